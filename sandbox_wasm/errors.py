@@ -1,0 +1,32 @@
+"""Everything sandbox_wasm raises.
+
+* SandboxError
+  - BadJob: the caller's job or literal is malformed; nothing was run         (also a ValueError)
+  - ProtocolError: a frame that is not of this protocol, or of another version
+  - SandboxUnavailable: the machinery failed; says nothing about the program  (also a ConnectionError)
+  - ImageError: the guest image cannot be built, found or trusted
+
+A wrong, broken or hostile *program* is never an exception: it is an `Outcome`.
+"""
+
+__all__ = ["BadJob", "ImageError", "ProtocolError", "SandboxError", "SandboxUnavailable"]
+
+
+class SandboxError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class BadJob(SandboxError, ValueError):
+    """A job breaks the contract; the message names the field, the value and what is allowed."""
+
+
+class ProtocolError(SandboxError):
+    """A message is not a valid frame of this protocol version."""
+
+
+class SandboxUnavailable(SandboxError, ConnectionError):  # noqa: N818 - reads as a state
+    """The machinery did not answer; retry elsewhere or stop, never score it."""
+
+
+class ImageError(SandboxError, OSError):
+    """The guest image is missing, damaged, or could not be built."""

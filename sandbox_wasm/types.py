@@ -1,0 +1,138 @@
+"""The nouns of the executor: a `Job` goes in, a `JobResult` comes out.
+
+Every type is frozen. `Outcome` says what the executor saw; what it means for a reward is the
+caller's business.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sandbox_wasm.errors import BadJob
+
+__all__ = ["DEFAULT_BANNED_MODULES", "CallResult", "Job", "JobResult", "Limits", "Outcome"]
+
+DEFAULT_BANNED_MODULES: frozenset[str] = frozenset(
+    "logging random multiprocessing pebble subprocess threading datetime time hashlib hmac bcrypt"
+    " os.sys os.path sys.exit os.environ calendar".split()
+)
+"""The reference implementation's list. (AZR a82124e, banned_keywords_for_errors_and_imports)"""
+
+
+class Outcome(StrEnum):
+    """How one execution ended, as the executor saw it."""
+
+    RETURNED = "returned"
+    """The call returned; `value` holds its canonical literal."""
+    RAISED = "raised"
+    """A Python exception reached the top; `error` holds "TypeName: message", cut to a cap."""
+    REFUSED = "refused"
+    """The static policy forbids it (a banned import); nothing ran."""
+    SYNTAX_ERROR = "syntax_error"
+    """The source does not compile."""
+    OUT_OF_FUEL = "out_of_fuel"
+    """The instruction budget is spent: the same on every machine, under every load."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The memory cap was hit."""
+    OUTPUT_TOO_LARGE = "output_too_large"
+    """stdout or the value exceeds `Limits.output_bytes`."""
+    NOT_A_VALUE = "not_a_value"
+    """The call returned something that has no canonical literal (a function, a custom object)."""
+    EXITED = "exited"
+    """The program ended the interpreter (sys.exit, os._exit, abort)."""
+    TRAPPED = "trapped"
+    """WebAssembly stopped it (stack exhausted, unreachable, out of bounds)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one call may use. Fuel decides; wall clock never does."""
+
+    fuel: int = 2_000_000_000
+    """Wasm instructions, roughly; about 1 s of CPU here. Compiling the source is charged apart."""
+    memory_bytes: int = 256 * 1024 * 1024
+    """Linear memory of the guest, interpreter included (about 40 MiB)."""
+    output_bytes: int = 64 * 1024
+    """Cap on stdout and on a value's canonical literal, each."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name, low, high in (
+            ("fuel", 1, 10**15),
+            ("memory_bytes", 64 * 1024 * 1024, 2 * 1024**3),
+            ("output_bytes", 1, 64 * 1024 * 1024),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise BadJob(f"limits.{name} must be an integer in [{low}, {high}], got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One program and what to do with it. Exactly one of the four ways to run it is used.
+
+    `calls`: argument literals ("1, 'a', key=2") for the function `entry`, each in a fresh state.
+    `expressions`: trusted Python expressions over the program's names, each in a fresh state.
+    `stdin`: run the source as a whole program with this text on stdin (stdout is captured).
+    `tests`: assert source, run after the program in the same namespace.
+    With none of them the source is run alone, as with an empty stdin.
+    """
+
+    id: str
+    source: str
+    calls: tuple[str, ...] = ()
+    entry: str = "f"
+    expressions: tuple[str, ...] = ()
+    stdin: str | None = None
+    tests: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    images: int = 1
+    """In how many images (hash seeds, clocks, entropies) each call runs; 2 judges determinism."""
+    banned_modules: frozenset[str] = frozenset()
+    """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
+    want_stdout: bool = False
+
+    def __post_init__(self) -> None:
+        """Freeze sequences and refuse contradictory jobs."""
+        for name in ("calls", "expressions"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise BadJob(f"job {self.id!r}: {name} must be a sequence of str, got {value!r}")
+            object.__setattr__(self, name, tuple(value))
+        object.__setattr__(self, "banned_modules", frozenset(self.banned_modules))
+        ways = [bool(self.calls), bool(self.expressions), self.stdin is not None,
+                self.tests is not None]  # fmt: skip
+        if sum(ways) > 1:
+            raise BadJob(f"job {self.id!r}: give only one of calls, expressions, stdin, tests")
+        if not 1 <= self.images <= 8:
+            raise BadJob(f"job {self.id!r}: images must be in [1, 8], got {self.images}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResult:
+    """How one call ended."""
+
+    outcome: Outcome
+    value: str | None = None
+    """Canonical Python literal; set exactly when `outcome` is RETURNED and there is a value."""
+    error: str | None = None
+    """"TypeName: message" for RAISED, SYNTAX_ERROR, REFUSED, EXITED, TRAPPED; untrusted text."""
+    fuel: int = 0
+    """Fuel used by the run (the compile stage is not counted); deterministic."""
+    stdout: str | None = None
+    """Captured text when the job asked for it."""
+    differs: str | None = None
+    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """One result a call, in the calls' order; a job that fails before its calls has one entry."""
+
+    id: str
+    calls: tuple[CallResult, ...]
+
+    @property
+    def deterministic(self) -> bool:
+        """True when no call differed between the images it ran in."""
+        return all(call.differs is None for call in self.calls)
