@@ -1,0 +1,50 @@
+"""Everything azr raises.
+
+* AzrError
+  - ConfigError: a value in the run's configuration is impossible or contradictory (also a ValueError)
+  - ModelError: the model cannot be found, read, or used in the way the run asks for
+  - ExecutorUnavailable: the machinery failed; says nothing about the program under judgement
+  - StaleWeights: the engine does not sample from the weights the learner has
+  - TrainingDiverged: a loss or a gradient is not finite; the weights before it are kept
+  - CheckpointError: a checkpoint or run folder is missing, torn, taken or of another version
+
+A wrong, broken or hostile *program* is never an exception: it is a `Verdict`.
+"""
+
+__all__ = [
+    "AzrError",
+    "CheckpointError",
+    "ConfigError",
+    "ExecutorUnavailable",
+    "ModelError",
+    "StaleWeights",
+    "TrainingDiverged",
+]
+
+
+class AzrError(Exception):
+    """Base of every error azr raises on purpose."""
+
+
+class ConfigError(AzrError, ValueError):
+    """A configuration value is impossible; the message names the key, the value and the remedy."""
+
+
+class ModelError(AzrError):
+    """The model or its tokenizer cannot be loaded or lacks what the run asks of it."""
+
+
+class ExecutorUnavailable(AzrError, ConnectionError):  # noqa: N818 - reads as a state
+    """The executor did not answer within its deadline; the step must be retried, never scored."""
+
+
+class StaleWeights(AzrError):  # noqa: N818 - reads as a state
+    """After an update the engine's log-probabilities do not agree with the learner's."""
+
+
+class TrainingDiverged(AzrError):  # noqa: N818 - reads as an event
+    """Loss or gradient norm is not finite; the optimizer step was not taken."""
+
+
+class CheckpointError(AzrError, OSError):
+    """A checkpoint cannot be read back exactly as it was written."""

@@ -1,0 +1,111 @@
+"""What the trainer needs of the world, and no more: ports with one to three methods each.
+
+The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in scripted fakes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
+
+__all__ = ["Buffers", "Judge", "Learner", "Policy", "Recorder", "Weights"]
+
+
+class Weights(Protocol):
+    """The learner's parameters, as the policy takes them over (a torch module behind it)."""
+
+    def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Natural-log probability of each token but the first, under the learner's weights."""
+        ...
+
+
+class Policy(Protocol):
+    """The model as a player (azr.policy: vLLM, or plain transformers)."""
+
+    async def sample(self, prompt: Prompt) -> Rollout:
+        """Complete the prompt once; many calls may be under way at the same time."""
+        ...
+
+    async def adopt(self, weights: Weights, version: int) -> None:
+        """Take over the learner's newest weights and prove it; later rollouts carry `version`.
+
+        Raises:
+            StaleWeights: The engine's log-probabilities of a probe differ from the learner's.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the engine's memory and threads."""
+        ...
+
+
+class Judge(Protocol):
+    """The executor behind it is hidden, and so is every way in which it can fail but one.
+
+    Raises:
+        ExecutorUnavailable: The machinery failed. Never turned into a verdict.
+    """
+
+    async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
+        """Run the proposal in several images; a `Task` if it is valid, safe and deterministic."""
+        ...
+
+    async def grade(self, task: Task, answer: Answer) -> Grade:
+        """Is the answer right for this task?"""
+        ...
+
+
+class Learner(Protocol):
+    """The model as a pupil (azr.learner: torch)."""
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters after the last update."""
+        ...
+
+    def update(
+        self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
+    ) -> Mapping[str, float]:
+        """One optimizer step; returns its statistics (loss, grad_norm, ...).
+
+        Raises:
+            TrainingDiverged: Loss or gradient is not finite; the step was not taken.
+        """
+        ...
+
+
+class Buffers(Protocol):
+    """All valid tasks so far, by mode (azr.buffers: SQLite).
+
+    `seed` arguments make every draw a function of (buffer contents, seed).
+    """
+
+    def add(self, tasks: Sequence[Task]) -> int:
+        """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
+        ...
+
+    def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
+        """Up to `n` different past tasks a proposer of this mode is shown."""
+        ...
+
+    def draw(self, mode: Mode, seed: int) -> Task:
+        """One past task to solve."""
+        ...
+
+    def program(self, seed: int) -> Task:
+        """A deduction or abduction task whose program an induction proposer is shown."""
+        ...
+
+
+class Recorder(Protocol):
+    """What survives the process: metrics, rollouts, checkpoints."""
+
+    def record(
+        self,
+        step: int,
+        experiences_N: Sequence[Experience],
+        advantages_N: Sequence[float],
+        statistics: Mapping[str, float],
+    ) -> None:
+        """Write the step's metrics and rollouts, and a checkpoint if one is due."""
+        ...
