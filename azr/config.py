@@ -1,0 +1,306 @@
+"""Every number a run depends on, with its unit and its source. Nothing else holds a default.
+
+A file `config.toml` is read into these types by azr.settings; the resolved values are written
+into the run folder. Validation lives here and names the dotted key, the value and the remedy.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from azr.errors import ConfigError
+from azr.loss_config import LossConfig
+from azr.types import STREAMS, Mode
+
+__all__ = [
+    "BuffersConfig",
+    "CheckpointConfig",
+    "LearnerConfig",
+    "LoggingConfig",
+    "LossConfig",
+    "ModelConfig",
+    "RewardConfig",
+    "RolloutConfig",
+    "RunConfig",
+    "SandboxConfig",
+    "SelfPlayConfig",
+]
+
+
+def at_least(key: str, value: float, low: float, why: str = "") -> None:
+    """Raise `ConfigError` unless value >= low."""
+    if not value >= low:
+        because = f": {why}" if why else ""
+        raise ConfigError(f"{key} must be at least {low}, got {value}{because}")
+
+
+def one_of(key: str, value: str, allowed: Collection[str]) -> None:
+    """Raise `ConfigError` unless value is one of the allowed words."""
+    if value not in allowed:
+        raise ConfigError(f"{key} must be one of {', '.join(sorted(allowed))}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Which model plays."""
+
+    name: str = "models/smollm2-135m-instruct"
+    """Hugging Face id or local folder. `azr model smollm2` makes the default."""
+    dtype: str = "float32"
+    """Of the learner's forward and backward: float32 or bfloat16 (weights stay float32)."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward: less memory, about a third more time."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        one_of("model.dtype", self.dtype, ("float32", "bfloat16"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfPlayConfig:
+    """The game."""
+
+    modes: tuple[Mode, ...] = tuple(Mode)
+    batch_size: int = 64
+    """Proposals, and answers, per mode and step. (AZR, scripts/selfplay/7b.sh)"""
+    trials_per_task: int = 8
+    """Solver rollouts that estimate how hard a proposed task is. (AZR: n_samples)"""
+    references: int = 6
+    """Past tasks shown to the proposer. (AZR: io_n)"""
+    induction_inputs: int = 10
+    """Inputs an induction proposer gives; the first half is shown. (AZR: num_inputs)"""
+    envelope: str = "r1"
+    """r1 (think and answer tags), boxed, none, or completion (a few-shot pattern to continue:
+    what models below 1B need, docs/LOG.md)."""
+    chat_template: bool = False
+    """Wrap prompts in the model's chat template; off = plain text. (AZR: off for base models)"""
+    same_step_tasks: bool = True
+    """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
+    train_proposer: bool = True
+    """Off trains the solver only. (AZR: train_propose)"""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
+        if not self.modes:
+            raise ConfigError(f"selfplay.modes must name at least one of {', '.join(Mode)}")
+        one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
+        at_least("selfplay.batch_size", self.batch_size, 1)
+        at_least(
+            "selfplay.trials_per_task",
+            self.trials_per_task,
+            2,
+            "with one trial every task looks either trivial or impossible",
+        )
+        at_least("selfplay.references", self.references, 0)
+        at_least("selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardConfig:
+    """From verdicts to numbers. (METHOD section 6)"""
+
+    wrong: float = -0.5
+    """A well-formed answer that is wrong. (paper, eq. 6)"""
+    ill_formed: float = -1.0
+    """No readable answer or proposal. (paper, eq. 6)"""
+    invalid_proposal: float = -1.0
+    """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code)"""
+    unlearnable: float = 0.0
+    """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
+    learnability: str = "one_minus"
+    """one_minus: 1 - solve rate (paper); inverse: the same, 1 also at rate 0; variance: 4p(1-p)."""
+    induction: str = "binary"
+    """binary: all hidden cases; accuracy: their share; any: one of them. (AZR: code_f_reward_type)"""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        one_of("rewards.learnability", self.learnability, ("one_minus", "inverse", "variance"))
+        one_of("rewards.induction", self.induction, ("binary", "accuracy", "any"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuffersConfig:
+    """The tasks of the past."""
+
+    max_tasks: int = 16_384
+    """The newest so many of each mode can be drawn; all stay on disk. (AZR: max_programs)"""
+    seed_tasks: int = 256
+    """Tasks per mode the model makes itself before step 1, from the identity program. (AZR: 64 x 4)"""
+    seed_file: str = ""
+    """JSON Lines of seed tasks to start from instead (`azr seed` writes one)."""
+    max_seed_rounds: int = 64
+    """Give up with a clear error when seeding has not reached its target after so many rounds."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("buffers.max_tasks", self.max_tasks, 1)
+        at_least("buffers.seed_tasks", self.seed_tasks, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutConfig:
+    """Sampling."""
+
+    engine: str = "auto"
+    """vllm, transformers, or auto: vllm where `from vllm import LLM` works."""
+    dtype: str = "float32"
+    """Of the engine's weights: float32, bfloat16."""
+    temperature: float = 1.0
+    max_prompt_tokens: int = 6144
+    """Longer prompts are drawn again. (AZR: max_prompt_length)"""
+    max_completion_tokens: int = 8096
+    """(AZR: max_response_length)"""
+    kv_cache_gib: float = 1.0
+    """Room for keys and values on a CPU engine."""
+    gpu_memory_utilization: float = 0.4
+    """Share of a GPU's memory for the engine. (AZR: 0.4)"""
+    max_concurrent: int = 256
+    """Sequences the engine runs at once."""
+    probe_tolerance: float = 1e-3
+    """After each update: largest |engine - learner| log-probability of a probe, in fp32."""
+    probe_tolerance_bf16: float = 0.25
+    """The same, mean over the probe, when engine or learner computes in bfloat16."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        one_of("rollout.engine", self.engine, ("auto", "vllm", "transformers"))
+        one_of("rollout.dtype", self.dtype, ("float32", "bfloat16"))
+        if not self.temperature > 0:
+            raise ConfigError(
+                f"rollout.temperature must be above 0, got {self.temperature}:"
+                " greedy samples of a task are all alike and its learnability is then always 0"
+            )
+        at_least("rollout.max_completion_tokens", self.max_completion_tokens, 1)
+        at_least("rollout.max_prompt_tokens", self.max_prompt_tokens, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerConfig:
+    """The update."""
+
+    lr: float = 1e-6
+    """AdamW's step size, constant. (AZR)"""
+    warmup_steps: int = 0
+    """Linear rise of the step size from 0. (AZR: none)"""
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.01
+    """(AZR, paper branch)"""
+    max_grad_norm: float = 1.0
+    micro_batch_tokens: int = 16_384
+    """Tokens per forward-backward pass; lower it when memory runs out, results do not change."""
+    advantage: str = "trr++"
+    """trr++: centred and scaled per stream. global: over the whole step. none: the reward."""
+    whitening: str = "sample"
+    """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        object.__setattr__(self, "betas", tuple(self.betas))
+        at_least("learner.lr", self.lr, 0.0)
+        at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
+        one_of("learner.advantage", self.advantage, ("trr++", "global", "none"))
+        one_of("learner.whitening", self.whitening, ("sample", "token"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxConfig:
+    """Where programs run and what they may use."""
+
+    endpoints: tuple[str, ...] = ()
+    """ZeroMQ addresses of running servers; empty = the run starts its own on ipc://."""
+    server_key: str = ""
+    """File with the servers' public CURVE key, for tcp:// endpoints."""
+    client_key: str = ""
+    """File with this client's secret CURVE key."""
+    workers: int = 0
+    """Of the run's own server; 0 = one per core."""
+    fuel: int = 2_000_000_000
+    """Instruction budget of one call, about a second. (AZR: 10 s of wall clock)"""
+    memory_bytes: int = 256 * 1024 * 1024
+    output_bytes: int = 8 * 1024
+    """Cap on a value's literal; larger values make a proposal invalid, they are never cut."""
+    max_program_chars: int = 16_384
+    max_input_chars: int = 4_096
+    images: int = 2
+    """Hash seeds, clocks and entropies a proposal must agree under. (paper: j = 2 runs)"""
+    banned_modules: tuple[str, ...] | None = None
+    """None = the reference's list; [] = none."""
+    timeout_s: float = 120.0
+    """Without an answer for so long the machinery has failed and the run stops at its checkpoint."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        object.__setattr__(self, "endpoints", tuple(self.endpoints))
+        if self.banned_modules is not None:
+            object.__setattr__(self, "banned_modules", tuple(self.banned_modules))
+        at_least("sandbox.images", self.images, 1)
+        at_least("sandbox.timeout_s", self.timeout_s, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointConfig:
+    """What survives a kill."""
+
+    every: int = 10
+    """Steps between checkpoints. (AZR: save_freq)"""
+    keep: int = 1
+    """Newest checkpoints kept; older ones are removed. (AZR keeps 1)"""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("checkpoint.every", self.every, 1)
+        at_least("checkpoint.keep", self.keep, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingConfig:
+    """What is written beside metrics.jsonl."""
+
+    tensorboard: bool = True
+    wandb: bool = False
+    wandb_project: str = "azr"
+    rollouts: bool = True
+    """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """A whole run."""
+
+    name: str = "run"
+    """Folder below `runs`; taken names are refused unless resumed or overwritten."""
+    runs: str = "runs"
+    steps: int = 500
+    """(paper)"""
+    seed: int = 0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+    rewards: RewardConfig = field(default_factory=RewardConfig)
+    buffers: BuffersConfig = field(default_factory=BuffersConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("steps", self.steps, 0)
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(self.runs) / self.name
+
+    @property
+    def rollouts_per_step(self) -> int:
+        """Experiences that enter one update: every stream gives one batch."""
+        roles = 2 if self.selfplay.train_proposer else 1
+        return roles * len(self.selfplay.modes) * self.selfplay.batch_size
+
+
+assert len(STREAMS) == 2 * len(Mode)

@@ -1,0 +1,147 @@
+"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
+
+    propose -> admit -> G trials at once -> learnability
+                    \\-> one solver attempt, on the new task or on one drawn from the past
+
+All coroutines of a step run together: the engine's continuous batching and the sandbox
+client's micro-batching do the rest, and nothing waits but the update.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from azr.config import RunConfig
+from azr.modes import rules_of
+from azr.ports import Buffers, Judge, Policy
+from azr.prompts import Prompts
+from azr.rewards import answer_reward, proposal_reward
+from azr.seeds import derive_seed
+from azr.types import (
+    Experience,
+    Grade,
+    Mode,
+    ParseFailure,
+    Prompt,
+    Rollout,
+    Ruling,
+    Task,
+    Verdict,
+)
+
+__all__ = ["Table", "play_step", "propose", "solve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What the game is played with."""
+
+    config: RunConfig
+    policy: Policy
+    judge: Judge
+    buffers: Buffers
+    prompts: Prompts
+    """Writes prompts in the run's envelope, within its token budget."""
+
+
+async def play_step(table: Table, step: int) -> list[Experience]:
+    """Play every slot of every mode; the step's valid proposals enter the buffers together."""
+    slots = [
+        play_slot(table, mode, step, slot)
+        for mode in table.config.selfplay.modes
+        for slot in range(table.config.selfplay.batch_size)
+    ]
+    async with asyncio.TaskGroup() as group:  # one failure cancels the rest: scored whole or not
+        played = [group.create_task(slot) for slot in slots]
+    experiences = [experience for slot in played for experience in slot.result()]
+    table.buffers.add(
+        [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
+    )
+    if not table.config.selfplay.train_proposer:
+        return [e for e in experiences if e.stream[0] == "solver"]
+    return experiences
+
+
+async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Experience]:
+    """One proposal, its trials, and one solver attempt."""
+    seed = derive_seed(table.config.seed, step, mode, slot)
+    selfplay = table.config.selfplay
+    if not selfplay.train_proposer:
+        return [await solve(table, table.buffers.draw(mode, seed), derive_seed(seed, "solve"))]
+    if not selfplay.same_step_tasks:
+        drawn = table.buffers.draw(mode, seed)
+        return list(
+            await asyncio.gather(
+                propose_and_measure(table, mode, step, seed),
+                solve(table, drawn, derive_seed(seed, "solve")),
+            )
+        )
+    rollout, ruling = await propose(table, mode, step, seed)
+    task = ruling.task or table.buffers.draw(mode, seed)
+    return list(
+        await asyncio.gather(
+            measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))
+        )
+    )
+
+
+async def propose_and_measure(table: Table, mode: Mode, step: int, seed: int) -> Experience:
+    """A proposal with its reward, when nobody waits for its task."""
+    rollout, ruling = await propose(table, mode, step, seed)
+    return await measure(table, rollout, ruling, seed)
+
+
+async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
+    """Ask for a new task and have it judged."""
+    rollout = await table.policy.sample(table.prompts.proposer(mode, table.buffers, seed))
+    proposal = rules_of(mode).read_proposal(rollout)
+    if isinstance(proposal, ParseFailure):
+        return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
+    return rollout, await table.judge.admit(proposal, step)
+
+
+async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> Experience:
+    """Reward a proposal by what its task can still teach: the solve rate of G trials."""
+    solve_rate = None
+    if ruling.task is not None:
+        trials = [
+            attempt(table, ruling.task, derive_seed(seed, "trial", trial))
+            for trial in range(table.config.selfplay.trials_per_task)
+        ]
+        graded = await asyncio.gather(*trials)
+        solve_rate = mean_score([grade for _, grade in graded])
+    return Experience(
+        rollout=rollout,
+        verdict=ruling.verdict,
+        reward=proposal_reward(ruling.verdict, solve_rate, table.config.rewards),
+        reason=ruling.reason,
+        task=ruling.task,
+        solve_rate=solve_rate,
+    )
+
+
+async def solve(table: Table, task: Task, seed: int) -> Experience:
+    """Solve one task; a solver is rewarded for being right."""
+    rollout, grade = await attempt(table, task, seed)
+    return Experience(
+        rollout=rollout,
+        verdict=grade.verdict,
+        reward=answer_reward(grade, task.mode, table.config.rewards),
+        reason=grade.reason,
+        task=task,
+    )
+
+
+async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
+    """One solver rollout with its grade; what trials and solver attempts have in common."""
+    prompt: Prompt = table.prompts.solver(task, table.buffers, seed)
+    rollout = await table.policy.sample(prompt)
+    answer = rules_of(task.mode).read_answer(rollout)
+    if isinstance(answer, ParseFailure):
+        return rollout, Grade(verdict=Verdict.ILL_FORMED, reason=f"parse: {answer.reason}")
+    return rollout, await table.judge.grade(task, answer)
+
+
+def mean_score(grades: Sequence[Grade]) -> float:
+    """Share of trials that passed, in [0, 1]."""
+    return sum(grade.verdict is Verdict.PASSED for grade in grades) / len(grades)

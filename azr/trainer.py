@@ -1,0 +1,42 @@
+"""The loop: play a step, weigh it, learn from it, tell the policy. Start reading here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from azr.advantages import task_relative_advantages
+from azr.metrics import Stopwatch
+from azr.ports import Learner, Policy, Recorder
+from azr.selfplay import Table, play_step
+
+__all__ = ["Run", "train"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One training run: the table the game is played at, the pupil, and the ledger."""
+
+    table: Table
+    policy: Policy
+    learner: Learner
+    recorder: Recorder
+    first_step: int = 1
+
+
+async def train(run: Run) -> None:
+    """Play and learn until the step budget is spent; one step is one update.
+
+    The six streams (two roles, three modes) share the update but not the baseline.
+    Should the executor fail, `ExecutorUnavailable` ends the run at the last checkpoint:
+    a step is scored in full or not at all.
+    """
+    config = run.table.config
+    for step in range(run.first_step, config.steps + 1):
+        watch = Stopwatch()
+        with watch.phase("play"):
+            experiences = await play_step(run.table, step)
+        advantages = task_relative_advantages(experiences, config.learner)
+        with watch.phase("train"):
+            update: Mapping[str, float] = run.learner.update(experiences, advantages)
+        with watch.phase("sync"):
+            await run.policy.adopt(run.learner.weights, version=step)
+        run.recorder.record(step, experiences, advantages, {**update, **watch.seconds()})
