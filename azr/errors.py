@@ -6,6 +6,7 @@
   - ExecutorUnavailable: the machinery failed; says nothing about the program under judgement
   - StaleWeights: the engine does not sample from the weights the learner has
   - TrainingDiverged: a loss or a gradient is not finite; the weights before it are kept
+  - Interrupted: somebody asked the run to stop; the last finished step is kept
   - CheckpointError: a checkpoint or run folder is missing, torn, taken or of another version
 
 A wrong, broken or hostile *program* is never an exception: it is a `Verdict`.
@@ -16,6 +17,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "ExecutorUnavailable",
+    "Interrupted",
     "ModelError",
     "StaleWeights",
     "TrainingDiverged",
@@ -44,6 +46,10 @@ class StaleWeights(AzrError):  # noqa: N818 - reads as a state
 
 class TrainingDiverged(AzrError):  # noqa: N818 - reads as an event
     """Loss or gradient norm is not finite; the optimizer step was not taken."""
+
+
+class Interrupted(AzrError):  # noqa: N818 - reads as an event
+    """The run was asked to stop (Ctrl-C, SIGTERM)."""
 
 
 class CheckpointError(AzrError, OSError):

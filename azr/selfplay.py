@@ -8,7 +8,7 @@ client's micro-batching do the rest, and nothing waits but the update.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from azr.config import RunConfig
@@ -42,6 +42,8 @@ class Table:
     buffers: Buffers
     prompts: Prompts
     """Writes prompts in the run's envelope, within its token budget."""
+    watch: Callable[[Experience], None] = lambda _: None
+    """Told of every experience as it comes to be; for the live display."""
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
@@ -110,7 +112,7 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
         ]
         graded = await asyncio.gather(*trials)
         solve_rate = mean_score([grade for _, grade in graded])
-    return Experience(
+    experience = Experience(
         rollout=rollout,
         verdict=ruling.verdict,
         reward=proposal_reward(ruling.verdict, solve_rate, table.config.rewards),
@@ -118,18 +120,22 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
         task=ruling.task,
         solve_rate=solve_rate,
     )
+    table.watch(experience)
+    return experience
 
 
 async def solve(table: Table, task: Task, seed: int) -> Experience:
     """Solve one task; a solver is rewarded for being right."""
     rollout, grade = await attempt(table, task, seed)
-    return Experience(
+    experience = Experience(
         rollout=rollout,
         verdict=grade.verdict,
         reward=answer_reward(grade, task.mode, table.config.rewards),
         reason=grade.reason,
         task=task,
     )
+    table.watch(experience)
+    return experience
 
 
 async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:

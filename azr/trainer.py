@@ -1,9 +1,9 @@
 """The loop: play a step, weigh it, learn from it, tell the policy. Start reading here."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azr.advantages import task_relative_advantages
+from azr.interrupt import Interrupt
 from azr.metrics import Stopwatch
 from azr.ports import Learner, Policy, Recorder
 from azr.selfplay import Table, play_step
@@ -19,6 +19,7 @@ class Run:
     policy: Policy
     learner: Learner
     recorder: Recorder
+    interrupt: Interrupt = field(default_factory=Interrupt)
     first_step: int = 1
 
 
@@ -27,16 +28,16 @@ async def train(run: Run) -> None:
 
     The six streams (two roles, three modes) share the update but not the baseline.
     Should the executor fail, `ExecutorUnavailable` ends the run at the last checkpoint:
-    a step is scored in full or not at all.
+    a step is scored in full or not at all. An interrupt ends it between two updates.
     """
     config = run.table.config
     for step in range(run.first_step, config.steps + 1):
         watch = Stopwatch()
         with watch.phase("play"):
-            experiences = await play_step(run.table, step)
+            experiences = await run.interrupt.guard(play_step(run.table, step))
         advantages = task_relative_advantages(experiences, config.learner)
         with watch.phase("train"):
-            update: Mapping[str, float] = run.learner.update(experiences, advantages)
+            update = run.learner.update(experiences, advantages)
         with watch.phase("sync"):
             await run.policy.adopt(run.learner.weights, version=step)
         run.recorder.record(step, experiences, advantages, {**update, **watch.seconds()})
