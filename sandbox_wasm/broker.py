@@ -1,0 +1,335 @@
+"""The server's loop: one thread between a ROUTER socket and an executor.
+
+    receive -> FairQueue -> executor.submit -> done callbacks -> results, grouped by client
+
+Laws: no message of a client can raise out of the loop; no client can make another wait longer than
+its share; nothing waits without a bound; a failure of the machine is said to be one. The loop shares
+its cores with the executor's workers, so per job it does as little Python as it can.
+"""
+
+import logging
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import zmq
+
+from sandbox_wasm import codec, protocol
+from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.metrics import ServerCounters
+from sandbox_wasm.outbox import Outbox
+from sandbox_wasm.protocol import ErrorCode, Kind, ServerInfo
+from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket
+from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.waker import Waker
+
+__all__ = ["Broker", "BrokerOptions", "Executor"]
+
+log = logging.getLogger(__name__)
+
+TICK_MS = 100
+"""Longest sleep of the loop: silence, stuck clients and the drain are looked at this often."""
+MAX_RECEIVED_PER_TURN = 32
+"""Frames read before the executor is fed again."""
+STUCK_RETRY_MS = 5
+"""ROUTER cannot say when one client reads again: ask this often."""
+
+
+class Executor(Protocol):
+    """What runs the jobs: `Sandbox`, or a fake."""
+
+    def submit(self, job: Job) -> "Future[JobResult]":
+        """Queue one job without blocking."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """Return counters for the metrics."""
+        ...
+
+    def close(self) -> None:
+        """Release the workers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOptions:
+    """How a server treats its clients."""
+
+    queue: QueueLimits
+    drain_s: float = 30.0
+    """After `stop()`: how long queued jobs may still run."""
+
+
+class Broker:
+    """Serves one ROUTER socket until `stop()`, then drains."""
+
+    def __init__(
+        self,
+        router: "zmq.Socket[bytes]",
+        executor: Executor,
+        info: ServerInfo,
+        options: BrokerOptions,
+        counters: ServerCounters,
+    ) -> None:
+        self._router = router
+        self._executor = executor
+        self._info = info
+        self._options = options
+        self._counters = counters
+        self._queue = FairQueue(options.queue)
+        self._waker = Waker()
+        self._done: deque[tuple[Ticket, Future[JobResult]]] = deque()
+        self._num_running = 0
+        self._min_window = 4 * info.workers
+        self._max_window = 128 * info.workers
+        self._window = self._min_window
+        self._num_finished = 0
+        self._rate_since = time.monotonic()
+        self._outbox = Outbox(router)
+        self._stop_asked = False
+        self._drain_until: float | None = None
+        self._pollers: dict[int, Any] = {}
+        self._poller = zmq.Poller()
+        self._poller.register(router, zmq.POLLIN)
+        self._poller.register(self._waker.fileno(), zmq.POLLIN)
+
+    def poll_too(self, socket: "zmq.Socket[bytes]", handle: Any) -> None:
+        """Call `handle()` from the loop whenever `socket` can be read (the key check)."""
+        self._poller.register(socket, zmq.POLLIN)
+        self._pollers[id(socket)] = (socket, handle)
+
+    def stop(self) -> None:
+        """Ask the loop to drain and return; safe in a signal handler and from any thread."""
+        self._stop_asked = True
+        self._waker.wake()
+
+    def run(self) -> None:
+        """Serve until stopped and drained."""
+        next_tend_at = 0.0
+        while not self._is_drained():
+            ready = dict(self._poller.poll(TICK_MS if self._outbox.is_empty else STUCK_RETRY_MS))
+            for socket, handle in self._pollers.values():
+                if socket in ready:
+                    handle()
+            if self._waker.fileno() in ready:
+                self._waker.clear()
+            if self._router in ready:
+                self._receive()
+            self._collect()
+            self._feed()
+            self._outbox.deliver()
+            now = time.monotonic()
+            if now >= next_tend_at:
+                next_tend_at = now + TICK_MS / 1000
+                self._tend(now)
+
+    def close(self) -> None:
+        """Release what the loop owns. The router and the executor are the caller's."""
+        for session in list(self._queue.sessions.values()):
+            self._queue.forget(session)
+        self._waker.close()
+
+    # ------------------------------------------------------------------ messages in
+
+    def _receive(self) -> None:
+        for _ in range(MAX_RECEIVED_PER_TURN):
+            try:
+                identity, *frames = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._counters.frames += 1
+            try:
+                if len(frames) != 1:
+                    raise ProtocolError(f"a message is one frame, got {len(frames)}")  # noqa: TRY301
+                self._handle(identity, frames[0])
+            except protocol.VersionMismatch as exc:
+                self._refuse(identity, ErrorCode.VERSION, str(exc))
+            except ProtocolError as exc:
+                self._refuse(identity, ErrorCode.MALFORMED, str(exc))
+
+    def _handle(self, identity: bytes, frame: bytes) -> None:
+        kind, body = protocol.unpack(frame)
+        if kind is Kind.HELLO:
+            self._greet(identity, body)
+            return
+        session = self._queue.sessions.get(identity)
+        if session is None:
+            self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
+            return
+        session.last_heard_at = time.monotonic()
+        if kind is Kind.JOBS:
+            self._accept(session, body, len(frame))
+        elif kind is Kind.CANCEL:
+            numbers = codec.numbers_of(body)
+            tickets = [session.tickets[n] for n in numbers if n in session.tickets]
+            self._counters.cancelled += self._queue.cancel(session, tickets)
+        elif kind is Kind.PING:
+            token = body[0] if body and type(body[0]) is int else 0
+            self._outbox.post(session, protocol.pack(Kind.PONG, token))
+        elif kind is Kind.BYE:
+            self._forget(session)
+        else:
+            raise ProtocolError(f"$[1]: a client may not send {kind.value!r}")
+
+    def _greet(self, identity: bytes, body: tuple[object, ...]) -> None:
+        name = body[0] if len(body) == 1 else None
+        if type(name) is not str or len(name) > protocol.MAX_NAME_CHARS:
+            raise ProtocolError(f"$[2]: expected the client's name, a text of at most"
+                                f" {protocol.MAX_NAME_CHARS} characters")  # fmt: skip
+        sessions = self._queue.sessions
+        if identity not in sessions:
+            if len(sessions) >= self._options.queue.max_clients:
+                self._refuse(identity, ErrorCode.TOO_MANY_CLIENTS,
+                             f"{len(sessions)} clients are here already")  # fmt: skip
+                return
+            sessions[identity] = Session(identity, name, time.monotonic())
+            log.info("event=client_came client=%r clients=%d", name, len(sessions))
+        self._outbox.post(sessions[identity], protocol.pack_info(self._info))
+        if self._drain_until is not None:
+            self._outbox.post(sessions[identity], protocol.pack(Kind.BYE, "draining"))
+
+    def _accept(self, session: Session, body: tuple[object, ...], size_bytes: int) -> None:
+        jobs = body[0] if len(body) == 1 else None
+        if type(jobs) is not tuple or len(jobs) > protocol.MAX_JOBS_PER_FRAME:  # pyright: ignore[reportUnknownArgumentType]
+            raise ProtocolError(f"$[2]: expected an array of at most {protocol.MAX_JOBS_PER_FRAME}"
+                                f" jobs, got {protocol.short_repr(jobs)}")  # fmt: skip
+        items: tuple[Any, ...] = jobs
+        # Every number is read first: an answer that says "busy" or "rejected" has to name its job,
+        # and a frame in which one number is unreadable is refused whole.
+        numbers = [
+            codec.number_of_fields(fields, f"$[2][{index}]") for index, fields in enumerate(items)
+        ]
+        why = "draining" if self._drain_until is not None else None
+        why = why or self._queue.why_busy(session, len(numbers), size_bytes)
+        if why is not None:
+            self._counters.busy += len(numbers)
+            self._outbox.post(session, protocol.pack(Kind.BUSY, numbers, why))
+            return
+        self._counters.jobs += len(numbers)
+        share_bytes = size_bytes // max(len(items), 1)
+        now = session.last_heard_at
+        for index, (number, fields) in enumerate(zip(numbers, items, strict=True)):
+            if number in session.tickets:
+                self._reject(session, number, f"$[2][{index}].number: {number} is still unanswered")
+                continue
+            try:
+                job = codec.job_of_fields(fields, f"$[2][{index}]")
+            except BadJob as exc:
+                self._reject(session, number, str(exc))
+            else:
+                self._queue.add(session, Ticket(session, number, job, share_bytes, now))
+
+    # ------------------------------------------------------------------ jobs through the executor
+
+    def _feed(self) -> None:
+        """Keep the executor's window full, one job of each client in turn."""
+        while self._num_running < self._window:
+            ticket = self._queue.next()
+            if ticket is None:
+                return
+            job, ticket.job = ticket.job, None
+            assert job is not None, ticket
+            try:
+                future = self._executor.submit(job)
+            except BadJob as exc:
+                if self._queue.finish(ticket):
+                    self._reject(ticket.session, ticket.number, str(exc))
+            except Exception as exc:  # noqa: BLE001 - a fault of the machine must reach the client
+                if self._queue.finish(ticket):
+                    self._fail(ticket, exc)
+            else:
+                ticket.future = future
+                self._num_running += 1
+                future.add_done_callback(partial(self._on_done, ticket))
+
+    def _on_done(self, ticket: Ticket, future: "Future[JobResult]") -> None:
+        """Runs in a worker's thread."""
+        self._done.append((ticket, future))
+        self._waker.wake()
+
+    def _collect(self) -> None:
+        """Encode what the workers have finished."""
+        done = self._done
+        if not done:
+            return
+        counters = self._counters
+        now = time.monotonic()
+        for _ in range(len(done)):
+            ticket, future = done.popleft()
+            self._num_running -= 1
+            self._num_finished += 1
+            if not self._queue.finish(ticket):
+                continue  # cancelled: nobody waits for it
+            try:
+                result = future.result()
+            except BadJob as exc:
+                self._reject(ticket.session, ticket.number, str(exc))
+            except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
+                self._fail(ticket, exc)
+            else:
+                counters.add_result(result, now - ticket.arrived_at)
+                self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
+        if self._num_running < self._min_window and self._queue.num_waiting:
+            self._window = min(2 * self._window, self._max_window)  # the executor ran dry
+
+    def _reject(self, session: Session, number: int, message: str) -> None:
+        self._counters.rejected += 1
+        pair = codec.pack_pair(number, message)
+        self._outbox.post(session, protocol.frame_of_parts(Kind.REJECTED, [pair]))
+
+    def _fail(self, ticket: Ticket, exc: BaseException) -> None:
+        self._counters.failed += 1
+        if not isinstance(exc, SandboxUnavailable):
+            log.error("event=executor_error error=%r", exc, exc_info=exc)
+        pair = codec.pack_pair(ticket.number, str(exc) or type(exc).__name__)
+        self._outbox.post(ticket.session, protocol.frame_of_parts(Kind.FAILED, [pair]))
+
+    def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
+        self._counters.malformed += code is not ErrorCode.HELLO_FIRST
+        log.warning("event=refused code=%s message=%s", code.value, message)
+        self._outbox.refuse(identity, code, message)
+
+    def _forget(self, session: Session) -> None:
+        self._outbox.forget(session)
+        num_cancelled = self._queue.forget(session)
+        self._counters.cancelled += num_cancelled
+        log.info("event=client_left client=%r cancelled=%d", session.name, num_cancelled)
+
+    # ------------------------------------------------------------------ time
+
+    def _tend(self, now: float) -> None:
+        silence_s = self._info.client_silence_s
+        for session in list(self._queue.sessions.values()):
+            is_silent = now - session.last_heard_at > silence_s
+            if is_silent or self._outbox.is_lost(session, now):
+                self._forget(session)
+        # The window holds what the executor does in ~30 ms: enough that it never starves while
+        # this loop is busy elsewhere, little enough that a client with slow jobs does not make
+        # the next one wait behind hundreds of them.
+        elapsed_s = now - self._rate_since
+        rate = self._num_finished / elapsed_s if elapsed_s > 0 else 0.0
+        self._rate_since, self._num_finished = now, 0
+        self._window = max(self._min_window, min(self._max_window, int(rate * 0.03)))
+        counters = self._counters
+        counters.clients = len(self._queue.sessions)
+        counters.queue_jobs = self._queue.num_jobs
+        counters.queue_bytes = self._queue.size_bytes
+        counters.running = self._num_running
+        counters.window = self._window
+        if self._stop_asked and self._drain_until is None:
+            self._drain_until = now + self._options.drain_s
+            log.info("event=draining jobs=%d", self._queue.num_jobs)
+            for session in list(self._queue.sessions.values()):
+                self._outbox.post(session, protocol.pack(Kind.BYE, "draining"))
+
+    def _is_drained(self) -> bool:
+        """Tell whether nothing is left to do, or the time for it is over."""
+        if self._drain_until is None:
+            return False
+        if time.monotonic() > self._drain_until:
+            log.warning("event=drain_cut jobs=%d", self._queue.num_jobs)
+            return True
+        return self._queue.num_jobs == 0 and self._outbox.is_empty

@@ -1,0 +1,101 @@
+"""What a caller waits for, and how its answer travels from the client's thread to the caller's."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox_wasm.types import CallResult, JobResult
+
+__all__ = ["Call", "Item", "LoopBridge"]
+
+
+class Call:
+    """One `run`, `stream`, `arun` or `astream`. Changed by the client's thread only."""
+
+    __slots__ = ("_on_over", "_on_result", "deadline", "error", "ids", "is_over", "num_left",
+                 "results", "timeout_s")  # fmt: skip
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        deadline: float,
+        timeout_s: float,
+        on_over: "Callable[[Call], None]",
+        on_result: Callable[[JobResult], None] | None = None,
+    ) -> None:
+        self.ids = ids
+        self.results: list[JobResult | None] = [None] * len(ids)
+        self.num_left = len(ids)
+        self.deadline = deadline
+        self.timeout_s = timeout_s
+        self.error: Exception | None = None
+        self.is_over = False
+        self._on_over = on_over
+        self._on_result = on_result
+
+    def deliver(self, index: int, calls: tuple[CallResult, ...]) -> None:
+        """Take one job's results; a second answer for the same job is ignored."""
+        if self.is_over or self.results[index] is not None:
+            return
+        result = JobResult(id=self.ids[index], calls=calls)
+        self.results[index] = result
+        self.num_left -= 1
+        if self._on_result is not None:
+            self._on_result(result)
+        if not self.num_left:
+            self.end(None)
+
+    def end(self, error: Exception | None) -> None:
+        """Finish, once: with every result, or with what went wrong."""
+        if not self.is_over:
+            self.is_over = True
+            self.error = error
+            self._on_over(self)
+
+    def outcome(self) -> list[JobResult]:
+        """Return the results in order, or raise; the call must be over."""
+        if self.error is not None:
+            raise self.error
+        return [result for result in self.results if result is not None]
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One job on its way; encoded once."""
+
+    number: int
+    data: bytes
+    call: Call
+    index: int
+    num_attempts: int = 0
+    """How often a server failed with it or died while it had it."""
+    avoid: object = None
+    """The link where the machine failed with it; another is taken if there is one."""
+
+
+class LoopBridge:
+    """Carries calls into one event loop, many for one wake-up of it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[tuple[Callable[[Any], object], Any]] = deque()
+        self._is_scheduled = False
+
+    def post(self, function: Callable[[Any], object], argument: Any) -> None:
+        """Have the loop call `function(argument)`; from any thread, in order."""
+        self._items.append((function, argument))
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            try:
+                self._loop.call_soon_threadsafe(self._run)
+            except RuntimeError:
+                self._items.clear()  # the loop is closed: nobody is left to hear it
+
+    def _run(self) -> None:
+        self._is_scheduled = False  # before the look: a post in between schedules again
+        items = self._items
+        while items:
+            function, argument = items.popleft()
+            function(argument)

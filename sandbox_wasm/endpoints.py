@@ -1,0 +1,90 @@
+"""Endpoint URLs: tcp://host:port and ipc:///path, checked before ZeroMQ sees them."""
+
+import ipaddress
+import re
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["MAX_IPC_PATH_BYTES", "Endpoint", "parse_endpoint"]
+
+MAX_IPC_PATH_BYTES = 107
+"""sizeof(sockaddr_un.sun_path) on Linux, less the final zero."""
+
+_ALLOWED = "tcp://HOST:PORT or ipc:///PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A parsed URL."""
+
+    url: str
+    scheme: str
+    host: str
+    """Of tcp; empty for ipc."""
+    port: int
+    """Of tcp; 0 asks the system for a free one (bind only)."""
+    path: str
+    """Of ipc."""
+
+    @property
+    def is_local(self) -> bool:
+        """True when no other machine can reach it."""
+        if self.scheme == "ipc" or self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False  # a name, an interface or "*": not known to be private
+
+    def is_stale_or_free(self) -> bool:
+        """Tell whether an ipc path can be bound: ZeroMQ itself would steal one in use.
+
+        A socket file nobody listens on (left by a killed server) counts as free.
+        """
+        if self.scheme != "ipc":
+            return True
+        try:
+            mode = Path(self.path).lstat().st_mode
+        except FileNotFoundError:
+            return True
+        if not stat.S_ISSOCK(mode):
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1.0)
+            return probe.connect_ex(self.path) != 0
+
+
+def parse_endpoint(url: object, *, bind: bool = False) -> Endpoint:
+    """Check and split an endpoint URL.
+
+    Raises:
+        ValueError: It is not one; the message holds the value and what is allowed.
+    """
+    if not isinstance(url, str):
+        raise ValueError(f"endpoint must be a text like {_ALLOWED}, got {url!r}")  # noqa: TRY004
+    if url.startswith("ipc://"):
+        return _parse_ipc(url)
+    match = re.fullmatch(r"tcp://(\[[0-9A-Fa-f:.%\w]+\]|[\w.*-]+):(\d{1,5}|\*)", url, re.ASCII)
+    if match is None:
+        raise ValueError(f"endpoint {url!r} is not one of {_ALLOWED}")
+    host, port = match[1], 0 if match[2] == "*" else int(match[2])
+    if port > 65_535 or (port == 0 and not bind):
+        raise ValueError(f"endpoint {url!r}: the port must be in [1, 65535]")
+    if host == "*" and not bind:
+        raise ValueError(f"endpoint {url!r}: a client needs the server's host name, not '*'")
+    return Endpoint(f"tcp://{host}:{port or '*'}", "tcp", host, port, "")
+
+
+def _parse_ipc(url: str) -> Endpoint:
+    path = url.removeprefix("ipc://")
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError(f"endpoint {url!r}: ipc needs an absolute path, as in ipc:///run/azr.sock")
+    num_bytes = len(path.encode("utf-8", "surrogateescape"))
+    if num_bytes > MAX_IPC_PATH_BYTES:
+        raise ValueError(
+            f"endpoint {url!r}: the path has {num_bytes} bytes, a socket's path at most"
+            f" {MAX_IPC_PATH_BYTES}: choose a shorter folder"
+        )
+    return Endpoint(url, "ipc", "", 0, path)

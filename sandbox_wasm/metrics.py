@@ -1,0 +1,144 @@
+"""A server's figures, and an HTTP page that shows them in Prometheus' text format."""
+
+import bisect
+import http.server
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sandbox_wasm.types import JobResult
+
+__all__ = ["MetricsPage", "ServerCounters", "prometheus_text"]
+
+LATENCY_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60)
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """Written by the server's loop alone; other threads may read a value that is one turn old."""
+
+    frames: int = 0
+    jobs: int = 0
+    busy: int = 0
+    """Jobs that were sent back because a queue was full."""
+    rejected: int = 0
+    failed: int = 0
+    """Machine failures: these say nothing about a program."""
+    cancelled: int = 0
+    malformed: int = 0
+    results: int = 0
+    calls: Counter[str] = field(default_factory=Counter[str])
+    """By outcome."""
+    fuel: int = 0
+    latency_counts: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
+    latency_sum_s: float = 0.0
+    """From a job's arrival to its result, waiting included."""
+    clients: int = 0
+    queue_jobs: int = 0
+    queue_bytes: int = 0
+    running: int = 0
+    window: int = 0
+
+    def add_result(self, result: JobResult, latency_s: float) -> None:
+        """Count one answered job."""
+        self.results += 1
+        for call in result.calls:
+            self.calls[call.outcome.value] += 1
+            self.fuel += call.fuel
+        self.latency_counts[bisect.bisect_left(LATENCY_BOUNDS_S, latency_s)] += 1
+        self.latency_sum_s += latency_s
+
+
+_COUNTERS: Final = {
+    "frames": "Frames received.",
+    "jobs": "Jobs accepted.",
+    "busy": "Jobs sent back because a queue was full.",
+    "rejected": "Jobs that break the contract.",
+    "failed": "Jobs the machine could not run.",
+    "cancelled": "Jobs whose client went away or stopped waiting.",
+    "malformed": "Frames that were refused.",
+    "results": "Jobs answered.",
+    "fuel": "Fuel used.",
+}
+_GAUGES: Final = {
+    "clients": "Clients connected.",
+    "queue_jobs": "Unanswered jobs.",
+    "queue_bytes": "Encoded bytes of the unanswered jobs.",
+    "running": "Jobs handed to the workers.",
+    "window": "Jobs the workers may hold at once.",
+}
+
+
+def prometheus_text(counters: ServerCounters, pool_stats: dict[str, Any]) -> str:
+    """Render every figure; numbers in `pool_stats` become `azr_sandbox_pool_<name>` gauges."""
+    lines: list[str] = []
+    for kind, names, suffix in (("counter", _COUNTERS, "_total"), ("gauge", _GAUGES, "")):
+        for name, text in names.items():
+            full = f"azr_sandbox_{name}{suffix}"
+            lines += [f"# HELP {full} {text}", f"# TYPE {full} {kind}"]
+            lines.append(f"{full} {getattr(counters, name)}")
+    lines += ["# HELP azr_sandbox_calls_total Calls by outcome.",
+              "# TYPE azr_sandbox_calls_total counter"]  # fmt: skip
+    lines += [f'azr_sandbox_calls_total{{outcome="{outcome}"}} {count}'
+              for outcome, count in sorted(counters.calls.copy().items())]  # fmt: skip
+    lines += _histogram(counters)
+    for name, value in sorted(pool_stats.items()):
+        if isinstance(value, int | float) and name.isidentifier():
+            lines += [f"# TYPE azr_sandbox_pool_{name} gauge",
+                      f"azr_sandbox_pool_{name} {float(value):g}"]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _histogram(counters: ServerCounters) -> list[str]:
+    name = "azr_sandbox_latency_seconds"
+    lines = [f"# HELP {name} From a job's arrival to its result.", f"# TYPE {name} histogram"]
+    total = 0
+    bounds = [*(f"{bound:g}" for bound in LATENCY_BOUNDS_S), "+Inf"]
+    for bound, count in zip(bounds, counters.latency_counts, strict=True):
+        total += count
+        lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
+    return [*lines, f"{name}_sum {counters.latency_sum_s:.6f}", f"{name}_count {total}"]
+
+
+class MetricsPage:
+    """Serves /metrics and /healthz from a thread of its own until closed."""
+
+    def __init__(self, host: str, port: int, text: Callable[[], str]) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            timeout = 10  # a client that sends nothing must not hold a thread for ever
+
+            def do_GET(self) -> None:
+                if self.path == "/metrics":
+                    self._answer(200, text(), "text/plain; version=0.0.4; charset=utf-8")
+                elif self.path == "/healthz":
+                    self._answer(200, json.dumps({"status": "ok"}) + "\n", "application/json")
+                else:
+                    self._answer(404, "see /metrics and /healthz\n", "text/plain")
+
+            def _answer(self, status: int, body: str, content_type: str) -> None:
+                data = body.encode()
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+                """Keep stderr for events."""
+
+        self._http = http.server.ThreadingHTTPServer((host, port), Handler)
+        self._http.daemon_threads = True
+        self.port: int = self._http.server_address[1]
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, name="sandbox-metrics", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and close the port."""
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
