@@ -110,6 +110,10 @@ class Prompt:
     """Sampling ends before the first of these."""
     chat: bool = False
     """Wrap `text` in the model's own chat template; else it is given to the model as it stands."""
+    envelope: str = "none"
+    """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
+    num_inputs: int = 1
+    """Proposers only: how many inputs a proposal must hold."""
     task: Task | None = None
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
     seed: int = 0

@@ -1,0 +1,261 @@
+"""The only module of azr that talks to the executor.
+
+Law of the module: model text is parsed as literals or sent to the guest; it is never evaluated
+here, and what an answer is compared with never leaves this process. A failure of the machinery
+is `ExecutorUnavailable`, never a verdict.
+"""
+
+import builtins
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
+from sandbox_wasm.types import (
+    DEFAULT_BANNED_MODULES,
+    CallResult,
+    Job,
+    JobResult,
+    Limits,
+    Outcome,
+)
+from sandbox_wasm.values import equal
+
+from azr.config import SandboxConfig
+from azr.errors import ExecutorUnavailable
+from azr.modes import rules_of
+from azr.types import Answer, Check, Grade, Proposal, Ruling, Task, Verdict
+
+__all__ = ["Executor", "JudgeStatistics", "SandboxJudge"]
+
+logger = logging.getLogger(__name__)
+
+NOT_A_LITERAL = "not a literal"
+
+
+class Executor(Protocol):
+    """The async client of the sandbox: local or remote, the judge does not know."""
+
+    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
+        """Run all jobs; results in the jobs' order."""
+        ...
+
+
+@dataclass(slots=True)
+class JudgeStatistics:
+    """What the judge asked of the executor."""
+
+    jobs: int = 0
+    calls: int = 0
+    waited_s: float = 0.0
+    """Sum over jobs of the time from sending to result; many wait at once."""
+    fuel: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+
+    def as_metrics(self) -> dict[str, float]:
+        """Flat names and numbers."""
+        numbers: dict[str, float] = {
+            "judge/jobs": self.jobs,
+            "judge/calls": self.calls,
+            "judge/waited_s": self.waited_s,
+            "judge/fuel": self.fuel,
+        }
+        return numbers | {f"judge/outcome/{name}": n for name, n in sorted(self.outcomes.items())}
+
+
+class SandboxJudge:
+    """Judges by running programs in the sandbox."""
+
+    def __init__(self, client: Executor, config: SandboxConfig) -> None:
+        self._client = client
+        self._config = config
+        self._limits = Limits(
+            fuel=config.fuel, memory_bytes=config.memory_bytes, output_bytes=config.output_bytes
+        )
+        self._banned = (
+            DEFAULT_BANNED_MODULES
+            if config.banned_modules is None
+            else frozenset(config.banned_modules)
+        )
+        self._ids = count(1)
+        self.statistics = JudgeStatistics()
+        """Since the last call of `stats`."""
+
+    def stats(self) -> dict[str, float]:
+        """What the judge asked of the executor since the last call: one step's share."""
+        metrics = self.statistics.as_metrics()
+        self.statistics = JudgeStatistics()
+        return metrics
+
+    async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
+        """Check caps and literals, then run under several hash seeds, clocks and entropies."""
+        read = self._readable(proposal)
+        if isinstance(read, str):
+            return _refused(read)
+        rules = rules_of(read.mode)
+        objection = rules.objection_to(read)
+        if objection:
+            return _refused(objection)
+        results = await self._run(read.program, read.inputs, self._config.images)
+        if isinstance(results, str):
+            return _refused(results)
+        outputs: list[str] = []
+        for result in results:
+            reason = _why_no_case(result)
+            if reason or result.value is None:
+                return _refused(reason or "no value")
+            if len(result.value.encode()) > self._config.output_bytes:
+                return _refused("output too large")  # never cut: a cut output has no answer
+            outputs.append(result.value)
+        return Ruling(verdict=Verdict.PASSED, task=rules.task_of(read, outputs, born_step))
+
+    async def grade(self, task: Task, answer: Answer) -> Grade:
+        """Compare typed values on this side of the border."""
+        check = rules_of(task.mode).check_of(task, answer)
+        if not check.calls:
+            return _graded([self._claim_matches(c, e) for c, e in _pairs(check.claimed, check)])
+        if len(check.program) > self._config.max_program_chars:
+            return _wrong("program too long")
+        calls = self._canonical(check.calls)
+        if isinstance(calls, str):
+            return _wrong(calls)
+        results = await self._run(check.program, calls, images=1)
+        if isinstance(results, str):
+            return _wrong(results)
+        return _graded(
+            [
+                _why_failed(result) or _mismatch(result.value, expected)
+                for result, expected in zip(results, check.expected, strict=True)
+            ]
+        )
+
+    def _readable(self, proposal: Proposal) -> Proposal | str:
+        """The proposal with canonical inputs, or why it cannot be one."""
+        if len(proposal.program) > self._config.max_program_chars:
+            return "program too long"
+        inputs = self._canonical(proposal.inputs)
+        if isinstance(inputs, str):
+            return inputs
+        return Proposal(proposal.mode, proposal.program, inputs, proposal.message)
+
+    def _canonical(self, inputs: Sequence[str]) -> tuple[str, ...] | str:
+        """Argument lists as literals in their one spelling, or why they are none."""
+        if any(len(text) > self._config.max_input_chars for text in inputs):
+            return "input too long"
+        try:
+            return tuple(map(canonical_arguments, inputs))
+        except LiteralError:
+            return NOT_A_LITERAL
+
+    def _claim_matches(self, claimed: str, expected: str) -> str:
+        """Empty if the claimed literal is the expected value, else the reason."""
+        if len(claimed) > 4 * self._config.output_bytes:  # spelled with blanks, still bounded
+            return "answer too long"
+        try:
+            parse_literal(claimed)
+        except LiteralError:
+            return NOT_A_LITERAL
+        return _mismatch(claimed, expected)
+
+    async def _run(
+        self, program: str, calls: Sequence[str], images: int
+    ) -> Sequence[CallResult] | str:
+        """One result a call, or why the program could not be called at all.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed or broke its contract.
+        """
+        try:
+            program.encode()
+        except UnicodeEncodeError:
+            return "not unicode"
+        job = Job(
+            id=str(next(self._ids)),
+            source=program,
+            calls=tuple(calls),
+            limits=self._limits,
+            images=images,
+            banned_modules=self._banned,
+        )
+        started = time.perf_counter()
+        try:
+            [result] = await self._client.arun([job])
+        except SandboxUnavailable as error:
+            raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
+        except BadJob as error:  # text chosen by a model must not be able to end the run
+            logger.warning("the sandbox refused a job: %s", error)
+            return "bad job"
+        self._count(result, time.perf_counter() - started)
+        if result.id != job.id:
+            raise ExecutorUnavailable(f"job {job.id} was answered with the result of {result.id}")
+        if len(result.calls) == len(calls):
+            return result.calls
+        if len(result.calls) == 1 and result.calls[0].outcome is not Outcome.RETURNED:
+            return _why_failed(result.calls[0])  # it failed before its first call
+        raise ExecutorUnavailable(
+            f"job {job.id} with {len(calls)} calls was answered with {len(result.calls)} results"
+        )
+
+    def _count(self, result: JobResult, waited_s: float) -> None:
+        self.statistics.jobs += 1
+        self.statistics.calls += len(result.calls)
+        self.statistics.waited_s += waited_s
+        for call in result.calls:
+            self.statistics.outcomes[call.outcome.value] += 1
+            self.statistics.fuel += call.fuel
+
+
+def _pairs(texts: Sequence[str], check: Check) -> list[tuple[str, str]]:
+    return list(zip(texts, check.expected, strict=True))
+
+
+def _refused(reason: str) -> Ruling:
+    return Ruling(verdict=Verdict.FAILED, reason=reason)
+
+
+def _wrong(reason: str) -> Grade:
+    return Grade(verdict=Verdict.FAILED, reason=reason)
+
+
+def _graded(reasons: Sequence[str]) -> Grade:
+    """Right where there is no reason; the first reason stands for all."""
+    assert reasons, "a check compares at least one value"
+    right = sum(not reason for reason in reasons)
+    if right == len(reasons):
+        return Grade(verdict=Verdict.PASSED, score=1.0)
+    first = next(reason for reason in reasons if reason)
+    return Grade(verdict=Verdict.FAILED, score=right / len(reasons), reason=first)
+
+
+def _mismatch(value: str | None, expected: str) -> str:
+    """Empty if both literals are the same typed value: True is not 1, and 1 is not 1.0."""
+    return "" if value is not None and equal(value, expected) else "wrong value"
+
+
+def _why_no_case(result: CallResult) -> str:
+    """What keeps a proposal's call from being a case."""
+    return "not deterministic" if result.differs is not None else _why_failed(result)
+
+
+def _why_failed(result: CallResult) -> str:
+    """A stable word for an outcome; empty if the call returned."""
+    if result.outcome is Outcome.RETURNED:
+        return ""
+    if result.outcome is Outcome.RAISED:
+        return f"raised: {_exception_name(result.error)}"
+    return result.outcome.value.replace("_", " ")
+
+
+def _exception_name(error: str | None) -> str:
+    """The type before the colon, if Python knows it: guests write here what they like."""
+    found = re.match(r"[A-Za-z]\w{0,40}(?=:|$)", error or "")
+    known = getattr(builtins, found.group(), None) if found else None
+    if isinstance(known, type) and issubclass(known, BaseException):
+        return known.__name__
+    return "other"

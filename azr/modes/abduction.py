@@ -1,0 +1,65 @@
+"""Abduction: given program and output, find an input that yields it; any such input is right."""
+
+from collections.abc import Sequence
+
+from azr.modes.examples import FORMAT_TRIPLETS
+from azr.modes.rules import Pattern
+from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
+from azr.modes.wording import block
+from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
+
+__all__ = ["ABDUCTION", "Abduction"]
+
+GOAL = """\
+## Task: find an input of a Python program
+
+Reason step by step from the code and the output to one possible input of `f`. Any input that \
+gives the output is right."""
+
+FORMAT = """\
+Give the arguments of `f` as plain Python literals in a fence tagged input, separated by commas. \
+Put strings in quotes. For example:
+```input
+'John', {'age': 20, 'city': 'New York'}
+```"""
+
+
+class Abduction(TripletRules):
+    """The answer is an argument list; the task's own program decides."""
+
+    mode = Mode.ABDUCTION
+    puzzle = (
+        "Somebody else will see your code and the output it gives for your input, but not the"
+        " input, and must find an input that gives this output."
+    )
+    title = "Input puzzle"
+    difficulty = "finding an input from the code and the output takes many steps."
+
+    def solver_text(self, task: Task) -> str:
+        """Program and output."""
+        return "\n\n".join((GOAL, _asked(task), FORMAT))
+
+    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+        """Program, output, input."""
+        shown = [
+            "\n".join((_asked(t), block("input", t.cases[0].input)))
+            for t in with_format_examples(references, FORMAT_TRIPLETS)
+        ]
+        return example_pattern(self.title, [*shown, _asked(task) + "\n"], "```input\n", "\n")
+
+    def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
+        """The last input block."""
+        return self.literal_answer(rollout, "input")
+
+    def check_of(self, task: Task, answer: Answer) -> Check:
+        """Run the task's program on the claimed input."""
+        return Check(
+            program=task.program, calls=(answer.content,), expected=(task.cases[0].output,)
+        )
+
+
+def _asked(task: Task) -> str:
+    return "\n".join((block("python", task.program), block("output", task.cases[0].output)))
+
+
+ABDUCTION = Abduction()

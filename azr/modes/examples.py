@@ -1,0 +1,72 @@
+"""Tasks that exist before the model has made any.
+
+The zero tasks are where self-play starts from (the identity function, as in the paper). The
+format examples are no tasks at all: they stand in a completion prompt to show the layout while
+the buffers hold too few references, as the paper's prompts hold a toy example. They are never
+stored, drawn or trained on.
+"""
+
+from azr.types import Case, Mode, Task
+
+__all__ = ["FORMAT_INDUCTIONS", "FORMAT_TRIPLETS", "zero_induction", "zero_triplet"]
+
+IDENTITY = "def f(a):\n    return a"
+
+
+def zero_triplet(mode: Mode) -> Task:
+    """The identity function and the string "Hello World"."""
+    return Task(mode=mode, program=IDENTITY, cases=(Case("'Hello World'", "'Hello World'"),))
+
+
+def zero_induction() -> Task:
+    """The identity function with six cases of different types."""
+    values = (
+        "'Hello World'", "1", "{'a': 1, 'b': 2}", "(1.1, 2.5, 3.25)",
+        "'[[1, 0, 0], [0, 1, 0], [0, 0, 1]]'", "1001101100010001",
+    )  # fmt: skip
+    return Task(
+        mode=Mode.INDUCTION,
+        program=IDENTITY,
+        cases=tuple(Case(value, value) for value in values),
+        message="Write a function that returns whatever it is given.",
+    )
+
+
+def _example(mode: Mode, program: str, cases: dict[str, str], message: str = "") -> Task:
+    pairs = tuple(Case(given, found) for given, found in cases.items())
+    return Task(mode=mode, program=program, cases=pairs, message=message)
+
+
+_REPEAT = "def f(text, n):\n    return text[::-1] * n"
+_EVENS = (
+    "def f(numbers):\n    total = 0\n    for x in numbers:\n        if x % 2 == 0:\n"
+    "            total += x\n    return total"
+)
+_COUNTS = (
+    "def f(words, k):\n    long = [w.upper() for w in words if len(w) > k]\n    return sorted(long)"
+)
+
+FORMAT_TRIPLETS = (
+    _example(Mode.DEDUCTION, _REPEAT, {"'abc', 2": "'cbacba'"}),
+    _example(Mode.DEDUCTION, _EVENS, {"[1, 2, 3, 4]": "6"}),
+    _example(Mode.DEDUCTION, _COUNTS, {"['tree', 'a', 'sky'], 2": "['SKY', 'TREE']"}),
+)
+"""Shown in deduction and abduction alike."""
+
+FORMAT_INDUCTIONS = (
+    _example(
+        Mode.INDUCTION,
+        _REPEAT,
+        {"'abc', 2": "'cbacba'", "'x', 3": "'xxx'", "'hi', 1": "'ih'", "'', 5": "''",
+         "'ab', 0": "''", "'a b', 2": "'b ab a'", "'no', 2": "'onon'", "'z', 1": "'z'",
+         "'12', 3": "'212121'", "'you', 1": "'uoy'"},
+        "Reverse the text and repeat it n times.",
+    ),
+    _example(
+        Mode.INDUCTION,
+        _EVENS,
+        {"[1, 2, 3, 4]": "6", "[]": "0", "[5, 7]": "0", "[10, 20]": "30", "[2]": "2",
+         "[-2, 3]": "-2", "[8, 1, 8]": "16", "[0, 9]": "0", "[6, 6, 6]": "18", "[100, 1]": "100"},
+        "Add up the even numbers of the list.",
+    ),
+)  # fmt: skip

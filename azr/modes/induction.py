@@ -1,0 +1,228 @@
+"""Induction: given some cases and a message, write the program that explains the hidden ones."""
+
+from collections.abc import Sequence
+
+from azr.modes.examples import FORMAT_INDUCTIONS, zero_induction
+from azr.modes.rules import Pattern, Setting
+from azr.modes.triplet import example_pattern, with_format_examples
+from azr.modes.wording import BANNED_WORDS, CODE_DEMANDS, block
+from azr.parse import (
+    PROGRAM_TAGS,
+    Fence,
+    answer_body,
+    fences,
+    first_block,
+    labelled_line,
+    last_block,
+    tagged,
+    unwrapped,
+)
+from azr.types import Answer, Case, Check, Mode, ParseFailure, Proposal, Rollout, Task
+
+__all__ = ["INDUCTION", "Induction", "hidden_cases", "shown_cases"]
+
+TITLE = "Program puzzle"
+"""Of an example in a pattern."""
+
+PROPOSER_GOAL = """\
+## Task: invent {n} inputs and a message for a Python program
+
+Some of the inputs, their outputs and your message will be given to somebody else, who must work \
+out what the program does and write it. Choose inputs with diverse outputs."""
+
+PROPOSER_DEMANDS = """\
+Demands:
+- Give exactly {n} inputs, all different. Each is the arguments of `f`, separated by commas; \
+strings stand in quotes; every argument is a plain Python literal.
+- The message may be a hint, a description or a coding question. It must not contain the program.
+
+Format: each input in its own fence tagged input, then the message in a fence tagged message. For \
+example:
+```input
+'John', {'age': 20, 'city': 'New York'}
+```
+```input
+'Sammy', {'age': 37, 'city': 'Los Angeles'}
+```
+```message
+What can be said about this person?
+```
+
+How the task is judged:
+- Executable: the program runs with every input.
+- Coverage: together the inputs show everything the program does, so that it can be deduced.
+- Challenging, but not impossible.
+
+First plan which inputs to choose and why. Then write the inputs and the message."""
+
+SOLVER_GOAL = """\
+## Task: find the program behind these inputs and outputs
+
+Write a general Python function `f` that gives the outputs below and is right for further, hidden \
+inputs as well. Check your code against every pair and revise it."""
+
+SOLVER_DEMANDS = f"""\
+{CODE_DEMANDS}
+- These words must not occur in any form: {", ".join(BANNED_WORDS)}.
+
+Put the final code into a fence tagged python. The entry point must be called `f`. For example:
+```python
+def f(a):
+    return a
+```"""
+
+
+def shown_cases(task: Task) -> tuple[Case, ...]:
+    """The first half, rounded down: what the solver sees."""
+    return task.cases[: len(task.cases) // 2]
+
+
+def hidden_cases(task: Task) -> tuple[Case, ...]:
+    """The rest: what the answer is graded on, and what no prompt may show."""
+    return task.cases[len(task.cases) // 2 :]
+
+
+class Induction:
+    """The proposer is given a program; the answer is a program, graded on the hidden cases."""
+
+    mode = Mode.INDUCTION
+    shows_program = True
+
+    @property
+    def zero_task(self) -> Task:
+        """The identity function with six cases."""
+        return zero_induction()
+
+    def num_inputs(self, induction_inputs: int) -> int:
+        """As configured."""
+        return induction_inputs
+
+    def proposer_text(self, setting: Setting) -> str:
+        """The instruction: program, demands, format, criteria, plan."""
+        assert setting.shown is not None, "an induction proposer is shown a program"
+        program = f"{setting.shown.program}\n\nf(<your input goes here>)"
+        n = str(setting.num_inputs)
+        before, after = PROPOSER_GOAL.replace("{n}", n), PROPOSER_DEMANDS.replace("{n}", n)
+        return "\n\n".join((before, block("python", program), after))
+
+    def solver_text(self, task: Task) -> str:
+        """The shown cases and the message; never the program, never a hidden case."""
+        cases = "\n\n".join(
+            f"{block(f'input_{i}', case.input)}\n{block(f'output_{i}', case.output)}"
+            for i, case in enumerate(shown_cases(task), start=1)
+        )
+        message = block("message", task.message)
+        return "\n\n".join((SOLVER_GOAL, cases, message, SOLVER_DEMANDS))
+
+    def proposer_pattern(self, setting: Setting) -> Pattern:
+        """Program, message, one argument list a line."""
+        assert setting.shown is not None, "an induction proposer is shown a program"
+        n = setting.num_inputs
+        shown = [
+            "\n".join(
+                (
+                    block("python", t.program),
+                    block("message", t.message),
+                    block("inputs", "\n".join(case.input for case in t.cases[:n])),
+                )
+            )
+            for t in with_format_examples(setting.references, FORMAT_INDUCTIONS)
+        ]
+        opening = block("python", setting.shown.program) + "\n"
+        return example_pattern(TITLE, [*shown, opening], "```message\n", "\n```\n\n")
+
+    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+        """Message, shown cases, program."""
+        shown = [
+            "\n".join((_asked(t, len(task.cases)), block("python", t.program)))
+            for t in with_format_examples(references, FORMAT_INDUCTIONS)
+        ]
+        opening = _asked(task, len(task.cases)) + "\n"
+        return example_pattern(TITLE, [*shown, opening], "```python\ndef f(", "\n```")
+
+    def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
+        """The last inputs asked for, without repetitions, and the message."""
+        shown, wanted = rollout.prompt.task, rollout.prompt.num_inputs
+        body = answer_body(rollout)
+        if isinstance(body, ParseFailure):
+            return body
+        if shown is None:
+            return ParseFailure("no program was shown")
+        blocks = fences(body)
+        message = _message(body, blocks)
+        if not message:
+            return ParseFailure("no message block")
+        # Dropping repetitions here keeps a hidden case from being one that is shown as well.
+        inputs = list(dict.fromkeys(filter(None, _input_texts(blocks))))
+        if len(inputs) < wanted:
+            return ParseFailure("too few inputs")
+        return Proposal(self.mode, shown.program, tuple(inputs[-wanted:]), message)
+
+    def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
+        """The last program block."""
+        body = answer_body(rollout)
+        if isinstance(body, ParseFailure):
+            return body
+        program = last_block(fences(body), PROGRAM_TAGS)
+        if not program or not program.strip():
+            return ParseFailure("no program block")
+        return Answer(self.mode, program)
+
+    def objection_to(self, proposal: Proposal) -> str:
+        """Cases that repeat, or a message that gives the program away."""
+        if len(set(proposal.inputs)) < len(proposal.inputs):
+            return "inputs repeat"
+        if _squeezed(proposal.program) in _squeezed(proposal.message):
+            return "message holds the program"
+        return ""
+
+    def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
+        """All cases; which of them are shown follows from their order."""
+        return Task(
+            mode=self.mode,
+            program=proposal.program,
+            cases=tuple(map(Case, proposal.inputs, outputs)),
+            message=proposal.message,
+            born_step=born_step,
+        )
+
+    def check_of(self, task: Task, answer: Answer) -> Check:
+        """Run the answer on the hidden inputs."""
+        hidden = hidden_cases(task)
+        return Check(
+            program=answer.content,
+            calls=tuple(case.input for case in hidden),
+            expected=tuple(case.output for case in hidden),
+        )
+
+
+def _asked(task: Task, num_cases: int) -> str:
+    """What a solver is given, as a pattern shows it; examples get no more cases than the task."""
+    shown = shown_cases(task)[: num_cases // 2]
+    cases = "\n".join(f"f({case.input}) == {case.output}" for case in shown)
+    return "\n".join((block("message", task.message), block("cases", cases)))
+
+
+def _message(body: str, blocks: Sequence[Fence]) -> str | None:
+    found = first_block(blocks, ("message",))
+    for fallback in (tagged(body, "message"), labelled_line(body, "Message")):
+        found = fallback if found is None else found
+    return found.strip() if found is not None else None
+
+
+def _input_texts(blocks: Sequence[Fence]) -> list[str]:
+    """One input a fence, or one a line where the fence says `inputs`."""
+    texts: list[str] = []
+    for fence in blocks:
+        if fence.tag == "input":
+            texts.append(unwrapped(fence.body))
+        elif fence.tag == "inputs":
+            texts.extend(unwrapped(line) for line in fence.body.split("\n"))
+    return texts
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+INDUCTION = Induction()

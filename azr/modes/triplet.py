@@ -1,0 +1,165 @@
+"""What deduction and abduction share: both are about one program, one input, one output."""
+
+from collections.abc import Sequence
+
+from azr.modes.examples import FORMAT_TRIPLETS, zero_triplet
+from azr.modes.rules import Pattern, Setting
+from azr.modes.wording import (
+    BANNED_WORDS,
+    CODE_DEMANDS,
+    DIFFICULTY_IDEAS,
+    STATE_DEMAND,
+    block,
+    numbered_references,
+)
+from azr.parse import (
+    PROGRAM_TAGS,
+    answer_body,
+    boxed,
+    fences,
+    first_block,
+    has_entry,
+    labelled_line,
+    last_block,
+    tagged,
+    unwrapped,
+)
+from azr.types import Answer, Case, Mode, ParseFailure, Proposal, Rollout, Task
+
+__all__ = ["TripletRules", "example_pattern"]
+
+GOAL = "## Task: design a new and unique Python program with one matching input"
+
+STYLE_OF_GOAL = """\
+The task should need deep algorithmic reasoning: think of it as one item of an IQ test for \
+somebody else. Make it different from the reference programs below. You may define custom classes \
+at the top of the code."""
+
+INPUT_DEMANDS = """\
+Demands on the input:
+- Give exactly one test input: the arguments of `f`, separated by commas.
+- Strings stand in quotes. Every argument is a plain Python literal."""
+
+CRITERIA = f"""\
+How the task is judged:
+- Executable: the code runs with the input you give.
+- Difficult: {{difficulty}} Ideas: {DIFFICULTY_IDEAS}.
+- Creative: it is unlike the references in what it computes and in how.
+- These words must not occur in any form, not even in a comment: {", ".join(BANNED_WORDS)}."""
+
+PLAN = """\
+First plan: what makes the task hard, how it differs from the references, what is creative about \
+it. Then write the code and the input."""
+
+FORMAT = """\
+Format: put the code into a fence tagged python and the input into a fence tagged input. For \
+example:
+```python
+def f(name: str, info: dict):
+    # the code goes here
+    return result
+```
+```input
+'John', {'age': 20, 'city': 'New York'}
+```"""
+
+
+def example_pattern(title: str, parts: Sequence[str], prefill: str, stop: str) -> Pattern:
+    """Numbered examples, the last of them left open where the model has to go on.
+
+    The title differs between modes, so that the policy can tell alike patterns apart.
+    """
+    text = "\n\n".join(f"{title} {i}:\n{part}" for i, part in enumerate(parts, start=1))
+    return Pattern(text, prefill, (stop, f"\n{title}"))
+
+
+def with_format_examples(references: Sequence[Task], examples: Sequence[Task]) -> list[Task]:
+    """References, after format examples where there are too few to show a pattern."""
+    missing = max(len(examples) - len(references), 0)
+    return [*examples[:missing], *references]
+
+
+class TripletRules:
+    """Rules common to the two modes whose task is a triplet; subclasses say what is asked."""
+
+    mode: Mode
+    puzzle: str
+    """What the other mind is given, and what it must find."""
+    title: str
+    """Of an example in a pattern."""
+    difficulty: str
+    """Criterion of the proposer prompt: what must be hard."""
+
+    shows_program = False
+
+    @property
+    def zero_task(self) -> Task:
+        """The identity triplet."""
+        return zero_triplet(self.mode)
+
+    def num_inputs(self, induction_inputs: int) -> int:  # noqa: ARG002 - the protocol's
+        """One input a task."""
+        return 1
+
+    def proposer_text(self, setting: Setting) -> str:
+        """The instruction: goal, demands, format, criteria, plan, references."""
+        parts = [
+            f"{GOAL}\n\n{self.puzzle} {STYLE_OF_GOAL}",
+            f"{CODE_DEMANDS}\n{STATE_DEMAND}",
+            INPUT_DEMANDS,
+            FORMAT,
+            CRITERIA.format(difficulty=self.difficulty),
+            PLAN,
+        ]
+        if setting.references:
+            parts.append("### References\n\n" + numbered_references(setting.references))
+        return "\n\n".join(parts)
+
+    def proposer_pattern(self, setting: Setting) -> Pattern:
+        """Program, input; the output is shown in examples and never asked for."""
+        tasks = with_format_examples(setting.references, FORMAT_TRIPLETS)
+        shown = [
+            "\n".join((block("python", t.program), block("input", t.cases[0].input))) for t in tasks
+        ]
+        return example_pattern(self.title, [*shown, ""], "```python\ndef f(", "\n```\n\n")
+
+    def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
+        """The first program and the first input."""
+        body = answer_body(rollout)
+        if isinstance(body, ParseFailure):
+            return body
+        blocks = fences(body)
+        program = first_block(blocks, PROGRAM_TAGS)
+        if not program:
+            return ParseFailure("no program block")
+        if not has_entry(program):
+            return ParseFailure("no function f")
+        given = first_block(blocks, ("input",))
+        if given is None:
+            given = labelled_line(body, "Input")
+        if given is None:
+            return ParseFailure("no input block")
+        return Proposal(self.mode, program, (unwrapped(given),))
+
+    def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
+        """None: whatever runs is a task."""
+        return ""
+
+    def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
+        """One program, one case."""
+        case = Case(proposal.inputs[0], outputs[0])
+        return Task(mode=self.mode, program=proposal.program, cases=(case,), born_step=born_step)
+
+    def literal_answer(self, rollout: Rollout, tag: str) -> Answer | ParseFailure:
+        """The last block with the tag, or what models write in its place."""
+        body = answer_body(rollout)
+        if isinstance(body, ParseFailure):
+            return body
+        found = last_block(fences(body), (tag,))
+        for fallback in (labelled_line(body, tag), tagged(body, tag), boxed(body)):
+            found = fallback if found is None else found
+        if found is None and body is not rollout.text:  # inside an envelope nothing else can be
+            found = last_block(fences(body), ("", "python")) or body
+        if not found or not found.strip():
+            return ParseFailure(f"no {tag} block")
+        return Answer(self.mode, unwrapped(found))

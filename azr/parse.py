@@ -1,0 +1,192 @@
+"""Completion text -> blocks. Total: nothing here raises, and nothing here evaluates.
+
+Law of the module: every function accepts any text, answers in time linear in its length, and
+returns text or `None`/`ParseFailure`. What a block means is for the modes to say, whether it
+runs is for the judge.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from azr.types import ParseFailure, Rollout
+
+__all__ = [
+    "PROGRAM_TAGS",
+    "Fence",
+    "answer_body",
+    "boxed",
+    "fences",
+    "first_block",
+    "has_entry",
+    "labelled_line",
+    "last_block",
+    "tagged",
+    "unwrapped",
+]
+
+MAX_CHARS = 200_000
+"""Longer completions are not read: 8,096 tokens of code are about 30,000 characters."""
+
+FENCE = "```"
+PROGRAM_TAGS = frozenset({"python", "py", "python3", ""})
+KNOWN_TAGS = frozenset({"python", "py", "python3", "input", "inputs", "output", "message"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One fenced block: its tag in lower case, and the lines between the marks."""
+
+    tag: str
+    body: str
+
+
+def fences(text: str) -> list[Fence]:
+    """All closed fenced blocks, in order; a block that never closes is none.
+
+    Accepts what models write: text before an opening mark, a closing mark at the end of the
+    last line, a whole block on one line, and an opening mark where a closing one is missing.
+    """
+    found: list[Fence] = []
+    tag: str | None = None
+    lines: list[str] = []
+    # split("\n"), not splitlines(): form feeds and Unicode separators end no line of Python.
+    for line in text.split("\n"):
+        before, mark, after = line.partition(FENCE)
+        if not mark:
+            lines.append(line)
+            continue
+        if tag is not None:
+            if before.strip() and after.strip():  # a mark amid code is a string of the program
+                lines.append(line)
+                continue
+            found.append(_block(tag, [*lines, before] if before.strip() else lines))
+            tag = None
+            if not after.strip():
+                continue
+        inner, closing, _ = after.partition(FENCE)
+        tag, first = _tag_and_rest(inner)
+        lines = [first] if first else []
+        if closing:
+            found.append(_block(tag, lines))
+            tag = None
+    return found
+
+
+def _block(tag: str, lines: list[str]) -> Fence:
+    return Fence(tag, "\n".join(lines).strip("\n").rstrip())
+
+
+def _tag_and_rest(text: str) -> tuple[str, str]:
+    """Split what follows an opening mark: "output 5" is tag and content, "5" is content."""
+    word, _, rest = text.strip().partition(" ")
+    if word.lower() in KNOWN_TAGS:
+        return word.lower(), rest.strip()
+    if not rest and word.isidentifier():
+        return word.lower(), ""  # another language: a block, but none that we ask for
+    return "", text.strip()
+
+
+def first_block(blocks: Collection[Fence], tags: Collection[str]) -> str | None:
+    """Body of the first block with one of the tags."""
+    return next((block.body for block in blocks if block.tag in tags), None)
+
+
+def last_block(blocks: Collection[Fence], tags: Collection[str]) -> str | None:
+    """Body of the last block with one of the tags."""
+    return first_block(list(reversed(list(blocks))), tags)
+
+
+def tagged(text: str, tag: str) -> str | None:
+    """What stands between the last `<tag>` and the next `</tag>`."""
+    start = text.rfind(f"<{tag}>")
+    if start < 0:
+        return None
+    start += len(tag) + 2
+    end = text.find(f"</{tag}>", start)
+    return None if end < 0 else text[start:end].strip()
+
+
+def labelled_line(text: str, label: str) -> str | None:
+    """What follows the label in the last line like `# Input: 1, 2`."""
+    found = re.findall(
+        rf"^[ \t]*#[ \t]*{re.escape(label)}:(.*)$", text, re.MULTILINE | re.IGNORECASE
+    )
+    return found[-1].strip() if found else None
+
+
+def boxed(text: str) -> str | None:
+    r"""What the last `\boxed{...}` holds; braces inside it must balance."""
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return None
+    start += len("\\boxed{")
+    depth = 1
+    for brace in re.finditer(r"[{}]", text[start:]):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return text[start : start + brace.start()].strip()
+    return None
+
+
+def unwrapped(text: str) -> str:
+    """An argument list without the `f(...)` or `input(...)` that models like to put around it.
+
+    Harmless: a call is not a literal, so no argument list is spelled that way.
+    """
+    text = text.strip()
+    for opening in ("f(", "input("):
+        if text.startswith(opening) and text.endswith(")"):
+            return text[len(opening) : -1].strip()
+    return text
+
+
+def has_entry(program: str) -> bool:
+    """Whether some line defines the entry function f."""
+    return re.search(r"^def[ \t]+f[ \t]*\(", program, re.MULTILINE) is not None
+
+
+def answer_body(rollout: Rollout) -> str | ParseFailure:
+    """Take the envelope off: the text that holds the blocks the prompt asked for."""
+    if len(rollout.text) > MAX_CHARS:
+        return ParseFailure("too long")
+    body = _OPENERS.get(rollout.prompt.envelope, _plain)(rollout)
+    if isinstance(body, ParseFailure) and rollout.truncated:
+        return ParseFailure("truncated")
+    return body
+
+
+def _plain(rollout: Rollout) -> str | ParseFailure:
+    return rollout.text
+
+
+def _r1(rollout: Rollout) -> str | ParseFailure:
+    """Thought, blanks, answer: in that order, from the first character on."""
+    text = rollout.text.lstrip()
+    if not text.startswith("<think>"):
+        return ParseFailure("no think tags")
+    if not re.search(r"</think>\s*<answer>", text):
+        return ParseFailure("no answer tags")
+    body = tagged(text, "answer")
+    return ParseFailure("answer not closed") if body is None else body
+
+
+def _boxed(rollout: Rollout) -> str | ParseFailure:
+    body = boxed(rollout.text)
+    return ParseFailure("no boxed answer") if body is None else body
+
+
+def _completion(rollout: Rollout) -> str | ParseFailure:
+    """The stop string was the last block's closing mark: put it back.
+
+    Not after a truncation, where the block is really unfinished.
+    """
+    return rollout.text if rollout.truncated else f"{rollout.text}\n{FENCE}"
+
+
+_OPENERS: dict[str, Callable[[Rollout], str | ParseFailure]] = {
+    "r1": _r1,
+    "boxed": _boxed,
+    "none": _plain,
+    "completion": _completion,
+}
