@@ -1,0 +1,71 @@
+"""What survives a step: its rollouts, its metrics, and a checkpoint when one is due.
+
+The order is the promise: rollouts, then the metrics line, then the checkpoint. A resume goes
+back to the newest checkpoint and drops what was written after it, so nothing is lost that a
+checkpoint knew of, and nothing is kept twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from azr.buffers import TaskBuffers
+from azr.checkpoint import save_checkpoint
+from azr.config import RunConfig
+from azr.judge import SandboxJudge
+from azr.learner import TorchLearner
+from azr.metrics import MetricsWriter, step_metrics
+from azr.policy import EnginePolicy
+from azr.progress import Display
+from azr.records import rollout_records
+from azr.runfolder import RunFolder
+from azr.types import Experience
+
+__all__ = ["RunRecorder"]
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecorder:
+    """ports.Recorder over a run folder."""
+
+    config: RunConfig
+    folder: RunFolder
+    writer: MetricsWriter
+    display: Display
+    learner: TorchLearner
+    buffers: TaskBuffers
+    policy: EnginePolicy
+    judge: SandboxJudge
+    saved_step: int = -1
+    last_step: int = 0
+    """The newest step that is learned from and recorded."""
+
+    def record(
+        self,
+        step: int,
+        experiences_N: Sequence[Experience],
+        advantages_N: Sequence[float],
+        statistics: Mapping[str, float],
+    ) -> None:
+        """Write one finished step; see the module's docstring for the order."""
+        parts = {**statistics, **self.policy.stats(), **self.judge.stats()}
+        metrics = step_metrics(experiences_N, advantages_N, parts)
+        if self.config.logging.rollouts:
+            self.folder.write_rollouts(step, rollout_records(step, experiences_N, advantages_N))
+        self.writer.write(step, metrics)
+        if step % self.config.checkpoint.every == 0 or step == self.config.steps:
+            self.checkpoint(step)
+        self.last_step = step
+        self.display.step_done(step, metrics)
+
+    def checkpoint(self, step: int) -> None:
+        """Save one consistent cut of the whole run, unless this step is saved already."""
+        if step == self.saved_step:
+            return
+        save_checkpoint(
+            self.folder.checkpoints,
+            step,
+            learner=self.learner,
+            backup_tasks=self.buffers.backup,
+            keep=self.config.checkpoint.keep,
+        )
+        self.saved_step = step

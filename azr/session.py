@@ -1,0 +1,227 @@
+"""A run, assembled: opens what a run needs, in order, and closes it in reverse, whatever happens."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from azr.buffers import TaskBuffers
+from azr.checkpoint import Checkpoint, latest_checkpoint
+from azr.config import RunConfig, SandboxConfig
+from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.judge import SandboxJudge
+from azr.learner import TorchLearner
+from azr.metrics import MetricsWriter
+from azr.policy import EnginePolicy, open_policy
+from azr.pretrained import resolve_model
+from azr.progress import Display
+from azr.prompts import Prompts
+from azr.recorder import RunRecorder
+from azr.runfolder import RunFolder
+from azr.seeding import SeedingProgress, seed_buffers
+from azr.selfplay import Table
+from azr.trainer import Run, train
+from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.local_server import start_local_server
+
+__all__ = ["run_seeding", "run_training"]
+
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Players:
+    """What stays open for as long as a run plays."""
+
+    table: Table
+    policy: EnginePolicy
+    judge: SandboxJudge
+    learner: TorchLearner
+    buffers: TaskBuffers
+
+
+def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: Display) -> int:
+    """Train until the step budget is spent; returns the exit code (0, or 130 when interrupted).
+
+    Args:
+        config: The whole run.
+        resume: Continue at the newest checkpoint of the run folder; start anew if there is none.
+        overwrite: Delete the run that is in the folder.
+        display: Told of all that happens.
+    """
+    with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
+        cut = latest_checkpoint(folder.checkpoints) if resume else None
+        first_step = 1 if cut is None else cut.step + 1
+        if resume:
+            folder.rewind(first_step - 1)
+        with (
+            open_players(config, folder.tasks_file, display, cut) as players,
+            closing(MetricsWriter(folder.path, config, first_step)) as writer,
+        ):
+            recorder = RunRecorder(
+                config=config,
+                folder=folder,
+                writer=writer,
+                display=display,
+                learner=players.learner,
+                buffers=players.buffers,
+                policy=players.policy,
+                judge=players.judge,
+            )
+            run = Run(
+                table=players.table,
+                policy=players.policy,
+                learner=players.learner,
+                recorder=recorder,
+                first_step=first_step,
+            )
+            try:
+                asyncio.run(play(run, players, recorder, display))
+            except Interrupted:
+                recorder.checkpoint(recorder.last_step)
+                display.message(f"stopped after step {recorder.last_step}; go on with --resume")
+                return EXIT_INTERRUPTED
+    return 0
+
+
+async def play(run: Run, players: Players, recorder: RunRecorder, display: Display) -> None:
+    """Prove the engine's weights, make the seeds if this is a new run, and train."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError, ValueError):  # not the main thread: a test, a notebook
+            loop.add_signal_handler(number, run.interrupt.request)
+    recorder.last_step = run.first_step - 1
+    await run.policy.adopt(run.learner.weights, version=run.first_step - 1)
+    if run.first_step == 1:
+        display.message("seeding: the model makes its own first tasks")
+        await run.interrupt.guard(seed(players, display))
+        recorder.checkpoint(0)
+    await train(run)
+
+
+async def seed(players: Players, display: Display) -> None:
+    """Fill young buffers, from the seed file if there is one, then by the model itself."""
+
+    def report(progress: SeedingProgress) -> None:
+        display.message(
+            f"seeding {'+'.join(progress.modes)}: round {progress.round},"
+            f" {progress.valid} of {progress.proposals} proposals valid,"
+            f" {progress.tasks} of {progress.target} tasks"
+        )
+
+    seed_file = players.table.config.buffers.seed_file
+    if seed_file:
+        if not Path(seed_file).is_file():
+            raise ConfigError(f"buffers.seed_file must be an existing file, got {seed_file!r}")
+        players.buffers.import_jsonl(seed_file)
+    await seed_buffers(players.table, players.buffers, report)
+
+
+def run_seeding(config: RunConfig, output: Path, display: Display | None = None) -> int:
+    """Let the model make seed tasks and write them as JSON Lines; returns the exit code."""
+    display = display or Display(config)
+    tasks = output.with_name(output.name + ".sqlite.partial")
+    tasks.unlink(missing_ok=True)
+    try:
+        with open_players(config, tasks, display, None) as players:
+
+            async def make() -> None:
+                await players.policy.adopt(players.learner.weights, version=0)
+                await seed(players, display)
+
+            asyncio.run(make())
+            players.buffers.export_jsonl(output)
+    finally:
+        for file in tasks.parent.glob(tasks.name + "*"):
+            file.unlink()
+    return 0
+
+
+@contextmanager
+def open_players(
+    config: RunConfig, tasks_file: Path, display: Display, cut: Checkpoint | None
+) -> Iterator[Players]:
+    """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
+    display.message("starting the sandbox")
+    with open_executor(config.sandbox) as client, closing(open_buffers(config, tasks_file, cut)) as b:
+        model = resolve_model(config.model.name)
+        display.message(f"loading {config.model.name}")
+        learner = TorchLearner(config, model if cut is None else cut.model)
+        if cut is not None:
+            learner.restore(cut)
+            display.message(f"resuming after step {cut.step}")
+        display.message("starting the engine")
+        with closing(open_policy(config, model if cut is None else cut.model)) as policy:
+            policy.watch = display.sampled
+            judge = SandboxJudge(client, config.sandbox)
+            table = Table(
+                config=config,
+                policy=policy,
+                judge=judge,
+                buffers=b,
+                prompts=Prompts(config.selfplay, config.rollout, policy.count_tokens),
+                watch=display.played,
+            )
+            yield Players(table=table, policy=policy, judge=judge, learner=learner, buffers=b)
+
+
+def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) -> TaskBuffers:
+    """The run's task buffers: as the checkpoint has them, or empty."""
+    if cut is None:
+        for leftover in tasks_file.parent.glob(tasks_file.name + "*"):
+            leftover.unlink()  # of an attempt that died before its first checkpoint
+    buffers = TaskBuffers(tasks_file, config.buffers.max_tasks)
+    if cut is not None:
+        buffers.restore(cut.tasks)
+    return buffers
+
+
+@contextmanager
+def open_executor(config: SandboxConfig) -> Iterator[SandboxClient]:
+    """A client of the servers the configuration names, or of one of our own on this machine."""
+    with ExitStack() as opened:
+        try:
+            client = opened.enter_context(connect(config, opened))
+            client.wait_ready(config.timeout_s)
+        except SandboxUnavailable as error:
+            raise ExecutorUnavailable(f"the sandbox did not start: {error}") from error
+        except ValueError as error:
+            raise ConfigError(f"sandbox: {error}") from error
+        yield client
+
+
+def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
+    """The client; a server of our own is closed with `opened`."""
+    if not config.endpoints:
+        server = opened.enter_context(start_local_server(config.workers or None))
+        return server.client(timeout_s=config.timeout_s)
+    return SandboxClient(
+        config.endpoints,
+        server_key=config.server_key or None,
+        client_key=config.client_key or None,
+        timeout_s=config.timeout_s,
+    )
+
+
+@contextmanager
+def logging_to(folder: RunFolder) -> Iterator[None]:
+    """Write the log of this attempt into the run folder."""
+    handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    except Exception:
+        logger.exception("event=run_failed")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
