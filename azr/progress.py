@@ -83,7 +83,7 @@ class Display:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def step_started(self, step: int) -> None:
-        """Step `step` begins."""
+        """Step `step` begins. Needed for the first one; after `step_done` the next begins."""
         self._step = step
         self._started = time.monotonic()
         self._rewards.clear()
@@ -102,6 +102,8 @@ class Display:
     def played(self, experience: Experience) -> None:
         """One experience is graded."""
         self._rewards[experience.stream].append(experience.reward)
+        if sum(map(len, self._rewards.values())) == self._config.rollouts_per_step:
+            self.phase("train")
 
     def step_done(self, step: int, metrics: Mapping[str, float]) -> None:
         """The step is learned from and recorded."""
@@ -109,10 +111,12 @@ class Display:
         self._durations.append(metrics.get("time/step", time.monotonic() - self._started))
         for name, value in metrics.items():
             self._history[name].append(value)
-        self._rewards.clear()
-        self._sampled.clear()
         if self._live is None:
             self.message(self._line())
+        if step < self._config.steps:
+            self.step_started(step + 1)
+        else:
+            self._rewards.clear()
 
     # ------------------------------------------------------------ one line
 
@@ -192,13 +196,13 @@ class Display:
             ProgressBar(total=total, completed=done, width=24),
             Text(f" {done} of {total} graded, {seconds:.0f} s" if self._phase else "", style="dim"),
         )
-        if not self._phase:
+        if not self._phase and not self._sampled:  # seeds are sampled before the first step
             return row
         # trials are solver completions too; which is which is known only once graded
         said = (
             f"{self._sampled['proposer']} proposals, {self._sampled['solver']} answers and trials"
         )
-        if self._phase == "play":
+        if self._phase != "train":
             said += f", {self._sampled['tokens'] / max(seconds, 1e-3):.0f} tokens/s"
         return Group(row, Text(" " * 21 + said, style="dim"))
 
