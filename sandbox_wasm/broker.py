@@ -2,9 +2,9 @@
 
     receive -> FairQueue -> executor.submit -> done callbacks -> results, grouped by client
 
-Laws: no message of a client can raise out of the loop; no client can make another wait longer than
-its share; nothing waits without a bound; a failure of the machine is said to be one. The loop shares
-its cores with the executor's workers, so per job it does as little Python as it can.
+Laws: no message of a client can raise out of the loop; no client can make another wait longer
+than its share; nothing waits without a bound; a failure of the machine is said to be one. The loop
+shares its cores with the executor's workers, so per job it does as little Python as it can.
 """
 
 import logging
@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import zmq
 
@@ -192,11 +192,11 @@ class Broker:
             self._outbox.post(sessions[identity], protocol.pack(Kind.BYE, "draining"))
 
     def _accept(self, session: Session, body: tuple[object, ...], size_bytes: int) -> None:
-        jobs = body[0] if len(body) == 1 else None
-        if type(jobs) is not tuple or len(jobs) > protocol.MAX_JOBS_PER_FRAME:  # pyright: ignore[reportUnknownArgumentType]
-            raise ProtocolError(f"$[2]: expected an array of at most {protocol.MAX_JOBS_PER_FRAME}"
-                                f" jobs, got {protocol.short_repr(jobs)}")  # fmt: skip
-        items: tuple[Any, ...] = jobs
+        items = cast("tuple[Any, ...]", body[0]) if body and type(body[0]) is tuple else None
+        if items is None or len(body) != 1 or len(items) > protocol.MAX_JOBS_PER_FRAME:
+            raise ProtocolError(
+                f"$[2]: expected one array of at most {protocol.MAX_JOBS_PER_FRAME} jobs"
+            )
         # Every number is read first: an answer that says "busy" or "rejected" has to name its job,
         # and a frame in which one number is unreadable is refused whole.
         numbers = [

@@ -1,4 +1,4 @@
-"""`SandboxClient`: the methods of a local `Sandbox`, over ZeroMQ, from threads and from coroutines."""
+"""`SandboxClient`: the methods of a local `Sandbox` over ZeroMQ, for threads and coroutines."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ class SandboxClient:
     Do not use one across a fork: make one in each process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every one is a keyword with a default
         self,
         endpoints: str | Sequence[str],
         *,

@@ -39,12 +39,13 @@ _NAMES: Final = (
     "images", "banned_modules", "want_stdout",
 )  # fmt: skip
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
+_THREE_INTS: Final = [int, int, int]
 _CALL_OVERHEAD_BYTES: Final = 16 * 1024
 """Room for one call's error text, fuel and framing, beside its value and stdout."""
 
 # A Packer keeps its buffer, so making one per job would cost more than packing; but it is not
 # thread-safe, hence one per call of packb here: the buffer is small and the call is C.
-_packb = cast("Any", msgpack.packb)
+_packb = cast("Any", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 
 
 def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
@@ -117,14 +118,10 @@ def _is_job(fields: Fields) -> bool:
         and _are_texts(expressions)
         and (stdin is None or _is_text(stdin))
         and (tests is None or _is_text(tests))
-        and type(limits) is tuple
-        and len(limits) == 3
-        and all([type(value) is int for value in limits])  # noqa: C419 - a generator is slower
+        and _are_limits(limits)
         and type(images) is int
         and 1 <= images <= 8
-        and type(banned) is tuple
-        and len(banned) <= MAX_CALLS
-        and all([_is_name(name) for name in banned])  # noqa: C419
+        and _are_names(banned)
         and type(want) is bool
         and _reply_bytes(fields) <= MAX_REPLY_BYTES
     )
@@ -142,12 +139,15 @@ def _is_text(value: object) -> bool:
     )
 
 
+def _are_names(value: object) -> bool:
+    names = cast("Fields", value)
+    return type(value) is tuple and len(names) <= MAX_CALLS and all([_is_name(n) for n in names])  # noqa: C419
+
+
 def _are_texts(value: object) -> bool:
     texts = cast("Fields", value)
     return (
-        type(value) is tuple
-        and len(texts) <= MAX_CALLS
-        and all([_is_text(text) for text in texts])  # noqa: C419
+        type(value) is tuple and len(texts) <= MAX_CALLS and all([_is_text(text) for text in texts])  # noqa: C419
     )
 
 
@@ -174,8 +174,7 @@ def _what_is_wrong(fields: Fields, path: str) -> str:
         ("tests", tests, tests is None or _is_text(tests), f"nil or {text}"),
         ("limits", limits, _are_limits(limits), "[fuel, memory_bytes, output_bytes], integers"),
         ("images", images, type(images) is int and 1 <= images <= 8, "an integer in [1, 8]"),
-        ("banned_modules", banned, type(banned) is tuple and len(banned) <= MAX_CALLS
-         and all(_is_name(item) for item in banned), f"an array of names, each {name}"),
+        ("banned_modules", banned, _are_names(banned), f"an array of names, each {name}"),
         ("want_stdout", want, type(want) is bool, "a boolean"),
     ]  # fmt: skip
     for field, value, is_right, allowed in checks:
@@ -188,10 +187,7 @@ def _what_is_wrong(fields: Fields, path: str) -> str:
 
 
 def _are_limits(value: object) -> bool:
-    numbers = cast("Fields", value)
-    return (
-        type(value) is tuple and len(numbers) == 3 and all(type(item) is int for item in numbers)
-    )
+    return type(value) is tuple and [type(n) for n in cast("Fields", value)] == _THREE_INTS
 
 
 def pack_result(number: int, result: JobResult) -> bytes:
@@ -244,12 +240,10 @@ def _is_str_or_none(value: object) -> bool:
 
 def numbers_of(body: Fields) -> list[int]:
     """Decode an array of request numbers (the first field of `cancel` and `busy`)."""
-    values: Any = body[0] if body else None
-    if type(values) is not tuple or len(cast("Fields", values)) > MAX_JOBS_PER_FRAME:
-        raise ProtocolError(
-            f"$[2]: expected at most {MAX_JOBS_PER_FRAME} request numbers, got {short_repr(values)}"
-        )
-    numbers = list(cast("Fields", values))
+    values = cast("Fields", body[0]) if body and type(body[0]) is tuple else None
+    if values is None or len(values) > MAX_JOBS_PER_FRAME:
+        raise ProtocolError(f"$[2]: expected at most {MAX_JOBS_PER_FRAME} request numbers")
+    numbers = list(values)
     for index, number in enumerate(numbers):
         if type(number) is not int:
             raise ProtocolError(f"$[2][{index}]: expected an integer, got {short_repr(number)}")

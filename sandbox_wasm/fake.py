@@ -14,19 +14,20 @@ server that is fast, slow, broken or stuck at will, on a machine without the gue
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 
-__all__ = ["FakeSandbox", "NoIsolationWarning", "main"]
+__all__ = ["FakeSandbox", "NoIsolationWarning", "main", "serve_in_thread"]
 
 
 class NoIsolationWarning(UserWarning):
@@ -90,7 +91,7 @@ class FakeSandbox:
             value = repr("x" * int(argument))
             return JobResult(id=job.id, calls=(CallResult(outcome=Outcome.RETURNED, value=value),))
         if command == "sleep":
-            time.sleep(float(argument.split()[0]))
+            time.sleep(float(argument.split(maxsplit=1)[0]))
         return _echo(job)
 
 
@@ -104,6 +105,28 @@ def _echo(job: Job) -> JobResult:
              for value in values]
         ),
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def serve_in_thread(
+    executor: Any, bind: str, *, workers: int = 2, **options: Any
+) -> Generator[Any]:
+    """Serve any executor from a thread of this process; yields the `Server`.
+
+    `options` are those of `ServerOptions`.
+    """
+    from sandbox_wasm.endpoints import parse_endpoint  # noqa: PLC0415 - tests only
+    from sandbox_wasm.server import Server, ServerOptions  # noqa: PLC0415 - tests only
+
+    server = Server(ServerOptions(bind=parse_endpoint(bind, bind=True), **options))
+    thread = threading.Thread(target=server.serve, args=(executor, workers), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join()
+        server.close()
 
 
 def main(argv: list[str] | None = None) -> int:

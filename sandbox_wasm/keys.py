@@ -1,7 +1,7 @@
 """CURVE keys: who may talk to a server, and how a client knows it talks to the right one.
 
-Files are pyzmq's certificates: `NAME.key` is public, `NAME.key_secret` holds both halves. A server has
-one secret file and a folder with the public files of the clients it lets in.
+Files are pyzmq's certificates: `NAME.key` is public, `NAME.key_secret` holds both halves. A server
+has one secret file and a folder with the public files of the clients it lets in.
 """
 
 import argparse
@@ -37,9 +37,10 @@ def load_keys(source: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
         return source.encode(), None
     path = Path(source)
     try:
-        public, secret = zmq.auth.load_certificate(path)
+        public, secret = zmq.auth.load_certificate(path)  # pyright: ignore[reportUnknownMemberType]
     except (OSError, ValueError) as exc:
-        raise KeyFileError(f"key file {path}: {exc}; make keys with `azr-sandbox keys DIR`") from exc
+        hint = "make keys with `azr-sandbox keys DIR`"
+        raise KeyFileError(f"key file {path}: {exc}; {hint}") from exc
     return public, secret
 
 
@@ -128,7 +129,7 @@ def main_keys(args: argparse.Namespace) -> int:
 def _make_pair(folder: Path, name: str) -> None:
     old_mask = os.umask(0o077)  # the secret must never be readable by others, not for a moment
     try:
-        zmq.auth.create_certificates(folder, name)
+        zmq.auth.create_certificates(folder, name)  # pyright: ignore[reportUnknownMemberType]
     finally:
         os.umask(old_mask)
 

@@ -121,6 +121,15 @@ class Link:
         self._asked_at: float | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._handlers = {
+            Kind.WELCOME: self._welcome,
+            Kind.RESULTS: self._take_results,
+            Kind.FAILED: self._take_failed,
+            Kind.REJECTED: self._take_rejected,
+            Kind.BUSY: self._back_off,
+            Kind.BYE: self._hear_bye,
+            Kind.ERROR: self._hear_error,
+        }
 
     @property
     def load(self) -> float:
@@ -313,38 +322,40 @@ class Link:
             self.close(now, "handshake failed: do the keys of this client and that server fit?")
 
     def _handle(self, kind: Kind, body: tuple[Any, ...], now: float) -> None:
-        if kind is Kind.RESULTS:
-            entries = codec.results_of(body)
-            self._busy_s = 0.0
-            self._allowance = min(self._limit(), self._allowance + len(entries))
-            for number, calls in entries:
-                item = self._take(number)
-                if item is not None:
-                    self._owner.answered(item, calls)
-        elif kind is Kind.WELCOME:
-            self._welcome(protocol.parse_info(body))
-        elif kind is Kind.BUSY:
-            self._back_off(codec.numbers_of(body), body, now)
-        elif kind is Kind.FAILED:
-            for number, message in codec.pairs_of(body):
-                item = self._take(number)
-                if item is not None:
-                    why = f"{self.endpoint.url}: {message}"
-                    self._owner.came_back(self, [item], why, is_failure=True)
-        elif kind is Kind.REJECTED:
-            for number, message in codec.pairs_of(body):
-                item = self._take(number)
-                if item is not None:
-                    self._owner.rejected(item, message)
-        elif kind is Kind.BYE:
-            self._is_leaving = True
-        elif kind is Kind.ERROR:
-            self._hear_error(body, now)
-        elif kind is not Kind.PONG:
+        if kind is Kind.PONG:
+            return
+        handler = self._handlers.get(kind)
+        if handler is None:
             raise ProtocolError(f"$[1]: a server may not send {kind.value!r}")
+        handler(body, now)
 
-    def _welcome(self, info: ServerInfo) -> None:
-        self.info = info
+    def _take_results(self, body: tuple[Any, ...], _now: float) -> None:
+        entries = codec.results_of(body)
+        self._busy_s = 0.0
+        self._allowance = min(self._limit(), self._allowance + len(entries))
+        for number, calls in entries:
+            item = self._take(number)
+            if item is not None:
+                self._owner.answered(item, calls)
+
+    def _take_failed(self, body: tuple[Any, ...], _now: float) -> None:
+        for number, message in codec.pairs_of(body):
+            item = self._take(number)
+            if item is not None:
+                why = f"{self.endpoint.url}: {message}"
+                self._owner.came_back(self, [item], why, is_failure=True)
+
+    def _take_rejected(self, body: tuple[Any, ...], _now: float) -> None:
+        for number, message in codec.pairs_of(body):
+            item = self._take(number)
+            if item is not None:
+                self._owner.rejected(item, message)
+
+    def _hear_bye(self, _body: tuple[Any, ...], _now: float) -> None:
+        self._is_leaving = True
+
+    def _welcome(self, body: tuple[Any, ...], _now: float) -> None:
+        self.info = protocol.parse_info(body)
         self.state = State.READY
         self.refusal = None
         self._is_leaving = False
@@ -361,7 +372,8 @@ class Link:
             self._options.max_outstanding, info.max_client_jobs, JOBS_PER_WORKER * info.workers
         )
 
-    def _back_off(self, numbers: list[int], body: tuple[Any, ...], now: float) -> None:
+    def _back_off(self, body: tuple[Any, ...], now: float) -> None:
+        numbers = codec.numbers_of(body)
         items = [item for number in numbers if (item := self._take(number)) is not None]
         self._why = str(body[1])[:200] if len(body) > 1 else "busy"
         self._busy_s = min(max(2 * self._busy_s, 0.01), MAX_RETRY_S)

@@ -59,8 +59,10 @@ class LocalServer:
         """
         self._folder = _private_folder()
         self.endpoint = f"ipc://{self._folder}/s"
-        self._argv = [*command, "--bind", self.endpoint, "--watch-parent", str(os.getpid()),
-                      *(() if workers is None else ("--workers", str(workers))), *arguments]  # fmt: skip
+        self._argv = [*command, "--bind", self.endpoint, "--watch-parent", str(os.getpid())]
+        if workers is not None:
+            self._argv += ["--workers", str(workers)]
+        self._argv += arguments
         self.num_restarts = 0
         self.failure: str | None = None
         """Why it was given up, or None."""

@@ -126,7 +126,7 @@ class MetricsPage:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+            def log_message(self, format: str, *args: Any) -> None:
                 """Keep stderr for events."""
 
         self._http = http.server.ThreadingHTTPServer((host, port), Handler)

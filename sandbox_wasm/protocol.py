@@ -1,7 +1,7 @@
 """The wire: what a client and a server may say to each other, and every cap on it.
 
-A message is one ZeroMQ frame holding one msgpack array `[PROTOCOL_VERSION, kind, *body]`. Arrays, not
-maps: a field has one place, so there is nothing to misspell and little to decode. Nothing here
+A message is one ZeroMQ frame holding one msgpack array `[PROTOCOL_VERSION, kind, *body]`. Arrays,
+not maps: a field has one place, so there is nothing to misspell and little to decode. Nothing here
 opens a socket, and nothing decoded here is trusted until `codec` or this module has checked it.
 
     client -> server                          server -> client
@@ -17,7 +17,7 @@ opens a socket, and nothing decoded here is trusted until `codec` or this module
 
 from dataclasses import astuple, dataclass
 from enum import StrEnum
-from typing import Final, cast, get_type_hints
+from typing import Any, Final, cast, get_type_hints
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
@@ -116,9 +116,11 @@ class ServerInfo:
     """A client that is silent for longer is forgotten and its jobs are cancelled."""
 
 
+_packb = cast("Any", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
+_unpackb = cast("Any", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
+
 _PREFIX: Final = {
-    kind: bytes([0x93, PROTOCOL_VERSION]) + cast("bytes", msgpack.packb(kind.value))
-    for kind in Kind
+    kind: bytes([0x93, PROTOCOL_VERSION]) + cast("bytes", _packb(kind.value)) for kind in Kind
 }
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
@@ -126,7 +128,7 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 def pack(kind: Kind, *body: object) -> bytes:
     """Encode one message."""
     message = (PROTOCOL_VERSION, kind.value, *body)
-    return cast("bytes", msgpack.packb(message, unicode_errors="surrogatepass"))
+    return cast("bytes", _packb(message, unicode_errors="surrogatepass"))
 
 
 def frame_of_parts(kind: Kind, parts: list[bytes]) -> bytes:
@@ -148,24 +150,22 @@ def unpack(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
     """
     try:
         # Tuples, not lists: an empty one costs nothing, so a hostile frame cannot blow memory up.
-        value = cast(
-            "object",
-            msgpack.unpackb(
-                frame,
-                use_list=False,
-                unicode_errors="surrogatepass",
-                max_str_len=MAX_REPLY_BYTES,
-                max_array_len=MAX_ARRAY_ITEMS,
-                max_bin_len=0,
-                max_map_len=0,
-                max_ext_len=0,
-            ),
+        value: object = _unpackb(
+            frame,
+            use_list=False,
+            unicode_errors="surrogatepass",
+            max_str_len=MAX_REPLY_BYTES,
+            max_array_len=MAX_ARRAY_ITEMS,
+            max_bin_len=0,
+            max_map_len=0,
+            max_ext_len=0,
         )
     except ValueError as exc:
         reason = str(exc) or type(exc).__name__
         raise ProtocolError(f"$: not one valid msgpack value: {reason[:200]}") from exc
     if type(value) is not tuple or len(cast("tuple[object, ...]", value)) < 2:
-        raise ProtocolError(f"$: expected [version, kind, ...], got {short_repr(value)}")
+        got = short_repr(cast("object", value))
+        raise ProtocolError(f"$: expected [version, kind, ...], got {got}")
     version, name, *body = cast("tuple[object, ...]", value)
     if type(version) is not int:
         raise ProtocolError(f"$[0]: expected the protocol version, got {short_repr(version)}")

@@ -78,11 +78,11 @@ class FairQueue:
         """Say which limit the frame would pass, or None."""
         limits = self.limits
         if len(session.tickets) + num_jobs > limits.max_client_jobs:
-            return f"this client has {len(session.tickets)} unanswered jobs, at most" \
-                   f" {limits.max_client_jobs}"  # fmt: skip
+            num_jobs = len(session.tickets)
+            return f"this client has {num_jobs} unanswered jobs, at most {limits.max_client_jobs}"
         if session.size_bytes + size_bytes > limits.max_client_bytes:
-            return f"this client's jobs take {session.size_bytes} bytes, at most" \
-                   f" {limits.max_client_bytes}"  # fmt: skip
+            size_bytes = session.size_bytes
+            return f"this client's jobs take {size_bytes} bytes, at most {limits.max_client_bytes}"
         if self.num_jobs + num_jobs > limits.max_jobs:
             return f"{self.num_jobs} jobs are waiting here, at most {limits.max_jobs}"
         if self.size_bytes + size_bytes > limits.max_bytes:

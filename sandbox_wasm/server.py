@@ -13,11 +13,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import zmq
 
@@ -82,16 +82,11 @@ class Server:
         self._router = self._context.socket(zmq.ROUTER)
         try:
             self._configure()
-            if not options.bind.is_stale_or_free():
-                raise OSError(f"{options.bind.url} is in use")
-            self._router.bind(options.bind.url)
-        except zmq.ZMQError as exc:
-            self.close()
-            raise OSError(f"cannot bind {options.bind.url}: {exc.strerror}") from exc
+            self._bind()
         except BaseException:
             self.close()
             raise
-        self.endpoint = self._router.last_endpoint.rstrip(b"\0").decode()
+        self.endpoint = cast("bytes", self._router.last_endpoint).rstrip(b"\0").decode()
         """The address as bound: a wildcard port is a number here."""
 
     def _configure(self) -> None:
@@ -114,6 +109,15 @@ class Server:
         self._keys = AllowedKeys(self._context, options.curve_allow)
         router.curve_server = True
         router.curve_publickey, router.curve_secretkey = public, secret
+
+    def _bind(self) -> None:
+        url = self._options.bind.url
+        if not self._options.bind.is_stale_or_free():
+            raise OSError(f"{url} is in use")
+        try:
+            self._router.bind(url)
+        except zmq.ZMQError as exc:
+            raise OSError(f"cannot bind {url}: {exc.strerror}") from exc
 
     def serve(self, executor: Executor, workers: int) -> None:
         """Serve until `stop()`; the executor stays the caller's."""
@@ -164,7 +168,8 @@ def _package_version() -> str:
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `azr-sandbox serve`."""
     add = parser.add_argument
-    add("--bind", required=True, metavar="URL", help="tcp://HOST:PORT (PORT * for any) or ipc:///PATH")
+    add("--bind", required=True, metavar="URL",
+        help="tcp://HOST:PORT (PORT * for any) or ipc:///PATH")  # fmt: skip
     add("--workers", type=int, default=None, metavar="N", help="default: one a core")
     add("--curve-secret", type=Path, metavar="FILE", help="this server's NAME.key_secret")
     add("--curve-allow", type=Path, metavar="DIR", help="folder of the clients' public keys")
@@ -186,7 +191,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--client-silence-s", type=float, default=60.0, metavar="S",
         help="forget a client that is silent for longer (default: %(default)s)")  # fmt: skip
     add("--drain-s", type=float, default=30.0, metavar="S",
-        help="after SIGTERM: how long queued jobs may still run (default: %(default)s)")  # fmt: skip
+        help="after SIGTERM, how long queued jobs may run (default: %(default)s)")  # fmt: skip
     add("--watch-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
 
 
@@ -275,7 +280,7 @@ def _make_pool(workers: int) -> Executor:
 
 
 @contextlib.contextmanager
-def _stop_on_signals(server: Server) -> Iterator[None]:
+def _stop_on_signals(server: Server) -> Generator[None]:
     """Drain on SIGTERM and SIGINT; a second signal ends the process at once."""
 
     def on_signal(number: int, _frame: object) -> None:
@@ -294,7 +299,7 @@ def _stop_on_signals(server: Server) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _metrics_page(bind: str | None, server: Server) -> Iterator[list[Any]]:
+def _metrics_page(bind: str | None, server: Server) -> Generator[list[Any]]:
     """Serve the metrics page, if asked for; the list takes the executor once there is one."""
     executors: list[Executor] = []
     if bind is None:

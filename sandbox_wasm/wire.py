@@ -1,8 +1,8 @@
 """The client's I/O thread: it owns every socket, and decides which server gets which job when.
 
-Callers leave work in a deque and wake it; answers leave through the callbacks of their `Call`. Jobs
-are gathered for a moment while servers are busy anyway, and sent at once when none is: one job alone
-does not wait, ten thousand at once travel in a few frames.
+Callers leave work in a deque and wake it; answers leave through the callbacks of their `Call`.
+Jobs are gathered for a moment while servers are busy anyway, and sent at once when none is: one
+job alone does not wait, ten thousand at once travel in a few frames.
 """
 
 import heapq
@@ -179,30 +179,29 @@ class Wire:
     # ------------------------------------------------------------------ jobs out
 
     def _flush(self, now: float) -> None:
-        if not self._pending:
-            return
-        if all(link.refusal is not None for link in self.links):
+        if self._pending and all(link.refusal is not None for link in self.links):
             self._give_up("; ".join(str(link.refusal) for link in self.links))
-            return
         is_idle = not any(link.outstanding for link in self.links)
-        if not is_idle and len(self._pending) < FLUSH_JOBS and now < self._flush_at:
-            return
-        while self._pending:
-            open_links = [link for link in self.links if link.room(now)]
-            if not open_links:
-                return
-            link = min(open_links, key=lambda link: link.load)
-            room = link.room(now)
-            # One result makes room for one job: wait for a handful, a frame costs more than a job.
-            if room < min(len(self._pending), 16) and len(link.outstanding) > 32:
-                return
-            share = -(-len(self._pending) // len(open_links))
-            items = self._take_for(link, min(room, FLUSH_JOBS, share), len(open_links) > 1)
-            if items and not link.send_jobs(items, now):
-                self._pending.extendleft(reversed(items))
-                return
-            if not items:
-                return
+        if is_idle or len(self._pending) >= FLUSH_JOBS or now >= self._flush_at:
+            while self._pending and self._send_frame(now):
+                pass
+
+    def _send_frame(self, now: float) -> bool:
+        """Send one frame to the least loaded server; False when there is nothing to do now."""
+        open_links = [link for link in self.links if link.room(now)]
+        if not open_links:
+            return False
+        link = min(open_links, key=lambda link: link.load)
+        room = link.room(now)
+        # One result makes room for one job: wait for a handful, a frame costs more than a job.
+        if room < min(len(self._pending), 16) and len(link.outstanding) > 32:
+            return False
+        share = -(-len(self._pending) // len(open_links))
+        items = self._take_for(link, min(room, FLUSH_JOBS, share), len(open_links) > 1)
+        if items and not link.send_jobs(items, now):
+            self._pending.extendleft(reversed(items))
+            return False
+        return bool(items)
 
     def _take_for(self, link: Link, count: int, has_others: bool) -> list[Item]:
         """Take jobs off the queue for one frame; those that should avoid the link stay."""
