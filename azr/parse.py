@@ -19,10 +19,11 @@ __all__ = [
     "fences",
     "first_block",
     "has_entry",
-    "labelled_line",
+    "labelled_lines",
     "last_block",
     "tagged",
     "unwrapped",
+    "without_labelled_lines",
 ]
 
 MAX_CHARS = 200_000
@@ -30,7 +31,7 @@ MAX_CHARS = 200_000
 
 FENCE = "```"
 PROGRAM_TAGS = frozenset({"python", "py", "python3", ""})
-KNOWN_TAGS = frozenset({"python", "py", "python3", "input", "inputs", "output", "message"})
+KNOWN_TAGS = frozenset({"python", "py", "python3", "input", "output", "message"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,15 @@ def tagged(text: str, tag: str) -> str | None:
     return None if end < 0 else text[start:end].strip()
 
 
-def labelled_line(text: str, label: str) -> str | None:
-    """What follows the label in the last line like `# Input: 1, 2`."""
-    found = re.findall(
-        rf"^[ \t]*#[ \t]*{re.escape(label)}:(.*)$", text, re.MULTILINE | re.IGNORECASE
-    )
-    return found[-1].strip() if found else None
+def labelled_lines(text: str, label: str) -> list[str]:
+    """What follows the label in lines like `# Input: 1, 2`; empty lines are left out."""
+    found = re.findall(rf"(?im)^[ \t]*#[ \t]*{re.escape(label)}:(.*)$", text)
+    return [line.strip() for line in found if line.strip()]
+
+
+def without_labelled_lines(text: str, label: str) -> str:
+    """The text without those lines: a program must not carry its own input."""
+    return re.sub(rf"(?im)^[ \t]*#[ \t]*{re.escape(label)}:.*(?:\n|\Z)", "", text)
 
 
 def boxed(text: str) -> str | None:

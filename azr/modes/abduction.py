@@ -42,10 +42,10 @@ class Abduction(TripletRules):
     def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
         """Program, output, input."""
         shown = [
-            "\n".join((_asked(t), block("input", t.cases[0].input)))
+            f"{_opening(t)}# Input: {t.cases[0].input}"
             for t in with_format_examples(references, FORMAT_TRIPLETS)
         ]
-        return example_pattern(self.title, [*shown, _asked(task) + "\n"], "```input\n", "\n")
+        return example_pattern(self.title, [*shown, _opening(task)], "# Input:", "\n")
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
         """The last input block."""
@@ -60,6 +60,11 @@ class Abduction(TripletRules):
 
 def _asked(task: Task) -> str:
     return "\n".join((block("python", task.program), block("output", task.cases[0].output)))
+
+
+def _opening(task: Task) -> str:
+    """A puzzle of a pattern, up to what is to be found."""
+    return f"{block('python', task.program)}\n# Output: {task.cases[0].output}\n"
 
 
 ABDUCTION = Abduction()

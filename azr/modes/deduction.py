@@ -41,10 +41,10 @@ class Deduction(TripletRules):
     def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
         """Program, input, output."""
         shown = [
-            "\n".join((_asked(t), block("output", t.cases[0].output)))
+            f"{_opening(t)}# Output: {t.cases[0].output}"
             for t in with_format_examples(references, FORMAT_TRIPLETS)
         ]
-        return example_pattern(self.title, [*shown, _asked(task) + "\n"], "```output\n", "\n")
+        return example_pattern(self.title, [*shown, _opening(task)], "# Output:", "\n")
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
         """The last output block."""
@@ -57,6 +57,11 @@ class Deduction(TripletRules):
 
 def _asked(task: Task) -> str:
     return "\n".join((block("python", task.program), block("input", task.cases[0].input)))
+
+
+def _opening(task: Task) -> str:
+    """A puzzle of a pattern, up to what is to be found."""
+    return f"{block('python', task.program)}\n# Input: {task.cases[0].input}\n"
 
 
 DEDUCTION = Deduction()

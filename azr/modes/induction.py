@@ -12,7 +12,7 @@ from azr.parse import (
     answer_body,
     fences,
     first_block,
-    labelled_line,
+    labelled_lines,
     last_block,
     tagged,
     unwrapped,
@@ -115,29 +115,28 @@ class Induction:
         return "\n\n".join((SOLVER_GOAL, cases, message, SOLVER_DEMANDS))
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
-        """Program, message, one argument list a line."""
+        """Program, inputs, message."""
         assert setting.shown is not None, "an induction proposer is shown a program"
-        n = setting.num_inputs
         shown = [
             "\n".join(
                 (
                     block("python", t.program),
-                    block("message", t.message),
-                    block("inputs", "\n".join(case.input for case in t.cases[:n])),
+                    *(f"# Input: {case.input}" for case in t.cases[: setting.num_inputs]),
+                    f"# Message: {' '.join(t.message.split())}",
                 )
             )
             for t in with_format_examples(setting.references, FORMAT_INDUCTIONS)
         ]
         opening = block("python", setting.shown.program) + "\n"
-        return example_pattern(TITLE, [*shown, opening], "```message\n", "\n```\n\n")
+        return example_pattern(TITLE, [*shown, opening], "# Input:", "\n\n")
 
     def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
         """Message, shown cases, program."""
         shown = [
-            "\n".join((_asked(t, len(task.cases)), block("python", t.program)))
+            f"{_opening(t, len(task.cases))}{block('python', t.program)}"
             for t in with_format_examples(references, FORMAT_INDUCTIONS)
         ]
-        opening = _asked(task, len(task.cases)) + "\n"
+        opening = _opening(task, len(task.cases))
         return example_pattern(TITLE, [*shown, opening], "```python\ndef f(", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
@@ -153,7 +152,7 @@ class Induction:
         if not message:
             return ParseFailure("no message block")
         # Dropping repetitions here keeps a hidden case from being one that is shown as well.
-        inputs = list(dict.fromkeys(filter(None, _input_texts(blocks))))
+        inputs = list(dict.fromkeys(filter(None, _input_texts(body, blocks))))
         if len(inputs) < wanted:
             return ParseFailure("too few inputs")
         return Proposal(self.mode, shown.program, tuple(inputs[-wanted:]), message)
@@ -196,29 +195,25 @@ class Induction:
         )
 
 
-def _asked(task: Task, num_cases: int) -> str:
-    """What a solver is given, as a pattern shows it; examples get no more cases than the task."""
-    shown = shown_cases(task)[: num_cases // 2]
-    cases = "\n".join(f"f({case.input}) == {case.output}" for case in shown)
-    return "\n".join((block("message", task.message), block("cases", cases)))
+def _opening(task: Task, num_cases: int) -> str:
+    """A puzzle of a pattern, up to the program; examples get no more cases than the task."""
+    message = " ".join(task.message.split())
+    cases = shown_cases(task)[: num_cases // 2]
+    return "".join((f"# {message}\n", *(f"# f({c.input}) == {c.output}\n" for c in cases)))
 
 
 def _message(body: str, blocks: Sequence[Fence]) -> str | None:
     found = first_block(blocks, ("message",))
-    for fallback in (tagged(body, "message"), labelled_line(body, "Message")):
+    line = next(iter(labelled_lines(body, "Message")), None)
+    for fallback in (tagged(body, "message"), line):
         found = fallback if found is None else found
     return found.strip() if found is not None else None
 
 
-def _input_texts(blocks: Sequence[Fence]) -> list[str]:
-    """One input a fence, or one a line where the fence says `inputs`."""
-    texts: list[str] = []
-    for fence in blocks:
-        if fence.tag == "input":
-            texts.append(unwrapped(fence.body))
-        elif fence.tag == "inputs":
-            texts.extend(unwrapped(line) for line in fence.body.split("\n"))
-    return texts
+def _input_texts(body: str, blocks: Sequence[Fence]) -> list[str]:
+    """One input a fence, or where there are none one a labelled line."""
+    fenced = [fence.body for fence in blocks if fence.tag == "input"]
+    return [unwrapped(text) for text in fenced or labelled_lines(body, "Input")]
 
 
 def _squeezed(text: str) -> str:

@@ -19,10 +19,11 @@ from azr.parse import (
     fences,
     first_block,
     has_entry,
-    labelled_line,
+    labelled_lines,
     last_block,
     tagged,
     unwrapped,
+    without_labelled_lines,
 )
 from azr.types import Answer, Case, Mode, ParseFailure, Proposal, Rollout, Task
 
@@ -116,12 +117,15 @@ class TripletRules:
         return "\n\n".join(parts)
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
-        """Program, input; the output is shown in examples and never asked for."""
+        """Input, then program: small models end a text after a program, whatever should follow.
+
+        The output is not shown, for nobody asks the proposer for it.
+        """
         tasks = with_format_examples(setting.references, FORMAT_TRIPLETS)
         shown = [
-            "\n".join((block("python", t.program), block("input", t.cases[0].input))) for t in tasks
+            block("python", f"# Input: {task.cases[0].input}\n{task.program}") for task in tasks
         ]
-        return example_pattern(self.title, [*shown, ""], "```python\ndef f(", "\n```\n\n")
+        return example_pattern(self.title, [*shown, ""], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
         """The first program and the first input."""
@@ -136,7 +140,8 @@ class TripletRules:
             return ParseFailure("no function f")
         given = first_block(blocks, ("input",))
         if given is None:
-            given = labelled_line(body, "Input")
+            given = next(iter(labelled_lines(body, "Input")), None)
+            program = without_labelled_lines(program, "Input")
         if given is None:
             return ParseFailure("no input block")
         return Proposal(self.mode, program, (unwrapped(given),))
@@ -156,7 +161,8 @@ class TripletRules:
         if isinstance(body, ParseFailure):
             return body
         found = last_block(fences(body), (tag,))
-        for fallback in (labelled_line(body, tag), tagged(body, tag), boxed(body)):
+        line = next(reversed(labelled_lines(body, tag)), None)
+        for fallback in (line, tagged(body, tag), boxed(body)):
             found = fallback if found is None else found
         if found is None and body is not rollout.text:  # inside an envelope nothing else can be
             found = last_block(fences(body), ("", "python")) or body
