@@ -4,7 +4,6 @@ Proposals of a round are all under way at once. Deduction and abduction share th
 both are about the same triplets; induction follows, with the programs of those.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from azr.buffers import TaskBuffers
 from azr.errors import ModelError
 from azr.modes import rules_of
 from azr.seeds import derive_seed
-from azr.selfplay import Table, propose
+from azr.selfplay import Table, all_or_nothing, propose
 from azr.types import Mode, Ruling, Task
 
 __all__ = ["SeedingProgress", "seed_buffers"]
@@ -112,13 +111,11 @@ async def _fill(
 
 async def _round(table: Table, asked: Sequence[Mode], number: int) -> list[Ruling]:
     """One batch of proposals, all at once; the modes take turns."""
-    async with asyncio.TaskGroup() as group:
-        made = [
-            group.create_task(propose(table, mode, SEED_STEP, _seed(table, number, slot)))
-            for slot in range(table.config.selfplay.batch_size)
-            for mode in (asked[slot % len(asked)],)
-        ]
-    return [task.result()[1] for task in made]
+    slots = [
+        propose(table, asked[slot % len(asked)], SEED_STEP, _seed(table, number, slot))
+        for slot in range(table.config.selfplay.batch_size)
+    ]
+    return [ruling for _, ruling in await all_or_nothing(slots)]
 
 
 def _seed(table: Table, number: int, slot: int) -> int:

@@ -1,0 +1,258 @@
+"""azr.buffers: a ring that keeps the newest, draws that replay, copies that are whole."""
+
+import json
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from azr.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.errors import CheckpointError, ConfigError
+from azr.types import Case, Mode, Task
+from tests.fakes import make_task
+
+DEDUCTION = Mode.DEDUCTION
+
+
+def filled(number: int, *, max_tasks: int = 16_384, path: Path | str = ":memory:") -> TaskBuffers:
+    buffers = TaskBuffers(path, max_tasks)
+    buffers.add([make_task(DEDUCTION, n, born_step=n) for n in range(number)])
+    return buffers
+
+
+def drawn(buffers: TaskBuffers, seeds: int = 200) -> set[int]:
+    return {buffers.draw(DEDUCTION, seed).born_step for seed in range(seeds)}
+
+
+def test_a_full_buffer_keeps_the_newest():
+    """A7, feature 32: the reference cuts to the first 16384 and loses every later task."""
+    buffers = filled(30, max_tasks=10)
+    assert drawn(buffers) == set(range(20, 30))
+    assert {t.born_step for t in buffers.references(DEDUCTION, 30, 0)} == set(range(20, 30))
+    assert {buffers.program(seed).born_step for seed in range(200)} == set(range(20, 30))
+
+
+def test_tasks_that_can_no_longer_be_drawn_stay_on_disk():
+    buffers = filled(30, max_tasks=10)
+    assert buffers.count(DEDUCTION) == 30
+    assert [t.born_step for t in buffers.tasks(DEDUCTION)] == list(range(30))
+
+
+def test_the_cap_holds_for_each_mode_alone():
+    buffers = filled(5, max_tasks=3)
+    buffers.add([make_task(Mode.ABDUCTION, n) for n in range(5)])
+    assert len(buffers.references(DEDUCTION, 9, 0)) == 3
+    assert len(buffers.references(Mode.ABDUCTION, 9, 0)) == 3
+
+
+def test_duplicates_by_content_are_dropped_within_a_batch_and_against_the_past():
+    """A6, A9: half of one shipped seed file are duplicates; induction seeds were added twice."""
+    buffers = TaskBuffers(":memory:")
+    task = make_task(DEDUCTION, 1)
+    later = make_task(DEDUCTION, 1, born_step=9)
+    assert buffers.add([task, task, later]) == 1
+    assert buffers.add([later]) == 0
+    assert buffers.add([make_task(Mode.ABDUCTION, 1)]) == 1
+    assert buffers.count(DEDUCTION) == 1
+
+
+def test_another_case_or_message_is_another_task():
+    base = make_task(Mode.INDUCTION, 1)
+    others = [
+        Task(mode=base.mode, program=base.program, cases=base.cases, message="Otherwise."),
+        Task(mode=base.mode, program=base.program, cases=base.cases[:2], message=base.message),
+    ]
+    assert TaskBuffers(":memory:").add([base, *others]) == 3
+
+
+def test_references_are_different_tasks_drawn_uniformly():
+    """Feature 29, first half: uniform without replacement."""
+    buffers = filled(8)
+    counts: Counter[int] = Counter()
+    for seed in range(2000):
+        steps = [t.born_step for t in buffers.references(DEDUCTION, 4, seed)]
+        assert len(set(steps)) == 4
+        counts.update(steps)
+    expected = 2000 * 4 / 8
+    assert all(abs(counts[n] - expected) < 5 * (expected / 2) ** 0.5 for n in range(8))
+
+
+def test_fewer_references_than_asked_are_given_where_there_are_fewer():
+    """A14: the reference raises ValueError when its buffer is smaller than the sample."""
+    assert len(filled(2).references(DEDUCTION, 6, 0)) == 2
+    assert TaskBuffers(":memory:").references(DEDUCTION, 6, 0) == []
+    assert filled(2).references(DEDUCTION, 0, 0) == []
+
+
+def test_an_empty_buffer_says_what_to_do():
+    """A14."""
+    with pytest.raises(ConfigError, match="no induction task: seed them first"):
+        filled(2).draw(Mode.INDUCTION, 0)
+
+
+def test_a_program_comes_from_deduction_and_abduction_alike():
+    buffers = TaskBuffers(":memory:")
+    buffers.add([make_task(DEDUCTION, 1), make_task(Mode.ABDUCTION, 2)])
+    buffers.add([make_task(Mode.INDUCTION, 3)])
+    assert {buffers.program(seed).mode for seed in range(50)} == {DEDUCTION, Mode.ABDUCTION}
+
+
+def test_every_run_starts_from_the_identity():
+    """Feature 21: the zero triplet, and the zero task of induction."""
+    buffers = TaskBuffers(":memory:")
+    assert buffers.add_zero_tasks() == 3
+    assert buffers.add_zero_tasks() == 0
+    zero = buffers.draw(DEDUCTION, 0)
+    assert zero.program == "def f(a):\n    return a"
+    assert zero.cases == (Case("'Hello World'", "'Hello World'"),)
+    assert len(buffers.draw(Mode.INDUCTION, 0).cases) == 6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.data())
+def test_a_resumed_run_draws_what_an_uninterrupted_one_does(births: list[int], data):
+    """Features 26, 61 and 62: rewound and played again, every draw is the same."""
+    births.sort()
+    tasks = [make_task(DEDUCTION, n, born_step=step) for n, step in enumerate(births)]
+    whole, resumed = TaskBuffers(":memory:", 4), TaskBuffers(":memory:", 4)
+    for buffers in (whole, resumed):
+        buffers.add_zero_tasks()
+        buffers.add(tasks)
+    checkpoint = data.draw(st.integers(0, 5))
+    lost = [task for task in tasks if task.born_step > checkpoint]
+    assert resumed.rewind(checkpoint) == len(lost)
+    assert all(task.born_step <= checkpoint for task in resumed.tasks(DEDUCTION))
+    resumed.add(lost)
+    for seed in range(20):
+        assert whole.draw(DEDUCTION, seed) == resumed.draw(DEDUCTION, seed)
+        assert whole.references(DEDUCTION, 3, seed) == resumed.references(DEDUCTION, 3, seed)
+        assert whole.program(seed) == resumed.program(seed)
+
+
+def test_tasks_survive_the_process(tmp_path: Path):
+    buffers = filled(3, path=tmp_path / "tasks.db")
+    before = [buffers.draw(DEDUCTION, seed) for seed in range(9)]
+    buffers.close()
+    again = TaskBuffers(tmp_path / "tasks.db")
+    assert [again.draw(DEDUCTION, seed) for seed in range(9)] == before
+    again.close()
+
+
+def test_a_failed_batch_leaves_nothing_behind():
+    """One transaction a step: all of its tasks or none."""
+    buffers = filled(1)
+    bad = [make_task(DEDUCTION, 5), object()]
+    with pytest.raises(AttributeError):
+        buffers.add(bad)  # type: ignore[arg-type]
+    assert buffers.count(DEDUCTION) == 1
+    assert buffers.add([make_task(DEDUCTION, 5)]) == 1
+
+
+def test_a_backup_is_one_whole_file_and_restores_exactly(tmp_path: Path):
+    """Feature 61."""
+    buffers = filled(5, path=tmp_path / "tasks.db")
+    buffers.backup(tmp_path / "copy.db")
+    assert [p.name for p in sorted(tmp_path.glob("copy.db*"))] == ["copy.db"]
+    buffers.add([make_task(DEDUCTION, 99)])
+    buffers.restore(tmp_path / "copy.db")
+    assert [t.born_step for t in buffers.tasks(DEDUCTION)] == list(range(5))
+    buffers.close()
+    again = TaskBuffers(tmp_path / "tasks.db")
+    assert again.count(DEDUCTION) == 5
+    again.close()
+
+
+def test_a_missing_or_damaged_backup_is_a_checkpoint_error(tmp_path: Path):
+    buffers = filled(2)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        buffers.restore(tmp_path / "none.db")
+    (tmp_path / "torn.db").write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000)
+    with pytest.raises(CheckpointError):
+        buffers.restore(tmp_path / "torn.db")
+    assert buffers.count(DEDUCTION) == 2
+
+
+def test_a_file_that_is_no_buffer_is_a_checkpoint_error(tmp_path: Path):
+    (tmp_path / "tasks.db").write_text("not a database, only some text that is long enough" * 99)
+    with pytest.raises(CheckpointError, match="not a usable task buffer"):
+        TaskBuffers(tmp_path / "tasks.db")
+
+
+def test_a_buffer_of_another_version_is_refused(tmp_path: Path):
+    database = sqlite3.connect(tmp_path / "tasks.db")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(CheckpointError, match="version 99"):
+        TaskBuffers(tmp_path / "tasks.db")
+
+
+@given(
+    st.builds(
+        Task,
+        mode=st.sampled_from(Mode),
+        program=st.text(),
+        cases=st.lists(st.builds(Case, st.text(), st.text()), min_size=1).map(tuple),
+        message=st.text(),
+        born_step=st.integers(0, 10**6),
+    )
+)
+def test_a_task_survives_its_record(task: Task):
+    assert task_from_json(task_to_json(task)) == task
+    buffers = TaskBuffers(":memory:")
+    assert buffers.add([task]) == 1
+    assert buffers.draw(task.mode, 0) == task
+
+
+def test_seed_files_go_out_and_come_back_as_seeds(tmp_path: Path):
+    """Feature 23."""
+    buffers = filled(3)
+    buffers.add([make_task(Mode.INDUCTION, 7, born_step=4)])
+    assert buffers.export_jsonl(tmp_path / "seeds.jsonl") == 4
+    other = TaskBuffers(":memory:")
+    assert other.import_jsonl(tmp_path / "seeds.jsonl") == 4
+    assert other.import_jsonl(tmp_path / "seeds.jsonl") == 0
+    assert {t.born_step for mode in Mode for t in other.tasks(mode)} == {0}
+    assert [t.cases for t in other.tasks(DEDUCTION)] == [t.cases for t in buffers.tasks(DEDUCTION)]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "line 2"),
+        ("[]", "line 2: not a task record"),
+        ('{"mode": "deduction"}', "not a task record: KeyError"),
+        (json.dumps({"mode": "x", "program": "", "cases": []}), "'x' is not a valid Mode"),
+        (json.dumps({"mode": "deduction", "program": "", "cases": []}), "no cases"),
+        (json.dumps({"mode": "deduction", "program": "", "cases": 3}), "not a task record"),
+    ],
+)
+def test_a_bad_seed_file_is_refused_by_line(tmp_path: Path, line: str, complaint: str):
+    path = tmp_path / "seeds.jsonl"
+    path.write_text(f"{task_to_json(make_task())}\n{line}\n")
+    buffers = TaskBuffers(":memory:")
+    with pytest.raises(ConfigError, match="line 2") as caught:
+        buffers.import_jsonl(path)
+    assert complaint in str(caught.value)
+    assert buffers.count(DEDUCTION) == 0
+
+
+def test_a_missing_seed_file_is_a_config_error(tmp_path: Path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        TaskBuffers(":memory:").import_jsonl(tmp_path / "none.jsonl")
+
+
+@pytest.mark.slow
+def test_draws_are_fast_from_full_buffers(tmp_path: Path):
+    """20,000 tasks: a step of 192 proposals and 1,728 solver prompts must not wait for disk."""
+    buffers = filled(20_000, path=tmp_path / "tasks.db")
+    started = time.perf_counter()
+    for seed in range(500):
+        buffers.references(DEDUCTION, 6, seed)
+        buffers.draw(DEDUCTION, seed)
+    per_draw_s = (time.perf_counter() - started) / 1000
+    buffers.close()
+    assert per_draw_s < 0.002
