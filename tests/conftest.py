@@ -1,0 +1,100 @@
+"""What several test files share: a run folder written by the real writers, from a script."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from azr.config import LoggingConfig, RunConfig, SelfPlayConfig
+from azr.metrics import MetricsWriter, step_metrics
+from azr.records import rollout_records
+from azr.runfolder import RunFolder
+from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
+
+PROGRAMS = {
+    "def f(words: list[str], k: int = 2) -> dict:\n"
+    "    # count what is long enough\n"
+    "    seen = {}\n"
+    "    for word in words:\n"
+    "        if len(word) >= k:\n"
+    "            seen[word.lower()] = seen.get(word.lower(), 0) + 1\n"
+    '    return {w: n for w, n in sorted(seen.items()) if w != "the"}': (
+        "['The', 'cat', 'a', 'Cat'], k=3",
+        "{'cat': 2}",
+    ),
+    "def f(n):\n    a, b = 0, 1\n    while b < n:\n        a, b = b, a + b\n    return a": (
+        "50",
+        "34",
+    ),
+    "def f(x):\n    return x[::-1] + 'é'": ("'abc'", "'cbaé'"),
+}
+REASONS = {
+    Verdict.FAILED: ("raised: ValueError", "refused: import of os", "not deterministic"),
+    Verdict.ILL_FORMED: ("parse: no input block", "parse: no program"),
+}
+
+
+def scripted_experience(stream: Stream, chance: random.Random, skill: float) -> Experience:
+    """One made-up experience of the kind a run has; it succeeds with probability `skill`."""
+    role, mode = stream
+    program, (given, value) = chance.choice(list(PROGRAMS.items()))
+    count = 4 if mode is Mode.INDUCTION else 1
+    task = Task(mode=mode, program=program, cases=(Case(given, value),) * count, message="say it")
+    passed = chance.random() < skill
+    verdict = Verdict.PASSED if passed else chance.choice([Verdict.FAILED, Verdict.ILL_FORMED])
+    rate = chance.choice([0.0, 0.25, 0.5, 0.75, 1.0]) if passed else None
+    answer = value if passed else "[1, 2"
+    text = f"{program}\n```\n```input\n{given}\n```" if role is Role.PROPOSER else answer
+    length = chance.randint(20, 120)
+    rollout = Rollout(
+        prompt=Prompt(role=role, mode=mode, text="Example 1:\n" + program, prefill="```python\n"),
+        prompt_ids=(1,) * 200,
+        completion_ids=(2,) * length,
+        rollout_logprobs=(-0.4,) * length,
+        completion=text,
+        policy_version=0,
+        truncated=length > 110,
+    )
+    proposer_reward = -1.0 if rate is None else (1 - rate if rate else 0.0)
+    return Experience(
+        rollout=rollout,
+        verdict=verdict,
+        reward=proposer_reward if role is Role.PROPOSER else (1.0 if passed else -0.5),
+        reason="" if passed else chance.choice(REASONS[verdict]),
+        task=task if passed or role is Role.SOLVER else None,
+        solve_rate=rate if role is Role.PROPOSER else None,
+    )
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write a whole run folder: `make_run(name, steps)`; extra experiences join the last step."""
+
+    def make(
+        name: str = "scripted", steps: int = 6, seed: int = 0, extra: tuple[Experience, ...] = ()
+    ) -> Path:
+        config = RunConfig(
+            name=name,
+            runs=str(tmp_path),
+            steps=steps,
+            selfplay=SelfPlayConfig(batch_size=4),
+            logging=LoggingConfig(tensorboard=False),
+        )
+        chance = random.Random(seed)
+        with RunFolder.open(config) as folder:
+            writer = MetricsWriter(folder.path, config)
+            for step in range(1, steps + 1):
+                skill = 0.2 + 0.5 * step / steps
+                batch = [scripted_experience(s, chance, skill) for s in STREAMS for _ in range(4)]
+                batch += extra if step == steps else ()
+                advantages = [chance.gauss(0, 1) for _ in batch]
+                times = {"time/play": 20 - 8 * step / steps, "time/train": 7.0, "time/sync": 0.5}
+                learned = {"loss": 0.1 / step, "grad_norm": 1 + chance.random(), "mismatch": 1e-3}
+                times |= {"time/other": 0.3, "time/step": sum(times.values()) + 0.3}
+                writer.write(step, step_metrics(batch, advantages, times | learned))
+                folder.write_rollouts(step, rollout_records(step, batch, advantages))
+            writer.close()
+        return folder.path
+
+    return make
