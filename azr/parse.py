@@ -16,6 +16,7 @@ __all__ = [
     "Fence",
     "answer_body",
     "boxed",
+    "call_lines",
     "fences",
     "first_block",
     "has_entry",
@@ -112,6 +113,12 @@ def labelled_lines(text: str, label: str) -> list[str]:
     """What follows the label in lines like `# Input: 1, 2`; empty lines are left out."""
     found = re.findall(rf"(?im)^[ \t]*#[ \t]*{re.escape(label)}:(.*)$", text)
     return [line.strip() for line in found if line.strip()]
+
+
+def call_lines(text: str) -> list[str]:
+    """Lines that are one call of f and nothing else: `f(1, k=2)`."""
+    lines = (line.strip() for line in text.split("\n"))
+    return [line for line in lines if line.startswith("f(") and line.endswith(")")]
 
 
 def without_labelled_lines(text: str, label: str) -> str:

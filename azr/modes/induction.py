@@ -10,6 +10,7 @@ from azr.parse import (
     PROGRAM_TAGS,
     Fence,
     answer_body,
+    call_lines,
     fences,
     first_block,
     labelled_lines,
@@ -115,20 +116,14 @@ class Induction:
         return "\n\n".join((SOLVER_GOAL, cases, message, SOLVER_DEMANDS))
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
-        """Program, inputs, message."""
+        """Program, message, calls: in one block of code, which small models go on writing."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         shown = [
-            "\n".join(
-                (
-                    block("python", t.program),
-                    *(f"# Input: {case.input}" for case in t.cases[: setting.num_inputs]),
-                    f"# Message: {' '.join(t.message.split())}",
-                )
-            )
+            block("python", "\n".join((_shown_program(t), *_calls(t, setting.num_inputs))))
             for t in with_format_examples(setting.references, FORMAT_INDUCTIONS)
         ]
-        opening = block("python", setting.shown.program) + "\n"
-        return example_pattern(TITLE, [*shown, opening], "# Input:", "\n\n")
+        opening = f"```python\n{setting.shown.program}\n\n"
+        return example_pattern(TITLE, [*shown, opening], "# Message:", "\n```")
 
     def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
         """Message, shown cases, program."""
@@ -197,9 +192,22 @@ class Induction:
 
 def _opening(task: Task, num_cases: int) -> str:
     """A puzzle of a pattern, up to the program; examples get no more cases than the task."""
-    message = " ".join(task.message.split())
     cases = shown_cases(task)[: num_cases // 2]
-    return "".join((f"# {message}\n", *(f"# f({c.input}) == {c.output}\n" for c in cases)))
+    return "".join(
+        (f"# {_one_line(task.message)}\n", *(f"# f({c.input}) == {c.output}\n" for c in cases))
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shown_program(task: Task) -> str:
+    return f"{task.program}\n\n# Message: {_one_line(task.message)}"
+
+
+def _calls(task: Task, num_inputs: int) -> list[str]:
+    return [f"f({case.input})" for case in task.cases[:num_inputs]]
 
 
 def _message(body: str, blocks: Sequence[Fence]) -> str | None:
@@ -211,9 +219,10 @@ def _message(body: str, blocks: Sequence[Fence]) -> str | None:
 
 
 def _input_texts(body: str, blocks: Sequence[Fence]) -> list[str]:
-    """One input a fence, or where there are none one a labelled line."""
+    """One input a fence; where there are none, one a labelled line or call."""
     fenced = [fence.body for fence in blocks if fence.tag == "input"]
-    return [unwrapped(text) for text in fenced or labelled_lines(body, "Input")]
+    texts = fenced or labelled_lines(body, "Input") or call_lines(body)
+    return [unwrapped(text) for text in texts]
 
 
 def _squeezed(text: str) -> str:
