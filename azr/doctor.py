@@ -4,7 +4,6 @@ Frameworks are tried in processes of their own: a broken install must not break 
 """
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -64,7 +63,7 @@ def diagnose(model: str) -> list[Finding]:
         disk,
     ]
     with ThreadPoolExecutor(max_workers=3) as pool:  # each check may start a slow process
-        return list(pool.map(lambda check: check(), checks))
+        return [started.result() for started in [pool.submit(check) for check in checks]]
 
 
 def show_findings(findings: list[Finding], console: Console | None = None) -> None:

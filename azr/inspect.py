@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -17,6 +17,10 @@ from azr.types import STREAMS, stream_name
 
 __all__ = ["show_rollouts"]
 
+CONTROL_PICTURES = {
+    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
+    **dict.fromkeys(range(127, 160), "�"),
+}
 STYLES = {"passed": "green", "failed": "red", "ill_formed": "yellow"}
 
 
@@ -50,11 +54,10 @@ def show_rollouts(
             f"{folder} has no rollouts of step {step}; there are those of {steps}"
         )
     check_stream(stream)
-    chosen = (r for r in read_records(files[step]) if is_of(r, stream))
-    number = 0
-    for number, record in enumerate(islice(chosen, limit), start=1):
-        console.print(panel(record))
-    if number == 0:
+    chosen = list(islice((r for r in read_records(files[step]) if is_of(r, stream)), limit))
+    for record in chosen:
+        console.print(panel(visible(record)))
+    if not chosen:
         console.print(f"step {step} has no rollouts of {stream}", markup=False)
 
 
@@ -71,6 +74,20 @@ def is_of(record: Mapping[str, Any], stream: str | None) -> bool:
     """Does the record belong to the stream, the role or the mode that was asked for?"""
     name: str = record["stream"]
     return stream is None or stream == name or stream in name.split("/")
+
+
+def visible(value: Any) -> Any:
+    """The record with every control character as a picture of it.
+
+    A model may write terminal escape sequences; whoever looks at them should not run them.
+    """
+    if isinstance(value, str):
+        return value.translate(CONTROL_PICTURES)
+    if isinstance(value, list):
+        return [visible(item) for item in cast(list[Any], value)]
+    if isinstance(value, dict):
+        return {key: visible(item) for key, item in cast(dict[str, Any], value).items()}
+    return value
 
 
 def panel(record: Mapping[str, Any]) -> RenderableType:

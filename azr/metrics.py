@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from types import ModuleType
-from typing import IO, Any
+from typing import Any
 
 from azr.config import RunConfig
 from azr.errors import CheckpointError, ConfigError
@@ -205,7 +205,8 @@ class MetricsWriter:
             self._sinks.append(TensorBoardSink(folder / "tensorboard", first_step))
         if config.logging.wandb:
             self._sinks.append(WandbSink(folder, config))
-        self._file: IO[str] = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        # unbuffered: after a full disk nothing is left in a buffer that would fail again at close
+        self._file = (folder / "metrics.jsonl").open("ab", buffering=0)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append one step.
@@ -215,8 +216,9 @@ class MetricsWriter:
         """
         finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
         try:
-            self._file.write(json.dumps({"step": step, **finite}) + "\n")
-            self._file.flush()
+            line = json.dumps({"step": step, **finite}).encode() + b"\n"
+            while line:
+                line = line[self._file.write(line) or 0 :]
             os.fsync(self._file.fileno())
         except OSError as error:
             name = self._file.name

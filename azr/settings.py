@@ -216,7 +216,7 @@ def convert(name: str, kind: object, setting: Setting) -> object:
     if is_optional and (value is None or value == UNSET):
         return None
     if typing.get_origin(kind) is tuple:
-        return convert_tuple(name, kind, setting)
+        return convert_tuple(name, kind, setting, spell_kind(setting_kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return convert_enum(name, kind, setting)
     if kind is float and type(value) is int:
@@ -229,16 +229,16 @@ def convert(name: str, kind: object, setting: Setting) -> object:
     )
 
 
-def convert_tuple(name: str, kind: object, setting: Setting) -> tuple[object, ...]:
+def convert_tuple(name: str, kind: object, setting: Setting, spelled: str) -> tuple[object, ...]:
     """A TOML array, each item in the declared type."""
     value, item_kinds = setting.value, typing.get_args(kind)
     if not isinstance(value, list):
-        raise ConfigError(f"{setting.source}: {name} must be {spell_kind(kind)}, got {value!r}")
+        raise ConfigError(f"{setting.source}: {name} must be {spelled}, got {value!r}")
     items = cast(list[object], value)
     if item_kinds[-1] is Ellipsis:
         item_kinds = (item_kinds[0],) * len(items)
     if len(items) != len(item_kinds):
-        raise ConfigError(f"{setting.source}: {name} must be {spell_kind(kind)}, got {value!r}")
+        raise ConfigError(f"{setting.source}: {name} must be {spelled}, got {value!r}")
     return tuple(
         convert(f"{name}[{place}]", item_kind, Setting(item, setting.source))
         for place, (item, item_kind) in enumerate(zip(items, item_kinds, strict=True))

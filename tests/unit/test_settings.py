@@ -1,0 +1,235 @@
+"""Settings: whatever is wrong is refused with the place, the key, the value and the way out."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azr.config import LearnerConfig, ModelConfig, RunConfig, SelfPlayConfig
+from azr.errors import ConfigError
+from azr.loss_config import LossKind
+from azr.settings import describe, load, parse_override, spell_kind, spell_value, to_dict, to_toml
+from azr.types import Mode
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "config_keys.txt"
+
+
+def write(folder: Path, text: str, name: str = "a.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_without_files_the_defaults_of_the_code_hold() -> None:
+    assert load([]) == RunConfig()
+
+
+def test_later_files_win_and_overrides_win_over_files(tmp_path: Path) -> None:
+    first = write(tmp_path, "steps = 1\nseed = 7\n[learner]\nlr = 1e-3\nweight_decay = 0.5\n", "1")
+    second = write(tmp_path, "steps = 2\n[learner]\nlr = 2e-3\n", "2")
+    config = load([first, second], [("steps", "3")])
+    assert (config.steps, config.seed) == (3, 7)
+    assert (config.learner.lr, config.learner.weight_decay) == (2e-3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("steps", "1_000", 1000),
+        ("learner.lr", "1e-6", 1e-6),
+        ("learner.lr", "1", 1.0),
+        ("logging.wandb", "yes", True),
+        ("logging.wandb", "false", False),
+        ("model.name", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B"),
+        ("model.name", "123", "123"),
+        ("selfplay.modes", "deduction,induction", (Mode.DEDUCTION, Mode.INDUCTION)),
+        ("selfplay.modes", '["abduction"]', (Mode.ABDUCTION,)),
+        ("learner.betas", "0.9, 0.95", (0.9, 0.95)),
+        ("sandbox.endpoints", "", ()),
+        ("sandbox.banned_modules", "os,sys", ("os", "sys")),
+        ("sandbox.banned_modules", "[]", ()),
+        ("sandbox.banned_modules", "default", None),
+        ("loss.loss", "gspo", LossKind.GSPO),
+        ("rewards.wrong", "-0.25", -0.25),
+    ],
+)
+def test_command_line_text_becomes_the_declared_type(key: str, text: str, expected: object) -> None:
+    value: object = load([], [(key, text)])
+    for word in key.split("."):
+        value = getattr(value, word)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learner.lr = 'fast'", "learner.lr must be a finite number, got 'fast'"),
+        ("learner.lr = nan", "learner.lr must be a finite number, got nan"),
+        ("learner.lr = true", "learner.lr must be a finite number, got True"),
+        ("steps = 1.5", "steps must be a whole number, got 1.5"),
+        ("steps = true", "steps must be a whole number, got True"),
+        ("model.name = 3", "model.name must be text in quotes, got 3"),
+        ("logging.wandb = 1", "logging.wandb must be true or false, got 1"),
+        ("learner.betas = [0.9]", "learner.betas must be a list of 2 numbers, got [0.9]"),
+        ("selfplay.modes = 'deduction'", "selfplay.modes must be a list of deduction"),
+        ("selfplay.modes = ['x']", "selfplay.modes[0] must be one of deduction, abduction"),
+        ("loss.loss = 'pp0'", "loss.loss must be one of reinforce, ppo"),
+        ("learner = 3", "learner is a table ([learner]), got 3"),
+        ("learner.lr.x = 3", "learner.lr must be a finite number, got {'x': 3}"),
+        ("selfplay.trials_per_task = 1", "selfplay.trials_per_task must be at least 2, got 1"),
+        ("rollout.engine = 'hf'", "rollout.engine must be one of auto, transformers, vllm"),
+        ("sandbox.banned_modules = 3", 'must be a list of texts, or "default", got 3'),
+    ],
+)
+def test_a_wrong_value_is_refused_with_file_key_value_and_what_is_allowed(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as refusal:
+        load([path])
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("learner.lrr", "learner.lr"),
+        ("learnr.lr", "learner.lr"),
+        ("lr", "learner.lr"),
+        ("stpes", "steps"),
+        ("selfplay.batchsize", "selfplay.batch_size"),
+        ("trials_per_task", "selfplay.trials_per_task"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_closest_known_one(
+    tmp_path: Path, wrong: str, right: str
+) -> None:
+    message = f"unknown key {wrong!r}; did you mean {right}?"
+    with pytest.raises(ConfigError, match="command line: ") as refusal:
+        load([], [(wrong, "1")])
+    assert message in str(refusal.value)
+    with pytest.raises(ConfigError) as refusal:
+        load([write(tmp_path, f"{wrong} = 1")])
+    assert "unknown key" in str(refusal.value)
+
+
+def test_an_unknown_key_like_none_is_refused_without_a_guess() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load([], [("zzzzqq", "1")])
+    assert "did you mean" not in str(refusal.value)
+    assert refusal.value.__notes__ == ["azr train --help-config lists every key with its default"]
+
+
+def test_a_syntax_error_names_file_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "steps = 1\nseed = = 2\n")
+    with pytest.raises(ConfigError, match="line 2") as refusal:
+        load([path])
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_file_and_one_that_is_not_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration file"):
+        load([tmp_path / "none.toml"])
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load([binary])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load([tmp_path])
+
+
+def test_a_refusal_by_range_names_the_source_that_set_the_value(tmp_path: Path) -> None:
+    path = write(tmp_path, "[loss]\nclip_low = -1.0\n")
+    with pytest.raises(ConfigError, match=r"loss\.clip_low must be at least 0") as refusal:
+        load([path], [("steps", "3")])
+    assert str(refusal.value).startswith(f"{path}: ")
+    with pytest.raises(ConfigError, match=r"^command line: steps must be at least 0"):
+        load([], [("steps", "-3")])
+
+
+def test_set_needs_an_equals_sign() -> None:
+    assert parse_override("learner.lr = 1e-6") == ("learner.lr", "1e-6")
+    assert parse_override("model.name=a=b") == ("model.name", "a=b")
+    with pytest.raises(ConfigError, match="KEY=VALUE"):
+        parse_override("learner.lr")
+
+
+NAMES = st.text(min_size=1, max_size=30).filter(
+    lambda name: "/" not in name and not name.startswith(".")
+)
+
+
+@given(
+    name=NAMES,
+    model=st.text(max_size=40),
+    lr=st.floats(min_value=0, max_value=1e300, allow_nan=False),
+    modes=st.lists(st.sampled_from(list(Mode)), min_size=1, max_size=3),
+    banned=st.none() | st.lists(st.text(max_size=10), max_size=3),
+    loss=st.sampled_from([LossKind.PPO, LossKind.CISPO]),
+)
+def test_what_is_written_is_read_back_equal(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    model: str,
+    lr: float,
+    modes: list[Mode],
+    banned: list[str] | None,
+    loss: LossKind,
+) -> None:
+    base = RunConfig()
+    config = RunConfig(
+        name=name,
+        model=ModelConfig(name=model),
+        selfplay=SelfPlayConfig(modes=tuple(modes)),
+        learner=LearnerConfig(lr=lr),
+        sandbox=type(base.sandbox)(banned_modules=None if banned is None else tuple(banned)),
+        loss=type(base.loss)(loss=loss),
+    )
+    path = tmp_path_factory.mktemp("toml") / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8", newline="")
+    assert load([path]) == config
+
+
+def test_every_field_of_the_configuration_is_described_once() -> None:
+    def leaves(cls: type, prefix: str) -> list[str]:
+        hints = get_type_hints(cls)
+        names: list[str] = []
+        for entry in fields(cls):
+            kind = hints[entry.name]
+            nested = is_dataclass(kind)
+            names += leaves(kind, f"{prefix}{entry.name}.") if nested else [prefix + entry.name]
+        return names
+
+    assert sorted(describe()) == sorted(leaves(RunConfig, ""))
+    assert describe()["learner.lr"].doc == "AdamW's step size, constant. (AZR)"
+    for key in describe().values():
+        assert spell_kind(key.kind)
+        assert spell_value(key.default)
+        assert "type" not in spell_kind(key.kind), f"{key.name}: a kind without a name in words"
+
+
+def test_the_set_of_keys_is_frozen() -> None:
+    """A key is a promise to users: it is added and removed on purpose, with this file."""
+    known = GOLDEN.read_text().split()
+    assert list(describe()) == known, f"update {GOLDEN.name} and say so in CHANGELOG.md"
+
+
+def test_plain_values_are_ready_for_json() -> None:
+    tree = to_dict(RunConfig())
+    assert tree["selfplay"]["modes"] == ["deduction", "abduction", "induction"]
+    assert tree["loss"]["loss"] == "ppo"
+    assert tree["sandbox"]["banned_modules"] is None
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "configs").glob("*.toml")), ids=lambda p: p.stem
+)
+def test_every_configuration_we_ship_is_valid(path: Path) -> None:
+    config = load([path])
+    assert config.name
+    assert config.model.name
