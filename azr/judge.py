@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
+from azr.config import SandboxConfig
+from azr.errors import ExecutorUnavailable
+from azr.modes import rules_of
+from azr.types import Answer, Check, Grade, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
 from sandbox_wasm.types import (
@@ -26,11 +30,6 @@ from sandbox_wasm.types import (
     Outcome,
 )
 from sandbox_wasm.values import equal
-
-from azr.config import SandboxConfig
-from azr.errors import ExecutorUnavailable
-from azr.modes import rules_of
-from azr.types import Answer, Check, Grade, Proposal, Ruling, Task, Verdict
 
 __all__ = ["Executor", "JudgeStatistics", "SandboxJudge"]
 
