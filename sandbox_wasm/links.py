@@ -338,7 +338,10 @@ class Link:
             if item is not None:
                 self._owner.answered(item, calls)
 
-    def _take_failed(self, body: tuple[Any, ...], _now: float) -> None:
+    def _take_failed(self, body: tuple[Any, ...], now: float) -> None:
+        # A server that fails at once always has the least work: without a pause it would draw
+        # every job of a batch through itself.
+        self._pause(now)
         for number, message in codec.pairs_of(body):
             item = self._take(number)
             if item is not None:
@@ -376,10 +379,14 @@ class Link:
         numbers = codec.numbers_of(body)
         items = [item for number in numbers if (item := self._take(number)) is not None]
         self._why = str(body[1])[:200] if len(body) > 1 else "busy"
-        self._busy_s = min(max(2 * self._busy_s, 0.01), MAX_RETRY_S)
-        self._busy_until = now + self._busy_s * random.uniform(0.5, 1.0)  # noqa: S311
+        self._pause(now)
         self._allowance = max(1, len(self.outstanding))
         self._owner.came_back(self, items, f"busy: {self._why}", is_failure=False)
+
+    def _pause(self, now: float) -> None:
+        """Send it nothing for a while, longer each time until it answers again."""
+        self._busy_s = min(max(2 * self._busy_s, 0.01), MAX_RETRY_S)
+        self._busy_until = now + self._busy_s * random.uniform(0.5, 1.0)  # noqa: S311
 
     def _hear_error(self, body: tuple[Any, ...], now: float) -> None:
         code, message = (*map(str, body), "", "")[:2]

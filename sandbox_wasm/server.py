@@ -79,6 +79,7 @@ class Server:
         self._stop_asked = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._keys: AllowedKeys | None = None
+        self._is_bound = False
         self._router = self._context.socket(zmq.ROUTER)
         try:
             self._configure()
@@ -118,6 +119,7 @@ class Server:
             self._router.bind(url)
         except zmq.ZMQError as exc:
             raise OSError(f"cannot bind {url}: {exc.strerror}") from exc
+        self._is_bound = True
 
     def serve(self, executor: Executor, workers: int) -> None:
         """Serve until `stop()`; the executor stays the caller's."""
@@ -154,6 +156,9 @@ class Server:
         """Close the sockets; the last results get a second to leave."""
         if self._keys is not None:
             self._keys.close()
+        if self._is_bound and self._options.bind.scheme == "ipc":
+            # Before the socket is closed: afterwards the path may be another server's.
+            Path(self._options.bind.path).unlink(missing_ok=True)
         self._router.close()
         self._context.term()
 
@@ -231,6 +236,9 @@ def main_serve(
         return _complain(2, str(exc))
     finally:
         server.close()
+        if args.watch_parent is not None and os.getppid() != args.watch_parent:
+            with contextlib.suppress(OSError):  # the folder was made for us; its maker is dead
+                Path(options.bind.path).parent.rmdir()
     return 0
 
 

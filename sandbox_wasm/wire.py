@@ -188,20 +188,20 @@ class Wire:
 
     def _send_frame(self, now: float) -> bool:
         """Send one frame to the least loaded server; False when there is nothing to do now."""
-        open_links = [link for link in self.links if link.room(now)]
-        if not open_links:
-            return False
-        link = min(open_links, key=lambda link: link.load)
-        room = link.room(now)
-        # One result makes room for one job: wait for a handful, a frame costs more than a job.
-        if room < min(len(self._pending), 16) and len(link.outstanding) > 32:
-            return False
-        share = -(-len(self._pending) // len(open_links))
-        items = self._take_for(link, min(room, FLUSH_JOBS, share), len(open_links) > 1)
-        if items and not link.send_jobs(items, now):
+        open_links = sorted(
+            (link for link in self.links if link.room(now)), key=lambda link: link.load
+        )
+        for link in open_links:
+            room = link.room(now)
+            # One result makes room for one job: wait for a handful, a frame costs more than a job.
+            if room < min(len(self._pending), 16) and len(link.outstanding) > 32:
+                continue
+            share = -(-len(self._pending) // len(open_links))
+            items = self._take_for(link, min(room, FLUSH_JOBS, share), len(open_links) > 1)
+            if items and link.send_jobs(items, now):
+                return True
             self._pending.extendleft(reversed(items))
-            return False
-        return bool(items)
+        return False
 
     def _take_for(self, link: Link, count: int, has_others: bool) -> list[Item]:
         """Take jobs off the queue for one frame; those that should avoid the link stay."""
