@@ -112,10 +112,8 @@ class Prompts:
         asked = task
         for attempt in range(REDRAWS):
             for num_references in range(self._num_shots, -1, -1):
-                drawn = derive_seed(seed, "solver", attempt, num_references)
-                prompt = self._solve(
-                    asked, self._solved(asked, buffers, num_references, drawn), seed
-                )
+                references = self._solved(asked, buffers, num_references)
+                prompt = self._solve(asked, references, seed)
                 if self._is_short(prompt):
                     return prompt
             asked = buffers.draw(task.mode, derive_seed(seed, "other task", attempt))
@@ -141,10 +139,15 @@ class Prompts:
     def _is_pattern(self) -> bool:
         return self._config.envelope == "completion"
 
-    def _solved(self, task: Task, buffers: Buffers, n: int, seed: int) -> list[Task]:
-        """References for a solver: none with the task's own program, which would tell."""
+    def _solved(self, task: Task, buffers: Buffers, n: int) -> list[Task]:
+        """References for a solver: none with the task's own program, which would tell.
+
+        They depend on the task and not on the seed: all trials of a task share their prompt,
+        which the engine's prefix cache then computes once.
+        """
         if n == 0:
             return []
+        seed = derive_seed("solver", task.program, task.message, task.cases[0].input)
         drawn = buffers.references(task.mode, n + 1, seed)
         return [other for other in drawn if other.program != task.program][:n]
 

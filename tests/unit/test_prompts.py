@@ -166,6 +166,15 @@ def test_the_answer_of_a_triplet_is_never_in_its_solver_s_prompt(envelope: str, 
         assert secret not in prompts.solver(task, buffers, seed).text
 
 
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_the_trials_of_a_task_share_their_text_and_not_their_seed(envelope: str):
+    """A prefix cache computes the prompt once; A6: the samples must still differ."""
+    prompts, buffers = writer(envelope=envelope), stocked()
+    trials = [prompts.solver(make_task(number=4), buffers, seed) for seed in range(8)]
+    assert len({prompt.text for prompt in trials}) == 1
+    assert len({prompt.seed for prompt in trials}) == 8
+
+
 def test_a_prompt_is_a_function_of_buffers_and_seed():
     prompts = writer()
     for role, mode in itertools.product(Role, Mode):
