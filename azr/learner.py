@@ -1,0 +1,266 @@
+"""The model as a pupil: one AdamW step from one step's graded rollouts.
+
+Master weights are float32. The forward and backward of the body may run in bfloat16
+(`model.dtype`); log-probabilities, the loss and the optimizer are float32 always.
+
+N experiences of a step, C completion tokens of a micro-batch, H features, V words.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from azr.batch import PACKED_ATTENTION, MicroBatch, Sequence1, pack
+from azr.config import RunConfig
+from azr.errors import ModelError, TrainingDiverged
+from azr.loss import Normalizer, count, mean_metrics, policy_loss, token_logprobs
+from azr.loss_config import Importance, LossConfig
+from azr.types import Experience
+from azr.weights import TorchWeights
+
+__all__ = ["TorchLearner"]
+
+log = logging.getLogger(__name__)
+
+
+class TorchLearner:
+    """ports.Learner over a Hugging Face causal language model.
+
+    `update` is a function of (weights, optimizer state, arguments): it draws nothing.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path) -> None:
+        self._config = config.learner
+        self._autocast = config.model.dtype == "bfloat16"
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = load_model(folder, config.model.gradient_checkpointing).to(self.device)
+        self._loss_config = loss_config_of(config, self.model)
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(self.model, config.learner.weight_decay),
+            lr=config.learner.lr,
+            betas=config.learner.betas,
+        )
+        self.num_updates = 0
+        """Calls of `update` so far, skipped ones included; what the warmup counts."""
+
+    @property
+    def weights(self) -> TorchWeights:
+        """The parameters after the last update."""
+        return TorchWeights(self.model)
+
+    def update(
+        self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
+    ) -> Mapping[str, float]:
+        """One optimizer step; returns its statistics.
+
+        Rollouts whose advantage is exactly 0 count in every mean, but are not computed where
+        their gradient is 0. When nothing is left the weights stay as they are: `skipped` is 1.
+
+        Raises:
+            TrainingDiverged: Loss or gradient is not finite; the step was not taken.
+        """
+        lr = self._config.lr * min(1.0, (self.num_updates + 1) / (self._config.warmup_steps + 1))
+        sequences = [
+            Sequence1(experience.rollout, advantage)
+            for experience, advantage in zip(experiences_N, advantages_N, strict=True)
+        ]
+        check_finite([sequence.advantage for sequence in sequences])
+        useful = [s for s in sequences if s.advantage != 0.0 or self._zero_advantage_matters()]
+        batches = [batch.to(self.device) for batch in pack(useful, self._config.micro_batch_tokens)]
+        if not batches:
+            self.num_updates += 1
+            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+        try:
+            statistics = self._accumulate(batches, self._normalizer(sequences, batches))
+            grad_norm = self._step(lr)
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+        self.num_updates += 1
+        used = sum(batch.num_tokens for batch in batches)
+        return {**statistics, "grad_norm": grad_norm, "lr": lr, "skipped": 0.0, "read_tokens": used}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the weights that the next update depends on; tensors and numbers only."""
+        return {"optimizer": self.optimizer.state_dict(), "num_updates": self.num_updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.num_updates = int(state["num_updates"])
+
+    def _zero_advantage_matters(self) -> bool:
+        """Entropy and divergence terms have a gradient where the advantage has none."""
+        config = self._loss_config
+        return (
+            config.entropy_coef != 0
+            or config.kl_coef != 0
+            or config.importance is Importance.SEQUENCE_MASK
+        )
+
+    def _accumulate(self, batches: Sequence[MicroBatch], whole: Normalizer) -> dict[str, float]:
+        """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
+        loss_sum, parts = 0.0, list[dict[str, Tensor]]()
+        for batch in batches:
+            hidden = self._hidden(batch)
+            weight, bias = self._head(hidden.dtype)
+            old = self._logprobs(hidden.detach(), weight, bias, batch)
+            loss, metrics = policy_loss(
+                hidden,
+                weight,
+                batch.targets,
+                old,
+                batch.advantages,
+                torch.ones_like(batch.targets, dtype=torch.bool),
+                rollout_logprobs=batch.rollout_logprobs,
+                sequence_ids=batch.sequence_ids,
+                bias=bias,
+                normalizer=whole,
+                config=self._loss_config,
+            )
+            loss.backward()
+            loss_sum += loss.item()
+            # one update a step: the weights before it are the current ones, so the ratio is 1
+            difference = old - batch.rollout_logprobs
+            metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
+            parts.append(metrics)
+        return {"loss": loss_sum, **renamed(mean_metrics(parts))}
+
+    def _hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
+        """The states that predict completion tokens; the head is left to the loss."""
+        with self._precision():
+            output = self.model.base_model(
+                input_ids=batch.input_ids[None],
+                position_ids=batch.positions[None],
+                use_cache=False,
+                sequence_lengths=batch.lengths,
+            )
+        hidden: Tensor = output.last_hidden_state[0, batch.rows]
+        return hidden.to(torch.bfloat16) if self._autocast else hidden
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self._autocast:
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def _head(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+        """The head's weight and bias, in the precision of the hidden states."""
+        head = self.model.get_output_embeddings()
+        bias = getattr(head, "bias", None)
+        return head.weight.to(dtype), None if bias is None else bias.to(dtype)
+
+    def _logprobs(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor | None, batch: MicroBatch
+    ) -> Tensor:  # [C]
+        logprobs, _ = token_logprobs(
+            hidden,
+            weight.detach(),
+            batch.targets,
+            bias=None if bias is None else bias.detach(),
+            config=self._loss_config,
+        )
+        return logprobs
+
+    def _normalizer(
+        self, sequences: Sequence[Sequence1], batches: Sequence[MicroBatch]
+    ) -> Normalizer:
+        """What counts in the whole batch, rollouts that are not computed included."""
+        if self._loss_config.importance is not Importance.SEQUENCE_MASK:
+            lengths = [n for s in sequences if (n := len(s.rollout.completion_ids))]
+            return Normalizer(num_tokens=float(sum(lengths)), num_sequences=float(len(lengths)))
+        whole = Normalizer(num_tokens=0.0, num_sequences=0.0)
+        for batch in batches:  # which sequences count depends on log-probabilities: a forward more
+            with torch.no_grad():
+                hidden = self._hidden(batch)
+                old = self._logprobs(hidden, *self._head(hidden.dtype), batch)
+            whole = whole + count(
+                torch.ones_like(batch.targets, dtype=torch.bool),
+                sequence_ids=batch.sequence_ids,
+                old_logprobs=old,
+                rollout_logprobs=batch.rollout_logprobs,
+                config=self._loss_config,
+            )
+        return whole
+
+    def _step(self, lr: float) -> float:
+        """Clip and step, unless the gradient is not finite."""
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm).item()
+        if not math.isfinite(norm):
+            raise TrainingDiverged(
+                f"the gradient's norm is {norm} at update {self.num_updates + 1}: the step was"
+                ' not taken; lower learner.lr, or use model.dtype = "float32"'
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        return norm
+
+
+def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
+    """The model with float32 weights and no dropout, ready for packed sequences."""
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation=PACKED_ATTENTION
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.0
+    if gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model.train()
+
+
+def loss_config_of(config: RunConfig, model: Any) -> LossConfig:
+    """The run's loss with the sampler's temperature and what this model does to its logits."""
+    text = model.config.get_text_config()
+    scale = getattr(text, "logit_scale", None) or 1.0
+    divisor = getattr(text, "logits_scaling", None) or 1.0
+    return replace(
+        config.loss,
+        temperature=config.rollout.temperature,
+        logit_scale=scale / divisor,
+        softcap=getattr(text, "final_logit_softcapping", None) or 0.0,
+    )
+
+
+def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Norms and biases are not decayed."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def check_finite(advantages: Sequence[float]) -> None:
+    """Raise `TrainingDiverged` if an advantage is not a number."""
+    for index, advantage in enumerate(advantages):
+        if not math.isfinite(advantage):
+            raise TrainingDiverged(f"the advantage of experience {index} is {advantage}")
+
+
+def renamed(means: Mapping[str, float]) -> dict[str, float]:
+    """The loss's metrics under the names a run reports."""
+    names = {
+        "tokens": "tokens",
+        "entropy": "entropy",
+        "clipped": "clip_frac",
+        "mismatch": "mismatch/mean_abs",
+        "mismatch_max": "mismatch/max_abs",
+        "mismatch_kl": "mismatch_kl",
+        "importance": "importance",
+        "kl_ref": "kl",
+    }
+    return {name: means[key] for key, name in names.items() if key in means}
