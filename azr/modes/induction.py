@@ -112,18 +112,27 @@ class Induction:
             f"{block(f'input_{i}', case.input)}\n{block(f'output_{i}', case.output)}"
             for i, case in enumerate(shown_cases(task), start=1)
         )
-        message = block("message", task.message)
-        return "\n\n".join((SOLVER_GOAL, cases, message, SOLVER_DEMANDS))
+        message = [block("message", task.message)] if task.message else []
+        return "\n\n".join((SOLVER_GOAL, cases, *message, SOLVER_DEMANDS))
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
-        """Program, message, calls: in one block of code, which small models go on writing."""
+        """Program, calls, message: in one block of code, which small models go on writing."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         shown = [
-            block("python", "\n".join((_shown_program(t), *_calls(t, setting.num_inputs))))
+            block(
+                "python",
+                "\n".join(
+                    (
+                        f"{t.program}\n",
+                        *(f"f({case.input})" for case in t.cases[: setting.num_inputs]),
+                        *_comment("Message: ", t.message),
+                    )
+                ),
+            )
             for t in with_format_examples(setting.references, FORMAT_INDUCTIONS)
         ]
         opening = f"```python\n{setting.shown.program}\n\n"
-        return example_pattern(TITLE, [*shown, opening], "# Message:", "\n```")
+        return example_pattern(TITLE, [*shown, opening], "f(", "\n```")
 
     def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
         """Message, shown cases, program."""
@@ -135,7 +144,11 @@ class Induction:
         return example_pattern(TITLE, [*shown, opening], "```python\ndef f(", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The last inputs asked for, without repetitions, and the message."""
+        """The last inputs asked for, without repetitions, and the message.
+
+        A pattern ends with the message, and small models end a text early: there, the cases
+        alone are a task, if a harder one.
+        """
         shown, wanted = rollout.prompt.task, rollout.prompt.num_inputs
         body = answer_body(rollout)
         if isinstance(body, ParseFailure):
@@ -144,13 +157,13 @@ class Induction:
             return ParseFailure("no program was shown")
         blocks = fences(body)
         message = _message(body, blocks)
-        if not message:
+        if not message and rollout.prompt.envelope != "completion":
             return ParseFailure("no message block")
         # Dropping repetitions here keeps a hidden case from being one that is shown as well.
         inputs = list(dict.fromkeys(filter(None, _input_texts(body, blocks))))
         if len(inputs) < wanted:
             return ParseFailure("too few inputs")
-        return Proposal(self.mode, shown.program, tuple(inputs[-wanted:]), message)
+        return Proposal(self.mode, shown.program, tuple(inputs[-wanted:]), message or "")
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
         """The last program block."""
@@ -193,21 +206,13 @@ class Induction:
 def _opening(task: Task, num_cases: int) -> str:
     """A puzzle of a pattern, up to the program; examples get no more cases than the task."""
     cases = shown_cases(task)[: num_cases // 2]
-    return "".join(
-        (f"# {_one_line(task.message)}\n", *(f"# f({c.input}) == {c.output}\n" for c in cases))
-    )
+    lines = (*_comment("", task.message), *(f"# f({c.input}) == {c.output}" for c in cases))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _shown_program(task: Task) -> str:
-    return f"{task.program}\n\n# Message: {_one_line(task.message)}"
-
-
-def _calls(task: Task, num_inputs: int) -> list[str]:
-    return [f"f({case.input})" for case in task.cases[:num_inputs]]
+def _comment(label: str, text: str) -> list[str]:
+    """One line, or none where there is nothing to say."""
+    return [f"# {label}{' '.join(text.split())}"] if text.strip() else []
 
 
 def _message(body: str, blocks: Sequence[Fence]) -> str | None:
