@@ -259,3 +259,21 @@ def test_an_answer_written_as_the_pattern_shows_is_read(mode: Mode):
         Mode.INDUCTION: references[2].program,
     }[mode]
     assert rules.read_answer(rollout) == Answer(mode, expected)
+
+
+def test_a_pattern_s_proposal_may_lack_its_message_and_is_then_a_harder_task():
+    """Small models end a text early; the cases alone still define a task."""
+    rollout = make_rollout(
+        "1)\nf(2)", mode=Mode.INDUCTION, envelope="completion", prefill="f(",
+        task=make_task(number=3), num_inputs=2,
+    )  # fmt: skip
+    rules = rules_of(Mode.INDUCTION)
+    proposal = rules.read_proposal(rollout)
+    assert isinstance(proposal, Proposal)
+    assert (proposal.inputs, proposal.message) == (("1", "2"), "")
+    task = rules.task_of(proposal, ["4", "5"], 1)
+    assert "```message" not in rules.solver_text(task)
+    pattern = rules.solver_pattern(task, [make_task(Mode.INDUCTION, n) for n in (11, 12, 13)])
+    assert pattern.text.endswith("Program puzzle 4:\n# f(1) == 4\n")
+    setting = Setting(references=[task] * 3, shown=make_task(), num_inputs=2)
+    assert "Message" not in rules.proposer_pattern(setting).text
