@@ -170,7 +170,7 @@ function addChart(grid, { title, about, keys, draw, control }) {
   new ResizeObserver(() => {
     if (host.clientWidth !== width) {
       width = host.clientWidth;
-      redraw();
+      requestAnimationFrame(redraw); // not inside the observer: drawing changes sizes again
     }
   }).observe(host);
   return redraw;
