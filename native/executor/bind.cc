@@ -1,0 +1,183 @@
+// sandbox_wasm._pool: the only place where the executor meets Python. Types: _pool.pyi.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/builder.h"
+#include "executor/literal.h"
+#include "executor/pool.h"
+#include "executor/value_text.h"
+
+namespace py = pybind11;
+
+namespace {
+
+using namespace azr::executor;  // NOLINT(google-build-using-namespace): this file binds it
+
+// UTF-8 with lone surrogates let through: model text holds them, and the guest decides.
+std::string to_utf8(py::handle text) {
+  if (!PyUnicode_Check(text.ptr())) throw py::type_error("expected a str");
+  Py_ssize_t size = 0;
+  if (const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size)) {
+    return {data, static_cast<size_t>(size)};
+  }
+  PyErr_Clear();
+  PyObject* encoded = PyUnicode_AsEncodedString(text.ptr(), "utf-8", "surrogatepass");
+  if (encoded == nullptr) throw py::error_already_set();
+  return std::string(py::reinterpret_steal<py::bytes>(encoded));
+}
+
+std::vector<std::string> to_utf8_list(const py::sequence& texts) {
+  std::vector<std::string> result;
+  result.reserve(texts.size());
+  for (const py::handle text : texts) result.push_back(to_utf8(text));
+  return result;
+}
+
+std::optional<std::string> to_optional(const py::object& text) {
+  if (text.is_none()) return std::nullopt;
+  return to_utf8(text);
+}
+
+py::object from_utf8(const std::optional<std::string>& text, const char* errors) {
+  if (!text) return py::none();
+  PyObject* decoded =
+      PyUnicode_DecodeUTF8(text->data(), static_cast<Py_ssize_t>(text->size()), errors);
+  if (decoded == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(decoded);
+}
+
+py::tuple to_python(const CallReport& call) {
+  return py::make_tuple(static_cast<int>(call.outcome), from_utf8(call.value, "surrogatepass"),
+                        from_utf8(call.error, "replace"), call.fuel,
+                        from_utf8(call.out, "backslashreplace"),
+                        call.differs == nullptr ? py::object(py::none()) : py::str(call.differs));
+}
+
+py::list take_reports(Pool& pool, size_t limit, uint64_t timeout_ms) {
+  std::vector<JobReport> reports;
+  {
+    const py::gil_scoped_release unlocked;  // waits on other threads; touches no Python object
+    reports = pool.take(limit, timeout_ms);
+  }
+  py::list result;
+  for (const JobReport& report : reports) {
+    py::list calls;
+    for (const CallReport& call : report.calls) calls.append(to_python(call));
+    const std::optional<std::string> failure =
+        report.failure.empty() ? std::nullopt : std::make_optional(report.failure);
+    result.append(py::make_tuple(report.ticket, from_utf8(failure, "replace"), calls));
+  }
+  return result;
+}
+
+void submit_job(Pool& pool, uint64_t ticket, const py::str& source, const py::sequence& calls,
+                const py::str& entry, bool entry_is_name, const py::sequence& expressions,
+                const py::object& stdin_text, const py::object& tests,
+                std::tuple<uint64_t, uint64_t, uint64_t> limits, uint32_t images,
+                const py::sequence& banned_modules, bool want_stdout) {
+  JobSpec job;
+  job.ticket = ticket;
+  job.source = to_utf8(source);
+  job.calls = to_utf8_list(calls);
+  job.entry = to_utf8(entry);
+  job.entry_is_name = entry_is_name;
+  job.expressions = to_utf8_list(expressions);
+  job.stdin_text = to_optional(stdin_text);
+  job.tests = to_optional(tests);
+  std::tie(job.fuel, job.memory_bytes, job.output_bytes) = limits;
+  job.images = images;
+  job.banned_modules = to_utf8_list(banned_modules);
+  job.want_stdout = want_stdout;
+  pool.submit(std::move(job));
+}
+
+py::dict counters_to_python(Pool& pool) {
+  const PoolCounters counters = pool.counters();
+  const WorkerCounters& workers = counters.workers;
+  py::dict result;
+  result["jobs"] = workers.jobs;
+  result["calls"] = workers.calls;
+  result["compiled"] = workers.compiled;
+  result["cache_hits"] = workers.cache_hits;
+  result["out_of_fuel"] = workers.out_of_fuel;
+  result["machine_failures"] = workers.failures;
+  result["hot_pages"] = workers.hot_pages;
+  result["restores"] = workers.slots.restores;
+  result["slow_restores"] = workers.slots.slow_restores;
+  result["full_restores"] = workers.slots.full_restores;
+  result["restore_checks"] = workers.slots.checks;
+  result["restore_check_failures"] = workers.slots.failed_checks;
+  result["queued"] = counters.queued;
+  return result;
+}
+
+py::bytes compile_module(const std::string& wasmtime_path, const std::string& wasm) {
+  std::string serialized;
+  {
+    const py::gil_scoped_release unlocked;  // tens of seconds of native work
+    const Engine engine(load_wasmtime(wasmtime_path), EngineOptions{});
+    serialized = engine.compile(wasm);
+  }
+  return py::bytes(serialized);
+}
+
+py::bytes boot_image(const std::string& wasmtime_path, const std::string& module_path,
+                     const std::string& initial_memory, const std::string& zip,
+                     const std::vector<std::string>& turns, uint64_t entropy) {
+  std::string image;
+  {
+    const py::gil_scoped_release unlocked;  // a guest boots: half a second
+    Engine engine(load_wasmtime(wasmtime_path), EngineOptions{});
+    engine.load(module_path);
+    BootOptions options;
+    options.initial_memory = initial_memory;
+    options.zip = zip;
+    options.turns = turns;
+    options.entropy = entropy;
+    image = build_image(engine, options);
+  }
+  return py::bytes(image);
+}
+
+py::object value_text(const py::bytes& marshal, size_t max_bytes, bool sort_dicts) {
+  std::string text;
+  const TextStatus status =
+      write_value_text(std::string_view(marshal), {max_bytes, sort_dicts}, text);
+  if (status != TextStatus::kOk) return py::int_(static_cast<int>(status));
+  return from_utf8(text, "surrogatepass");
+}
+
+std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path, const std::string& module_path,
+                                const std::string& compile_image,
+                                const std::vector<std::string>& run_images, const std::string& zip,
+                                uint32_t workers, uint64_t check_every, uint64_t cache_bytes) {
+  const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
+  return std::make_unique<Pool>(PoolOptions{wasmtime_path, module_path, compile_image, run_images,
+                                            zip, workers, check_every, cache_bytes});
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_pool, module) {
+  module.doc() = "The executor's native core";
+  py::register_exception<LiteralError>(module, "LiteralError", PyExc_ValueError);
+  py::class_<Pool>(module, "Pool")
+      .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"), py::arg("module_path"),
+           py::arg("compile_image"), py::arg("run_images"), py::arg("zip"), py::arg("workers"),
+           py::arg("check_every"), py::arg("cache_bytes"))
+      .def("submit", &submit_job)
+      .def("take", &take_reports, py::arg("limit"), py::arg("timeout_ms"))
+      .def("counters", &counters_to_python)
+      .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
+  module.def("compile_module", &compile_module);
+  module.def("boot_image", &boot_image);
+  module.def("encode_literal",
+             [](const py::str& text) { return py::bytes(encode_literal(to_utf8(text))); });
+  module.def("encode_arguments",
+             [](const py::str& text) { return py::bytes(encode_arguments(to_utf8(text))); });
+  module.def("value_text", &value_text);
+}

@@ -1,0 +1,70 @@
+#include "executor/builder.h"
+
+#include <pthread.h>
+
+#include <exception>
+#include <memory>
+#include <stdexcept>
+
+namespace azr::executor {
+namespace {
+
+constexpr uint64_t kBootFuel = uint64_t{1} << 50;
+constexpr uint64_t kBootTicks = uint64_t{1} << 40;
+
+std::string boot(const Engine& engine, const BootOptions& options) {
+  Slot slot(std::make_shared<const Image>(options.initial_memory), 0);
+  GuestIo io;
+  io.zip = options.zip;
+  io.entropy = options.entropy | 1;
+  io.clock_ns = 1'000'000'000;
+  io.epoch_ns = 1'767'225'600'000'000'000;
+  io.stdout_cap = 1 << 20;
+  io.reply_cap = 1 << 20;
+  io.arguments = {"/usr/local/bin/python3.15"};
+  io.environment = {"PYTHONTZPATH=", "HOME=/tmp", "TMPDIR=/tmp"};
+  slot.begin(options.memory_cap);
+  for (const std::string& turn : options.turns) {
+    // A fresh instance a turn: what outlives a turn is what outlives a snapshot, the memory.
+    const Run run = engine.run(slot, io, turn, kBootFuel, kBootTicks);
+    if (run.ending != Ending::kFinished || run.status != 0) {
+      throw std::runtime_error("the guest did not boot: " + run.trap + " " + io.error + io.out);
+    }
+  }
+  return {reinterpret_cast<const char*>(slot.base()), slot.size()};
+}
+
+struct BootCall {
+  const Engine* engine;
+  const BootOptions* options;
+  std::string result;
+  std::exception_ptr failure;
+};
+
+void* boot_thread(void* argument) {
+  auto* call = static_cast<BootCall*>(argument);
+  try {
+    call->result = boot(*call->engine, *call->options);
+  } catch (...) {
+    call->failure = std::current_exception();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string build_image(const Engine& engine, const BootOptions& options) {
+  BootCall call{&engine, &options, {}, nullptr};
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, engine.options().wasm_stack_bytes + kHostStackBytes);
+  pthread_t thread{};
+  const int error = pthread_create(&thread, &attributes, boot_thread, &call);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) throw std::runtime_error("cannot start the image builder's thread");
+  pthread_join(thread, nullptr);
+  if (call.failure) std::rethrow_exception(call.failure);
+  return std::move(call.result);
+}
+
+}  // namespace azr::executor

@@ -1,0 +1,50 @@
+// Everything the guest can see of the outside: a virtual clock, seeded entropy, stdin, one file,
+// and three streams out. No call reaches the host's files, network, time or environment.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace azr::executor {
+
+class Slot;
+
+// The descriptor on which the runner replies; out of the way of any number a program would try
+// by accident. Writing to it gains a program nothing: it carries a value, never a verdict.
+constexpr uint32_t kReplyFd = 1000003;
+
+// Why the host stopped the guest.
+enum class HostStop : uint8_t { kNone, kExited, kStdoutFull, kReplyFull };
+
+// The state behind one run's host calls. Filled before the run, read after it.
+struct GuestIo {
+  // Inputs.
+  Slot* slot = nullptr;
+  std::string_view stdin_text;
+  std::string_view zip;  // the standard library, the only file
+  uint64_t entropy = 1;  // state of the generator behind random_get; never zero
+  uint64_t clock_ns = 0;
+  uint64_t epoch_ns = 0;  // what the wall clock shows when clock_ns is 0
+  size_t stdout_cap = 0;
+  size_t reply_cap = 0;
+  std::vector<std::string> arguments;    // only at boot
+  std::vector<std::string> environment;  // only at boot
+
+  // Outputs.
+  std::string out;
+  std::string error;  // stderr; kept for the image builder, bounded
+  std::string reply;
+  uint32_t reply_writes = 0;
+  HostStop stop = HostStop::kNone;
+  int exit_code = 0;
+
+  // Open files, from descriptor 4 on: an offset into the zip, or kClosed.
+  static constexpr uint64_t kClosed = UINT64_MAX;
+  std::vector<uint64_t> files;
+  uint64_t stdin_at = 0;
+};
+
+}  // namespace azr::executor

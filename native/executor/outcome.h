@@ -1,0 +1,57 @@
+// What goes into the pool and what comes out. Python's side of it: sandbox_wasm/types.py.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace azr::executor {
+
+// In the order of sandbox_wasm.types.Outcome, which bind.cc checks.
+enum class Outcome : uint8_t {
+  kReturned,
+  kRaised,
+  kRefused,
+  kSyntaxError,
+  kOutOfFuel,
+  kOutOfMemory,
+  kOutputTooLarge,
+  kNotAValue,
+  kExited,
+  kTrapped,
+};
+
+struct JobSpec {
+  uint64_t ticket = 0;
+  std::string source;
+  std::vector<std::string> calls;
+  std::string entry;
+  bool entry_is_name = true;  // otherwise an expression, trusted by the caller
+  std::vector<std::string> expressions;
+  std::optional<std::string> stdin_text;
+  std::optional<std::string> tests;
+  uint64_t fuel = 0;
+  uint64_t memory_bytes = 0;
+  uint64_t output_bytes = 0;
+  uint32_t images = 1;
+  std::vector<std::string> banned_modules;  // sorted
+  bool want_stdout = false;
+};
+
+struct CallReport {
+  Outcome outcome = Outcome::kTrapped;
+  std::optional<std::string> value;
+  std::optional<std::string> error;
+  uint64_t fuel = 0;
+  std::optional<std::string> out;  // raw bytes of stdout
+  const char* differs = nullptr;   // "outcome", "value" or "stdout"
+};
+
+struct JobReport {
+  uint64_t ticket = 0;
+  std::vector<CallReport> calls;
+  std::string failure;  // not empty: the machinery failed, `calls` says nothing
+};
+
+}  // namespace azr::executor

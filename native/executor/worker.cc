@@ -1,0 +1,376 @@
+#include "executor/worker.h"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+
+#include "executor/literal.h"
+#include "executor/request.h"
+#include "executor/value_text.h"
+
+namespace azr::executor {
+namespace {
+
+// Far above what real programs need (median 1.2 M): only a source built to hang the compiler
+// meets it.
+constexpr uint64_t kCompileFuel = 20'000'000'000;
+constexpr uint64_t kCompileMemoryBytes = uint64_t{512} << 20;
+constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
+// Marshal data may be longer than the literal it becomes ("1, " is three bytes, five there).
+constexpr uint64_t kReplyBytesPerLiteralByte = 6;
+constexpr uint64_t kReplySlackBytes = 16384;
+// The slowest machine and heaviest load at which fuel still decides.
+constexpr uint64_t kSlowestFuelPerMs = 20'000;
+constexpr uint64_t kLeastDeadlineMs = 30'000;
+
+constexpr uint64_t kNewYear2026Ns = 1'767'225'600'000'000'000;
+constexpr uint64_t kImageEpochStepNs = uint64_t{37} * 86'400 * 1'000'000'000 + 12'345'678'901;
+
+struct MachineFailure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+uint64_t mix(uint64_t x) {  // splitmix64
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+uint64_t hash_text(std::string_view text, uint64_t seed) {  // FNV-1a: the same everywhere
+  uint64_t hash = 0xcbf29ce484222325 ^ seed;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return hash;
+}
+
+// Cuts UTF-8 text that a guest sent as an error; never in the middle of a character.
+std::string bounded(std::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string(text);
+  size_t end = max_bytes;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end));
+}
+
+constexpr size_t kMaxErrorBytes = 4096;
+
+CallReport failed(Outcome outcome, std::string error) {
+  CallReport report;
+  report.outcome = outcome;
+  report.error = std::move(error);
+  return report;
+}
+
+std::string_view type_name(const CallReport& report) {
+  if (!report.error) return {};
+  return std::string_view(*report.error).substr(0, report.error->find(':'));
+}
+
+}  // namespace
+
+// One call: what the guest is asked, and where its randomness starts.
+struct Worker::Task {
+  const CompiledCode* code = nullptr;
+  Mode mode = Mode::kMain;
+  std::string aux;        // marshalled: the entry's name, or bytes of more code
+  std::string arguments;  // marshalled pair, or None
+  uint64_t seed = 0;
+  bool reseed = false;
+};
+
+Worker::Worker(const Shared& shared)
+    : shared_(shared), compile_slot_(shared.compile_image, shared.check_every) {
+  for (const auto& image : shared.run_images) {
+    run_slots_.push_back(std::make_unique<Slot>(image, shared.check_every));
+  }
+}
+
+WorkerCounters Worker::counters() const {
+  WorkerCounters total = counters_;
+  const auto add = [&total](const Slot& slot) {
+    const SlotCounters& counters = slot.counters();
+    total.slots.restores += counters.restores;
+    total.slots.slow_restores += counters.slow_restores;
+    total.slots.full_restores += counters.full_restores;
+    total.slots.checks += counters.checks;
+    total.slots.failed_checks += counters.failed_checks;
+    total.hot_pages += slot.hot_pages();
+  };
+  add(compile_slot_);
+  for (const auto& slot : run_slots_) add(*slot);
+  return total;
+}
+
+JobReport Worker::process(const JobSpec& job) {
+  JobReport report;
+  report.ticket = job.ticket;
+  ++counters_.jobs;
+  try {
+    process_calls(job, report);
+  } catch (const std::exception& error) {
+    ++counters_.failures;
+    report.calls.clear();
+    report.failure = error.what();
+  }
+  return report;
+}
+
+void Worker::process_calls(const JobSpec& job, JobReport& report) {
+  Task task;
+  const auto code = compile(job, job.source, 'x');
+  if (code->outcome != Outcome::kReturned) {
+    report.calls.push_back(failed(code->outcome, code->payload));
+    return;
+  }
+  task.code = code.get();
+  task.arguments = "N";
+  const uint64_t source_hash = hash_text(job.source, 0);
+  task.reseed = job.source.find("random") != std::string::npos;
+  MarshalWriter aux(task.aux);
+
+  // Compiles more code into `aux`; false when that failed, which is then the call's report.
+  const auto add_code = [&](std::string_view source, char kind) {
+    const auto more = compile(job, source, kind);
+    task.aux.clear();
+    task.seed = hash_text(source, source_hash);
+    task.reseed = task.reseed || source.find("random") != std::string_view::npos;
+    if (more->outcome != Outcome::kReturned) {
+      report.calls.push_back(failed(more->outcome, more->payload));
+      return false;
+    }
+    aux.bytes(more->payload);
+    return true;
+  };
+
+  if (!job.calls.empty()) {
+    task.mode = job.entry_is_name ? Mode::kCallName : Mode::kCallExpression;
+    if (job.entry_is_name) {
+      aux.text(job.entry);
+    } else if (!add_code(job.entry, 'e')) {
+      return;
+    }
+    for (const std::string& call : job.calls) {
+      try {
+        task.arguments = encode_arguments(call);
+      } catch (const LiteralError& error) {
+        report.calls.push_back(
+            failed(Outcome::kSyntaxError, std::string("LiteralError: ") + error.what()));
+        continue;
+      }
+      task.seed = hash_text(call, source_hash);
+      report.calls.push_back(run_in_images(job, task));
+    }
+    return;
+  }
+  if (!job.expressions.empty()) {
+    task.mode = Mode::kExpression;
+    for (const std::string& expression : job.expressions) {
+      if (add_code(expression, 'e')) report.calls.push_back(run_in_images(job, task));
+    }
+    return;
+  }
+  task.aux = "N";
+  task.seed = source_hash;
+  if (job.tests) {
+    task.mode = Mode::kTests;
+    if (!add_code(*job.tests, 'x')) return;
+  }
+  report.calls.push_back(run_in_images(job, task));
+}
+
+CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
+  CallReport first = run_once(job, task, 0);
+  std::string first_reply = last_reply_;
+  const size_t images = std::min<size_t>(job.images, run_slots_.size());
+  for (size_t image = 1; image < images && first.differs == nullptr; ++image) {
+    const CallReport other = run_once(job, task, image);
+    if (other.outcome != first.outcome || type_name(other) != type_name(first)) {
+      first.differs = "outcome";
+    } else if (other.value != first.value) {
+      // Equal values may be dicts filled in another order: judge them without it.
+      std::string a;
+      std::string b;
+      const TextOptions options{job.output_bytes, true};
+      write_value_text(std::string_view(first_reply).substr(1), options, a);
+      write_value_text(std::string_view(last_reply_).substr(1), options, b);
+      if (a.empty() || a != b) first.differs = "value";
+    } else if (other.out != first.out) {
+      first.differs = "stdout";
+    }
+  }
+  return first;
+}
+
+CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) {
+  if (shared_.closing) throw MachineFailure("the pool was closed");
+  ++counters_.calls;
+  request_.clear();
+  MarshalWriter request(request_);
+  const uint64_t entropy = mix(task.seed ^ mix(image + 1));
+  request.tuple(6);
+  request.raw(task.code->payload);  // first: its back references count from zero
+  request.integer(static_cast<uint32_t>(task.mode));
+  request.raw(task.aux);
+  request.raw(task.arguments);
+  if (task.reseed) {
+    request.integer(static_cast<uint32_t>(entropy >> 33));
+  } else {
+    request.none();
+  }
+  request.texts(job.banned_modules);
+
+  io_.stdin_text = job.stdin_text ? std::string_view(*job.stdin_text) : std::string_view();
+  io_.entropy = entropy | 1;
+  io_.epoch_ns = kNewYear2026Ns + image * kImageEpochStepNs;
+  io_.clock_ns = uint64_t{1'000'000'000} * (image + 1);
+  io_.stdout_cap = job.output_bytes;
+  io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
+  Slot& slot = *run_slots_[image];
+  const Run run = run_guest(slot, io_, request_, job.fuel, job.memory_bytes);
+
+  CallReport report;
+  report.fuel = run.fuel_used;
+  if (run.ending == Ending::kFinished && run.status == 0) {
+    read_reply(job, io_, report);
+  } else if (run.ending == Ending::kOutOfFuel) {
+    ++counters_.out_of_fuel;
+    report.outcome = Outcome::kOutOfFuel;
+  } else if (io_.stop == HostStop::kStdoutFull || io_.stop == HostStop::kReplyFull) {
+    report.outcome = Outcome::kOutputTooLarge;
+  } else if (slot.cap_hit()) {
+    report.outcome = Outcome::kOutOfMemory;
+  } else if (io_.stop == HostStop::kExited) {
+    report = failed(Outcome::kExited, "exit status " + std::to_string(io_.exit_code));
+    report.fuel = run.fuel_used;
+  } else {
+    report =
+        failed(Outcome::kTrapped, run.ending == Ending::kFinished ? "the runner failed" : run.trap);
+    report.fuel = run.fuel_used;
+  }
+  if (job.want_stdout) report.out = io_.out;
+  last_reply_ = io_.reply;
+  return report;
+}
+
+void Worker::read_reply(const JobSpec& job, const GuestIo& io, CallReport& report) const {
+  const std::string_view reply = io.reply;
+  // The runner writes once; anything else comes from a program that wrote frames itself.
+  if (io.reply_writes != 1 || reply.empty()) {
+    report.error = "a malformed reply";
+    return;
+  }
+  const std::string_view body = reply.substr(1);
+  if (reply[0] == 'V') {
+    std::string text;
+    switch (write_value_text(body, {job.output_bytes, false}, text)) {
+      case TextStatus::kOk:
+        report.outcome = Outcome::kReturned;
+        report.value = std::move(text);
+        return;
+      case TextStatus::kTooLarge:
+        report.outcome = Outcome::kOutputTooLarge;
+        return;
+      case TextStatus::kNotAValue:
+        report.outcome = Outcome::kNotAValue;
+        report.error = "no literal: too deep, cyclic, or of a type that has none";
+        return;
+      default:
+        report.error = "a malformed reply";
+        return;
+    }
+  }
+  switch (reply[0]) {
+    case 'E':
+      report.outcome = Outcome::kRaised;
+      break;
+    case 'M':
+      report.outcome = Outcome::kOutOfMemory;
+      break;
+    case 'N':
+      report.outcome = Outcome::kNotAValue;
+      break;
+    case 'X':
+      report.outcome = Outcome::kExited;
+      break;
+    default:
+      report.error = "a malformed reply";
+      return;
+  }
+  report.error = bounded(body, kMaxErrorBytes);
+}
+
+std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
+                                                    char kind) {
+  std::string key(1, kind);
+  for (const std::string& name : job.banned_modules) key.append(name).push_back('\n');
+  key.append(1, '\0').append(source);
+  if (auto known = shared_.cache->find(key)) {
+    ++counters_.cache_hits;
+    return known;
+  }
+  auto code = std::make_shared<const CompiledCode>(compile_now(job, source, kind));
+  shared_.cache->put(std::move(key), code);
+  return code;
+}
+
+CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, char kind) {
+  ++counters_.compiled;
+  request_.clear();
+  MarshalWriter request(request_);
+  request.tuple(3);
+  request.bytes(source);
+  request.text(kind == 'e' ? "eval" : "exec");
+  request.texts(job.banned_modules);
+  io_.stdin_text = {};
+  io_.entropy = 1;
+  io_.epoch_ns = kNewYear2026Ns;
+  io_.clock_ns = 0;
+  io_.stdout_cap = kCompileReplyBytes;
+  io_.reply_cap = kCompileReplyBytes;
+  const Run run = run_guest(compile_slot_, io_, request_, kCompileFuel, kCompileMemoryBytes);
+  if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
+  if (compile_slot_.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
+  if (run.ending != Ending::kFinished) {
+    return {Outcome::kTrapped, "while compiling: " + run.trap};
+  }
+  if (run.status != 0 || io_.reply.empty()) throw MachineFailure("the compile stage gave no reply");
+  const std::string_view body = std::string_view(io_.reply).substr(1);
+  switch (io_.reply[0]) {
+    case 'C':
+      return {Outcome::kReturned, std::string(body)};
+    case 'S':
+      return {Outcome::kSyntaxError, bounded(body, kMaxErrorBytes)};
+    case 'R':
+      return {Outcome::kRefused, bounded(body, kMaxErrorBytes)};
+    default:
+      throw MachineFailure("the compile stage gave a malformed reply");
+  }
+}
+
+Run Worker::run_guest(Slot& slot, GuestIo& io, std::string_view request, uint64_t fuel,
+                      uint64_t memory_bytes) {
+  io.zip = shared_.zip;
+  io.out.clear();
+  io.error.clear();
+  io.reply.clear();
+  io.reply_writes = 0;
+  io.stop = HostStop::kNone;
+  io.files.clear();
+  io.stdin_at = 0;
+  slot.begin(memory_bytes);
+  const uint64_t deadline_ms = std::max(kLeastDeadlineMs, fuel / kSlowestFuelPerMs);
+  Run run;
+  try {
+    run = shared_.engine->run(slot, io, request, fuel, deadline_ms / kEpochTickMs);
+  } catch (...) {
+    slot.restore();
+    throw;
+  }
+  if (!slot.restore()) throw MachineFailure("a slot differed from its image after a restore");
+  if (run.ending == Ending::kInterrupted) {
+    throw MachineFailure("a run exceeded the wall-clock safety net (" +
+                         std::to_string(deadline_ms) + " ms) with fuel left");
+  }
+  return run;
+}
+
+}  // namespace azr::executor

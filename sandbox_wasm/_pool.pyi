@@ -1,0 +1,56 @@
+"""The native core; contracts stand in native/executor/*.h."""
+
+from collections.abc import Sequence
+
+class LiteralError(ValueError):
+    """The text is not a literal."""
+
+_Call = tuple[int, str | None, str | None, int, str | None, str | None]
+_Report = tuple[int, str | None, list[_Call]]
+
+class Pool:
+    def __init__(
+        self,
+        *,
+        wasmtime_path: str,
+        module_path: str,
+        compile_image: bytes,
+        run_images: Sequence[bytes],
+        zip: bytes,
+        workers: int,
+        check_every: int,
+        cache_bytes: int,
+    ) -> None: ...
+    def submit(
+        self,
+        ticket: int,
+        source: str,
+        calls: Sequence[str],
+        entry: str,
+        entry_is_name: bool,
+        expressions: Sequence[str],
+        stdin: str | None,
+        tests: str | None,
+        limits: tuple[int, int, int],
+        images: int,
+        banned_modules: Sequence[str],
+        want_stdout: bool,
+        /,
+    ) -> None: ...
+    def take(self, limit: int, timeout_ms: int) -> list[_Report]: ...
+    def counters(self) -> dict[str, int]: ...
+    def close(self) -> None: ...
+
+def compile_module(wasmtime_path: str, wasm: bytes, /) -> bytes: ...
+def boot_image(
+    wasmtime_path: str,
+    module_path: str,
+    initial_memory: bytes,
+    zip: bytes,
+    turns: Sequence[str],
+    entropy: int,
+    /,
+) -> bytes: ...
+def encode_literal(text: str, /) -> bytes: ...
+def encode_arguments(text: str, /) -> bytes: ...
+def value_text(marshal: bytes, max_bytes: int, sort_dicts: bool, /) -> str | int: ...

@@ -1,0 +1,168 @@
+"""`azr-sandbox`: run jobs, build images, check the machine, serve.
+
+Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input. stdout carries data
+only; everything else goes to stderr.
+"""
+
+import argparse
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TextIO
+
+from sandbox_wasm.errors import BadJob, SandboxError
+from sandbox_wasm.jobfile import JobDefaults, read_jobs, result_to_json
+from sandbox_wasm.types import DEFAULT_BANNED_MODULES, Job, JobResult, Limits
+
+__all__ = ["main"]
+
+_AHEAD = 512
+"""Jobs read before the oldest result is written: bounds memory, keeps every worker busy."""
+
+
+def _add_run(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run jobs from a JSONL file",
+        description="Jobs in, one JSON result a line out, in the jobs' order.",
+    )
+    parser.add_argument("file", metavar="FILE.jsonl", help="one job a line; - reads stdin")
+    parser.add_argument("--workers", type=int, help="native threads (default: one a core)")
+    parser.add_argument("--stdout", action="store_true", help="add what the programs printed")
+    limits = Limits()
+    parser.add_argument("--images", type=int, default=1, help="images a call runs in (1-8)")
+    parser.add_argument("--fuel", type=int, default=limits.fuel, help="default: %(default)s")
+    parser.add_argument("--memory-bytes", type=int, default=limits.memory_bytes)
+    parser.add_argument("--output-bytes", type=int, default=limits.output_bytes)
+    parser.add_argument(
+        "--ban-default",
+        action="store_true",
+        help=f"refuse these imports: {' '.join(sorted(DEFAULT_BANNED_MODULES))}",
+    )
+    parser.set_defaults(handler=_run)
+
+
+def _add_image(commands: Any) -> None:
+    parser = commands.add_parser("image", help="build or show the cached guest image")
+    parser.add_argument("action", choices=["build", "show"])
+    parser.add_argument("--images", type=int, default=2, help="run images (hash seeds), 1-8")
+    parser.set_defaults(handler=_image)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="azr-sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_run(commands)
+    _add_image(commands)
+    doctor = commands.add_parser("doctor", help="say what is missing on this machine")
+    doctor.add_argument("--deep", action="store_true", help="decode the whole guest module too")
+    doctor.set_defaults(handler=_doctor)
+    bench = commands.add_parser("bench", help="measure this machine on built-in programs")
+    bench.add_argument("--workers", type=int, default=1)
+    bench.add_argument("--seconds", type=float, default=3.0)
+    bench.set_defaults(handler=_bench)
+    commands.add_parser("serve", help="serve jobs over ZeroMQ", add_help=False)
+    return parser
+
+
+def _open(name: str) -> Any:
+    return nullcontext(sys.stdin) if name == "-" else Path(name).open(encoding="utf-8")
+
+
+def _run(args: argparse.Namespace) -> int:
+    defaults = JobDefaults(
+        limits=Limits(
+            fuel=args.fuel, memory_bytes=args.memory_bytes, output_bytes=args.output_bytes
+        ),
+        images=args.images,
+        banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
+        want_stdout=args.stdout,
+    )
+    try:
+        with _open(args.file) as lines:
+            return _run_lines(lines, defaults, args)
+    except OSError as exc:
+        if isinstance(exc, SandboxError):
+            raise
+        raise BadJob(f"cannot read {args.file}: {exc.strerror}") from exc
+
+
+def _run_lines(lines: TextIO, defaults: JobDefaults, args: argparse.Namespace) -> int:
+    jobs: Iterator[Job] = read_jobs(lines, defaults)
+    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
+
+    pending: deque[Future[JobResult]] = deque()
+    with Sandbox(workers=args.workers, images=max(2, args.images)) as sandbox:
+        try:
+            for job in jobs:
+                pending.append(sandbox.submit(job))
+                while pending and (len(pending) > _AHEAD or pending[0].done()):
+                    _write(pending.popleft().result())
+        finally:
+            while pending:
+                _write(pending.popleft().result())
+    return 0
+
+
+def _write(result: JobResult) -> None:
+    sys.stdout.write(json.dumps(result_to_json(result)) + "\n")
+
+
+def _image(args: argparse.Namespace) -> int:
+    from sandbox_wasm import image  # noqa: PLC0415 - loads the native module
+
+    if args.action == "build":
+        guest = image.build_guest(args.images)
+        sys.stdout.write(f"image {guest.image_id} in {guest.files.module.parent}\n")
+        return 0
+    for path in sorted(image.cache_folder().iterdir()):
+        if path.suffix not in {".sha256", ""}:
+            sys.stdout.write(f"{path.stat().st_size:>12} {path.name}\n")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from sandbox_wasm.doctor import main_doctor  # noqa: PLC0415
+
+    return main_doctor(deep=args.deep)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from sandbox_wasm.doctor import main_bench  # noqa: PLC0415
+
+    return main_bench(workers=args.workers, seconds=args.seconds)
+
+
+def _serve(argv: list[str]) -> int:
+    from sandbox_wasm.server import add_serve_arguments, main_serve  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="azr-sandbox serve")
+    add_serve_arguments(parser)
+    return int(main_serve(parser.parse_args(argv)) or 0)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["serve"]:
+        return _serve(argv[1:])
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.handler(args))
+    except (BadJob, ValueError) as exc:
+        sys.stderr.write(f"azr-sandbox: {exc}\n")
+        return 2
+    except SandboxError as exc:
+        sys.stderr.write(f"azr-sandbox: {exc}\n")
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

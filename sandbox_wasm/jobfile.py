@@ -1,0 +1,105 @@
+"""Jobs as JSON lines, and results as JSON: the files of `azr-sandbox run`."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, cast
+
+from sandbox_wasm.errors import BadJob
+from sandbox_wasm.types import Job, JobResult, Limits
+
+__all__ = ["JobDefaults", "read_jobs", "result_to_json"]
+
+_JOB_KEYS = tuple(f.name for f in fields(Job))
+_LIMIT_KEYS = tuple(f.name for f in fields(Limits))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDefaults:
+    """What a line that does not say otherwise gets."""
+
+    limits: Limits = field(default_factory=Limits)
+    images: int = 1
+    banned_modules: frozenset[str] = frozenset()
+    want_stdout: bool = False
+
+
+def read_jobs(lines: Iterable[str], defaults: JobDefaults) -> Iterator[Job]:
+    """Yield one job a line; empty lines are skipped.
+
+    Raises:
+        BadJob: A line is not a job; the message names the line and the key.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield _job(line, defaults)
+            except BadJob as exc:
+                raise BadJob(f"line {number}: {exc}") from exc
+
+
+def _job(line: str, defaults: JobDefaults) -> Job:
+    try:
+        record: Any = json.loads(line)
+    except ValueError as exc:
+        raise BadJob(f"not JSON: {exc}") from exc
+    record = _mapping(record, _JOB_KEYS, "a job")
+    for name in ("id", "source"):
+        if name not in record:
+            raise BadJob(f"the key {name!r} is missing")
+    _check_types(record)
+    limits = _mapping(record.pop("limits", {}), _LIMIT_KEYS, "limits")
+    given: dict[str, Any] = {
+        "images": defaults.images,
+        "banned_modules": defaults.banned_modules,
+        "want_stdout": defaults.want_stdout,
+        **record,
+    }
+    return Job(limits=replace(defaults.limits, **limits), **given)
+
+
+def _mapping(value: Any, known: tuple[str, ...], what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadJob(f"{what} must be a JSON object, got {type(value).__name__}")
+    record = cast("dict[str, Any]", value)
+    for key in record:
+        if key not in known:
+            raise BadJob(f"unknown key {key!r} in {what}; known: {', '.join(known)}")
+    return record
+
+
+def _check_types(record: dict[str, Any]) -> None:
+    for name in ("id", "source", "entry"):
+        if name in record and not isinstance(record[name], str):
+            raise BadJob(f"{name} must be a string, got {record[name]!r}")
+    for name in ("stdin", "tests"):
+        if not isinstance(record.get(name), str | None):
+            raise BadJob(f"{name} must be a string or null, got {record[name]!r}")
+    for name in ("calls", "expressions", "banned_modules"):
+        items = record.get(name, [])
+        if not isinstance(items, list) or not all(
+            isinstance(item, str) for item in cast("list[Any]", items)
+        ):
+            raise BadJob(f"{name} must be a list of strings, got {items!r}")
+    if type(record.get("images", 1)) is not int:
+        raise BadJob(f"images must be an integer, got {record['images']!r}")
+    if type(record.get("want_stdout", False)) is not bool:
+        raise BadJob(f"want_stdout must be true or false, got {record['want_stdout']!r}")
+
+
+def result_to_json(result: JobResult) -> dict[str, Any]:
+    """Return the record that `azr-sandbox run` writes."""
+    calls: list[dict[str, Any]] = []
+    for call in result.calls:
+        record: dict[str, Any] = {
+            "outcome": str(call.outcome),
+            "value": call.value,
+            "error": call.error,
+            "fuel": call.fuel,
+        }
+        if call.stdout is not None:
+            record["stdout"] = call.stdout
+        if call.differs is not None:
+            record["differs"] = call.differs
+        calls.append(record)
+    return {"id": result.id, "calls": calls}

