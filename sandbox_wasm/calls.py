@@ -8,7 +8,11 @@ from typing import Any
 
 from sandbox_wasm.types import CallResult, JobResult
 
-__all__ = ["Call", "Item", "LoopBridge"]
+__all__ = ["Answer", "Call", "Item", "LoopBridge"]
+
+
+Answer = tuple[int, JobResult]
+"""A result with its job's place among the jobs of the call."""
 
 
 class Call:
@@ -23,7 +27,7 @@ class Call:
         deadline: float,
         timeout_s: float,
         on_over: "Callable[[Call], None]",
-        on_result: Callable[[JobResult], None] | None = None,
+        on_result: Callable[[Answer], None] | None = None,
     ) -> None:
         self.ids = ids
         self.results: list[JobResult | None] = [None] * len(ids)
@@ -43,7 +47,7 @@ class Call:
         self.results[index] = result
         self.num_left -= 1
         if self._on_result is not None:
-            self._on_result(result)
+            self._on_result((index, result))
         if not self.num_left:
             self.end(None)
 

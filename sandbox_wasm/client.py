@@ -15,7 +15,7 @@ from typing import Any, Self
 import zmq
 
 from sandbox_wasm import codec
-from sandbox_wasm.calls import Call, Item, LoopBridge
+from sandbox_wasm.calls import Answer, Call, Item, LoopBridge
 from sandbox_wasm.endpoints import parse_endpoint
 from sandbox_wasm.errors import ProtocolError, SandboxUnavailable
 from sandbox_wasm.keys import KeyFileError, load_keys
@@ -106,15 +106,15 @@ class SandboxClient:
             raise
         return call.outcome()
 
-    def stream(self, jobs: Iterable[Job], *, timeout_s: float | None = None) -> Iterator[JobResult]:
-        """Start all jobs now; yield each result as it is ready, in no particular order."""
-        results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
+    def stream(
+        self, jobs: Iterable[Job], *, timeout_s: float | None = None
+    ) -> Iterator[tuple[int, JobResult]]:
+        """Start all jobs now; yield (index, result) as each is ready."""
+        results: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         call = self._start(jobs, timeout_s, lambda _: results.put(None), results.put)
         return self._drain(call, results)
 
-    def _drain(
-        self, call: Call, results: "queue.SimpleQueue[JobResult | None]"
-    ) -> Iterator[JobResult]:
+    def _drain(self, call: Call, results: "queue.SimpleQueue[Answer | None]") -> Iterator[Answer]:
         try:
             while (result := results.get()) is not None:
                 yield result
@@ -163,10 +163,10 @@ class SandboxClient:
 
     def astream(
         self, jobs: Iterable[Job], *, timeout_s: float | None = None
-    ) -> AsyncIterator[JobResult]:
-        """Start all jobs now; yield each result as it is ready, in no particular order."""
+    ) -> AsyncIterator[tuple[int, JobResult]]:
+        """Start all jobs now; yield (index, result) as each is ready."""
         bridge = self._bridge(asyncio.get_running_loop())
-        results: asyncio.Queue[JobResult | None] = asyncio.Queue()
+        results: asyncio.Queue[Answer | None] = asyncio.Queue()
         call = self._start(
             jobs,
             timeout_s,
@@ -176,8 +176,8 @@ class SandboxClient:
         return self._adrain(call, results)
 
     async def _adrain(
-        self, call: Call, results: "asyncio.Queue[JobResult | None]"
-    ) -> AsyncIterator[JobResult]:
+        self, call: Call, results: "asyncio.Queue[Answer | None]"
+    ) -> AsyncIterator[Answer]:
         try:
             while (result := await results.get()) is not None:
                 yield result
@@ -241,7 +241,7 @@ class SandboxClient:
         jobs: Iterable[Job],
         timeout_s: float | None,
         on_over: Callable[[Call], None],
-        on_result: Callable[[JobResult], None] | None = None,
+        on_result: Callable[[Answer], None] | None = None,
     ) -> Call:
         if os.getpid() != self._pid:
             raise SandboxUnavailable("a SandboxClient does not survive a fork: make one in each"

@@ -33,9 +33,11 @@ class Ticket:
     session: "Session"
     number: int
     job: Job | None
-    """None once cancelled: the place in the queue is skipped, the memory is free at once."""
+    """None once handed on or cancelled: the memory is free at once."""
     size_bytes: int
     arrived_at: float
+    is_waiting: bool = True
+    """False once handed on or cancelled: its place in the queue is skipped."""
     future: "Future[JobResult] | None" = None
     """Set while the pool has the job."""
 
@@ -112,7 +114,8 @@ class FairQueue:
             queue = session.queue
             while queue:
                 ticket = queue.popleft()
-                if ticket.job is not None:
+                if ticket.is_waiting:
+                    ticket.is_waiting = False
                     self.num_waiting -= 1
                     if queue:
                         ring.append(session)
@@ -140,14 +143,15 @@ class FairQueue:
             if not self.finish(ticket):
                 continue
             num_cancelled += 1
-            if ticket.future is None:
+            if ticket.is_waiting:
+                ticket.is_waiting = False
                 self.num_waiting -= 1
-            else:
+            elif ticket.future is not None:
                 ticket.future.cancel()  # takes effect only if no worker has begun it
             ticket.job = None
         if len(session.queue) > 2 * len(session.tickets) + 64:
             # Without this a client that asks and cancels in turn would grow the queue for ever.
-            session.queue = deque(item for item in session.queue if item.job is not None)
+            session.queue = deque(item for item in session.queue if item.is_waiting)
         return num_cancelled
 
     def forget(self, session: Session) -> int:

@@ -165,7 +165,8 @@ def test_text_that_is_not_valid_unicode_survives_the_wire(fake_remote):
 
 def test_a_stream_yields_every_result_once(remote):
     jobs = echo_jobs(remote, 300)
-    assert sorted(values(remote.executor.stream(jobs))) == sorted(expected(jobs))
+    streamed = dict(remote.executor.stream(jobs))
+    assert values(streamed[i] for i in range(300)) == expected(jobs)
 
 
 def test_many_coroutines_share_one_client(remote):
@@ -175,13 +176,13 @@ def test_many_coroutines_share_one_client(remote):
         one_each = [remote.executor.arun([job]) for job in jobs]
         together = remote.executor.arun(jobs)
         *singles, whole = await asyncio.gather(*one_each, together)
-        streamed = [result async for result in remote.executor.astream(jobs)]
+        streamed = {index: result async for index, result in remote.executor.astream(jobs)}
         return singles, whole, streamed
 
     singles, whole, streamed = asyncio.run(main())
     assert values([result for (result,) in singles]) == expected(jobs)
     assert values(whole) == expected(jobs)
-    assert sorted(values(streamed)) == sorted(expected(jobs))
+    assert values(streamed[i] for i in range(400)) == expected(jobs)
 
 
 def test_several_event_loops_and_threads_share_one_client(remote):

@@ -111,7 +111,7 @@ def test_a_server_killed_in_mid_batch_and_started_again_loses_and_doubles_nothin
     delivered: list[str] = []
     with SandboxClient(server.endpoint, timeout_s=40) as client:
         jobs = numbered(600, "sleep 0.002")
-        for i, result in enumerate(client.stream(jobs)):
+        for i, (_, result) in enumerate(client.stream(jobs)):
             delivered.append(result.id)
             if i == 100:
                 server.kill()

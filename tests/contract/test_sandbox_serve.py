@@ -129,9 +129,9 @@ def test_a_signal_drains_what_is_queued_and_ends_with_status_0(tmp_path, number)
         assert server.ready == f"READY ipc://{tmp_path}/s workers=2\n"
         with SandboxClient(server.endpoint, timeout_s=20) as client:
             results = client.stream(jobs)
-            got = [next(results).id]
+            got = [next(results)[1].id]
             server.popen.send_signal(number)
-            got += [result.id for result in results]
+            got += [result.id for _, result in results]
             assert sorted(got) == sorted(job.id for job in jobs)
             assert client.stats()["resent"] == 0
         assert server.popen.wait(10) == 0

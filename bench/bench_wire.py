@@ -1,0 +1,143 @@
+"""What the wire costs: jobs/s through server and client, and the share of the pool's own speed.
+
+    python bench/bench_wire.py                       # no-op executor, ipc and tcp
+    python bench/bench_wire.py --programs FILE.jsonl.gz --workers 2   # and the real pool beside it
+
+The server runs in a process of its own, as a trainer's does; server, client and workers share the
+machine's cores, so the share of the pool's speed includes everything Python does on both sides.
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.local_server import LocalServer
+from sandbox_wasm.types import Job
+
+FAKE = (sys.executable, "-m", "sandbox_wasm.fake", "serve")
+
+
+def measure(run: Callable[[], object], count: int, repeats: int) -> dict[str, Any]:
+    """Time `run` after one warm-up; rates are jobs a second."""
+    run()
+    rates: list[float] = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        rates.append(count / (time.perf_counter() - began))
+    return {
+        "jobs_per_s": round(statistics.median(rates)),
+        "min": round(min(rates)),
+        "max": round(max(rates)),
+        "n": repeats,
+    }
+
+
+def in_batches(client: Any, jobs: list[Job], size: int) -> Callable[[], object]:
+    """Run in calls of `size` jobs, a few at a time as a trainer's coroutines would."""
+    batches = [jobs[i : i + size] for i in range(0, len(jobs), size)]
+
+    async def main() -> None:
+        await asyncio.gather(*(client.arun(batch) for batch in batches))
+
+    return lambda: asyncio.run(main())
+
+
+def latency_us(client: SandboxClient, job: Job, count: int) -> dict[str, float]:
+    """One job at a time, nothing else running."""
+    samples: list[float] = []
+    for _ in range(count):
+        began = time.perf_counter()
+        client.run([job])
+        samples.append((time.perf_counter() - began) * 1e6)
+    samples.sort()
+    return {"p50_us": round(samples[count // 2]), "p99_us": round(samples[int(count * 0.99)])}
+
+
+def bench_no_op(count: int, repeats: int) -> dict[str, Any]:
+    """The wire alone: the executor answers at once."""
+    jobs = [Job(str(i), "echo", calls=("[1, 2, 3]",)) for i in range(count)]
+    results: dict[str, Any] = {}
+    with LocalServer(1, command=FAKE) as server, server.client() as client:
+        results["run, one call"] = measure(lambda: client.run(jobs), count, repeats)
+        results["arun, calls of 256"] = measure(in_batches(client, jobs, 256), count, repeats)
+        results["arun, calls of 1"] = measure(in_batches(client, jobs, 1), count, repeats)
+        results["round trip"] = latency_us(client, jobs[0], 1000)
+    return results
+
+
+def jobs_of(path: Path, limit: int) -> list[Job]:
+    """Read a bench file: one JSON object a line with `code` and one `call` of its function."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    jobs: list[Job] = []
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            entry, _, arguments = row["call"].partition("(")
+            jobs.append(Job(row["id"], row["code"], calls=(arguments[:-1],), entry=entry))
+    return jobs[:limit]
+
+
+def bench_pool(path: Path, workers: int, repeats: int, limit: int) -> dict[str, Any]:
+    """The real pool in process, then the same jobs through the wire."""
+    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - only for this part
+
+    jobs = jobs_of(path, limit)
+    # Sources differ between repetitions, so that no cache of compiled programs answers.
+    fresh = iter(range(1_000_000))
+
+    def batch() -> list[Job]:
+        mark = f"\n# {next(fresh)}\n"
+        return [Job(job.id, job.source + mark, job.calls, job.entry) for job in jobs]
+
+    results: dict[str, Any] = {"programs": len(jobs), "workers": workers}
+    with Sandbox(workers=workers) as pool:
+        results["pool"] = measure(lambda: pool.run(batch()), len(jobs), repeats)
+    with LocalServer(workers) as server, server.client() as client:
+        results["wire"] = measure(lambda: client.run(batch()), len(jobs), repeats)
+        results["wire, calls of 256"] = measure(
+            lambda: in_batches(client, batch(), 256)(), len(jobs), repeats
+        )
+        results["round trip"] = latency_us(client, jobs[0], 300)
+    results["share"] = round(results["wire"]["jobs_per_s"] / results["pool"]["jobs_per_s"], 3)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--programs", type=Path, help="also measure the real pool on this file")
+    parser.add_argument("--limit", type=int, default=2000, help="programs to take from it")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="write the result file here")
+    args = parser.parse_args()
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    report: dict[str, Any] = {
+        "bench": "wire",
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip(),
+        "no_op": bench_no_op(args.jobs, args.repeats),
+    }
+    if args.programs:
+        report["real"] = bench_pool(args.programs, args.workers, args.repeats, args.limit)
+    text = json.dumps(report, indent=2)
+    print(text)
+    if args.out:
+        args.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A reward function for a verifiers rubric: `vf.Rubric(funcs=[verifiers_reward(executor)])`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sandbox_wasm.adapters.grading import Executor, agrade, parse_check, program_of
+from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.types import Limits
+
+__all__ = ["ScoringStopped", "verifiers_reward"]
+
+
+class ScoringStopped(BaseException):
+    """The machine failed, so there is no score.
+
+    Not an Exception on purpose: a rubric turns every Exception of a reward function into a reward
+    of 0.0, and a broken executor must not train a model.
+    """
+
+
+def verifiers_reward(
+    executor: Executor,
+    *,
+    name: str = "sandbox_reward",
+    limits: Limits | None = None,
+    is_partial: bool = False,
+) -> Callable[..., Awaitable[float]]:
+    """Make a reward function over `answer`, or over `info` when there is no answer.
+
+    A rubric passes by name what the function asks for, so the parameters are these names.
+
+    Args:
+        executor: A `SandboxClient`, or a `Sandbox` (which then runs in a thread).
+        name: What the rubric calls the reward in its metrics.
+        limits: Of each run.
+        is_partial: Score the share of passed cases.
+    """
+
+    async def reward(completion: Any, answer: Any = None, info: Any = None, **_: Any) -> float:
+        try:
+            check = parse_check(answer or info)
+            scores = await agrade(
+                executor, [program_of(completion)], [check], limits=limits, is_partial=is_partial
+            )
+        except (SandboxError, ValueError) as exc:
+            raise ScoringStopped(str(exc)) from exc
+        return scores[0]
+
+    reward.__name__ = reward.__qualname__ = name
+    return reward

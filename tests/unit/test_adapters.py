@@ -1,0 +1,244 @@
+"""Adapters, called as TRL, verl and verifiers call them. The executor is scripted."""
+
+import asyncio
+import importlib.util
+import inspect
+import sys
+
+import pytest
+
+from sandbox_wasm.adapters import (
+    ScoringStopped,
+    grade,
+    parse_check,
+    program_of,
+    trl_reward,
+    verifiers_reward,
+)
+from sandbox_wasm.adapters import verl as verl_adapter
+from sandbox_wasm.adapters.grading import Calls, Stdin, Tests
+from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.types import CallResult, JobResult, Limits, Outcome
+
+pytestmark = pytest.mark.timeout(30)
+
+
+class Scripted:
+    """Answers by what the source says: `good` passes, others do not; remembers its jobs."""
+
+    def __init__(self) -> None:
+        self.jobs = []
+
+    def run(self, jobs):
+        self.jobs += jobs
+        return [JobResult(id=job.id, calls=tuple(self._calls(job))) for job in jobs]
+
+    def _calls(self, job):
+        if "broken machine" in job.source:
+            raise SandboxUnavailable("no server")
+        if "syntax" in job.source:
+            return [CallResult(outcome=Outcome.SYNTAX_ERROR, error="SyntaxError: no")]
+        good = "good" in job.source
+        if job.tests is not None:
+            outcome = Outcome.RETURNED if good else Outcome.RAISED
+            return [CallResult(outcome=outcome)]
+        if job.stdin is not None:
+            stdout = job.stdin.upper() + " \n" if good else "no"
+            return [CallResult(outcome=Outcome.RETURNED, stdout=stdout)]
+        return [
+            CallResult(outcome=Outcome.RETURNED, value=f"[{text}]" if good else text)
+            for text in job.calls
+        ]
+
+
+def fenced(code: str) -> str:
+    return f"I think:\n```python\nold = 1\n```\nNo, better:\n```python\n{code}\n```\ndone"
+
+
+# ---------------------------------------------------------------------- grading
+
+
+def test_a_program_is_the_last_fenced_block_or_the_whole_text():
+    assert program_of(fenced("new = 2")) == "new = 2\n"
+    assert program_of("x = 1") == "x = 1"
+    assert (
+        program_of([{"role": "user", "content": "?"}, {"role": "assistant", "content": "y"}]) == "y"
+    )
+    assert program_of([{"role": "assistant", "content": [{"type": "text", "text": "z"}]}]) == "z"
+    assert program_of(None) == ""
+    assert program_of([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("truth", "check"),
+    [
+        ("assert f(1) == 2", Tests("assert f(1) == 2")),
+        ({"tests": "assert 1"}, Tests("assert 1")),
+        ('{"tests": "assert 1"}', Tests("assert 1")),
+        ({"inputs": ["1\n"], "outputs": ["2\n"]}, Stdin((("1\n", "2\n"),))),
+        ('{"inputs": ["[1, 2]\\n3"], "outputs": ["null"], "fn_name": "g"}',
+         Calls("g", (("[1, 2], 3", "None"),))),
+        ({"inputs": [[[1], "a"]], "outputs": [True], "fn_name": "g"},
+         Calls("g", (("[1], 'a'", "True"),))),
+        ({"calls": ["1, 2"], "expected": ["3"], "entry": "add"}, Calls("add", (("1, 2", "3"),))),
+    ],
+)  # fmt: skip
+def test_every_usual_ground_truth_is_understood(truth, check):
+    assert parse_check(truth) == check
+    assert parse_check(check) is check
+
+
+@pytest.mark.parametrize(
+    "truth", [None, 5, {}, {"inputs": ["1"], "outputs": []}, {"calls": [], "expected": []}]
+)
+def test_a_ground_truth_that_is_none_is_an_error_and_not_a_score(truth):
+    with pytest.raises(ValueError, match="ground truth"):
+        parse_check(truth)
+
+
+def test_scores_stay_with_their_programs_whatever_the_checks():
+    programs = ["good", "bad", "syntax error", "good", "bad", "syntax", "good"]
+    checks = [
+        Tests("assert 1"), Tests("assert 1"), Tests("assert 1"),
+        Stdin((("ab", "AB\n"), ("c", "C"))), Stdin((("ab", "AB"),)),
+        Calls("f", (("1", "[1]"), ("2", "[2]"))), Calls("f", (("1", "[1]"), ("2", "[3]"))),
+    ]  # fmt: skip
+    assert grade(Scripted(), programs, checks) == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    partial = grade(Scripted(), programs, checks, is_partial=True)
+    assert partial == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5]
+
+
+def test_values_are_compared_with_their_types():
+    programs = ["bad"] * 3  # the scripted executor gives the argument back
+    checks = [Calls("f", (given,)) for given in (("1", "1"), ("1", "True"), ("[1,2]", "[1, 2]"))]
+    assert grade(Scripted(), programs, checks) == [1.0, 0.0, 1.0]
+
+
+def test_expected_values_never_reach_the_executor():
+    executor = Scripted()
+    checks = [Stdin((("in", "SECRET"),)), Calls("f", (("1", "'SECRET'"),))]
+    grade(executor, ["good", "good"], checks, limits=Limits(fuel=5))
+    assert "SECRET" not in repr(executor.jobs)
+    assert all(job.limits.fuel == 5 for job in executor.jobs)
+
+
+def test_a_method_of_a_solution_class_is_called_through_a_function():
+    executor = Scripted()
+    grade(executor, ["class Solution:\n    def g(self, x): ..."], [Calls("g", (("1", "1"),))])
+    (job,) = executor.jobs
+    assert f"def {job.entry}(" in job.source
+    assert "Solution().g(" in job.source
+    with pytest.raises(ValueError, match="entry must be"):
+        grade(executor, ["x"], [Calls("g(); evil", (("1", "1"),))])
+
+
+# ---------------------------------------------------------------------- TRL
+
+
+def test_trl_calls_it_with_keywords_and_every_column_and_logs_its_name():
+    reward = trl_reward(Scripted(), column="tests", name="passes")
+    assert reward.__name__ == "passes"  # GRPOTrainer names its metrics by it
+    assert not inspect.iscoroutinefunction(reward)
+    scores = reward(
+        prompts=["p", "p"],
+        completions=[fenced("good"), fenced("bad")],
+        completion_ids=[[1], [2]],
+        tests=["assert 1", "assert 1"],
+        trainer_state=object(),
+        log_extra=None,
+        log_metric=None,
+        environments=None,
+    )
+    assert scores == [1.0, 0.0]
+    chat = [[{"role": "assistant", "content": "good"}]]
+    assert reward([[{"role": "user", "content": "?"}]], chat, tests=["assert 1"]) == [1.0]
+    with pytest.raises(ValueError, match=r"no column 'tests', only \['test'\]"):
+        reward(prompts=["p"], completions=["c"], test=["x"])
+    with pytest.raises(SandboxUnavailable):
+        reward(prompts=["p"], completions=["broken machine"], tests=["assert 1"])
+
+
+# ---------------------------------------------------------------------- verl
+
+
+def as_verl_loads_it(name: str):
+    """verl imports the file by its path, under a name of its own."""
+    spec = importlib.util.spec_from_file_location("custom_module", verl_adapter.__file__)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["custom_module"] = module
+    spec.loader.exec_module(module)
+    return getattr(module, name), module
+
+
+def test_verl_calls_it_once_a_completion_with_its_four_keywords_and_reward_kwargs():
+    compute_score, module = as_verl_loads_it("compute_score")
+    executor = Scripted()
+    module._executor = lambda endpoint: executor if endpoint == "ipc:///s" else None
+    score = compute_score(
+        data_source="codecontests",
+        solution_str=fenced("good"),
+        ground_truth='{"inputs": ["a"], "outputs": ["A"]}',
+        extra_info={"index": 1, "num_turns": None},
+        endpoint="ipc:///s",
+    )
+    assert score == 1.0
+    assert type(score) is float
+    given = {"data_source": "", "ground_truth": "assert 1", "extra_info": None}
+    assert compute_score(solution_str="bad", endpoint="ipc:///s", **given) == 0.0
+    with pytest.raises(SandboxUnavailable):
+        compute_score(solution_str="broken machine", endpoint="ipc:///s", **given)
+
+
+def test_verl_awaits_the_async_one():
+    compute_score, module = as_verl_loads_it("compute_score_async")
+    assert inspect.iscoroutinefunction(compute_score)  # verl asks, and awaits it then
+    module._executor = lambda endpoint: Scripted()
+    score = compute_score(
+        data_source="x", solution_str="good", ground_truth="assert 1", extra_info={},
+        reward_router_address=None, reward_model_tokenizer=None,
+    )  # fmt: skip
+    assert asyncio.run(score) == 1.0
+
+
+# ---------------------------------------------------------------------- verifiers
+
+
+class Rubric:
+    """How verifiers calls a reward function (Rubric._call_individual_reward_func)."""
+
+    def __init__(self, func) -> None:
+        self._func = func
+
+    def score(self, **state) -> float:
+        async def call():
+            signature = inspect.signature(self._func)
+            takes_all = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+            allowed = {k: v for k, v in state.items() if takes_all or k in signature.parameters}
+            try:
+                result = self._func(**allowed)
+                return float(await result if inspect.isawaitable(result) else result)
+            except Exception:  # noqa: BLE001 - as the library does
+                return 0.0
+
+        return asyncio.run(call())
+
+
+def test_a_rubric_passes_by_name_what_it_has():
+    reward = verifiers_reward(Scripted(), name="passes")
+    plural = {"states", "prompts", "completions", "answers", "tasks", "infos"}
+    assert not plural & set(inspect.signature(reward).parameters)  # else it is a group function
+    assert reward.__name__ == "passes"
+    rubric = Rubric(reward)
+    message = [{"role": "assistant", "content": fenced("good")}]
+    state = {"prompt": [], "completion": message, "task": "t", "state": {}, "parser": object()}
+    assert rubric.score(**state, answer="assert 1", info={}) == 1.0
+    assert rubric.score(**state, answer="", info={"tests": "assert 1"}) == 1.0
+    assert rubric.score(**(state | {"completion": "bad"}), answer="assert 1", info={}) == 0.0
+
+
+def test_a_broken_machine_never_becomes_a_rubrics_zero():
+    rubric = Rubric(verifiers_reward(Scripted()))
+    with pytest.raises(ScoringStopped, match="no server"):
+        rubric.score(completion="broken machine", answer="assert 1")
+    with pytest.raises(ScoringStopped, match="ground truth"):
+        rubric.score(completion="good", answer="", info={"nothing": 1})
