@@ -172,11 +172,12 @@ def native(module: str, what: str) -> Finding:
 def guest_image() -> Finding:
     """CPython in WebAssembly, built once and cached."""
     said, error = ask(
-        "from sandbox_wasm.image import cached_image; print(cached_image() or 'none')"
+        "from sandbox_wasm.cache import cache_folder; folder = cache_folder()\n"
+        "print(folder if any(folder.glob('run-*.img')) else 'none')"
     )
     if said and said != "none":
-        return Finding(name="guest image", status=OK, detail=said)
-    detail = "not built yet" if said else f"cannot be looked up: {error}"
+        return Finding(name="guest image", status=OK, detail=f"in {said}")
+    detail = "not built yet: a run does it, in about a minute" if said else error
     return Finding(name="guest image", status=WARN, detail=detail, fix="azr-sandbox image")
 
 
