@@ -16,7 +16,7 @@ __all__ = [
     "Fence",
     "answer_body",
     "boxed",
-    "call_lines",
+    "calls",
     "fences",
     "first_block",
     "has_entry",
@@ -115,10 +115,14 @@ def labelled_lines(text: str, label: str) -> list[str]:
     return [line.strip() for line in found if line.strip()]
 
 
-def call_lines(text: str) -> list[str]:
-    """Lines that are one call of f and nothing else: `f(1, k=2)`."""
+def calls(text: str) -> list[str]:
+    """Argument lists of the calls in lines that hold nothing else: `f(1, k=2), f(3)`.
+
+    A string that holds "), f(" is torn apart; what remains is no literal and is refused later.
+    """
     lines = (line.strip() for line in text.split("\n"))
-    return [line for line in lines if line.startswith("f(") and line.endswith(")")]
+    found = [line[2:-1] for line in lines if line.startswith("f(") and line.endswith(")")]
+    return [call for line in found for call in line.split("), f(")]
 
 
 def without_labelled_lines(text: str, label: str) -> str:

@@ -10,7 +10,7 @@ from azr.parse import (
     PROGRAM_TAGS,
     Fence,
     answer_body,
-    call_lines,
+    calls,
     fences,
     first_block,
     labelled_lines,
@@ -124,7 +124,7 @@ class Induction:
                 "\n".join(
                     (
                         f"{t.program}\n",
-                        *(f"f({case.input})" for case in t.cases[: setting.num_inputs]),
+                        ", ".join(f"f({c.input})" for c in t.cases[: setting.num_inputs]),
                         *_comment("Message: ", t.message),
                     )
                 ),
@@ -226,7 +226,7 @@ def _message(body: str, blocks: Sequence[Fence]) -> str | None:
 def _input_texts(body: str, blocks: Sequence[Fence]) -> list[str]:
     """One input a fence; where there are none, one a labelled line or call."""
     fenced = [fence.body for fence in blocks if fence.tag == "input"]
-    texts = fenced or labelled_lines(body, "Input") or call_lines(body)
+    texts = fenced or labelled_lines(body, "Input") or calls(body)
     return [unwrapped(text) for text in texts]
 
 

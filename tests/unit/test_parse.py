@@ -11,6 +11,7 @@ from azr.parse import (
     Fence,
     answer_body,
     boxed,
+    calls,
     fences,
     has_entry,
     labelled_lines,
@@ -91,6 +92,11 @@ def test_a_call_around_an_argument_list_is_taken_off(text: str, expected: str):
     assert unwrapped(text) == expected
 
 
+def test_calls_are_read_from_lines_that_hold_nothing_else():
+    text = "f(1), f((2)), f(f(3))\nf()\nx = f(4)\nf('a', [1]), f(k=2)\nf(5) # why"
+    assert calls(text) == ["1", "(2)", "f(3)", "", "'a', [1]", "k=2"]
+
+
 def test_labelled_lines_are_read_and_taken_out():
     text = "# Input: 1, 2\ndef f(a, b):\n    return a\n  # input: 3\n# Input:\n"
     assert labelled_lines(text, "Input") == ["1, 2", "3"]
@@ -160,6 +166,7 @@ def test_no_text_makes_a_parser_raise(text: str, envelope: str, truncated: bool)
     boxed(text)
     tagged(text, "answer")
     unwrapped(text)
+    calls(text)
     has_entry(text)
     assert all(labelled_lines(text, "Input"))
     assert labelled_lines(without_labelled_lines(text, "Input"), "Input") == []
@@ -176,6 +183,7 @@ def test_reading_takes_time_linear_in_the_text(piece: str):
     fences(text)
     labelled_lines(text, "Input")
     without_labelled_lines(text, "Input")
+    calls(text)
     has_entry(text)
     assert time.perf_counter() - started < 2
 
