@@ -8,8 +8,9 @@ client's micro-batching do the rest, and nothing waits but the update.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from azr.config import RunConfig
 from azr.modes import rules_of
@@ -28,6 +29,8 @@ from azr.types import (
     Task,
     Verdict,
 )
+
+T = TypeVar("T")
 
 __all__ = ["Table", "play_step", "propose", "solve"]
 
@@ -53,15 +56,23 @@ async def play_step(table: Table, step: int) -> list[Experience]:
         for mode in table.config.selfplay.modes
         for slot in range(table.config.selfplay.batch_size)
     ]
-    async with asyncio.TaskGroup() as group:  # one failure cancels the rest: scored whole or not
-        played = [group.create_task(slot) for slot in slots]
-    experiences = [experience for slot in played for experience in slot.result()]
+    experiences = [experience for slot in await all_or_nothing(slots) for experience in slot]
     table.buffers.add(
         [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
     )
     if not table.config.selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
     return experiences
+
+
+async def all_or_nothing(slots: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all together; the first failure cancels the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(slot) for slot in slots]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    return [task.result() for task in tasks]
 
 
 async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Experience]:
@@ -99,7 +110,10 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
-    return rollout, await table.judge.admit(proposal, step)
+    ruling = await table.judge.admit(proposal, step)
+    if ruling.task is not None and not table.prompts.fits(ruling.task):
+        return rollout, Ruling(verdict=Verdict.FAILED, reason="too long to ask")
+    return rollout, ruling
 
 
 async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> Experience:
@@ -130,9 +144,9 @@ async def solve(table: Table, task: Task, seed: int) -> Experience:
     experience = Experience(
         rollout=rollout,
         verdict=grade.verdict,
-        reward=answer_reward(grade, task.mode, table.config.rewards),
+        reward=answer_reward(grade, table.config.rewards),
         reason=grade.reason,
-        task=task,
+        task=rollout.prompt.task,  # what was asked: another, if `task` was too long to ask
     )
     table.watch(experience)
     return experience
@@ -145,7 +159,7 @@ async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
     answer = rules_of(task.mode).read_answer(rollout)
     if isinstance(answer, ParseFailure):
         return rollout, Grade(verdict=Verdict.ILL_FORMED, reason=f"parse: {answer.reason}")
-    return rollout, await table.judge.grade(task, answer)
+    return rollout, await table.judge.grade(prompt.task or task, answer)
 
 
 def mean_score(grades: Sequence[Grade]) -> float:
