@@ -8,6 +8,7 @@ N experiences of a step, C completion tokens of a micro-batch, H features, V wor
 
 import logging
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -19,8 +20,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from azr.batch import PACKED_ATTENTION, MicroBatch, Sequence1, pack
+from azr.checkpoint import Checkpoint
 from azr.config import RunConfig
-from azr.errors import ModelError, TrainingDiverged
+from azr.errors import CheckpointError, ModelError, TrainingDiverged
 from azr.loss import Normalizer, count, mean_metrics, policy_loss, token_logprobs
 from azr.loss_config import Importance, LossConfig
 from azr.types import Experience
@@ -38,7 +40,9 @@ class TorchLearner:
     """
 
     def __init__(self, config: RunConfig, folder: Path) -> None:
+        """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too)."""
         self._config = config.learner
+        self._folder = folder
         self._autocast = config.model.dtype == "bfloat16"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(folder, config.model.gradient_checkpointing).to(self.device)
@@ -87,14 +91,39 @@ class TorchLearner:
         used = sum(batch.num_tokens for batch in batches)
         return {**statistics, "grad_norm": grad_norm, "lr": lr, "skipped": 0.0, "read_tokens": used}
 
+    def save_model(self, folder: Path) -> None:
+        """Write float32 weights and the tokenizer's files in Hugging Face format."""
+        self.model.save_pretrained(folder)
+        for file in tokenizer_files(self._folder):
+            shutil.copyfile(file, folder / file.name)
+
     def state_dict(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on; tensors and numbers only."""
-        return {"optimizer": self.optimizer.state_dict(), "num_updates": self.num_updates}
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "num_updates": self.num_updates,
+            "shapes": self._shapes(),
+            "random_state": torch.get_rng_state(),
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue where the checkpoint was made; the weights are those it was opened with.
+
+        Raises:
+            CheckpointError: It cannot be read, or is another model's.
+        """
+        state = checkpoint.trainer_state()
+        if state.get("shapes") != self._shapes():
+            raise CheckpointError(
+                f"{checkpoint.path} holds the optimizer of another model than {self._folder}:"
+                " resume with the model.name the run was started with"
+            )
         self.optimizer.load_state_dict(state["optimizer"])
         self.num_updates = int(state["num_updates"])
+        torch.set_rng_state(state["random_state"])
+
+    def _shapes(self) -> dict[str, list[int]]:
+        return {name: list(value.shape) for name, value in self.model.named_parameters()}
 
     def _zero_advantage_matters(self) -> bool:
         """Entropy and divergence terms have a gradient where the advantage has none."""
@@ -220,6 +249,14 @@ def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
     if gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model.train()
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """All that is not weights or their configuration, so that a tokenizer is kept as it came."""
+    written = {"config.json", "generation_config.json", "model.safetensors.index.json"}
+    kinds = {".json", ".jinja", ".model", ".txt"}
+    files = (file for file in sorted(folder.iterdir()) if file.is_file())
+    return [file for file in files if file.suffix in kinds and file.name not in written]
 
 
 def loss_config_of(config: RunConfig, model: Any) -> LossConfig:

@@ -79,6 +79,8 @@ class EnginePolicy:
         config: RolloutConfig,
         max_model_len: int,
     ) -> None:
+        self.watch: Callable[[Rollout], None] = lambda _: None
+        """Told of every rollout as it comes to be, on the caller's event loop."""
         self._renderer = renderer
         self._config = config
         self._probe = Probe(renderer.probe_ids(min(256, config.max_prompt_tokens)), config)
@@ -96,9 +98,9 @@ class EnginePolicy:
         self._thread.start()
         ready.result()
 
-    def num_tokens(self, prompt: Prompt) -> int:
-        """How many tokens a prompt has, whatever the limit."""
-        return self._renderer.num_tokens(prompt)
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text has."""
+        return self._renderer.count_tokens(text)
 
     async def sample(self, prompt: Prompt) -> Rollout:
         """Complete the prompt once; cancelling the caller frees the engine of it.
@@ -118,10 +120,12 @@ class EnginePolicy:
         order = Order(prompt, request)
         self._send(order)
         try:
-            return await asyncio.wrap_future(order.done)
+            rollout = await asyncio.wrap_future(order.done)
         except asyncio.CancelledError:
             self._commands.put(Cancel(order))
             raise
+        self.watch(rollout)
+        return rollout
 
     async def adopt(self, weights: Weights, version: int) -> None:
         """Take over the learner's newest weights and prove it; later rollouts carry `version`.

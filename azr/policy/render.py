@@ -31,9 +31,10 @@ print(merge([1, 4, 9, 16], [2, 3, 5, 7, 11]))  # [1, 2, 3, 4, 5, 7, 9, 11, 16]
 class Renderer:
     """Turns prompts into token ids, under one run's limits."""
 
-    def __init__(self, tokenizer: Any, *, max_prompt_tokens: int) -> None:
+    def __init__(self, tokenizer: Any, *, max_prompt_tokens: int, chat: bool) -> None:
         self.tokenizer = tokenizer
         self._max_prompt_tokens = max_prompt_tokens
+        self._template_tokens = len(self._in_template("")) if chat else 0
 
     def ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Template, text and prefill as token ids.
@@ -52,20 +53,22 @@ class Renderer:
             )
         return ids
 
-    def num_tokens(self, prompt: Prompt) -> int:
-        """How long a prompt would be, whatever the limit."""
-        return len(self._encode(prompt))
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a prompt with this text has, those of the chat template included."""
+        return len(self.tokenizer(text)["input_ids"]) + self._template_tokens
 
     def _encode(self, prompt: Prompt) -> tuple[int, ...]:
         if prompt.chat:
-            turn = [{"role": "user", "content": prompt.text}]
-            text: str = self.tokenizer.apply_chat_template(
-                turn, tokenize=False, add_generation_prompt=True
-            )
-            # the template writes its special tokens itself
-            encoded = self.tokenizer(text + prompt.prefill, add_special_tokens=False)
-        else:
-            encoded = self.tokenizer(prompt.text + prompt.prefill)
+            return self._in_template(prompt.text, prompt.prefill)
+        return tuple(self.tokenizer(prompt.text + prompt.prefill)["input_ids"])
+
+    def _in_template(self, text: str, prefill: str = "") -> tuple[int, ...]:
+        turn = [{"role": "user", "content": text}]
+        rendered: str = self.tokenizer.apply_chat_template(
+            turn, tokenize=False, add_generation_prompt=True
+        )
+        # the template writes its special tokens itself
+        encoded = self.tokenizer(rendered + prefill, add_special_tokens=False)
         return tuple(encoded["input_ids"])
 
     def probe_ids(self, max_tokens: int) -> tuple[int, ...]:
@@ -96,7 +99,12 @@ def open_renderer(config: RunConfig, folder: Path) -> tuple[Renderer, int]:
             f" {rollout.max_prompt_tokens} + {rollout.max_completion_tokens} = {needed}:"
             " lower one of them"
         )
-    return Renderer(tokenizer, max_prompt_tokens=rollout.max_prompt_tokens), needed
+    renderer = Renderer(
+        tokenizer,
+        max_prompt_tokens=rollout.max_prompt_tokens,
+        chat=config.selfplay.chat_template,
+    )
+    return renderer, needed
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -1,0 +1,191 @@
+"""The update: right gradient, right bookkeeping, nothing half done."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from azr.config import LearnerConfig, LossConfig, ModelConfig, RolloutConfig, RunConfig
+from azr.errors import ModelError, TrainingDiverged
+from azr.learner import TorchLearner
+from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
+from tests.tiny import make_tiny_model
+
+PROMPT = Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text="")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def experience(prompt_ids: Sequence[int], completion_ids: Sequence[int]) -> Experience:
+    rollout = Rollout(
+        prompt=PROMPT,
+        prompt_ids=tuple(prompt_ids),
+        completion_ids=tuple(completion_ids),
+        rollout_logprobs=tuple(-3.0 for _ in completion_ids),
+        completion="",
+        policy_version=0,
+    )
+    return Experience(rollout=rollout, verdict=Verdict.PASSED, reward=0.0)
+
+
+EXPERIENCES = [
+    experience([5, 6, 7], [8, 9]),
+    experience([50], [60, 61, 62, 63, 2]),
+    experience(range(100, 120), [2]),
+    experience([9, 8, 7, 6], range(30, 50)),
+]
+ADVANTAGES = [1.0, -0.5, 0.0, 0.7]
+
+
+def run_config(**learner: object) -> RunConfig:
+    return RunConfig(learner=LearnerConfig(**{"lr": 1e-2, **learner}))
+
+
+def gradients(learner: TorchLearner, experiences: list[Experience], advantages: list[float]):
+    """What the optimizer was given, by parameter."""
+    seen: dict[str, torch.Tensor] = {}
+
+    def keep(*_: object) -> None:
+        for name, parameter in learner.model.named_parameters():
+            seen[name] = parameter.grad.clone()
+
+    learner.optimizer.register_step_pre_hook(keep)
+    statistics = learner.update(experiences, advantages)
+    return seen, statistics
+
+
+def test_the_gradient_is_that_of_the_advantage_weighted_log_likelihood(folder: Path) -> None:
+    """At ratio 1 PPO's gradient is REINFORCE's: -A grad log p, averaged over all tokens."""
+    found, statistics = gradients(
+        TorchLearner(run_config(max_grad_norm=1e9), folder), EXPERIENCES, ADVANTAGES
+    )
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    total = torch.zeros(())
+    for e, advantage in zip(EXPERIENCES, ADVANTAGES, strict=True):
+        prompt, completion = e.rollout.prompt_ids, e.rollout.completion_ids
+        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+        logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
+        total = total - advantage * logprobs.gather(1, torch.tensor(completion)[:, None]).sum()
+    num_tokens = sum(len(e.rollout.completion_ids) for e in EXPERIENCES)
+    (total / num_tokens).backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad, atol=2e-5, rtol=1e-3)
+    assert statistics["clip_frac"] == 0.0
+
+
+@pytest.mark.parametrize("aggregation", ["token_mean", "seq_mean_token_mean"])
+def test_micro_batches_change_nothing(folder: Path, aggregation: str) -> None:
+    loss = LossConfig(aggregation=aggregation)
+    whole, first = gradients(
+        TorchLearner(RunConfig(loss=loss), folder), EXPERIENCES, ADVANTAGES
+    )
+    one_by_one = RunConfig(loss=loss, learner=LearnerConfig(micro_batch_tokens=1))
+    parts, second = gradients(TorchLearner(one_by_one, folder), EXPERIENCES, ADVANTAGES)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4)
+    assert second["loss"] == pytest.approx(first["loss"], abs=1e-6)
+    assert second["mismatch/mean_abs"] == pytest.approx(first["mismatch/mean_abs"], rel=1e-5)
+
+
+def test_a_rollout_of_no_advantage_counts_in_the_mean(folder: Path) -> None:
+    """It is not computed, but the others weigh less because it is there."""
+    _, alone = gradients(TorchLearner(run_config(), folder), EXPERIENCES[:1], [1.0])
+    both, _ = EXPERIENCES[:1] + [experience([1], [3, 4])], None
+    _, beside = gradients(TorchLearner(run_config(), folder), both, [1.0, 0.0])
+    assert beside["grad_norm"] == pytest.approx(alone["grad_norm"] / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("experiences, advantages", [([], []), (EXPERIENCES[:2], [0.0, 0.0])])
+def test_nothing_to_learn_leaves_the_weights_alone(
+    folder: Path, experiences: list[Experience], advantages: list[float]
+) -> None:
+    learner = TorchLearner(run_config(), folder)
+    before = [parameter.clone() for parameter in learner.model.parameters()]
+    assert learner.update(experiences, advantages)["skipped"] == 1.0
+    assert all(map(torch.equal, before, learner.model.parameters()))
+
+
+def test_an_empty_completion_is_legal(folder: Path) -> None:
+    learner = TorchLearner(run_config(), folder)
+    assert learner.update([experience([1, 2], [])], [1.0])["skipped"] == 1.0
+    statistics = learner.update([experience([1, 2], []), EXPERIENCES[0]], [-1.0, 1.0])
+    assert statistics["tokens"] == 2.0
+
+
+def test_learning_raises_the_probability_of_what_was_good(folder: Path) -> None:
+    learner = TorchLearner(run_config(lr=1e-3), folder)
+    good, bad = EXPERIENCES[0].rollout, EXPERIENCES[1].rollout
+
+    def logprob(rollout: Rollout) -> float:
+        ids = rollout.prompt_ids + rollout.completion_ids
+        return sum(learner.weights.probe_logprobs(ids)[len(rollout.prompt_ids) - 1 :])
+
+    before = logprob(good), logprob(bad)
+    for _ in range(5):
+        learner.update(EXPERIENCES[:2], [1.0, -1.0])
+    assert logprob(good) > before[0]
+    assert logprob(bad) < before[1]
+
+
+def test_the_same_update_twice_is_bitwise_the_same(folder: Path) -> None:
+    learners = [TorchLearner(run_config(), folder) for _ in range(2)]
+    statistics = [learner.update(EXPERIENCES, ADVANTAGES) for learner in learners]
+    assert statistics[0] == statistics[1]
+    first, second = (learner.model.parameters() for learner in learners)
+    assert all(map(torch.equal, first, second))
+
+
+@pytest.mark.parametrize("poison", ["advantage", "weight"])
+def test_a_step_that_is_not_finite_is_not_taken(folder: Path, poison: str) -> None:
+    learner = TorchLearner(run_config(), folder)
+    advantages = list(ADVANTAGES)
+    if poison == "advantage":
+        advantages[0] = math.nan
+    else:
+        with torch.no_grad():
+            learner.model.get_input_embeddings().weight[6, 0] = math.inf
+    before = [parameter.clone() for parameter in learner.model.parameters()]
+    with pytest.raises(TrainingDiverged):
+        learner.update(EXPERIENCES, advantages)
+    pairs = zip(before, learner.model.parameters(), strict=True)
+    assert all(torch.equal(old, new) for old, new in pairs)
+    assert all(parameter.grad is None for parameter in learner.model.parameters())
+    assert not learner.optimizer.state
+
+
+def test_the_step_size_rises_over_the_warmup(folder: Path) -> None:
+    learner = TorchLearner(run_config(lr=0.4, warmup_steps=3), folder)
+    rates = [learner.update([], [])["lr"] for _ in range(5)]
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+
+
+def test_bfloat16_and_checkpointing_give_nearly_the_same_gradient(folder: Path) -> None:
+    exact, _ = gradients(TorchLearner(run_config(), folder), EXPERIENCES, ADVANTAGES)
+    model = ModelConfig(dtype="bfloat16", gradient_checkpointing=True)
+    rough, _ = gradients(
+        TorchLearner(RunConfig(model=model), folder), EXPERIENCES, ADVANTAGES
+    )
+    for name, gradient in exact.items():
+        cosine = torch.cosine_similarity(gradient.flatten(), rough[name].flatten(), dim=0)
+        assert cosine > 0.98, (name, cosine)
+
+
+def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
+    statistics = [
+        TorchLearner(
+            RunConfig(rollout=RolloutConfig(temperature=temperature)), folder
+        ).update(EXPERIENCES, ADVANTAGES)
+        for temperature in (1.0, 3.0)
+    ]
+    assert statistics[1]["entropy"] > statistics[0]["entropy"] + 0.5
+
+
+def test_a_folder_without_weights_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        TorchLearner(RunConfig(), tmp_path)
