@@ -90,6 +90,10 @@ class Pass(Protocol):
         """Add these tokens' gradients. Tokens with a = b = 0 cost nothing."""
         ...
 
+    def finish(self) -> None:
+        """Make the gradients whole, after the last backward."""
+        ...
+
 
 class Engine(Protocol):
     """Opens passes. Stateless: safe to share between threads."""

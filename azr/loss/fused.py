@@ -49,6 +49,7 @@ class Problem:
 
     def gradients(self, work: Pass) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Return the gradients of hidden, weight and bias in their dtypes: one rounding each."""
+        work.finish()
         grad_hidden = work.grad_hidden
         if grad_hidden is not None and self.shard is not None:
             grad_hidden = self.shard.summed(grad_hidden)

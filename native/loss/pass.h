@@ -1,0 +1,110 @@
+// Forward and backward of a language model's head over a chunk of tokens, without [T, V] in memory:
+// the logits of one chunk at most.
+//
+// T rows of hidden, H features, V words. Knows no loss: the caller turns the sums of Forward into
+// two numbers per token, a = dL/dlogprob and b = dL/dentropy, and hands them to Backward.
+#ifndef AZR_NATIVE_LOSS_PASS_H_
+#define AZR_NATIVE_LOSS_PASS_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "loss/kernels.h"
+#include "loss/scratch.h"
+
+namespace azr::loss {
+
+// Per-token sums over the vocabulary, [rows] each; see Sums. target_logit is 0 for a target outside
+// [0, V), which lets a shard of the vocabulary be passed.
+struct Statistics {
+  Sums sums;
+  float* target_logit;
+};
+
+// What Backward reads, [rows] each: the sums of the whole vocabulary and the loss's derivatives.
+struct Derivatives {
+  const float* maximum;
+  const float* sum_exp;
+  const float* entropy;
+  const float* a;
+  const float* b;  // nullptr: 0
+};
+
+// Where Backward writes; nullptr: not wanted.
+struct Gradients {
+  float* hidden;  // [rows, H], overwritten
+  float* weight;  // [V, H], added to, or overwritten if `overwrite`
+  float* bias;    // [V], likewise
+  bool overwrite;
+};
+
+// The work on one head: scratch that is reused from chunk to chunk. Not thread-safe; uses up to
+// `num_threads` OpenMP threads itself. Results depend on num_threads in hidden's gradient alone,
+// and there only in the last bits; for a given number they are bitwise reproducible.
+class Pass {
+ public:
+  // `weight` and the transform's bias must outlive the pass. `isa` as in KernelsFor. Throws
+  // std::invalid_argument for impossible sizes, std::bad_alloc.
+  Pass(const Matrix& weight, const LogitTransform& transform, Storage hidden, std::string_view isa,
+       int num_threads);
+
+  // Computes the sums of the tokens; with `keep`, Backward may follow. hidden.columns must be H.
+  void Forward(const Matrix& hidden, std::span<const std::int64_t> targets, bool keep,
+               const Statistics& out);
+
+  // Adds the gradients of the tokens of the Forward just before, which had `keep`. Tokens with
+  // a = b = 0 are left out of every product. Returns false, having written only zeros to
+  // out.hidden, if there is none but such. Throws std::logic_error without kept logits.
+  bool Backward(std::span<const std::int64_t> targets, const Derivatives& derivatives,
+                const Gradients& out);
+
+  // The name of the instruction set at work.
+  [[nodiscard]] const char* isa() const { return kernels_.name; }
+
+ private:
+  // What one thread writes to in the backward.
+  struct ThreadScratch {
+    Word* weight;      // a panel of it, as B of dH
+    Word* rows;        // dL/du, as A of dH
+    Word* transposed;  // as A of dW
+    float* hidden;     // the thread's part of dH, [picked, features_]
+  };
+  struct BackwardScratch;
+
+  void ForwardPanel(std::int64_t panel, std::span<const std::int64_t> targets, Word* packed,
+                    float* logits, float* target_logit);
+  void PickRows(std::span<const std::int64_t> targets, const Derivatives& derivatives);
+  void PackPicked();
+  void BackwardPanel(std::int64_t panel, const Gradients& out, const ThreadScratch& scratch);
+  void WeightGradient(std::int64_t first, const Gradients& out, const Word* transposed) const;
+  void SumHidden(const float* parts, float* out) const;
+
+  [[nodiscard]] std::int64_t picked_padded() const;
+  [[nodiscard]] std::int64_t per_word() const { return kernels_.pairs ? 2 : 1; }
+
+  Matrix weight_;
+  LogitTransform transform_;
+  const Kernels& kernels_;
+  int num_threads_;
+  std::int64_t features_;  // H, padded
+  std::int64_t words_;     // of a padded row of hidden
+  std::int64_t panels_;
+
+  // Of the chunk at hand.
+  std::int64_t rows_ = 0;
+  std::int64_t capacity_ = 0;         // rows the scratch has room for
+  std::int64_t logits_capacity_ = 0;  // rows there is room for logits of
+  Scratch<Word> hidden_;              // [rows, words_]
+  Scratch<float> parts_;              // three sums of each panel and row
+  Scratch<float> logits_;             // [panel][row][kPanel]
+  bool kept_ = false;
+  std::vector<std::int32_t> picked_;  // rows that have a gradient
+  std::vector<RowTerms> terms_;       // theirs
+  Scratch<Word> hidden_strips_;       // picked rows of hidden, as B of dW
+};
+
+}  // namespace azr::loss
+
+#endif  // AZR_NATIVE_LOSS_PASS_H_
