@@ -192,6 +192,7 @@ def differentiable_logprobs(
     head = Head.of(weight, bias, config)
     checks.check_head(head, hidden)
     checks.check_rows({"targets": targets}, hidden.shape[0])
+    checks.check_targets(targets, weight.shape[0], shard)
     engine = engine_for(config.backend, hidden, head)
     if engine is None or len(targets) == 0:
         logprobs, entropy = head.logprobs_and_entropy(hidden, targets)

@@ -8,7 +8,7 @@ from azr.loss.head import Head
 from azr.loss.shard import VocabShard
 from azr.loss.tokens import Tokens
 
-__all__ = ["check_finite_result", "check_head", "check_rows", "check_tokens"]
+__all__ = ["check_finite_result", "check_head", "check_rows", "check_targets", "check_tokens"]
 
 
 def _check_plain(name: str, tensor: Tensor) -> None:
@@ -59,6 +59,15 @@ def check_rows(values: dict[str, Tensor | None], num_rows: int) -> None:
                 f"{name} must have shape [{num_rows}], one value for each row of hidden, "
                 f"got {list(value.shape)}"
             )
+
+
+def check_targets(targets: Tensor, num_words: int, shard: VocabShard | None) -> None:
+    """Check that every target is a word; of a shard, that it may be another rank's."""
+    if targets.numel() == 0:
+        return
+    low, high = (int(bound) for bound in targets.aminmax())
+    if low < 0 or (shard is None and high >= num_words):
+        raise ValueError(f"targets must be in [0, {num_words}) where they count, got {low}..{high}")
 
 
 def check_tokens(tokens: Tokens, num_words: int, shard: VocabShard | None) -> None:

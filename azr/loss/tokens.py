@@ -135,5 +135,7 @@ def sequence_mean(values: Tensor, index: Tensor, num: int) -> Tensor:
 def normalizer_of(tokens: Tokens, config: LossConfig) -> Normalizer:
     """Count what the given tokens, all unmasked, add to the denominators of the loss."""
     kept = tokens[tokens.kept(config)]
-    num_sequences = kept.sequence_index()[1] if kept.sequence_ids is not None else 0
+    counts_sequences = config.aggregation is not Aggregation.TOKEN_MEAN
+    known = kept.sequence_ids is not None
+    num_sequences = kept.sequence_index()[1] if counts_sequences or known else 0
     return Normalizer(num_tokens=float(len(kept)), num_sequences=float(num_sequences))

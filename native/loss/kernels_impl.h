@@ -104,12 +104,7 @@ AZR_INLINE void Tile(std::int64_t k_words, const Word* a, std::int64_t a_stride,
                      float* c, std::int64_t c_stride, bool accumulate) {
   constexpr int kRows = Arch::kTileRows;
   constexpr int kLanes = Arch::kLanes;
-  Vec<Arch> sums[kRows][2];
-#pragma GCC unroll 12
-  for (int i = 0; i < kRows; ++i) {
-    sums[i][0] = accumulate ? Load<Arch>(c + i * c_stride) : Vec<Arch>{};
-    sums[i][1] = accumulate ? Load<Arch>(c + i * c_stride + kLanes) : Vec<Arch>{};
-  }
+  Vec<Arch> sums[kRows][2] = {};
   for (std::int64_t k = 0; k < k_words; ++k) {
     const Vec<Arch> b0 = Load<Arch>(b);
     const Vec<Arch> b1 = Load<Arch>(b + kLanes);
@@ -121,10 +116,12 @@ AZR_INLINE void Tile(std::int64_t k_words, const Word* a, std::int64_t a_stride,
       sums[i][1] = Arch::Accumulate(sums[i][1], word, b1);
     }
   }
+  // C is added last, not summed onto: a sum of sums rounds less than one long sum.
 #pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i) {
-    Store<Arch>(c + i * c_stride, sums[i][0]);
-    Store<Arch>(c + i * c_stride + kLanes, sums[i][1]);
+    float* row = c + i * c_stride;
+    Store<Arch>(row, accumulate ? Load<Arch>(row) + sums[i][0] : sums[i][0]);
+    Store<Arch>(row + kLanes, accumulate ? Load<Arch>(row + kLanes) + sums[i][1] : sums[i][1]);
   }
 }
 
