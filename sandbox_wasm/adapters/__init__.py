@@ -1,11 +1,11 @@
 """Rewards for other trainers: TRL, verl, verifiers. None of them is imported here.
 
-    trl        trl_reward(executor)             f(prompts, completions, **columns) -> list[float]
-    verl       compute_score                    f(data_source, solution_str, ground_truth, extra_info)
-    verifiers  verifiers_reward(executor)       async f(completion, answer, info, state, **kwargs)
+    trl        trl_reward(executor)        f(prompts, completions, **columns) -> list[float]
+    verl       compute_score               f(data_source, solution_str, ground_truth, extra_info)
+    verifiers  verifiers_reward(executor)  async f(completion, answer, info, **kwargs)
 
 The law: a completion that is wrong, malformed or hostile scores 0; a machine that fails raises.
-"""  # fmt: skip
+"""
 
 from sandbox_wasm.adapters.grading import (
     Calls,

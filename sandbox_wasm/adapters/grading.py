@@ -83,7 +83,10 @@ def parse_check(truth: object) -> Check:
         truth = json.loads(stripped)
     if not isinstance(truth, Mapping):
         raise ValueError(f"ground truth must be a text or a mapping, got {type(truth).__name__}")  # noqa: TRY004
-    fields = cast("Mapping[str, Any]", truth)
+    return _check_of_fields(cast("Mapping[str, Any]", truth))
+
+
+def _check_of_fields(fields: Mapping[str, Any]) -> Check:
     if "tests" in fields:
         return Tests(str(fields["tests"]))
     if "calls" in fields:
