@@ -101,6 +101,8 @@ class Display:
 
     def played(self, experience: Experience) -> None:
         """One experience is graded."""
+        if not self._phase:
+            self.step_started(self._step)
         self._rewards[experience.stream].append(experience.reward)
         if sum(map(len, self._rewards.values())) == self._config.rollouts_per_step:
             self.phase("train")

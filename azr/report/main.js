@@ -101,7 +101,7 @@ function chartList() {
     lines("Entropy of proposals", "nats a token", () => byMode((m) => `entropy/proposer/${m}`), formats.number),
     ...(SOLO ? shares() : [lines("Seconds a step", "", () => byRun((n) => n === "time/step"), formats.seconds)]),
     lines("Tokens a second", "sampled, while playing", () => byRun((n) => n === "perf/tokens_per_s"), formats.number),
-    lines("Mismatch", "engine against learner, same weights", () => byRun((n) => n.includes("mismatch")), formats.number),
+    lines("Mismatch", "|Δ log-probability|, engine against learner", () => byRun((n) => /mismatch(\/mean_abs)?$/.test(n)), formats.number),
     lines("Gradient norm", "before clipping", () => byRun((n) => /(^|\/)grad_norm$/.test(n)), formats.number),
   ];
 }
