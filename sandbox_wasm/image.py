@@ -1,7 +1,7 @@
-"""Builds and caches what a pool needs: the compiled guest and its memory images.
+r"""Builds and caches what a pool needs: the compiled guest and its memory images.
 
     python.wasm --split--> code --compile (tens of seconds)--> module-KEY.cwasm
-                      \\--> initial memory --boot (0.5 s each)--> compile-KEY.img, run-N-KEY.img
+                      \--> initial memory --boot (0.5 s each)--> compile-KEY.img, run-N-KEY.img
 
 One compiled module serves every image; an image is a booted interpreter's memory. Images differ
 in their hash seed, their entropy and where their objects lie.
@@ -37,7 +37,7 @@ from sandbox_wasm.wasm import ModuleParts, split_module
 
 __all__ = ["BuiltGuest", "ImageFiles", "build_guest"]
 
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Part of every key; raise it when the native core's configuration or request format changes."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6)  # fmt: skip
@@ -103,10 +103,11 @@ class _Builder:
         self._progress = progress
         self._guest = locate_guest()
         self._library, version = locate_wasmtime()
-        code_key = (_FORMAT, WASM_SHA256, version, _cpu_features())
+        stubs = (resources.files("sandbox_wasm") / "wasm.py").read_text(encoding="utf-8")
+        code_key = (_FORMAT, WASM_SHA256, version, _cpu_features(), stubs)
         self._module_name = f"module-{sha256_of(*code_key)[:16]}.cwasm"
         sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
-        self.image_id = sha256_of(_FORMAT, WASM_SHA256, STDLIB_SHA256, version, *PREIMPORTED,
+        self.image_id = sha256_of(_FORMAT, WASM_SHA256, STDLIB_SHA256, version, stubs, *PREIMPORTED,
                                   *sources)[:16]  # fmt: skip
 
     @property

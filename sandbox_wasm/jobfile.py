@@ -1,7 +1,7 @@
 """Jobs as JSON lines, and results as JSON: the files of `azr-sandbox run`."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
@@ -68,23 +68,26 @@ def _mapping(value: Any, known: tuple[str, ...], what: str) -> dict[str, Any]:
     return record
 
 
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, str) for item in cast("list[Any]", value)
+    )
+
+
+_SHAPES: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
+    (("id", "source", "entry"), "a string", lambda v: isinstance(v, str)),
+    (("stdin", "tests"), "a string or null", lambda v: isinstance(v, str | None)),
+    (("calls", "expressions", "banned_modules"), "a list of strings", _is_strings),
+    (("images",), "an integer", lambda v: type(v) is int),
+    (("want_stdout",), "true or false", lambda v: type(v) is bool),
+)
+
+
 def _check_types(record: dict[str, Any]) -> None:
-    for name in ("id", "source", "entry"):
-        if name in record and not isinstance(record[name], str):
-            raise BadJob(f"{name} must be a string, got {record[name]!r}")
-    for name in ("stdin", "tests"):
-        if not isinstance(record.get(name), str | None):
-            raise BadJob(f"{name} must be a string or null, got {record[name]!r}")
-    for name in ("calls", "expressions", "banned_modules"):
-        items = record.get(name, [])
-        if not isinstance(items, list) or not all(
-            isinstance(item, str) for item in cast("list[Any]", items)
-        ):
-            raise BadJob(f"{name} must be a list of strings, got {items!r}")
-    if type(record.get("images", 1)) is not int:
-        raise BadJob(f"images must be an integer, got {record['images']!r}")
-    if type(record.get("want_stdout", False)) is not bool:
-        raise BadJob(f"want_stdout must be true or false, got {record['want_stdout']!r}")
+    for names, shape, fits in _SHAPES:
+        for name in names:
+            if name in record and not fits(record[name]):
+                raise BadJob(f"{name} must be {shape}, got {record[name]!r}")
 
 
 def result_to_json(result: JobResult) -> dict[str, Any]:

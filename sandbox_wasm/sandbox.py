@@ -247,21 +247,16 @@ def _or_raise(result: JobResult | SandboxUnavailable | None) -> JobResult:
     raise result if result is not None else SandboxUnavailable("no result")
 
 
-def _check_types(job: Job) -> None:
+def _check_types(job: Any) -> None:
     """Refuse what the native code could not take; `Job` itself does not check field types."""
-    if not isinstance(job, Job):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(job, Job):
         raise BadJob(f"expected a Job, got {type(job).__name__}")
-    texts: dict[str, Any] = {"id": job.id, "source": job.source, "entry": job.entry}
-    for name in ("stdin", "tests"):
-        if getattr(job, name) is not None:
-            texts[name] = getattr(job, name)
+    texts = [("id", job.id), ("source", job.source), ("entry", job.entry)]
+    texts += [(n, t) for n, t in (("stdin", job.stdin), ("tests", job.tests)) if t is not None]
     for name in ("calls", "expressions", "banned_modules"):
-        for item in getattr(job, name):
-            texts[f"each of {name}"] = item
-            if not isinstance(item, str):
-                break
-    for name, text in texts.items():
-        if not isinstance(text, str):
+        texts += [(f"each of {name}", item) for item in getattr(job, name)]
+    for name, text in texts:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadJob(f"job {job.id!r}: {name} must be a str, got {type(text).__name__}")
     if not isinstance(job.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise BadJob(f"job {job.id!r}: limits must be a Limits, got {type(job.limits).__name__}")

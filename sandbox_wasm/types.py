@@ -4,7 +4,7 @@ Every type is frozen. `Outcome` says what the executor saw; what it means for a 
 caller's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,10 +12,12 @@ from sandbox_wasm.errors import BadJob
 
 __all__ = ["DEFAULT_BANNED_MODULES", "CallResult", "Job", "JobResult", "Limits", "Outcome"]
 
-DEFAULT_BANNED_MODULES: frozenset[str] = frozenset(
-    "logging random multiprocessing pebble subprocess threading datetime time hashlib hmac bcrypt"
-    " os.sys os.path sys.exit os.environ calendar".split()
-)
+# fmt: off
+DEFAULT_BANNED_MODULES: frozenset[str] = frozenset((
+    "logging", "random", "multiprocessing", "pebble", "subprocess", "threading", "datetime",
+    "time", "hashlib", "hmac", "bcrypt", "os.sys", "os.path", "sys.exit", "os.environ", "calendar",
+))
+# fmt: on
 """The reference implementation's list. (AZR a82124e, banned_keywords_for_errors_and_imports)"""
 
 
@@ -33,15 +35,17 @@ class Outcome(StrEnum):
     OUT_OF_FUEL = "out_of_fuel"
     """The instruction budget is spent: the same on every machine, under every load."""
     OUT_OF_MEMORY = "out_of_memory"
-    """The memory cap was hit."""
+    """The memory cap was hit: the allocator's MemoryError reached the top, or a trap followed it.
+    A program that catches it and goes on ends as it ends."""
     OUTPUT_TOO_LARGE = "output_too_large"
     """stdout or the value exceeds `Limits.output_bytes`."""
     NOT_A_VALUE = "not_a_value"
     """The call returned something that has no canonical literal (a function, a custom object)."""
     EXITED = "exited"
-    """The program ended the interpreter (sys.exit, os._exit, abort)."""
+    """The program ended the interpreter (sys.exit, os._exit). A whole program (`stdin`, or a source
+    alone) that ends with sys.exit() or sys.exit(0) has RETURNED."""
     TRAPPED = "trapped"
-    """WebAssembly stopped it (stack exhausted, unreachable, out of bounds)."""
+    """WebAssembly stopped it (stack exhausted, os.abort, out of bounds)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +84,9 @@ class Job:
 
     id: str
     source: str
-    calls: tuple[str, ...] = ()
+    calls: Sequence[str] = ()
     entry: str = "f"
-    expressions: tuple[str, ...] = ()
+    expressions: Sequence[str] = ()
     stdin: str | None = None
     tests: str | None = None
     limits: Limits = field(default_factory=Limits)

@@ -5,7 +5,8 @@ sets does not, nan equals nan, and 0.0 equals -0.0.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from sandbox_wasm.literals import canonical, parse_literal
 
@@ -32,20 +33,22 @@ def equal(a_literal: str, b_literal: str, *, float_tolerance: float = 0.0) -> bo
 
 
 def _same(a: Any, b: Any, tolerance: float) -> bool:
-    kind = type(a)
-    if kind is not type(b):
+    if type(a) is not type(b):
         return False
-    if kind is float:
-        return _same_float(a, b, tolerance)
-    if kind is complex:
-        return _same_float(a.real, b.real, tolerance) and _same_float(a.imag, b.imag, tolerance)
-    if kind is list or kind is tuple:
-        return len(a) == len(b) and all(_same(x, y, tolerance) for x, y in zip(a, b, strict=True))
-    if kind is dict:
-        return _same_dict(a, b, tolerance)
-    if kind is set or kind is frozenset:
-        return len(a) == len(b) and sorted(map(_key, a)) == sorted(map(_key, b))
-    return bool(a == b)
+    compare = _COMPARISONS.get(type(a))
+    return bool(a == b) if compare is None else compare(a, b, tolerance)
+
+
+def _same_items(a: Any, b: Any, tolerance: float) -> bool:
+    return len(a) == len(b) and all(_same(x, y, tolerance) for x, y in zip(a, b, strict=True))
+
+
+def _same_complex(a: complex, b: complex, tolerance: float) -> bool:
+    return _same_float(a.real, b.real, tolerance) and _same_float(a.imag, b.imag, tolerance)
+
+
+def _same_set(a: Any, b: Any, _tolerance: float) -> bool:
+    return len(a) == len(b) and sorted(map(_key, a)) == sorted(map(_key, b))
 
 
 def _same_float(a: float, b: float, tolerance: float) -> bool:
@@ -85,3 +88,14 @@ def _without_negative_zero(value: Any) -> Any:
     if type(value) is frozenset:
         return frozenset(_without_negative_zero(item) for item in value)
     return value
+
+
+_COMPARISONS: Final[dict[type, Callable[[Any, Any, float], bool]]] = {
+    float: _same_float,
+    complex: _same_complex,
+    list: _same_items,
+    tuple: _same_items,
+    dict: _same_dict,
+    set: _same_set,
+    frozenset: _same_set,
+}

@@ -20,10 +20,10 @@ _MIN_STUBBED_BYTES = 24
 _KEPT_PREFIXES = ("operator new", "operator delete", "std::", "__cxa", "__cxx", "_Unwind",
                   "__gxx", "abort")  # fmt: skip
 _CXX_NAME = re.compile(r"::|<|\(|^_Z")
-_UNNEEDED_PREFIXES = tuple(
-    "sqlite3 hb_ FT_ T1_ tt_ af_ xml xslt html png_ jpeg qh_ j2k opj lzma_ Imaging cff_ ps_ pcf_"
-    " bdf_ sfnt zstd Brotli exslt".split()
-)
+_UNNEEDED_PREFIXES = (
+    "hb_", "FT_", "T1_", "tt_", "af_", "xml", "xslt", "html", "png_", "jpeg", "qh_", "j2k",
+    "opj", "Imaging", "cff_", "ps_", "pcf_", "bdf_", "sfnt", "Brotli", "exslt",
+)  # fmt: skip
 
 
 def is_unneeded(name: str) -> bool:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "executor/audit.h"
 #include "executor/builder.h"
 #include "executor/literal.h"
 #include "executor/pool.h"
@@ -143,6 +144,11 @@ py::bytes boot_image(const std::string& wasmtime_path, const std::string& module
   return py::bytes(image);
 }
 
+py::tuple audit(const py::bytes& wasm) {
+  const ModuleAudit result = audit_module(std::string_view(wasm));
+  return py::make_tuple(result.functions, result.undecoded, result.state_changes);
+}
+
 py::object value_text(const py::bytes& marshal, size_t max_bytes, bool sort_dicts) {
   std::string text;
   const TextStatus status =
@@ -180,4 +186,5 @@ PYBIND11_MODULE(_pool, module) {
   module.def("encode_arguments",
              [](const py::str& text) { return py::bytes(encode_arguments(to_utf8(text))); });
   module.def("value_text", &value_text);
+  module.def("audit_module", &audit);
 }

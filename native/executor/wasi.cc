@@ -176,6 +176,15 @@ int32_t clock_time_get(Call& call) {
   return kOk;
 }
 
+// How long a clock subscription waits; its timeout is absolute when flag 1 says so.
+uint64_t timeout_of(const Call& call, uint64_t subscription) {
+  const auto timeout = call.load<uint64_t>(subscription + 24);
+  if ((call.load<uint16_t>(subscription + 40) & 1) == 0) return timeout;
+  const bool is_realtime = call.load<uint32_t>(subscription + 16) == 0;
+  const uint64_t now = call.io.clock_ns + (is_realtime ? call.io.epoch_ns : 0);
+  return timeout > now ? timeout - now : 0;
+}
+
 // Nothing is ever waited for: the earliest timeout passes at once, on the virtual clock.
 int32_t poll_oneoff(Call& call) {
   constexpr uint64_t kSubscriptionBytes = 48;
@@ -192,7 +201,7 @@ int32_t poll_oneoff(Call& call) {
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t subscription = in + i * kSubscriptionBytes;
     const uint8_t tag = call.load<uint8_t>(subscription + 8);
-    if (tag == 0) wait_ns = std::max(wait_ns, call.load<uint64_t>(subscription + 24));
+    if (tag == 0) wait_ns = std::max(wait_ns, timeout_of(call, subscription));
     std::memset(call.memory(out + i * kEventBytes), 0, kEventBytes);
     call.store<uint64_t>(out + i * kEventBytes, call.load<uint64_t>(subscription));
     call.store<uint8_t>(out + i * kEventBytes + 10, tag);
@@ -327,7 +336,9 @@ int32_t path_open(Call& call) {
   constexpr uint32_t kExclusive = 4;
   constexpr uint32_t kTruncate = 8;
   if (call.u32(0) != kRoot) return kBadFd;
+  constexpr int64_t kRightToWrite = 1 << 6;
   if ((call.u32(4) & (kCreate | kExclusive | kTruncate)) != 0) return kReadOnly;
+  if ((call.i64(5) & kRightToWrite) != 0) return kReadOnly;
   FileType type{};
   const Errno error = look_up(call, call.u32(2), call.u32(3), &type);
   if (error != kOk) return error;

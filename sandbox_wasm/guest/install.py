@@ -15,7 +15,7 @@ def _turn(src, environ, run=None):  # noqa: ARG001 - the reactor's signature
 
 def install(make_run, seed):
     """Point the reactor at a new runner; the seed moves addresses between images."""
-    _reactor._padding = [bytearray(16 * (seed % 97)) for _ in range(seed % 53)]
+    _reactor.padding = [bytes(n) for n in range(0, 480, 16) for _ in range(seed % 61)]
     _reactor.turn.__code__ = _turn.__code__
     _reactor.turn.__defaults__ = (make_run(),)
     gc.collect()

@@ -3,7 +3,7 @@
 The host sends a marshal tuple and reads one reply frame: a letter, then a body.
 
     V marshalled value      E "TypeName: message" of what was raised
-    M ditto, MemoryError    X ditto, SystemExit       N the name of a type that has no literal
+    M ditto, no memory      X ditto, SystemExit       N the name of a type that has no literal
 
 Everything used after the program ran was captured before it ran. A program controls this
 interpreter all the same and may write a frame itself: it can claim any *value*, which it could
@@ -24,7 +24,7 @@ _SCALARS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
 
 
-def make_runner():  # noqa: C901 - one closure, so that no name is left in a module to patch
+def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
     """Build `run(request) -> status` with everything it needs bound beforehand."""
     loads, dumps, write = marshal.loads, marshal.dumps, os.write
     execute, evaluate = exec, eval
@@ -107,14 +107,14 @@ def make_runner():  # noqa: C901 - one closure, so that no name is left in a mod
             flush()
         except SystemExit as error:
             # A whole program that ends with sys.exit() has ended well.
-            reply = (
-                b"V" + dumps(None) if mode == _MAIN and not error.code else b"X" + describe(error)
-            )
+            ended_well = mode == _MAIN and not error.code
+            reply = b"V" + dumps(None) if ended_well else b"X" + describe(error)
         except MemoryError as error:
-            reply = b"M" + describe(error)
+            # The allocator raises it bare; the parser and programs give it a message.
+            reply = (b"E" if error.args else b"M") + describe(error)
         except BaseException as error:  # noqa: BLE001 - whatever the program raised is its outcome
             reply = b"E" + describe(error)
-        try:
+        try:  # noqa: SIM105 - nothing is imported or called that need not be
             flush()
         except BaseException:  # noqa: BLE001, S110 - stdout was closed: nothing is left to flush
             pass

@@ -1,0 +1,208 @@
+#include "executor/audit.h"
+
+#include <array>
+#include <stdexcept>
+
+namespace azr::executor {
+namespace {
+
+constexpr uint8_t kCodeSection = 10;
+
+class Decoder {
+ public:
+  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+
+  size_t at() const { return at_; }
+  void jump(size_t at) { at_ = at; }
+  bool done() const { return at_ >= bytes_.size(); }
+
+  uint8_t byte() {
+    if (done()) throw std::runtime_error("the module ends in the middle of something");
+    return static_cast<uint8_t>(bytes_[at_++]);
+  }
+
+  uint64_t uleb() {
+    uint64_t value = 0;
+    for (int shift = 0;; shift += 7) {
+      const uint8_t part = byte();
+      if (shift < 64) value |= uint64_t{part & 0x7fu} << shift;
+      if (part < 0x80) return value;
+    }
+  }
+
+  void skip(int count) {
+    for (int i = 0; i < count; ++i) uleb();
+  }
+
+ private:
+  std::string_view bytes_;
+  size_t at_ = 0;
+};
+
+class FunctionAudit {
+ public:
+  FunctionAudit(Decoder& decoder, ModuleAudit& audit) : in_(decoder), audit_(audit) {}
+
+  // Decodes one body; false at an unknown instruction.
+  bool run(size_t end) {
+    const uint64_t locals = in_.uleb();
+    for (uint64_t i = 0; i < locals; ++i) in_.skip(2);
+    while (in_.at() < end) {
+      if (!instruction(in_.byte())) return false;
+    }
+    return in_.at() == end;
+  }
+
+ private:
+  void note(const std::string& name) { ++audit_.state_changes[name]; }
+
+  bool instruction(uint8_t op) {
+    if (op >= 0x28 && op <= 0x3e) return memory_argument();
+    if (op <= 0x01 || op == 0x05 || op == 0x0b || op == 0x0f || (op >= 0x1a && op <= 0x1b) ||
+        (op >= 0x45 && op <= 0xc4) || op == 0x0a || op == 0x19 || op == 0xd1) {
+      return true;  // no immediates, no state
+    }
+    switch (op) {
+      case 0x02:
+      case 0x03:
+      case 0x04:
+      case 0x06:
+      case 0x07:
+      case 0x08:
+      case 0x09:
+      case 0x0c:
+      case 0x0d:
+      case 0x10:
+      case 0x12:
+      case 0x18:
+      case 0x20:
+      case 0x21:
+      case 0x22:
+      case 0x23:
+      case 0x25:
+      case 0x3f:
+      case 0x41:
+      case 0x42:
+      case 0xd0:
+      case 0xd2:
+        in_.skip(1);
+        return true;
+      case 0x11:
+      case 0x13:
+        in_.skip(2);
+        return true;
+      case 0x0e:
+        return branch_table();
+      case 0x1c:
+        return typed_select();
+      case 0x1f:
+        return try_table();
+      case 0x24:
+        note("global.set " + std::to_string(in_.uleb()));
+        return true;
+      case 0x26:
+        note("table.set");
+        in_.skip(1);
+        return true;
+      case 0x40:
+        note("memory.grow");
+        in_.skip(1);
+        return true;
+      case 0x43:
+        in_.jump(in_.at() + 4);
+        return true;
+      case 0x44:
+        in_.jump(in_.at() + 8);
+        return true;
+      case 0xfc:
+        return bulk(in_.uleb());
+      case 0xfd:
+        return simd(in_.uleb());
+      default:
+        return false;
+    }
+  }
+
+  bool memory_argument() {
+    in_.skip(2);
+    return true;
+  }
+
+  bool branch_table() {
+    const uint64_t targets = in_.uleb();
+    for (uint64_t i = 0; i <= targets; ++i) in_.uleb();
+    return true;
+  }
+
+  bool typed_select() {
+    const uint64_t types = in_.uleb();
+    for (uint64_t i = 0; i < types; ++i) in_.uleb();
+    return true;
+  }
+
+  bool try_table() {
+    in_.uleb();
+    const uint64_t clauses = in_.uleb();
+    for (uint64_t i = 0; i < clauses; ++i) in_.skip(in_.byte() < 2 ? 2 : 1);
+    return true;
+  }
+
+  bool bulk(uint64_t op) {
+    static constexpr std::array<const char*, 18> kNames{
+        nullptr,      nullptr,     nullptr,       nullptr,      nullptr, nullptr,
+        nullptr,      nullptr,     "memory.init", "data.drop",  nullptr, nullptr,
+        "table.init", "elem.drop", "table.copy",  "table.grow", nullptr, "table.fill"};
+    static constexpr std::array<int, 18> kImmediates{0, 0, 0, 0, 0, 0, 0, 0, 2,
+                                                     1, 2, 1, 2, 1, 2, 1, 1, 1};
+    if (op >= kNames.size()) return false;
+    if (kNames[op] != nullptr) note(kNames[op]);
+    in_.skip(kImmediates[op]);
+    return true;
+  }
+
+  bool simd(uint64_t op) {
+    if (op <= 11 || op == 92 || op == 93) return memory_argument();
+    if (op == 12 || op == 13) {
+      in_.jump(in_.at() + 16);
+    } else if (op >= 21 && op <= 34) {
+      in_.byte();
+    } else if (op >= 84 && op <= 91) {
+      in_.skip(2);
+      in_.byte();
+    }
+    return true;
+  }
+
+  Decoder& in_;
+  ModuleAudit& audit_;
+};
+
+}  // namespace
+
+ModuleAudit audit_module(std::string_view wasm) {
+  static constexpr std::string_view kMagic("\0asm\1\0\0\0", 8);
+  if (!wasm.starts_with(kMagic)) throw std::runtime_error("not a WebAssembly module");
+  Decoder in(wasm);
+  in.jump(kMagic.size());
+  ModuleAudit audit;
+  while (!in.done()) {
+    const uint8_t section = in.byte();
+    const uint64_t size = in.uleb();
+    const size_t end = in.at() + size;
+    if (size > wasm.size() - in.at()) throw std::runtime_error("a section is too long");
+    if (section == kCodeSection) {
+      const uint64_t count = in.uleb();
+      for (uint64_t i = 0; i < count; ++i) {
+        const uint64_t length = in.uleb();
+        const size_t body_end = in.at() + length;
+        ++audit.functions;
+        if (!FunctionAudit(in, audit).run(body_end)) ++audit.undecoded;
+        in.jump(body_end);
+      }
+    }
+    in.jump(end);
+  }
+  return audit;
+}
+
+}  // namespace azr::executor

@@ -1,0 +1,75 @@
+"""`azr-sandbox run` as a process: JSON lines in and out, exit statuses, streams apart."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.guest, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+
+
+def run(*args: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox_wasm.cli", *args],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def lines(*records: dict[str, object]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def test_results_come_one_a_line_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(
+        lines(
+            {"id": "a", "source": "def f(x): return x * 2", "calls": ["21", "'é'"]},
+            {"id": "b", "source": "print(input()[::-1])", "stdin": "abc"},
+            {"id": "c", "source": "def f(:"},
+        )
+    )
+    done = run("run", str(path), "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    a, b, c = map(json.loads, done.stdout.splitlines())
+    assert [call["value"] for call in a["calls"]] == ["42", "'éé'"]
+    assert set(a["calls"][0]) == {"outcome", "value", "error", "fuel"}
+    assert (b["id"], b["calls"][0]["stdout"]) == ("b", "cba\n")
+    assert [call["outcome"] for call in c["calls"]] == ["syntax_error"]
+
+
+def test_bad_input_is_exit_2_with_nothing_on_stdout_but_results() -> None:
+    done = run("run", "-", text=lines({"id": "1", "source": "x = 1"}, {"id": "2", "nope": 1}))
+    assert done.returncode == 2
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["1"]
+    assert "line 2: unknown key 'nope'" in done.stderr
+
+
+def test_a_missing_file_is_exit_2() -> None:
+    done = run("run", "/nonexistent.jsonl")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/nonexistent.jsonl" in done.stderr
+
+
+def test_an_unbuildable_image_is_exit_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("AZR_CACHE_DIR", str(blocked))
+    done = run("run", "-", text=lines({"id": "1", "source": "x = 1"}))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cache folder" in done.stderr
+
+
+def test_doctor_is_content_here() -> None:
+    done = run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "FAIL" not in done.stdout

@@ -1,0 +1,98 @@
+"""Taking a module apart, on a module small enough to write by hand."""
+
+import pytest
+
+from sandbox_wasm import _pool
+from sandbox_wasm.audit import audit_wasm
+from sandbox_wasm.wasm import PAGE_BYTES, is_unneeded, split_module
+
+
+def section(kind: int, body: bytes) -> bytes:
+    assert len(body) < 128
+    return bytes([kind, len(body)]) + body
+
+
+def text(value: str) -> bytes:
+    return bytes([len(value)]) + value.encode()
+
+
+def vector(*items: bytes) -> bytes:
+    return bytes([len(items)]) + b"".join(items)
+
+
+def function(body: bytes) -> bytes:
+    code = b"\x00" + body + b"\x0b"
+    return bytes([len(code)]) + code
+
+
+def module(first: bytes = b"\x01" * 30, second: bytes = b"\x01") -> bytes:
+    """One import, two functions ("std::kept" is never stubbed, "hb_shape" is), one segment."""
+    names = vector(b"\x01" + text("keep_me"), b"\x02" + text("hb_shape"))
+    return b"\0asm\1\0\0\0" + b"".join(
+        [
+            section(1, vector(b"\x60\x00\x00")),
+            section(2, vector(text("host") + text("call") + b"\x00\x00")),
+            section(3, vector(b"\x00", b"\x00")),
+            section(5, vector(b"\x00\x01")),
+            section(10, vector(function(second), function(first))),
+            section(11, vector(b"\x00\x41\x10\x0b" + text("data"))),
+            section(0, text("name") + b"\x01" + bytes([len(names)]) + names),
+        ]
+    )
+
+
+def test_the_data_becomes_the_memory_and_leaves_the_code() -> None:
+    parts = split_module(module())
+    assert len(parts.memory) == PAGE_BYTES
+    assert parts.memory[16:20] == b"data"
+    assert not any(parts.memory[20:])
+    assert b"data" not in parts.code
+    assert b"keep_me" not in parts.code
+
+
+def test_an_unneeded_body_becomes_unreachable_and_others_stay() -> None:
+    parts = split_module(module())
+    assert parts.stubbed == 1
+    assert b"\x03\x00\x00\x0b" in parts.code
+    assert b"\x01" * 30 not in parts.code
+    assert audit_wasm(parts.code).undecoded == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"\0asm\2\0\0\0", b"MZ"])
+def test_other_files_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a WebAssembly module"):
+        split_module(data)
+    with pytest.raises(RuntimeError, match="not a WebAssembly module"):
+        _pool.audit_module(data)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "name"),
+    [
+        (b"\x41\x00\x24\x03", "global.set 3"),
+        (b"\x41\x01\x40\x00\x1a", "memory.grow"),
+        (b"\x26\x00", "table.set"),
+        (b"\xfc\x0d\x00", "elem.drop"),
+        (b"\xfc\x0f\x00", "table.grow"),
+        (b"\xfc\x08\x00\x00", "memory.init"),
+    ],
+)
+def test_the_audit_finds_every_kind_of_state(instruction: bytes, name: str) -> None:
+    audit = audit_wasm(module(second=instruction))
+    assert audit.state_changes == {name: 1}
+    assert audit.is_complete == (name == "memory.grow")
+
+
+def test_the_audit_says_what_it_could_not_decode() -> None:
+    audit = audit_wasm(module(second=b"\xf5"))
+    assert (audit.undecoded, audit.is_complete) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "unneeded"),
+    [("std::vector<int>::push_back", False), ("hb_shape", True), ("PyList_Append", False),
+     ("sklearn::tree", True), ("_Z3foov", True), ("__pyx_f_5numpy", True), ("", False),
+     ("lzma_code", False), ("sqlite3_step", False)],
+)  # fmt: skip
+def test_names_decide_what_is_stubbed(name: str, unneeded: bool) -> None:
+    assert is_unneeded(name) is unneeded
