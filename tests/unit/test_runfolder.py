@@ -45,7 +45,8 @@ def test_no_environment_variable_and_no_secret_reaches_the_folder(
 
 
 def test_a_taken_name_is_refused_with_every_remedy(tmp_path: Path) -> None:
-    RunFolder.open(config(tmp_path)).close()
+    with RunFolder.open(config(tmp_path)) as folder:
+        fill(folder, config(tmp_path), range(1, 2))
     with pytest.raises(CheckpointError, match="already holds a run") as refusal:
         RunFolder.open(config(tmp_path))
     (note,) = refusal.value.__notes__
@@ -68,13 +69,38 @@ def test_resume_of_a_run_that_never_was_starts_it(tmp_path: Path) -> None:
 
 def test_overwrite_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
     with RunFolder.open(config(tmp_path)) as folder:
-        write_records(folder.rollouts_file(1), [{"a": 1}])
-        (folder.path / "link").symlink_to(tmp_path)
+        fill(folder, config(tmp_path), range(1, 3))
+        (folder.checkpoints / "step_1").mkdir(parents=True)
+        (folder.path / "notes.txt").write_text("mine")
+        (folder.path / "wandb").symlink_to(tmp_path)
     with RunFolder.open(config(tmp_path), overwrite=True) as folder:
         assert rollout_files(folder.path) == {}
+        assert read_metrics(folder.path) == []
+        assert not folder.checkpoints.exists()
         assert folder.attempt == 1
-        assert not (folder.path / "link").exists()
+        assert not (folder.path / "wandb").is_symlink()
+        assert (folder.path / "notes.txt").read_text() == "mine"
     assert tmp_path.exists()
+
+
+def test_overwrite_never_deletes_a_folder_that_is_not_a_run(tmp_path: Path) -> None:
+    precious = tmp_path / "one" / "checkpoints" / "thesis.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work")
+    with pytest.raises(CheckpointError, match="is not a run's folder"):
+        RunFolder.open(config(tmp_path), overwrite=True)
+    with pytest.raises(CheckpointError, match="already holds a run"):
+        RunFolder.open(config(tmp_path))
+    assert precious.exists()
+
+
+def test_a_start_that_failed_before_its_first_checkpoint_does_not_take_the_name(
+    tmp_path: Path,
+) -> None:
+    with RunFolder.open(config(tmp_path)) as folder:
+        MetricsWriter(folder.path, config(tmp_path)).close()
+    with RunFolder.open(config(tmp_path)) as folder:
+        assert folder.attempt == 2
 
 
 def test_two_processes_cannot_run_in_one_folder(tmp_path: Path) -> None:
