@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from azr.loss import checks
+from azr.loss.engine import Engine
 from azr.loss.engines import engine_for
 from azr.loss.formulas import Objective
 from azr.loss.fused import Problem, one_pass, two_pass
@@ -113,7 +114,7 @@ def _evaluate(
     head: Head, hidden: Tensor, objective: Objective, shard: VocabShard | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     targets = objective.tokens.targets
-    engine = engine_for(objective.config.backend, hidden, head)
+    engine = _engine(objective.config, hidden, head, shard)
     if len(targets) == 0:
         # Still of the graph: backward must work on a rank whose micro-batch is fully masked.
         nothing = hidden.new_zeros(0)
@@ -127,6 +128,18 @@ def _evaluate(
         return one_pass(problem, objective)
     logprobs, entropy = two_pass(problem)
     return objective.loss(logprobs, entropy), logprobs, entropy
+
+
+def _engine(
+    config: LossConfig, hidden: Tensor, head: Head, shard: VocabShard | None
+) -> Engine | None:
+    engine = engine_for(config.backend, hidden, head)
+    if engine is None and shard is not None:
+        raise ValueError(
+            f"shard needs loss.backend native or triton, which do not take "
+            f"{hidden.dtype} on {hidden.device} here: the reference holds the whole vocabulary"
+        )
+    return engine
 
 
 def _counted(
@@ -193,7 +206,7 @@ def differentiable_logprobs(
     checks.check_head(head, hidden)
     checks.check_rows({"targets": targets}, hidden.shape[0])
     checks.check_targets(targets, weight.shape[0], shard)
-    engine = engine_for(config.backend, hidden, head)
+    engine = _engine(config, hidden, head, shard)
     if engine is None or len(targets) == 0:
         logprobs, entropy = head.logprobs_and_entropy(hidden, targets)
     else:

@@ -121,7 +121,7 @@ class _OnePass(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if ctx.gradients is None:
             raise RuntimeError("policy_loss keeps its gradients for one backward: call it again")
         # Let go of them, so that autograd may adopt the buffers instead of copying [V, H].
@@ -146,7 +146,7 @@ class _TwoPass(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         a, b = grad_outputs
         _ = ctx.saved_tensors  # raises if one of them was changed in place since the forward
         problem: Problem = ctx.problem

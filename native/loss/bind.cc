@@ -13,6 +13,7 @@
 #include "loss/dispatch.h"
 #include "loss/kernels.h"
 #include "loss/pass.h"
+#include "loss/rate.h"
 
 namespace py = pybind11;
 
@@ -59,6 +60,13 @@ azr::loss::Derivatives DerivativesAt(std::uintptr_t address, std::int64_t rows, 
 PYBIND11_MODULE(_loss, m) {
   m.doc() = "The policy loss's passes over the vocabulary, on the CPU.";
   m.def("available_isas", &azr::loss::AvailableIsas);
+  m.def(
+      "product_rate",
+      [](const std::string& isa, bool is_bfloat16, int num_threads, int rounds) {
+        return azr::loss::ProductRate(isa, StorageOf(is_bfloat16), num_threads, rounds);
+      },
+      py::kw_only(), py::arg("isa"), py::arg("is_bfloat16"), py::arg("num_threads"),
+      py::arg("rounds"), py::call_guard<py::gil_scoped_release>());
 
   py::class_<Tensor>(m, "Tensor")
       .def(py::init<std::uintptr_t, bool, std::int64_t, std::int64_t>(), py::arg("address"),
