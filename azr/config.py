@@ -85,6 +85,11 @@ class SelfPlayConfig:
         if not self.modes:
             raise ConfigError(f"selfplay.modes must name at least one of {', '.join(Mode)}")
         one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
+        if self.chat_template and self.envelope == "completion":
+            raise ConfigError(
+                "selfplay.chat_template must be off with selfplay.envelope = completion:"
+                " a pattern to continue is no chat"
+            )
         at_least("selfplay.batch_size", self.batch_size, 1)
         at_least(
             "selfplay.trials_per_task",
@@ -130,7 +135,7 @@ class BuffersConfig:
     seed_file: str = ""
     """JSON Lines of seed tasks to start from instead (`azr seed` writes one)."""
     max_seed_rounds: int = 64
-    """Give up with a clear error when seeding has not reached its target after so many rounds."""
+    """Seeding ends after so many rounds and the run goes on with what there is, with a warning."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -65,11 +65,11 @@ async def play_step(table: Table, step: int) -> list[Experience]:
     return experiences
 
 
-async def all_or_nothing(slots: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Run all together; the first failure cancels the rest and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(slot) for slot in slots]
+            tasks = [group.create_task(part) for part in parts]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     return [task.result() for task in tasks]
@@ -83,18 +83,16 @@ async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Expe
         return [await solve(table, table.buffers.draw(mode, seed), derive_seed(seed, "solve"))]
     if not selfplay.same_step_tasks:
         drawn = table.buffers.draw(mode, seed)
-        return list(
-            await asyncio.gather(
+        return await all_or_nothing(
+            [
                 propose_and_measure(table, mode, step, seed),
                 solve(table, drawn, derive_seed(seed, "solve")),
-            )
+            ]
         )
     rollout, ruling = await propose(table, mode, step, seed)
     task = ruling.task or table.buffers.draw(mode, seed)
-    return list(
-        await asyncio.gather(
-            measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))
-        )
+    return await all_or_nothing(
+        [measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))]
     )
 
 
@@ -124,7 +122,7 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
             attempt(table, ruling.task, derive_seed(seed, "trial", trial))
             for trial in range(table.config.selfplay.trials_per_task)
         ]
-        graded = await asyncio.gather(*trials)
+        graded = await all_or_nothing(trials)
         solve_rate = mean_score([grade for _, grade in graded])
     experience = Experience(
         rollout=rollout,
