@@ -26,6 +26,7 @@ from azr.errors import ConfigError
 
 __all__ = [
     "COMMAND_LINE",
+    "SYNONYMS",
     "Key",
     "Setting",
     "describe",
@@ -42,6 +43,24 @@ __all__ = [
 COMMAND_LINE = "command line"
 UNSET = "default"
 """What stands for None in files and on the command line."""
+SYNONYMS = {
+    "learning_rate": "learner.lr",
+    "model_name_or_path": "model.name",
+    "max_steps": "steps",
+    "total_steps": "steps",
+    "num_steps": "steps",
+    "run_name": "name",
+    "output_dir": "runs",
+    "n_samples": "selfplay.trials_per_task",
+    "num_generations": "selfplay.trials_per_task",
+    "max_new_tokens": "rollout.max_completion_tokens",
+    "max_tokens": "rollout.max_completion_tokens",
+    "max_response_length": "rollout.max_completion_tokens",
+    "max_prompt_length": "rollout.max_prompt_tokens",
+    "save_steps": "checkpoint.every",
+    "save_freq": "checkpoint.every",
+}
+"""Words of other frameworks, for the guess in an error; they are not accepted."""
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -136,17 +155,31 @@ def unknown_key(name: str, source: str, also: Collection[str] = ()) -> ConfigErr
         source: Where it was written.
         also: Further names that would have been right there (flags of the command line).
     """
-    known = [*describe(), *{key.rpartition(".")[0] for key in describe()} - {""}, *also]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if not close:  # right word, wrong or missing section: lr -> learner.lr
-        leaf = name.rpartition(".")[2]
-        leaves = {key.rpartition(".")[2]: key for key in describe()}
-        close = [leaves[c] for c in difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.75)]
-    dashes = "--" if close and close[0] in also else ""
-    guess = f"; did you mean {dashes}{close[0]}?" if close else ""
+    close = closest(name, also)
+    guess = f"; did you mean {'--' if close in also else ''}{close}?" if close else ""
     error = ConfigError(f"{source}: unknown key {name!r}{guess}")
     error.add_note("azr train --help-config lists every key with its default")
     return error
+
+
+def closest(name: str, also: Collection[str]) -> str:
+    """What was probably meant: another framework's word, a slip, a wrong section; or nothing."""
+    section, _, leaf = name.rpartition(".")
+    if leaf in SYNONYMS:
+        return SYNONYMS[leaf]
+    sections = {key.rpartition(".")[0] for key in describe()} - {""}
+    beside = {k.rpartition(".")[2]: k for k in describe() if k.rpartition(".")[0] == section}
+    if not section:
+        beside |= {word: word for word in (*sections, *also)}
+    leaves = {key.rpartition(".")[2]: key for key in describe()}
+    for candidates, word, cutoff in (
+        (beside, leaf, 0.6),
+        ({key: key for key in describe()}, name, 0.8),
+        (leaves, leaf, 0.75),
+    ):
+        for match in difflib.get_close_matches(word, candidates, n=1, cutoff=cutoff):
+            return candidates[match]
+    return ""
 
 
 def read_text(kind: object, text: str) -> object:

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from azr.config import LearnerConfig, ModelConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.loss_config import LossKind
-from azr.settings import describe, load, parse_override, spell_kind, spell_value, to_dict, to_toml
+from azr.settings import (
+    SYNONYMS,
+    describe,
+    load,
+    parse_override,
+    spell_kind,
+    spell_value,
+    to_dict,
+    to_toml,
+)
 from azr.types import Mode
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "config_keys.txt"
@@ -104,6 +113,9 @@ def test_a_wrong_value_is_refused_with_file_key_value_and_what_is_allowed(
         ("stpes", "steps"),
         ("selfplay.batchsize", "selfplay.batch_size"),
         ("trials_per_task", "selfplay.trials_per_task"),
+        ("learner.learning_rate", "learner.lr"),
+        ("max_new_tokens", "rollout.max_completion_tokens"),
+        ("lerner", "learner"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_closest_known_one(
@@ -116,6 +128,11 @@ def test_an_unknown_key_is_refused_with_the_closest_known_one(
     with pytest.raises(ConfigError) as refusal:
         load([write(tmp_path, f"{wrong} = 1")])
     assert "unknown key" in str(refusal.value)
+
+
+def test_every_synonym_leads_to_a_key_that_exists() -> None:
+    assert set(SYNONYMS.values()) <= set(describe())
+    assert not set(SYNONYMS) & {key.rpartition(".")[2] for key in describe()}
 
 
 def test_an_unknown_key_like_none_is_refused_without_a_guess() -> None:
