@@ -12,14 +12,12 @@ from pathlib import Path
 
 from azr import __version__
 from azr.config import RunConfig
+from azr.config_keys import describe, spell_kind, spell_value
 from azr.errors import AzrError, CheckpointError, ConfigError
 from azr.settings import (
     COMMAND_LINE,
-    describe,
     load,
     parse_override,
-    spell_kind,
-    spell_value,
     to_toml,
     unknown_key,
 )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from azr.settings import describe, spell_kind, spell_value
+from azr.config_keys import describe, spell_kind, spell_value
 
 HEAD = """\
 # Configuration

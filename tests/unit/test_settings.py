@@ -9,15 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.config import LearnerConfig, ModelConfig, RunConfig, SelfPlayConfig
+from azr.config_keys import describe, spell_kind, spell_value
 from azr.errors import ConfigError
 from azr.loss_config import LossKind
 from azr.settings import (
     SYNONYMS,
-    describe,
     load,
     parse_override,
-    spell_kind,
-    spell_value,
     to_dict,
     to_toml,
 )
