@@ -1,16 +1,16 @@
 """The model as a pupil: one AdamW step from one step's graded rollouts.
 
-Master weights are float32. The forward and backward of the body may run in bfloat16
-(`model.dtype`); log-probabilities, the loss and the optimizer are float32 always.
+Master weights, gradients and the optimizer are float32. Forward and backward may run on a copy
+of the weights in bfloat16 (`model.dtype`), as the engine does; logits and the loss are float32.
 
 N experiences of a step, C completion tokens of a micro-batch, H features, V words.
 """
 
+import copy
 import logging
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,12 @@ class TorchLearner:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too)."""
         self._config = config.learner
         self._folder = folder
-        self._autocast = config.model.dtype == "bfloat16"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(folder, config.model.gradient_checkpointing).to(self.device)
+        self._compute = self.model
+        """Does forward and backward: the model itself, or a copy in lower precision."""
+        if config.model.dtype == "bfloat16":
+            self._compute = copy.deepcopy(self.model).to(torch.bfloat16)
         self._loss_config = loss_config_of(config, self.model)
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, config.learner.weight_decay),
@@ -82,11 +85,13 @@ class TorchLearner:
         if not batches:
             self.num_updates += 1
             return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+        self._refresh()
         try:
             statistics = self._accumulate(batches, self._normalizer(sequences, batches))
             grad_norm = self._step(lr)
         finally:
             self.optimizer.zero_grad(set_to_none=True)
+            self._compute.zero_grad(set_to_none=True)
         self.num_updates += 1
         used = sum(batch.num_tokens for batch in batches)
         return {**statistics, "grad_norm": grad_norm, "lr": lr, "skipped": 0.0, "read_tokens": used}
@@ -139,7 +144,7 @@ class TorchLearner:
         loss_sum, parts = 0.0, list[dict[str, Tensor]]()
         for batch in batches:
             hidden = self._hidden(batch)
-            weight, bias = self._head(hidden.dtype)
+            weight, bias = self._head()
             old = self._logprobs(hidden.detach(), weight, bias, batch)
             loss, metrics = policy_loss(
                 hidden,
@@ -155,6 +160,7 @@ class TorchLearner:
                 config=self._loss_config,
             )
             loss.backward()
+            self._collect_gradients()
             loss_sum += loss.item()
             # one update a step: the weights before it are the current ones, so the ratio is 1
             difference = old - batch.rollout_logprobs
@@ -164,26 +170,44 @@ class TorchLearner:
 
     def _hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
         """The states that predict completion tokens; the head is left to the loss."""
-        with self._precision():
-            output = self.model.base_model(
-                input_ids=batch.input_ids[None],
-                position_ids=batch.positions[None],
-                use_cache=False,
-                sequence_lengths=batch.lengths,
-            )
-        hidden: Tensor = output.last_hidden_state[0, batch.rows]
-        return hidden.to(torch.bfloat16) if self._autocast else hidden
+        output = self._compute.base_model(
+            input_ids=batch.input_ids[None],
+            position_ids=batch.positions[None],
+            use_cache=False,
+            sequence_lengths=batch.lengths,
+        )
+        return output.last_hidden_state[0, batch.rows]
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self._autocast:
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
-
-    def _head(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    def _head(self) -> tuple[Tensor, Tensor | None]:
         """The head's weight and bias, in the precision of the hidden states."""
-        head = self.model.get_output_embeddings()
-        bias = getattr(head, "bias", None)
-        return head.weight.to(dtype), None if bias is None else bias.to(dtype)
+        head = self._compute.get_output_embeddings()
+        return head.weight, getattr(head, "bias", None)
+
+    @torch.no_grad()
+    def _refresh(self) -> None:
+        """Give the copy the newest weights."""
+        if self._compute is not self.model:
+            for mine, master in zip(
+                self._compute.parameters(), self.model.parameters(), strict=True
+            ):
+                mine.copy_(master)
+
+    @torch.no_grad()
+    def _collect_gradients(self) -> None:
+        """Add the copy's gradients to the master's, in float32, after every micro-batch.
+
+        Adding them up in bfloat16 would lose small ones beside large sums.
+        """
+        if self._compute is self.model:
+            return
+        for mine, master in zip(self._compute.parameters(), self.model.parameters(), strict=True):
+            if mine.grad is None:
+                continue
+            if master.grad is None:
+                master.grad = mine.grad.float()
+            else:
+                master.grad += mine.grad
+            mine.grad = None
 
     def _logprobs(
         self, hidden: Tensor, weight: Tensor, bias: Tensor | None, batch: MicroBatch
@@ -208,7 +232,7 @@ class TorchLearner:
         for batch in batches:  # which sequences count depends on log-probabilities: a forward more
             with torch.no_grad():
                 hidden = self._hidden(batch)
-                old = self._logprobs(hidden, *self._head(hidden.dtype), batch)
+                old = self._logprobs(hidden, *self._head(), batch)
             whole = whole + count(
                 torch.ones_like(batch.targets, dtype=torch.bool),
                 sequence_ids=batch.sequence_ids,

@@ -43,9 +43,7 @@ SEQUENCES = st.lists(
 def test_unpacking_gives_back_what_was_packed(sequences: list[Sequence1], budget: int) -> None:
     batches = pack(sequences, budget)
     back = [pair for batch in batches for pair in unpack(batch)]
-    assert back == [
-        (list(s.rollout.prompt_ids), list(s.rollout.completion_ids)) for s in sequences
-    ]
+    assert back == [(list(s.rollout.prompt_ids), list(s.rollout.completion_ids)) for s in sequences]
     advantages = [a for batch in batches for a in batch.advantages.tolist()]
     assert advantages == [s.advantage for s in sequences for _ in s.rollout.completion_ids]
 

@@ -82,9 +82,7 @@ def test_the_gradient_is_that_of_the_advantage_weighted_log_likelihood(folder: P
 @pytest.mark.parametrize("aggregation", ["token_mean", "seq_mean_token_mean"])
 def test_micro_batches_change_nothing(folder: Path, aggregation: str) -> None:
     loss = LossConfig(aggregation=aggregation)
-    whole, first = gradients(
-        TorchLearner(RunConfig(loss=loss), folder), EXPERIENCES, ADVANTAGES
-    )
+    whole, first = gradients(TorchLearner(RunConfig(loss=loss), folder), EXPERIENCES, ADVANTAGES)
     one_by_one = RunConfig(loss=loss, learner=LearnerConfig(micro_batch_tokens=1))
     parts, second = gradients(TorchLearner(one_by_one, folder), EXPERIENCES, ADVANTAGES)
     for name, gradient in whole.items():
@@ -168,9 +166,7 @@ def test_the_step_size_rises_over_the_warmup(folder: Path) -> None:
 def test_bfloat16_and_checkpointing_give_nearly_the_same_gradient(folder: Path) -> None:
     exact, _ = gradients(TorchLearner(run_config(), folder), EXPERIENCES, ADVANTAGES)
     model = ModelConfig(dtype="bfloat16", gradient_checkpointing=True)
-    rough, _ = gradients(
-        TorchLearner(RunConfig(model=model), folder), EXPERIENCES, ADVANTAGES
-    )
+    rough, _ = gradients(TorchLearner(RunConfig(model=model), folder), EXPERIENCES, ADVANTAGES)
     for name, gradient in exact.items():
         cosine = torch.cosine_similarity(gradient.flatten(), rough[name].flatten(), dim=0)
         assert cosine > 0.98, (name, cosine)
@@ -178,9 +174,9 @@ def test_bfloat16_and_checkpointing_give_nearly_the_same_gradient(folder: Path) 
 
 def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
     statistics = [
-        TorchLearner(
-            RunConfig(rollout=RolloutConfig(temperature=temperature)), folder
-        ).update(EXPERIENCES, ADVANTAGES)
+        TorchLearner(RunConfig(rollout=RolloutConfig(temperature=temperature)), folder).update(
+            EXPERIENCES, ADVANTAGES
+        )
         for temperature in (1.0, 3.0)
     ]
     assert statistics[1]["entropy"] > statistics[0]["entropy"] + 0.5
