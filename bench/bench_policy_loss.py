@@ -7,6 +7,9 @@ reported are the minimum, the median and the spread over rounds. Memory is the g
 process's resident peak above inputs and gradients. Every result is compared with eager torch's.
 """
 
+# pyright: basic
+# Half of torch.Tensor's methods have no types.
+
 import argparse
 import importlib
 import json
