@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from azr.batch import PACKED_ATTENTION, MicroBatch, Sequence1, pack
 from azr.checkpoint import Checkpoint
@@ -259,6 +260,7 @@ class TorchLearner:
 
 def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
     """The model with float32 weights and no dropout, ready for packed sequences."""
+    disable_progress_bar()  # the run has its own display
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=PACKED_ATTENTION

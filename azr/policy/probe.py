@@ -5,6 +5,7 @@ and a prompt continued token by token, whose keys and values may come from the p
 whose log-probabilities come out of the sampler, as a rollout's do.
 """
 
+import math
 from collections.abc import Sequence
 
 from azr.config import RolloutConfig
@@ -42,7 +43,7 @@ class Probe:
             if engine.is_exact
             else ("mean", mean, self._config.probe_tolerance_bf16)
         )
-        if not value <= limit:  # nan is not
+        if not (value <= limit and math.isfinite(mean)):  # max() can lose a nan, a sum cannot
             raise StaleWeights(
                 f"after version {version} was pushed, the engine's log-probabilities differ from"
                 f" the learner's: {name} difference {value:.2g}, tolerance {limit:.2g}, over"

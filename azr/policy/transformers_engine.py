@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from azr.config import RolloutConfig
 from azr.errors import ModelError
@@ -49,6 +50,7 @@ class TransformersEngine:
     """azr.policy.engine.Engine over a Hugging Face model with its own copy of the weights."""
 
     def __init__(self, folder: Path, config: RolloutConfig, tokenizer: Any) -> None:
+        disable_progress_bar()  # the run has its own display
         self.is_exact = config.dtype == "float32"
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:

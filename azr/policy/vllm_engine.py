@@ -153,6 +153,7 @@ def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bo
         logprobs_mode="processed_logprobs",  # the default ignores the temperature
         enable_prefix_caching=True,
         disable_log_stats=True,
+        use_tqdm_on_load=False,
         seed=0,
         **where,
     )

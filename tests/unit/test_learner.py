@@ -94,12 +94,12 @@ def test_micro_batches_change_nothing(folder: Path, aggregation: str) -> None:
 def test_a_rollout_of_no_advantage_counts_in_the_mean(folder: Path) -> None:
     """It is not computed, but the others weigh less because it is there."""
     _, alone = gradients(TorchLearner(run_config(), folder), EXPERIENCES[:1], [1.0])
-    both, _ = EXPERIENCES[:1] + [experience([1], [3, 4])], None
+    both = [*EXPERIENCES[:1], experience([1], [3, 4])]
     _, beside = gradients(TorchLearner(run_config(), folder), both, [1.0, 0.0])
     assert beside["grad_norm"] == pytest.approx(alone["grad_norm"] / 2, rel=1e-5)
 
 
-@pytest.mark.parametrize("experiences, advantages", [([], []), (EXPERIENCES[:2], [0.0, 0.0])])
+@pytest.mark.parametrize(("experiences", "advantages"), [([], []), (EXPERIENCES[:2], [0.0, 0.0])])
 def test_nothing_to_learn_leaves_the_weights_alone(
     folder: Path, experiences: list[Experience], advantages: list[float]
 ) -> None:

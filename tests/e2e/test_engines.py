@@ -1,0 +1,234 @@
+"""What every engine must do, tried on the real ones with a tiny model."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from azr.config import ModelConfig, RolloutConfig, RunConfig
+from azr.errors import StaleWeights
+from azr.policy import EnginePolicy, open_policy
+from azr.policy.environment import prepare_environment
+from azr.policy.vllm_engine import VllmEngine, vllm_problem
+from azr.types import Mode, Prompt, Role, Rollout
+from azr.weights import TorchWeights
+from tests.tiny import make_tiny_model
+
+prepare_environment()
+
+END = 2
+VLLM_PROBLEM = vllm_problem()
+NEEDS_VLLM = pytest.mark.skipif(VLLM_PROBLEM is not None, reason=f"no vLLM: {VLLM_PROBLEM}")
+pytestmark = [
+    pytest.mark.slow,
+    # vLLM's and torch's own affairs; pytest cannot know that nobody here can act on them
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def run_config(folder: Path, engine: str, **rollout: Any) -> RunConfig:
+    sampling = RolloutConfig(
+        engine=engine, max_prompt_tokens=400, max_completion_tokens=40, max_concurrent=16
+    )
+    return RunConfig(model=ModelConfig(name=str(folder)), rollout=replace(sampling, **rollout))
+
+
+@pytest.fixture(scope="module", params=[pytest.param("vllm", marks=NEEDS_VLLM), "transformers"])
+def policy(request: pytest.FixtureRequest, folder: Path) -> Iterator[EnginePolicy]:
+    policy = open_policy(run_config(folder, request.param), folder)
+    yield policy
+    policy.close()
+
+
+@pytest.fixture
+def model(folder: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def prompt(text: str, **changes: Any) -> Prompt:
+    return replace(Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text=text, seed=1), **changes)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 100))
+
+
+async def sample_all(policy: EnginePolicy, prompts: list[Prompt]) -> list[Rollout]:
+    return await asyncio.gather(*(policy.sample(prompt) for prompt in prompts))
+
+
+MIXED = [prompt(f"task {i} " * (1 + i % 7), seed=i) for i in range(24)]
+
+
+def largest_difference(model: Any, rollouts: list[Rollout]) -> float:
+    weights = TorchWeights(model)
+    worst = 0.0
+    for rollout in rollouts:
+        ids = rollout.prompt_ids + rollout.completion_ids
+        exact = weights.probe_logprobs(ids)[len(rollout.prompt_ids) - 1 :]
+        pairs = zip(exact, rollout.rollout_logprobs, strict=True)
+        worst = max(worst, *(abs(a - b) for a, b in pairs))
+    return worst
+
+
+def changed(model: Any, seed: int) -> TorchWeights:
+    """Every weight moved a little, as updates do."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.05)
+    return TorchWeights(model)
+
+
+def test_rollouts_carry_the_ids_and_logprobs_of_what_was_sampled(
+    policy: EnginePolicy, model: Any
+) -> None:
+    run(policy.adopt(TorchWeights(model), version=0))
+    rollouts = run(sample_all(policy, MIXED))
+    assert largest_difference(model, rollouts) < 1e-3
+    for rollout in rollouts:
+        is_ended = END in rollout.completion_ids
+        assert rollout.truncated is not is_ended
+        assert len(rollout.completion_ids) == 40 or rollout.completion_ids[-1] == END
+        assert "<|im_end|>" not in rollout.completion
+    assert policy.stats()["rollout/requests"] == len(MIXED)
+
+
+def test_the_seed_decides_what_is_sampled(policy: EnginePolicy, model: Any) -> None:
+    run(policy.adopt(TorchWeights(model), version=0))
+    same = [prompt("the same task", seed=5)] * 2
+    first, again = run(sample_all(policy, same))
+    other = run(policy.sample(prompt("the same task", seed=6)))
+    assert first == again
+    assert other.completion_ids != first.completion_ids
+
+
+def test_the_text_ends_before_the_first_stop(policy: EnginePolicy, model: Any) -> None:
+    run(policy.adopt(TorchWeights(model), version=0))
+    free = run(policy.sample(prompt("abc")))
+    letter = next(c for c in free.completion if c.isascii() and c.isprintable())
+    stopped = run(policy.sample(prompt("abc", stop=(letter,))))
+    assert stopped.completion == free.completion.split(letter)[0]
+    assert not stopped.truncated
+    assert stopped.completion_ids == free.completion_ids[: len(stopped.completion_ids)]
+    assert len(stopped.rollout_logprobs) == len(stopped.completion_ids)
+
+
+def test_a_model_that_ends_at_once_gives_one_token_and_no_text(
+    policy: EnginePolicy, model: Any
+) -> None:
+    """The empty completion: an end-of-sequence token, which is learned from like any other."""
+    with torch.no_grad():
+        weight = model.model.embed_tokens.weight
+        weight[END] = 0
+        model.model.norm.weight.zero_()
+        model.model.norm.weight[0] = 50.0
+        weight[:, 0] = -1.0
+        weight[END, 0] = 1.0
+    run(policy.adopt(TorchWeights(model), version=1))
+    rollouts = run(sample_all(policy, MIXED[:8]))
+    ended = [rollout for rollout in rollouts if rollout.completion_ids == (END,)]
+    assert ended
+    assert all(rollout.completion == "" and not rollout.truncated for rollout in ended)
+
+
+def test_every_push_of_weights_arrives(policy: EnginePolicy, model: Any) -> None:
+    versions: list[int] = []
+    for version in range(1, 4):
+        run(policy.adopt(changed(model, version), version=version))
+        rollouts = run(sample_all(policy, MIXED[:8]))
+        assert largest_difference(model, rollouts) < 1e-3
+        versions += [rollout.policy_version for rollout in rollouts]
+    assert sorted(set(versions)) == [1, 2, 3]
+    assert policy.stats()["sync/probe_max_abs"] < 1e-3
+
+
+def test_a_cancelled_request_leaves_the_others_alone(policy: EnginePolicy, model: Any) -> None:
+    run(policy.adopt(TorchWeights(model), version=0))
+
+    async def play() -> list[Rollout]:
+        tasks = [asyncio.create_task(policy.sample(prompt)) for prompt in MIXED[:6]]
+        await asyncio.sleep(0.01)
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        return await asyncio.gather(*tasks[1:])
+
+    assert largest_difference(model, run(play())) < 1e-3
+
+
+def test_logprobs_are_those_after_the_temperature(folder: Path, model: Any) -> None:
+    cold = open_policy(run_config(folder, "transformers", temperature=0.5), folder)
+    try:
+        run(cold.adopt(TorchWeights(model), version=0))
+        rollout = run(cold.sample(prompt("abc")))
+        ids = torch.tensor([rollout.prompt_ids + rollout.completion_ids])
+        with torch.no_grad():
+            logits = model(input_ids=ids).logits[0, len(rollout.prompt_ids) - 1 : -1]
+        logprobs = (logits / 0.5).log_softmax(-1)
+        chosen = logprobs.gather(1, torch.tensor(rollout.completion_ids)[:, None])[:, 0]
+        assert chosen.tolist() == pytest.approx(list(rollout.rollout_logprobs), abs=1e-3)
+    finally:
+        cold.close()
+
+
+@NEEDS_VLLM
+class TestVllm:
+    """What had to be learned about vLLM; each of these was silently wrong or crashed."""
+
+    @pytest.fixture(scope="class")
+    def policy(self, folder: Path) -> Iterator[EnginePolicy]:
+        policy = open_policy(run_config(folder, "vllm"), folder)
+        yield policy
+        policy.close()
+
+    def test_a_head_that_was_not_packed_again_is_found_out(
+        self, policy: EnginePolicy, model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The stale lm_head: `reload_weights` alone leaves the old head in place on a CPU."""
+        run(policy.adopt(changed(model, 1), version=1))
+        monkeypatch.setattr("azr.policy.vllm_engine.repack_head", lambda _: None)
+        with pytest.raises(StaleWeights, match="version 2"):
+            run(policy.adopt(changed(model, 2), version=2))
+        monkeypatch.undo()
+        run(policy.adopt(changed(model, 3), version=3))
+
+    def test_keys_and_values_of_old_weights_are_found_out(
+        self, policy: EnginePolicy, model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The stale prefix cache: prompts would be read with the weights before the update."""
+        run(policy.adopt(changed(model, 1), version=1))
+
+        def forgetful(self: VllmEngine, weights: TorchWeights) -> None:
+            monkeypatch.setattr(self._llm, "reset_prefix_cache", lambda: None)
+            load(self, weights)
+
+        load = VllmEngine.load
+        with monkeypatch.context() as patch:
+            patch.setattr(VllmEngine, "load", forgetful)
+            with pytest.raises(StaleWeights):
+                run(policy.adopt(changed(model, 2), version=2))
+        monkeypatch.undo()
+        run(policy.adopt(changed(model, 3), version=3))
+
+    def test_long_prompts_with_seeds_are_not_split(self, policy: EnginePolicy, model: Any) -> None:
+        """Split prompts and seeds crash the CPU engine ("does not use offset")."""
+        run(policy.adopt(TorchWeights(model), version=0))
+        prompts = [prompt(chr(97 + i % 26) * 390, seed=i) for i in range(12)]
+        assert len(run(sample_all(policy, prompts))) == 12
+
+    def test_the_engine_leaves_the_learner_its_threads(self, policy: EnginePolicy) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(before)

@@ -1,0 +1,289 @@
+"""The policy around any engine: one thread, many callers, exact versions, proofs."""
+
+import asyncio
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azr.config import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
+from azr.errors import ModelError, StaleWeights
+from azr.policy import choose_vllm, vllm_engine
+from azr.policy.engine import Request, Sampled
+from azr.policy.player import EnginePolicy
+from azr.policy.render import Renderer, open_renderer
+from azr.types import Mode, Prompt, Role, Rollout
+from azr.weights import TorchWeights
+from tests.tiny import make_tiny_model, make_tiny_tokenizer
+
+CONFIG = RolloutConfig(max_prompt_tokens=64, max_completion_tokens=8)
+
+
+class ScriptedWeights(TorchWeights):
+    """The learner believes every token to have this log-probability."""
+
+    def __init__(self, logprob: float) -> None:
+        self.logprob = logprob
+
+    def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        return [self.logprob] * (len(token_ids) - 1)
+
+
+@dataclass
+class ScriptedEngine:
+    """Finishes each request after a few steps; its log-probabilities follow the loaded weights."""
+
+    steps: int = 2
+    logprob: float = -1.0
+    is_exact: bool = True
+    is_deaf: bool = False
+    fault: Exception | None = None
+    empty: bool = False
+    open: dict[int, int] = field(default_factory=dict)
+    aborted: list[int] = field(default_factory=list)
+    loaded_while_open: bool = False
+    closed: bool = False
+
+    @property
+    def num_running(self) -> int:
+        return len(self.open)
+
+    def add(self, key: int, request: Request) -> None:
+        if 255 in request.prompt_ids:
+            raise ModelError("refused")
+        self.open[key] = self.steps
+
+    def step(self) -> list[tuple[int, Sampled]]:
+        if self.fault:
+            raise self.fault
+        for key in self.open:
+            self.open[key] -= 1
+        done = [key for key, left in self.open.items() if left <= 0]
+        for key in done:
+            del self.open[key]
+        ids = () if self.empty else (7,)
+        sampled = Sampled(
+            ids=ids, logprobs=(self.logprob,) * len(ids), text="x" * len(ids), truncated=False
+        )
+        return [(key, sampled) for key in done]
+
+    def abort(self, keys: Iterable[int]) -> None:
+        for key in keys:
+            self.aborted.append(key)
+            self.open.pop(key, None)
+
+    def load(self, weights: Any) -> None:
+        self.loaded_while_open |= bool(self.open)
+        if not self.is_deaf:
+            self.logprob = weights.logprob
+
+    def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        return [self.logprob] * (len(token_ids) - 1)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+Opener = Callable[[ScriptedEngine], EnginePolicy]
+
+
+@pytest.fixture
+def open_scripted() -> Iterator[Opener]:
+    opened: list[EnginePolicy] = []
+
+    def make(engine: ScriptedEngine) -> EnginePolicy:
+        renderer = Renderer(make_tiny_tokenizer(), max_prompt_tokens=64, chat=False)
+        opened.append(EnginePolicy(lambda: engine, renderer, CONFIG, 72))
+        return opened[-1]
+
+    yield make
+    for policy in opened:
+        policy.close()
+
+
+def prompt(text: str = "hello", **changes: Any) -> Prompt:
+    return replace(Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text=text), **changes)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+def test_many_callers_share_one_engine(open_scripted: Opener) -> None:
+    policy = open_scripted(ScriptedEngine())
+    seen: list[Rollout] = []
+    policy.watch = seen.append
+
+    async def play() -> list[Rollout]:
+        return await asyncio.gather(*(policy.sample(prompt(str(i))) for i in range(50)))
+
+    rollouts = run(play())
+    assert [rollout.prompt.text for rollout in rollouts] == [str(i) for i in range(50)]
+    assert len(seen) == 50
+    stats = policy.stats()
+    assert stats["rollout/requests"] == 50
+    assert stats["rollout/completion_tokens"] == 50
+    assert policy.stats()["rollout/requests"] == 0
+
+
+def test_weights_change_only_between_rollouts(open_scripted: Opener) -> None:
+    engine = ScriptedEngine(steps=20)
+    policy = open_scripted(engine)
+
+    async def play() -> tuple[Rollout, Rollout]:
+        before = asyncio.create_task(policy.sample(prompt()))
+        await asyncio.sleep(0)
+        adoption = asyncio.create_task(policy.adopt(ScriptedWeights(-2.0), version=5))
+        await asyncio.sleep(0)
+        after = asyncio.create_task(policy.sample(prompt()))
+        await adoption
+        return await before, await after
+
+    before, after = run(play())
+    assert (before.policy_version, before.rollout_logprobs) == (0, (-1.0,))
+    assert (after.policy_version, after.rollout_logprobs) == (5, (-2.0,))
+    assert not engine.loaded_while_open
+
+
+@pytest.mark.parametrize(
+    ("is_exact", "difference", "is_stale"),
+    [
+        (True, 0.0009, False),
+        (True, 0.002, True),
+        (False, 0.2, False),
+        (False, 0.3, True),
+        (True, math.nan, True),
+        (False, math.nan, True),
+    ],
+)
+def test_weights_that_did_not_arrive_stop_the_run(
+    open_scripted: Opener, is_exact: bool, difference: float, is_stale: bool
+) -> None:
+    policy = open_scripted(ScriptedEngine(is_exact=is_exact, is_deaf=True))
+    adoption = policy.adopt(ScriptedWeights(-1.0 + difference), version=3)
+    if is_stale:
+        with pytest.raises(StaleWeights, match="version 3"):
+            run(adoption)
+    else:
+        run(adoption)
+        assert policy.stats()["sync/probe_max_abs"] == pytest.approx(difference)
+
+
+def test_a_cancelled_caller_frees_the_engine(open_scripted: Opener) -> None:
+    engine = ScriptedEngine(steps=10**9)
+    policy = open_scripted(engine)
+
+    async def play() -> None:
+        task = asyncio.create_task(policy.sample(prompt()))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while engine.open or not engine.aborted:  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.01)
+
+    run(play())
+
+
+def test_a_broken_engine_fails_everybody_who_waits(
+    open_scripted: Opener, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = open_scripted(ScriptedEngine(fault=RuntimeError("out of memory")))
+
+    async def play() -> list[Any]:
+        asked = (policy.sample(prompt()) for _ in range(3))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = run(play())
+    assert all(isinstance(a, ModelError) and "out of memory" in str(a) for a in answers)
+    with pytest.raises(ModelError, match="out of memory"):
+        run(policy.sample(prompt()))
+
+
+def test_an_empty_completion_is_a_rollout_without_tokens(open_scripted: Opener) -> None:
+    policy = open_scripted(ScriptedEngine(empty=True))
+    rollout = run(policy.sample(prompt(prefill="abc")))
+    assert (rollout.completion_ids, rollout.rollout_logprobs, rollout.text) == ((), (), "abc")
+    assert policy.stats()["rollout/empty"] == 1
+
+
+def test_a_closed_policy_says_so(open_scripted: Opener) -> None:
+    engine = ScriptedEngine()
+    policy = open_scripted(engine)
+    policy.close()
+    assert engine.closed
+    with pytest.raises(ModelError, match="closed"):
+        run(policy.sample(prompt()))
+
+
+def test_a_prompt_that_is_too_long_names_both_lengths(open_scripted: Opener) -> None:
+    policy = open_scripted(ScriptedEngine())
+    with pytest.raises(ModelError, match=r"has 65 tokens, above rollout\.max_prompt_tokens = 64"):
+        run(policy.sample(prompt("x" * 65)))
+    with pytest.raises(ModelError, match="no tokens"):
+        run(policy.sample(prompt("")))
+
+
+def test_an_engine_that_does_not_start_raises_where_it_is_opened() -> None:
+    def fail() -> ScriptedEngine:
+        raise ModelError("no such engine")
+
+    renderer = Renderer(make_tiny_tokenizer(), max_prompt_tokens=64, chat=False)
+    with pytest.raises(ModelError, match="no such engine"):
+        EnginePolicy(fail, renderer, CONFIG, 72)
+
+
+def test_the_chat_template_comes_before_the_prefill() -> None:
+    tokenizer = make_tiny_tokenizer()
+    renderer = Renderer(tokenizer, max_prompt_tokens=200, chat=True)
+    ids = renderer.ids(prompt("hi", chat=True, prefill="<think>"))
+    expected = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>"
+    assert tokenizer.decode(ids) == expected
+    assert renderer.count_tokens("hi<think>") == len(ids)
+
+
+def config_of(folder: Path, *, chat: bool = False, **rollout: Any) -> RunConfig:
+    return RunConfig(
+        model=ModelConfig(name=str(folder)),
+        selfplay=SelfPlayConfig(chat_template=chat),
+        rollout=replace(CONFIG, **rollout),
+    )
+
+
+def test_a_model_without_chat_template_is_refused_at_the_start(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "tiny", chat=False)
+    open_renderer(config_of(folder), folder)
+    with pytest.raises(ModelError, match=r"has no chat template.*set it to false"):
+        open_renderer(config_of(folder, chat=True), folder)
+
+
+def test_a_context_that_is_too_short_is_refused_at_the_start(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "tiny", context=100)
+    with pytest.raises(ModelError, match=r"at most 100 tokens.*64 \+ 40 = 104"):
+        open_renderer(config_of(folder, max_completion_tokens=40), folder)
+
+
+def test_an_empty_folder_has_no_tokenizer(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="tokenizer"):
+        open_renderer(config_of(tmp_path), tmp_path)
+
+
+def test_vllm_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: "ImportError: broken")
+    assert not choose_vllm("auto")
+    assert not choose_vllm("transformers")
+    with pytest.raises(ModelError, match=r"ImportError: broken.*azr doctor"):
+        choose_vllm("vllm")
+    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: None)
+    assert choose_vllm("auto")
+
+
+def test_the_environment_comes_before_torch() -> None:
+    """OpenMP reads its settings once, when torch is imported: the module must not import it."""
+    code = "import sys, azr.policy.environment; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
