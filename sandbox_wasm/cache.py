@@ -5,7 +5,8 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 from sandbox_wasm.errors import ImageError
@@ -71,6 +72,26 @@ class BuiltFiles:
                 return hashlib.file_digest(file, "sha256").hexdigest() == expected
         except (OSError, UnicodeDecodeError):
             return False
+
+    def ensure_read(self, name: str, build: Callable[[], bytes]) -> bytes:
+        """Return the contents of a whole file, building it under the lock if need be."""
+        data = self.read(name)
+        if data is None:
+            with self.lock():
+                data = self.read(name)  # another process may have built it meanwhile
+                if data is None:
+                    data = build()
+                    self.write(name, data)
+        return data
+
+    def prune(self, keep: Iterable[str], max_age_s: float) -> None:
+        """Delete files of other versions that nobody wrote or used for so long."""
+        kept = {*keep, ".lock"}
+        kept |= {f"{name}.sha256" for name in kept}
+        for path in self.folder.iterdir():
+            with contextlib.suppress(OSError):  # another process may prune too
+                if path.name not in kept and time.time() - path.stat().st_mtime > max_age_s:
+                    path.unlink()
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place in one step, its hash first."""

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+from sandbox_wasm.cache import cache_folder
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.types import DEFAULT_BANNED_MODULES, Job, JobResult, Limits
@@ -113,13 +114,13 @@ def _write(result: JobResult) -> None:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from sandbox_wasm import image  # noqa: PLC0415 - loads the native module
-
     if args.action == "build":
-        guest = image.build_guest(args.images)
-        sys.stdout.write(f"image {guest.image_id} in {guest.files.module.parent}\n")
+        from sandbox_wasm.image import build_guest  # noqa: PLC0415 - loads the native module
+
+        guest = build_guest(args.images)
+        sys.stdout.write(f"image {guest.image_id} in {guest.module.parent}\n")
         return 0
-    for path in sorted(image.cache_folder().iterdir()):
+    for path in sorted(cache_folder().iterdir()):
         if path.suffix not in {".sha256", ""}:
             sys.stdout.write(f"{path.stat().st_size:>12} {path.name}\n")
     return 0

@@ -35,25 +35,19 @@ from sandbox_wasm.manifest import (
 )
 from sandbox_wasm.wasm import ModuleParts, split_module
 
-__all__ = ["BuiltGuest", "ImageFiles", "build_guest"]
+__all__ = ["BuiltGuest", "build_guest"]
 
-_FORMAT: Final = "2"
-"""Part of every key; raise it when the native core's configuration or request format changes."""
+_CODE_FORMAT: Final = "2"
+"""Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
+_IMAGE_FORMAT: Final = "3"
+"""Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6)  # fmt: skip
 """Entropy of each run image: decides its hash seed."""
 _COMPILE_SEED: Final = 0x0C0D_E5ED
+_KEEP_S: Final = 14 * 86_400.0
+"""Files of other versions stay this long: two checkouts may take turns."""
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFiles:
-    """Where one guest's built files lie."""
-
-    module: Path
-    stdlib: Path
-    compile_image: Path
-    run_images: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,8 @@ class BuiltGuest:
     """Everything `_pool.Pool` takes, checked."""
 
     wasmtime_library: Path
-    files: ImageFiles
+    module: Path
+    """The compiled guest; native code, loaded by wasmtime itself."""
     compile_image: bytes
     run_images: tuple[bytes, ...]
     stdlib: bytes
@@ -101,36 +96,34 @@ class _Builder:
     def __init__(self, files: BuiltFiles, progress: Progress) -> None:
         self._files = files
         self._progress = progress
+        self._built = False
         self._guest = locate_guest()
         self._library, version = locate_wasmtime()
         stubs = (resources.files("sandbox_wasm") / "wasm.py").read_text(encoding="utf-8")
-        code_key = (_FORMAT, WASM_SHA256, version, _cpu_features(), stubs)
+        code_key = (_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), stubs)
         self._module_name = f"module-{sha256_of(*code_key)[:16]}.cwasm"
         sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
-        self.image_id = sha256_of(_FORMAT, WASM_SHA256, STDLIB_SHA256, version, stubs, *PREIMPORTED,
-                                  *sources)[:16]  # fmt: skip
+        image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, stubs, *PREIMPORTED)
+        self.image_id = sha256_of(*image_key, *sources)[:16]
 
-    @property
-    def library(self) -> Path:
-        return self._library
-
-    def ensure(self, images: int) -> ImageFiles:
-        ensure = self._files.ensure
-        stdlib = ensure(f"stdlib-{STDLIB_SHA256[:16]}.zip", self._build_stdlib)
-        module = ensure(self._module_name, self._compile)
+    def build(self, images: int) -> BuiltGuest:
+        read = self._files.ensure_read
+        stdlib_name = f"stdlib-{STDLIB_SHA256[:16]}.zip"
+        stdlib = read(stdlib_name, self._build_stdlib)
+        module = self._files.ensure(self._module_name, self._compile)
         boot = functools.partial(self._boot, module, stdlib)
-        compile_image = ensure(
-            f"compile-{self.image_id}.img",
-            lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED),
+        compile_name = f"compile-{self.image_id}.img"
+        compile_image = read(
+            compile_name, lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED)
         )
+        run_names = [f"run-{index}-{self.image_id}.img" for index in range(images)]
         run_images = tuple(
-            ensure(
-                f"run-{index}-{self.image_id}.img",
-                functools.partial(boot, "runner.py", "make_runner", seed),
-            )
-            for index, seed in enumerate(_RUN_SEEDS[:images])
+            read(name, functools.partial(boot, "runner.py", "make_runner", seed))
+            for name, seed in zip(run_names, _RUN_SEEDS, strict=False)
         )
-        return ImageFiles(module, stdlib, compile_image, run_images)
+        if self._built:
+            self._files.prune([stdlib_name, self._module_name, compile_name, *run_names], _KEEP_S)
+        return BuiltGuest(self._library, module, compile_image, run_images, stdlib, self.image_id)
 
     @functools.cached_property
     def _parts(self) -> ModuleParts:
@@ -169,11 +162,12 @@ class _Builder:
         while not done.wait(5.0):
             self._progress(f"compiling the guest: {time.monotonic() - started:.0f} s")
 
-    def _boot(self, module: Path, stdlib: Path, program: str, maker: str, seed: int) -> bytes:
+    def _boot(self, module: Path, stdlib: bytes, program: str, maker: str, seed: int) -> bytes:
+        self._built = True
         self._progress(f"booting an image for {program}")
         turns = boot_turns(program, maker, seed)
         return _pool.boot_image(
-            str(self._library), str(module), self._parts.memory, stdlib.read_bytes(), turns, seed
+            str(self._library), str(module), self._parts.memory, stdlib, turns, seed
         )
 
 
@@ -198,17 +192,7 @@ def build_guest(images: int = 2, progress: Progress = _to_stderr) -> BuiltGuest:
         raise ValueError(f"images must be in [1, {len(_RUN_SEEDS)}], got {images}")
     if os.name != "posix" or sys.platform != "linux":
         raise ImageError(f"the executor runs on Linux only, not on {sys.platform}")
-    cached = BuiltFiles(cache_folder())
     try:
-        builder = _Builder(cached, progress)
-        files = builder.ensure(images)
+        return _Builder(BuiltFiles(cache_folder()), progress).build(images)
     except RuntimeError as exc:
         raise ImageError(f"cannot build the guest: {exc}") from exc
-    return BuiltGuest(
-        wasmtime_library=builder.library,
-        files=files,
-        compile_image=files.compile_image.read_bytes(),
-        run_images=tuple(path.read_bytes() for path in files.run_images),
-        stdlib=files.stdlib.read_bytes(),
-        image_id=builder.image_id,
-    )

@@ -5,7 +5,7 @@ one that reads the arguments of `Job.calls`.
 """
 
 import marshal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sandbox_wasm import _pool
 from sandbox_wasm._pool import LiteralError
@@ -74,7 +74,7 @@ def _check_exact(value: object) -> None:
     seen: set[int] = set()
     while stack:
         item = stack.pop()
-        kind = type(item)
+        kind = cast("type[Any]", type(item))
         if kind in _SCALARS or id(item) in seen:
             continue
         seen.add(id(item))

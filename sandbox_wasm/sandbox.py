@@ -67,7 +67,7 @@ class Sandbox:
         self._image_id = guest.image_id
         self._pool = _pool.Pool(
             wasmtime_path=str(guest.wasmtime_library),
-            module_path=str(guest.files.module),
+            module_path=str(guest.module),
             compile_image=guest.compile_image,
             run_images=list(guest.run_images),
             zip=guest.stdlib,

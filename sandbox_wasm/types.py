@@ -7,6 +7,7 @@ caller's business.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, cast
 
 from sandbox_wasm.errors import BadJob
 
@@ -99,10 +100,10 @@ class Job:
     def __post_init__(self) -> None:
         """Freeze sequences and refuse contradictory jobs."""
         for name in ("calls", "expressions"):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Iterable):
                 raise BadJob(f"job {self.id!r}: {name} must be a sequence of str, got {value!r}")
-            object.__setattr__(self, name, tuple(value))
+            object.__setattr__(self, name, tuple(cast("Iterable[Any]", value)))
         object.__setattr__(self, "banned_modules", frozenset(self.banned_modules))
         ways = [bool(self.calls), bool(self.expressions), self.stdin is not None,
                 self.tests is not None]  # fmt: skip

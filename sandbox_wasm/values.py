@@ -5,8 +5,8 @@ sets does not, nan equals nan, and 0.0 equals -0.0.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, cast
 
 from sandbox_wasm.literals import canonical, parse_literal
 
@@ -33,9 +33,10 @@ def equal(a_literal: str, b_literal: str, *, float_tolerance: float = 0.0) -> bo
 
 
 def _same(a: Any, b: Any, tolerance: float) -> bool:
-    if type(a) is not type(b):
+    kind = cast("type[Any]", type(a))
+    if kind is not type(b):
         return False
-    compare = _COMPARISONS.get(type(a))
+    compare = _COMPARISONS.get(kind)
     return bool(a == b) if compare is None else compare(a, b, tolerance)
 
 
@@ -83,10 +84,11 @@ def _without_negative_zero(value: Any) -> Any:
         return value + 0.0
     if type(value) is complex:
         return complex(value.real + 0.0, value.imag + 0.0)
+    items: Iterable[Any] = value
     if type(value) is tuple:
-        return tuple(_without_negative_zero(item) for item in value)
+        return tuple(_without_negative_zero(item) for item in items)
     if type(value) is frozenset:
-        return frozenset(_without_negative_zero(item) for item in value)
+        return frozenset(_without_negative_zero(item) for item in items)
     return value
 
 

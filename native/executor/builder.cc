@@ -13,7 +13,7 @@ constexpr uint64_t kBootFuel = uint64_t{1} << 50;
 constexpr uint64_t kBootTicks = uint64_t{1} << 40;
 
 std::string boot(const Engine& engine, const BootOptions& options) {
-  Slot slot(std::make_shared<const Image>(options.initial_memory), 0);
+  Slot slot(std::make_shared<const Image>(pack_memory(options.initial_memory)), 0);
   GuestIo io;
   io.zip = options.zip;
   io.entropy = options.entropy | 1;
@@ -31,7 +31,7 @@ std::string boot(const Engine& engine, const BootOptions& options) {
       throw std::runtime_error("the guest did not boot: " + run.trap + " " + io.error + io.out);
     }
   }
-  return {reinterpret_cast<const char*>(slot.base()), slot.size()};
+  return pack_memory({reinterpret_cast<const char*>(slot.base()), slot.size()});
 }
 
 struct BootCall {

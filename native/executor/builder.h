@@ -17,8 +17,9 @@ struct BootOptions {
   uint64_t memory_cap = uint64_t{512} << 20;
 };
 
-// Boots a guest, runs the turns and returns its memory. Needs a thread with a large stack, which
-// it makes itself. Throws std::runtime_error with the guest's stderr when a turn fails.
+// Boots a guest, runs the turns and returns its packed memory (see pack_memory). Needs a thread
+// with a large stack, which it makes itself. Throws std::runtime_error with the guest's stderr when
+// a turn fails.
 std::string build_image(const Engine& engine, const BootOptions& options);
 
 }  // namespace azr::executor

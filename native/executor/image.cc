@@ -16,26 +16,66 @@ namespace {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-void write_page(int fd, const char* page, size_t offset) {
-  if (pwrite(fd, page, kPageBytes, static_cast<off_t>(offset)) !=
-      static_cast<ssize_t>(kPageBytes)) {
-    fail("cannot fill the image");
+constexpr std::array<char, kPageBytes> kZeros{};
+
+template <typename T>
+T load(std::string_view bytes, size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  return value;
+}
+
+template <typename T>
+void append(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+void write_all(int fd, const char* data, size_t count, size_t offset) {
+  while (count > 0) {
+    const ssize_t written = pwrite(fd, data, count, static_cast<off_t>(offset));
+    if (written <= 0) fail("cannot fill the image");
+    const auto done = static_cast<size_t>(written);
+    data += done;
+    count -= done;
+    offset += done;
   }
 }
 
 }  // namespace
 
-Image::Image(std::string_view contents) : size_(contents.size()) {
-  if (size_ == 0 || size_ % kWasmPageBytes != 0) {
-    throw std::invalid_argument("an image is a whole number of WebAssembly pages");
+std::string pack_memory(std::string_view memory) {
+  std::string numbers;
+  std::string pages;
+  for (size_t at = 0; at + kPageBytes <= memory.size(); at += kPageBytes) {
+    if (std::memcmp(memory.data() + at, kZeros.data(), kPageBytes) == 0) continue;
+    append(numbers, static_cast<uint32_t>(at / kPageBytes));
+    pages.append(memory, at, kPageBytes);
+  }
+  std::string packed;
+  append(packed, uint64_t{memory.size()});
+  append(packed, uint64_t{pages.size() / kPageBytes});
+  return packed + numbers + pages;
+}
+
+Image::Image(std::string_view packed) {
+  constexpr size_t kHeaderBytes = 16;
+  if (packed.size() < kHeaderBytes) throw std::invalid_argument("not a packed image");
+  size_ = load<uint64_t>(packed, 0);
+  const auto count = load<uint64_t>(packed, 8);
+  if (size_ == 0 || size_ % kWasmPageBytes != 0 || count > size_ / kPageBytes ||
+      packed.size() != kHeaderBytes + count * (sizeof(uint32_t) + kPageBytes)) {
+    throw std::invalid_argument("not a packed image");
   }
   fd_ = memfd_create("azr-image", MFD_CLOEXEC);
   if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(size_)) != 0) fail("cannot make the image");
-  static constexpr std::array<char, kPageBytes> kZeros{};
-  for (size_t at = 0; at < size_; at += kPageBytes) {
-    if (std::memcmp(contents.data() + at, kZeros.data(), kPageBytes) != 0) {
-      write_page(fd_, contents.data() + at, at);
-    }
+  const char* pages = packed.data() + kHeaderBytes + count * sizeof(uint32_t);
+  const auto number = [&](size_t i) { return load<uint32_t>(packed, kHeaderBytes + 4 * i); };
+  for (size_t i = 0; i < count;) {
+    size_t end = i + 1;  // one write for each stretch of neighbours
+    while (end < count && number(end) == number(i) + (end - i)) ++end;
+    if (number(end - 1) >= size_ / kPageBytes) throw std::invalid_argument("not a packed image");
+    write_all(fd_, pages + i * kPageBytes, (end - i) * kPageBytes, number(i) * kPageBytes);
+    i = end;
   }
   void* mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd_, 0);
   if (mapping == MAP_FAILED) fail("cannot map the image");

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace azr::executor {
@@ -10,12 +11,17 @@ namespace azr::executor {
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kWasmPageBytes = 65536;
 
+// Memory without its zero pages, as files hold it: the size in bytes (u64), the number of pages
+// kept (u64), their page numbers (u32 each, ascending), then the pages.
+std::string pack_memory(std::string_view memory);
+
 // Owns a memfd with the image's bytes and one shared read-only mapping of it. Zero pages are
 // holes, so they cost no memory. Neither copied nor moved: slots hold its address.
 class Image {
  public:
-  // `contents` is a multiple of kWasmPageBytes. Throws std::system_error.
-  explicit Image(std::string_view contents);
+  // `packed` comes from pack_memory(). Throws std::invalid_argument when it does not, and
+  // std::system_error when the machine has no room.
+  explicit Image(std::string_view packed);
   ~Image();
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;

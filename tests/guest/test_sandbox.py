@@ -1,6 +1,7 @@
 """The executor's contract, on the real guest."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -277,8 +278,7 @@ def test_a_closed_sandbox_refuses_and_can_be_closed_again() -> None:
 
 def test_many_sandboxes_leave_no_address_space_behind() -> None:
     def mapped_gib() -> float:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[0]) * 4096 / 2**30
+        return int(Path("/proc/self/statm").read_text().split()[0]) * 4096 / 2**30
 
     def use() -> None:
         with Sandbox(workers=1) as pool:

@@ -1,16 +1,18 @@
 """Every abuse is contained, ends as it should, and the next program sees nothing of it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox_wasm import CallResult, Job, Limits, Outcome, Sandbox
 from sandbox_wasm.values import equal
-from tests.hostile.programs import PROGRAMS
+from tests.hostile import escapes, resources, spoofs
 
 pytestmark = [pytest.mark.guest, pytest.mark.hostile]
 
+PROGRAMS = resources.PROGRAMS + escapes.PROGRAMS + spoofs.PROGRAMS
 LIMITS = Limits(fuel=400_000_000, memory_bytes=128 << 20)
 CANARY = """
 import builtins, math, os, random, sys
@@ -37,7 +39,7 @@ def expected_canary(sandbox: Sandbox) -> CallResult:
 
 
 @pytest.fixture
-def canary(sandbox: Sandbox, expected_canary: CallResult):  # noqa: ANN201 - a generator fixture
+def canary(sandbox: Sandbox, expected_canary: CallResult) -> Iterator[None]:
     """After the test: both workers still give the same value for the same fuel."""
     yield
     results = sandbox.run([Job("canary", CANARY, calls=["[3, 1, 2]"])] * 4)
