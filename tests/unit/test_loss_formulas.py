@@ -25,6 +25,15 @@ KINDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """For tensors this small a second thread only waits, and on a busy machine for long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def batch():
     torch.manual_seed(0)
