@@ -128,7 +128,9 @@ def make_smollm2(folder: Path | str, progress: Callable[[str], None] = lambda _:
         progress(f"writing {folder}")
         tokenizer.save_pretrained(partial)
         model.save_pretrained(partial)
-        partial.chmod(0o755)
+        partial.chmod(0o755)  # made private by tempfile, and its weights by safetensors
+        for file in partial.iterdir():
+            file.chmod(0o644)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -7,6 +7,7 @@ What had to be learned is in the comments; tests/e2e/test_vllm_engine.py holds e
 import gc
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ MAX_BATCHED_TOKENS = 2048
 def vllm_problem() -> str | None:
     """Why `from vllm import LLM` does not work here, or None if it does."""
     try:
-        from vllm import LLM  # noqa: F401, PLC0415 - seconds to import: only when asked for
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecated is not broken, also where warnings raise
+            from vllm import LLM  # noqa: F401, PLC0415 - seconds to import: only when asked for
     except Exception as error:  # noqa: BLE001 - a broken install raises anything at import
         return f"{type(error).__name__}: {error}"
     return None
