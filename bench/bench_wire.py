@@ -101,19 +101,49 @@ def bench_pool(path: Path, workers: int, repeats: int, limit: int) -> dict[str, 
         mark = f"\n# {next(fresh)}\n"
         return [Job(job.id, job.source + mark, job.calls, job.entry) for job in jobs]
 
-    results: dict[str, Any] = {"programs": len(jobs), "workers": workers}
-    with Sandbox(workers=workers) as pool:
-        results["pool"] = measure(lambda: pool.run(batch()), len(jobs), repeats)
-    with LocalServer(workers) as server, server.client() as client:
-        results["wire"] = measure(lambda: client.run(batch()), len(jobs), repeats)
+    pool_rates: list[float] = []
+    wire_rates: list[float] = []
+    pool_cpu_us: list[float] = []
+    wire_cpu_us: list[float] = []
+    with (
+        Sandbox(workers=workers) as pool,
+        LocalServer(workers) as server,
+        server.client() as client,
+    ):
+        # In turn, so that other load on the machine falls on both alike; the first pair warms up.
+        for turn in range(repeats + 1):
+            for run, rates, cpu_us in (
+                (pool.run, pool_rates, pool_cpu_us),
+                (client.run, wire_rates, wire_cpu_us),
+            ):
+                programs = batch()
+                cpu_s = cpu_seconds(server.pid)
+                began = time.perf_counter()
+                run(programs)
+                if turn:
+                    rates.append(len(jobs) / (time.perf_counter() - began))
+                    cpu_us.append((cpu_seconds(server.pid) - cpu_s) / len(jobs) * 1e6)
+        latency = latency_us(client, jobs[0], 300)
+    median = statistics.median
+    return {
+        "programs": len(jobs),
+        "workers": workers,
+        "n": repeats,
+        "pool_jobs_per_s": [round(rate) for rate in sorted(pool_rates)],
+        "wire_jobs_per_s": [round(rate) for rate in sorted(wire_rates)],
+        "pool_cpu_us_per_job": round(median(pool_cpu_us), 1),
+        "wire_cpu_us_per_job": round(median(wire_cpu_us), 1),
+        "share_of_the_pools_rate": round(median(wire_rates) / median(pool_rates), 3),
+        # What saturated cores would give: independent of whatever else runs on the machine.
+        "share_by_cpu_time": round(median(pool_cpu_us) / median(wire_cpu_us), 3),
+        "round_trip": latency,
+    }
 
-        def in_calls_of_256() -> None:
-            in_batches(client, batch(), 256)()
 
-        results["wire, calls of 256"] = measure(in_calls_of_256, len(jobs), repeats)
-        results["round trip"] = latency_us(client, jobs[0], 300)
-    results["share"] = round(results["wire"]["jobs_per_s"] / results["pool"]["jobs_per_s"], 3)
-    return results
+def cpu_seconds(pid: int) -> float:
+    """CPU time of this process and of the server, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return time.process_time() + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

@@ -34,6 +34,9 @@ TICK_MS = 100
 """Longest sleep of the loop: silence, stuck clients and the drain are looked at this often."""
 MAX_RECEIVED_PER_TURN = 32
 """Frames read before the executor is fed again."""
+GATHER_MS = 3
+GATHER_RESULTS = 64
+"""Results wait for company this long, or until there are so many, while more are being made."""
 STUCK_RETRY_MS = 5
 """ROUTER cannot say when one client reads again: ask this often."""
 
@@ -86,6 +89,7 @@ class Broker:
         self._min_window = 4 * info.workers
         self._max_window = 128 * info.workers
         self._window = self._min_window
+        self._low_water = 2 * info.workers
         self._num_finished = 0
         self._rate_since = time.monotonic()
         self._outbox = Outbox(router)
@@ -110,7 +114,7 @@ class Broker:
         """Serve until stopped and drained."""
         next_tend_at = 0.0
         while not self._is_drained():
-            ready = dict(self._poller.poll(TICK_MS if self._outbox.is_empty else STUCK_RETRY_MS))
+            ready = dict(self._poller.poll(self._sleep_ms()))
             for socket, handle in self._pollers.values():
                 if socket in ready:
                     handle()
@@ -247,8 +251,17 @@ class Broker:
 
     def _on_done(self, ticket: Ticket, future: "Future[JobResult]") -> None:
         """Runs in a worker's thread."""
-        self._done.append((ticket, future))
-        self._waker.wake()
+        done = self._done
+        done.append((ticket, future))
+        # Waking the loop for every job would cost more than the job's own messages: while the
+        # executor has enough to do, results are gathered until there are some or time is up.
+        if len(done) >= GATHER_RESULTS or self._num_running - len(done) < self._low_water:
+            self._waker.wake()
+
+    def _sleep_ms(self) -> int:
+        if not self._outbox.is_empty:
+            return STUCK_RETRY_MS
+        return GATHER_MS if self._num_running - len(self._done) >= self._low_water else TICK_MS
 
     def _collect(self) -> None:
         """Encode what the workers have finished."""
