@@ -7,6 +7,10 @@ completion token reach the head, so prompt tokens cost no logits.
 T tokens of a micro-batch that the model reads, C of its completion tokens, B sequences.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,6 +8,10 @@ moment leaves the checkpoints that were there before, and no half one. Nothing i
 tensors and plain values.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 import errno
 import json
 import os

@@ -6,14 +6,17 @@ of the weights in bfloat16 (`model.dtype`), as the engine does; logits and the l
 N experiences of a step, C completion tokens of a micro-batch, H features, V words.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 import copy
 import logging
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -44,6 +47,8 @@ class TorchLearner:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too)."""
         self._config = config.learner
         self._folder = folder
+        # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
+        self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(folder, config.model.gradient_checkpointing).to(self.device)
         self._compute = self.model
@@ -100,8 +105,8 @@ class TorchLearner:
     def save_model(self, folder: Path) -> None:
         """Write float32 weights and the tokenizer's files in Hugging Face format."""
         self.model.save_pretrained(folder)
-        for file in tokenizer_files(self._folder):
-            shutil.copyfile(file, folder / file.name)
+        for name, content in self._tokenizer.items():
+            (folder / name).write_bytes(content)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on; tensors and numbers only."""

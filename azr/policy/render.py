@@ -1,5 +1,9 @@
 """From a prompt to token ids: the chat template, the prefill, the limits."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 from pathlib import Path
 from typing import Any
 

@@ -6,6 +6,10 @@ which finished rows are cut. Cohorts take turns, a token each.
 B rows of a cohort, T positions, V words.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -4,13 +4,17 @@ In-process engine (no second process, weights handed over by reference), stepped
 What had to be learned is in the comments; tests/e2e/test_vllm_engine.py holds each of it.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
 import gc
 import logging
 import os
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -32,7 +36,9 @@ def vllm_problem() -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated is not broken, also where warnings raise
-            from vllm import LLM  # noqa: F401, PLC0415 - seconds to import: only when asked for
+            import vllm  # noqa: PLC0415 - seconds to import: only when asked for
+
+            _ = vllm.LLM  # `import vllm` alone succeeds where this fails
     except Exception as error:  # noqa: BLE001 - a broken install raises anything at import
         return f"{type(error).__name__}: {error}"
     return None
@@ -150,7 +156,7 @@ def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bo
         }
     return LLM(
         model=str(folder),
-        dtype=config.dtype,
+        dtype=cast(Any, config.dtype),
         max_model_len=max_model_len,
         max_num_seqs=config.max_concurrent,
         logprobs_mode="processed_logprobs",  # the default ignores the temperature
