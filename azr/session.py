@@ -150,7 +150,10 @@ def open_players(
 ) -> Iterator[Players]:
     """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
     display.message("starting the sandbox")
-    with open_executor(config.sandbox) as client, closing(open_buffers(config, tasks_file, cut)) as b:
+    with (
+        open_executor(config.sandbox) as client,
+        closing(open_buffers(config, tasks_file, cut)) as b,
+    ):
         model = resolve_model(config.model.name)
         display.message(f"loading {config.model.name}")
         learner = TorchLearner(config, model if cut is None else cut.model)

@@ -1,0 +1,188 @@
+"""Whole runs through the real parts: `azr train` as a process, the real sandbox, a real update.
+
+The engine is transformers (vLLM has its own tests): what is tested here is what a run keeps.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azr.buffers import task_to_json
+from azr.types import Case, Mode, Task
+from tests.taught import teach
+
+pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
+
+STEPS = 6
+CONFIG = """
+steps = {steps}
+name = "{name}"
+runs = "{runs}"
+[model]
+name = "{model}"
+[selfplay]
+envelope = "completion"
+modes = ["deduction", "abduction"]
+batch_size = 4
+trials_per_task = 2
+references = 3
+[buffers]
+seed_tasks = 6
+seed_file = "{seeds}"
+[rollout]
+engine = "transformers"
+max_prompt_tokens = 640
+max_completion_tokens = 56
+[learner]
+lr = 1e-4
+[checkpoint]
+every = 2
+[logging]
+tensorboard = false
+[sandbox]
+workers = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return teach(tmp_path_factory.mktemp("models") / "taught")
+
+
+@pytest.fixture
+def write_config(tmp_path: Path, taught: Path) -> Callable[..., Path]:
+    """Write a run's configuration file."""
+
+    def write(name: str, steps: int = STEPS) -> Path:
+        file, seeds = tmp_path / f"{name}.toml", tmp_path / "seeds.jsonl"
+        file.write_text(
+            CONFIG.format(steps=steps, name=name, runs=tmp_path / "runs", model=taught, seeds=seeds)
+        )
+        seeds.write_text("".join(task_to_json(task) + "\n" for task in seed_tasks()))
+        return file
+
+    return write
+
+
+def seed_tasks() -> list[Task]:
+    """Tasks of the kind the model was taught to write."""
+    return [
+        Task(
+            mode=mode,
+            program=f"def f(x):\n    return x + {add}",
+            cases=(Case(str(given), str(given + add)),),
+        )
+        for mode in (Mode.DEDUCTION, Mode.ABDUCTION)
+        for add, given in [(1, 4), (2, 3), (3, 3), (4, 0), (5, 2), (6, 1)]
+    ]
+
+
+def start(config: Path, *more: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "azr.cli", "train", str(config), *more],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err[-4000:]
+    assert out == "", "stdout is data, and a training run has none"
+    return err
+
+
+def metrics_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def played(folder: Path) -> list[dict[str, Any]]:
+    """What a run's metrics say, without what depends on the machine's speed."""
+    speed = ("time/", "perf/", "judge/waited", "rollout/busy", "rollout/tokens_per_s",
+             "rollout/occupancy", "sync/")  # fmt: skip
+    noise = ("mismatch", "entropy/")  # the engine's last digits depend on what runs beside
+    return [
+        {name: value for name, value in row.items() if not name.startswith(speed + noise)}
+        for row in metrics_of(folder)
+    ]
+
+
+def tasks_of(folder: Path) -> list[Any]:
+    with sqlite3.connect(folder / "tasks.sqlite") as database:
+        return database.execute("select * from tasks order by 1").fetchall()
+
+
+def wait_for_step(folder: Path, step: int) -> None:
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        if (folder / "metrics.jsonl").exists() and len(metrics_of(folder)) >= step:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"step {step} was not reached")
+
+
+def test_a_run_killed_at_a_random_moment_resumes_as_if_nothing_had_happened(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """kill -9 in mid-step, then --resume: the same steps, the same tasks, the same weights."""
+    finish(start(write_config("whole")))
+    whole = tmp_path / "runs" / "whole"
+    broken = tmp_path / "runs" / "broken"
+    config = write_config("broken")
+    process = start(config)
+    wait_for_step(broken, 3)  # past the checkpoint of step 2, before that of step 4
+    time.sleep(float(os.urandom(1)[0]) / 256)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert "resuming after step" in finish(start(config, "--resume"))
+    assert [row["step"] for row in metrics_of(broken)] == list(range(1, STEPS + 1))
+    assert played(broken) == played(whole)
+    assert tasks_of(broken) == tasks_of(whole)
+    assert len(tasks_of(whole)) > 8, "the run made tasks of its own, or nothing could be lost"
+    names = [f"checkpoints/step_{STEPS}/model/model.safetensors", f"rollouts/step_{STEPS}.jsonl.gz"]
+    for name in names:
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """kill -9 of the server while a run plays, twice: every step is as without that."""
+    finish(start(write_config("calm")))
+    process = start(write_config("stormy"))
+    stormy = tmp_path / "runs" / "stormy"
+    server = f"sandbox_wasm.cli serve .*--watch-parent {process.pid}"
+    for step in (1, 4):
+        wait_for_step(stormy, step)
+        subprocess.run(["pkill", "-KILL", "-f", server], check=True)
+    finish(process)
+    assert played(stormy) == played(tmp_path / "runs" / "calm")
+    assert tasks_of(stormy) == tasks_of(tmp_path / "runs" / "calm")
+
+
+def test_an_interrupt_leaves_a_checkpoint_and_exits_with_130(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Ctrl-C in mid-step: the last finished step is kept, and --resume goes on from it."""
+    config = write_config("stopped")
+    process = start(config)
+    wait_for_step(tmp_path / "runs" / "stopped", 1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err[-4000:]
+    assert "--resume" in err
+    assert "Traceback" not in err
+    finish(start(config, "--resume"))
+    rows = metrics_of(tmp_path / "runs" / "stopped")
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
