@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FLUSH_JOBS: Final = 256
 """Jobs in a frame, and enough of them not to wait for more."""
+WORTH_JOBS: Final = 32
+IDLE_JOBS: Final = 64
+"""A server with fewer unanswered jobs gets more at once, however few there are."""
 LINGER_S: Final = 0.001
 MAX_SLEEP_S: Final = 1.0
 FIRST_RETRY_S: Final = 0.05
@@ -132,7 +135,7 @@ class Wire:
     def _sleep_ms(self) -> int:
         now = time.monotonic()
         at = min([now + MAX_SLEEP_S, *(link.next_at(now) for link in self.links)])
-        if self._pending and any(link.room(now) for link in self.links):
+        if self._pending and self._open_links(now):
             at = min(at, self._flush_at)
         if self._delayed:
             at = min(at, self._delayed[0][0])
@@ -188,20 +191,26 @@ class Wire:
 
     def _send_frame(self, now: float) -> bool:
         """Send one frame to the least loaded server; False when there is nothing to do now."""
-        open_links = sorted(
-            (link for link in self.links if link.room(now)), key=lambda link: link.load
-        )
+        open_links = self._open_links(now)
         for link in open_links:
-            room = link.room(now)
-            # One result makes room for one job: wait for a handful, a frame costs more than a job.
-            if room < min(len(self._pending), 16) and len(link.outstanding) > 32:
-                continue
             share = -(-len(self._pending) // len(open_links))
-            items = self._take_for(link, min(room, FLUSH_JOBS, share), len(open_links) > 1)
+            count = min(link.room(now), FLUSH_JOBS, share)
+            items = self._take_for(link, count, len(open_links) > 1)
             if items and link.send_jobs(items, now):
                 return True
             self._pending.extendleft(reversed(items))
         return False
+
+    def _open_links(self, now: float) -> list[Link]:
+        """Return the links worth a frame now, the least loaded first."""
+        # One result makes room for one job: wait for a handful, a frame costs more than a job.
+        worth = min(len(self._pending), WORTH_JOBS)
+        links = [
+            link
+            for link in self.links
+            if (room := link.room(now)) >= worth or (room and len(link.outstanding) <= IDLE_JOBS)
+        ]
+        return sorted(links, key=lambda link: link.load)
 
     def _take_for(self, link: Link, count: int, has_others: bool) -> list[Item]:
         """Take jobs off the queue for one frame; those that should avoid the link stay."""
