@@ -276,7 +276,7 @@ def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
         if hasattr(module, "attention_dropout"):
-            module.attention_dropout = 0.0
+            cast(Any, module).attention_dropout = 0.0
     if gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model.train()

@@ -39,6 +39,7 @@ SEQUENCES = st.lists(
 )
 
 
+@settings(deadline=None)  # a busy machine
 @given(SEQUENCES, st.integers(1, 40))
 def test_unpacking_gives_back_what_was_packed(sequences: list[Sequence1], budget: int) -> None:
     batches = pack(sequences, budget)
@@ -48,6 +49,7 @@ def test_unpacking_gives_back_what_was_packed(sequences: list[Sequence1], budget
     assert advantages == [s.advantage for s in sequences for _ in s.rollout.completion_ids]
 
 
+@settings(deadline=None)  # a busy machine
 @given(SEQUENCES, st.integers(1, 40))
 def test_a_micro_batch_keeps_its_budget_unless_it_is_one_sequence(
     sequences: list[Sequence1], budget: int

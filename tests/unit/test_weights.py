@@ -1,0 +1,29 @@
+"""The learner's parameters as the policy sees them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from azr.weights import TorchWeights
+from tests.tiny import make_tiny_model
+
+
+def test_a_tied_head_is_handed_over_once(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "tiny"))
+    names = [name for name, _ in TorchWeights(model).named_parameters()]
+    assert "model.embed_tokens.weight" in names
+    assert "lm_head.weight" not in names
+
+
+def test_the_newest_values_are_seen_and_carry_no_gradient(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "tiny"))
+    weights = TorchWeights(model)
+    before = weights.probe_logprobs([5, 6, 7])
+    with torch.no_grad():
+        model.model.norm.weight.mul_(2)
+    after = weights.probe_logprobs([5, 6, 7])
+    assert len(before) == 2
+    assert before != pytest.approx(after)
+    assert not any(value.requires_grad for _, value in weights.named_parameters())
