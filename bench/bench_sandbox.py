@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm.literals import parse_arguments
 from sandbox_wasm.values import equal
 
 ROOT = Path(__file__).parents[1]
@@ -107,29 +109,31 @@ def values_of(results: list[JobResult]) -> list[str | None]:
     return [result.calls[0].value for result in results]
 
 
+def as_job(program: Program, mark: str = "", calls: int = 1, images: int = 1) -> Job:
+    """Return the job a trainer would send: arguments as literals where they are literals."""
+    source = f"{program.code}\n# {mark}" if mark else program.code
+    match = re.fullmatch(r"(\w+)\((.*)\)", program.call, re.DOTALL)
+    if match:
+        with contextlib.suppress(ValueError):
+            parse_arguments(match[2])
+            return Job(program.name, source, (match[2],) * calls, match[1], images=images)
+    return Job(program.name, source, expressions=(program.call,) * calls, images=images)
+
+
 def never_seen(sandbox: Sandbox, programs: list[Program]) -> Callable[[int], list[str | None]]:
-    """Every source is new, so nothing is cached; the call is part of the source."""
-    lists = [
-        [
-            Job(p.name, f"{p.code}\n\ndef azr_call():\n    return {p.call}\n# {repeat}",
-                calls=("",), entry="azr_call")
-            for p in programs
-        ]
-        for repeat in range(REPEATS + 1)
-    ]  # fmt: skip
+    """Every source is new: each is compiled and run."""
+    lists = [[as_job(p, f"repeat {repeat}") for p in programs] for repeat in range(REPEATS + 1)]
     return lambda repeat: values_of(sandbox.run(lists[repeat]))
 
 
 def code_cached(sandbox: Sandbox, programs: list[Program]) -> Callable[[int], list[str | None]]:
-    jobs = [Job(p.name, p.code, expressions=(p.call,)) for p in programs]
+    jobs = [as_job(p) for p in programs]
     return lambda _: values_of(sandbox.run(jobs))
 
 
 def self_play(sandbox: Sandbox, programs: list[Program]) -> Callable[[int], list[str | None]]:
     """Each program ten calls in two images: what a proposal and its trials cost."""
-    jobs = [
-        Job(p.name, p.code, expressions=(p.call,) * _SELF_PLAY_CALLS, images=2) for p in programs
-    ]
+    jobs = [as_job(p, calls=_SELF_PLAY_CALLS, images=2) for p in programs]
     return lambda _: values_of(sandbox.run(jobs))
 
 
@@ -137,7 +141,7 @@ def latencies(sandbox: Sandbox, programs: list[Program]) -> tuple[float, float]:
     """p50 and p99 of one job at a time, code cached, in milliseconds, Python included."""
     times: list[float] = []
     for program in programs:
-        job = Job(program.name, program.code, expressions=(program.call,))
+        job = as_job(program)
         sandbox.run([job])
         started = time.perf_counter()
         sandbox.run([job])

@@ -5,6 +5,7 @@ only; everything else goes to stderr.
 """
 
 import argparse
+import importlib
 import json
 import sys
 from collections import deque
@@ -49,7 +50,7 @@ def _add_run(commands: Any) -> None:
 
 def _add_image(commands: Any) -> None:
     parser = commands.add_parser("image", help="build or show the cached guest image")
-    parser.add_argument("action", choices=["build", "show"])
+    parser.add_argument("action", nargs="?", choices=["build", "show"], default="build")
     parser.add_argument("--images", type=int, default=2, help="run images (hash seeds), 1-8")
     parser.set_defaults(handler=_image)
 
@@ -66,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--workers", type=int, default=1)
     bench.add_argument("--seconds", type=float, default=3.0)
     bench.set_defaults(handler=_bench)
-    commands.add_parser("serve", help="serve jobs over ZeroMQ", add_help=False)
+    for name, (text, _, _) in _SERVER_COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
     return parser
 
 
@@ -138,19 +140,27 @@ def _bench(args: argparse.Namespace) -> int:
     return main_bench(workers=args.workers, seconds=args.seconds)
 
 
-def _serve(argv: list[str]) -> int:
-    from sandbox_wasm.server import add_serve_arguments, main_serve  # noqa: PLC0415
+# Commands of the server: (help, module, suffix of its add_X_arguments and main_X).
+_SERVER_COMMANDS = {
+    "serve": ("serve jobs over ZeroMQ", "sandbox_wasm.server", "serve"),
+    "keys": ("make CURVE keys for a server and its clients", "sandbox_wasm.keys", "keys"),
+}
 
-    parser = argparse.ArgumentParser(prog="azr-sandbox serve")
-    add_serve_arguments(parser)
-    return int(main_serve(parser.parse_args(argv)) or 0)
+
+def _server_command(name: str, argv: list[str]) -> int:
+    """Hand over to the server's modules, which need ZeroMQ."""
+    _, module_name, suffix = _SERVER_COMMANDS[name]
+    module = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(prog=f"azr-sandbox {name}")
+    getattr(module, f"add_{suffix}_arguments")(parser)
+    return int(getattr(module, f"main_{suffix}")(parser.parse_args(argv)) or 0)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["serve"]:
-        return _serve(argv[1:])
+    if argv and argv[0] in _SERVER_COMMANDS:
+        return _server_command(argv[0], argv[1:])
     args = _parser().parse_args(argv)
     try:
         return int(args.handler(args))
