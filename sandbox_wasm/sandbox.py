@@ -78,7 +78,7 @@ class Sandbox:
         self._pid = os.getpid()
         self._tickets = itertools.count()
         self._waiting: dict[int, tuple[str, Done]] = {}
-        self._lock = threading.Lock()  # guards _closed against a submission in progress
+        self._lock = threading.Lock()  # guards _closed
         self._closed = False
         self._collector = threading.Thread(
             target=self._collect, name="sandbox-collector", daemon=True
