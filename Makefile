@@ -38,7 +38,7 @@ lint: install-dev ## ruff, pyright (strict), import floors, clang-format, stubs 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 	@find native -name '*.h' -o -name '*.cc' | xargs $(BIN)/clang-format --dry-run -Werror
-	@$(BIN)/pyright
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@scripts/check_stubs.sh
 
 format: install-dev ## let the tools rewrite the sources

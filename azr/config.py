@@ -98,12 +98,14 @@ class SelfPlayConfig:
             "with one trial every task looks either trivial or impossible",
         )
         at_least("selfplay.references", self.references, 0)
-        at_least("selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden")
+        at_least(
+            "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardConfig:
-    """From verdicts to numbers. (METHOD section 6)"""
+    """From verdicts to numbers. The paper is arXiv 2505.03335."""
 
     wrong: float = -0.5
     """A well-formed answer that is wrong. (paper, eq. 6)"""
@@ -114,9 +116,9 @@ class RewardConfig:
     unlearnable: float = 0.0
     """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
     learnability: str = "one_minus"
-    """one_minus: 1 - solve rate (paper); inverse: the same, 1 also at rate 0; variance: 4p(1-p)."""
+    """one_minus: 1 - solve rate (paper); inverse: 1 also at rate 0; variance: 4p(1-p)."""
     induction: str = "binary"
-    """binary: all hidden cases; accuracy: their share; any: one of them. (AZR: code_f_reward_type)"""
+    """binary: all hidden cases; accuracy: their share; any: one. (AZR: code_f_reward_type)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -131,7 +133,7 @@ class BuffersConfig:
     max_tasks: int = 16_384
     """The newest so many of each mode can be drawn; all stay on disk. (AZR: max_programs)"""
     seed_tasks: int = 256
-    """Tasks per mode the model makes itself before step 1, from the identity program. (AZR: 64 x 4)"""
+    """Tasks per mode the model makes itself before step 1. (AZR: 64 x 4)"""
     seed_file: str = ""
     """JSON Lines of seed tasks to start from instead (`azr seed` writes one)."""
     max_seed_rounds: int = 64
@@ -232,7 +234,7 @@ class SandboxConfig:
     banned_modules: tuple[str, ...] | None = None
     """None = the reference's list; [] = none."""
     timeout_s: float = 120.0
-    """Without an answer for so long the machinery has failed and the run stops at its checkpoint."""
+    """Without an answer for so long the machinery has failed: the run stops, resumable."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

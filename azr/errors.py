@@ -1,7 +1,7 @@
 """Everything azr raises.
 
 * AzrError
-  - ConfigError: a value in the run's configuration is impossible or contradictory (also a ValueError)
+  - ConfigError: a configuration value is impossible or contradictory (also a ValueError)
   - ModelError: the model cannot be found, read, or used in the way the run asks for
   - ExecutorUnavailable: the machinery failed; says nothing about the program under judgement
   - StaleWeights: the engine does not sample from the weights the learner has

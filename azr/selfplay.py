@@ -1,7 +1,7 @@
-"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
+r"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
 
     propose -> admit -> G trials at once -> learnability
-                    \\-> one solver attempt, on the new task or on one drawn from the past
+                    \-> one solver attempt, on the new task or on one drawn from the past
 
 All coroutines of a step run together: the engine's continuous batching and the sandbox
 client's micro-batching do the rest, and nothing waits but the update.

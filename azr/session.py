@@ -1,4 +1,4 @@
-"""A run, assembled: opens what a run needs, in order, and closes it in reverse, whatever happens."""
+"""A run, assembled: what it needs is opened in order and closed in reverse, come what may."""
 
 import asyncio
 import logging
@@ -103,6 +103,7 @@ async def play(run: Run, players: Players, recorder: RunRecorder, display: Displ
         display.message("seeding: the model makes its own first tasks")
         await run.interrupt.guard(seed(players, display))
         recorder.checkpoint(0)
+    display.step_started(run.first_step)
     await train(run)
 
 
@@ -116,11 +117,8 @@ async def seed(players: Players, display: Display) -> None:
             f" {progress.tasks} of {progress.target} tasks"
         )
 
-    seed_file = players.table.config.buffers.seed_file
-    if seed_file:
-        if not Path(seed_file).is_file():
-            raise ConfigError(f"buffers.seed_file must be an existing file, got {seed_file!r}")
-        players.buffers.import_jsonl(seed_file)
+    if players.table.config.buffers.seed_file:
+        players.buffers.import_jsonl(players.table.config.buffers.seed_file)
     await seed_buffers(players.table, players.buffers, report)
 
 

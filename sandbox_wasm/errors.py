@@ -1,9 +1,9 @@
 """Everything sandbox_wasm raises.
 
 * SandboxError
-  - BadJob: the caller's job or literal is malformed; nothing was run         (also a ValueError)
+  - BadJob: the caller's job or literal is malformed; nothing was run (also a ValueError)
   - ProtocolError: a frame that is not of this protocol, or of another version
-  - SandboxUnavailable: the machinery failed; says nothing about the program  (also a ConnectionError)
+  - SandboxUnavailable: the machinery failed; says nothing of the program (also a ConnectionError)
   - ImageError: the guest image cannot be built, found or trusted
 
 A wrong, broken or hostile *program* is never an exception: it is an `Outcome`.
@@ -16,7 +16,7 @@ class SandboxError(Exception):
     """Base of every error this package raises on purpose."""
 
 
-class BadJob(SandboxError, ValueError):
+class BadJob(SandboxError, ValueError):  # noqa: N818 - reads as a state
     """A job breaks the contract; the message names the field, the value and what is allowed."""
 
 

@@ -9,8 +9,9 @@ import random
 from pathlib import Path
 
 import torch
-from tests.tiny import make_tiny_model
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from tests.tiny import make_tiny_model
 
 STEPS = 700
 BATCH = 4

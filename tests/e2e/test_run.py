@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from azr.buffers import task_to_json
 from azr.types import Case, Mode, Task
 from tests.taught import teach
