@@ -295,6 +295,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         at_least("steps", self.steps, 0)
+        if self.loss.kl != "none":
+            raise ConfigError(
+                f"loss.kl must be none, got {self.loss.kl}: no reference model is loaded by"
+                " azr train (azr.loss itself takes ref_logprobs)"
+            )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
 
