@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
 @contextmanager
 def open_players(
     config: RunConfig, tasks_file: Path, display: Display, cut: Checkpoint | None
-) -> Iterator[Players]:
+) -> Generator[Players]:
     """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
     display.message("starting the sandbox")
     with (
@@ -185,7 +185,7 @@ def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) ->
 
 
 @contextmanager
-def open_executor(config: SandboxConfig) -> Iterator[SandboxClient]:
+def open_executor(config: SandboxConfig) -> Generator[SandboxClient]:
     """A client of the servers the configuration names, or of one of our own on this machine."""
     with ExitStack() as opened:
         try:
@@ -212,7 +212,7 @@ def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
 
 
 @contextmanager
-def logging_to(folder: RunFolder) -> Iterator[None]:
+def logging_to(folder: RunFolder) -> Generator[None]:
     """Write the log of this attempt into the run folder."""
     handler = logging.FileHandler(folder.log_file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
