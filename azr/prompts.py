@@ -198,7 +198,7 @@ class Prompts:
             text=wrapped.text,
             prefill=wrapped.prefill,
             stop=wrapped.stop,
-            chat=self._config.chat_template and not self._is_pattern,
+            chat=self._config.chat_template,
             envelope=self._config.envelope,
             num_inputs=num_inputs,
             task=task,

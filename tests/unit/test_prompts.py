@@ -80,9 +80,10 @@ def test_a_chat_template_gets_the_words_without_the_speakers():
 
 
 def test_a_pattern_is_never_put_into_a_chat_template():
-    """It is a text to continue: a template would end it."""
-    prompts = writer(envelope="completion", chat_template=True)
-    assert not ask(prompts, Role.PROPOSER, Mode.DEDUCTION, stocked()).chat
+    """It is a text to continue: a template would end it, so asking for both is refused."""
+    with pytest.raises(ConfigError, match=r"selfplay\.chat_template must be off"):
+        writer(envelope="completion", chat_template=True)
+    assert not ask(writer(envelope="completion"), Role.PROPOSER, Mode.DEDUCTION, stocked()).chat
 
 
 @pytest.mark.parametrize("mode", [Mode.DEDUCTION, Mode.ABDUCTION])
