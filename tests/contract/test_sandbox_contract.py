@@ -19,6 +19,7 @@ import pytest
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import BadJob
 from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning, serve_in_thread
+from sandbox_wasm.sandbox import Sandbox
 from sandbox_wasm.types import Job, Limits, Outcome
 
 pytestmark = pytest.mark.timeout(120)
@@ -48,8 +49,7 @@ class Subject:
 
 @pytest.fixture(scope="module")
 def real_pool() -> Iterator[Any]:
-    sandbox = pytest.importorskip("sandbox_wasm.sandbox")
-    with sandbox.Sandbox(workers=2) as pool:
+    with Sandbox(workers=2) as pool:
         yield pool
 
 
