@@ -1,5 +1,6 @@
-"""What several test files share: a run folder written by the real writers, from a script."""
+"""What several test folders share: the evaluation data, and a scripted run's folder."""
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,10 @@ from azr.metrics import MetricsWriter, step_metrics
 from azr.records import rollout_records
 from azr.runfolder import RunFolder
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
+
+SHARED_DATA = Path(
+    os.environ.get("AZR_SHARED_DATA", Path(__file__).parents[1].parent / "shared" / "data")
+)
 
 PROGRAMS = {
     "def f(words: list[str], k: int = 2) -> dict:\n"
@@ -65,6 +70,13 @@ def scripted_experience(stream: Stream, chance: random.Random, skill: float) -> 
         task=task if passed or role is Role.SOLVER else None,
         solve_rate=rate if role is Role.PROPOSER else None,
     )
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no shared data at {SHARED_DATA}; set AZR_SHARED_DATA")
+    return SHARED_DATA
 
 
 @pytest.fixture
