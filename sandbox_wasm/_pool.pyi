@@ -6,24 +6,29 @@ class LiteralError(ValueError):
     """The text is not a literal."""
 
 _Call = tuple[int, str | None, str | None, int, str | None, str | None]
-_Report = tuple[int, str | None, list[_Call]]
+Report = tuple[int, str | None, list[_Call]]
+
+class Reports:
+    def __init__(self) -> None: ...
+    def take(self, at_least: int, limit: int, timeout_ms: int) -> list[Report]: ...
 
 class Pool:
     def __init__(
         self,
         *,
         wasmtime_path: str,
-        module_path: str,
+        compile_module_path: str,
         compile_image: bytes,
-        run_images: Sequence[bytes],
-        zip: bytes,
+        flavors: Sequence[tuple[str, Sequence[bytes], bytes]],
         workers: int,
         check_every: int,
         cache_bytes: int,
     ) -> None: ...
     def submit(
         self,
+        reports: Reports,
         ticket: int,
+        flavor: int,
         source: str,
         calls: Sequence[str],
         entry: str,
@@ -37,11 +42,10 @@ class Pool:
         want_stdout: bool,
         /,
     ) -> None: ...
-    def take(self, limit: int, timeout_ms: int) -> list[_Report]: ...
     def counters(self) -> dict[str, int]: ...
     def close(self) -> None: ...
 
-def compile_module(wasmtime_path: str, wasm: bytes, /) -> bytes: ...
+def compile_module(wasmtime_path: str, wasm: bytes, is_metered: bool, /) -> bytes: ...
 def boot_image(
     wasmtime_path: str,
     module_path: str,
@@ -49,6 +53,7 @@ def boot_image(
     zip: bytes,
     turns: Sequence[str],
     entropy: int,
+    has_packages: bool,
     /,
 ) -> bytes: ...
 def encode_literal(text: str, /) -> bytes: ...

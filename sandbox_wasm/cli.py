@@ -45,13 +45,25 @@ def _add_run(commands: Any) -> None:
         action="store_true",
         help=f"refuse these imports: {' '.join(sorted(DEFAULT_BANNED_MODULES))}",
     )
+    _add_packages(parser)
     parser.set_defaults(handler=_run)
+
+
+def _add_packages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--packages",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="third-party packages that programs may import: numpy",
+    )
 
 
 def _add_image(commands: Any) -> None:
     parser = commands.add_parser("image", help="build or show the cached guest image")
     parser.add_argument("action", nargs="?", choices=["build", "show"], default="build")
     parser.add_argument("--images", type=int, default=2, help="run images (hash seeds), 1-8")
+    _add_packages(parser)
     parser.set_defaults(handler=_image)
 
 
@@ -84,6 +96,7 @@ def _run(args: argparse.Namespace) -> int:
         images=args.images,
         banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
         want_stdout=args.stdout,
+        packages=frozenset(args.packages),
     )
     try:
         with _open(args.file) as lines:
@@ -99,7 +112,9 @@ def _run_lines(lines: TextIO, defaults: JobDefaults, args: argparse.Namespace) -
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
 
     pending: deque[Future[JobResult]] = deque()
-    with Sandbox(workers=args.workers, images=max(2, args.images)) as sandbox:
+    with Sandbox(
+        workers=args.workers, images=max(2, args.images), packages=args.packages
+    ) as sandbox:
         try:
             for job in jobs:
                 pending.append(sandbox.submit(job))
@@ -119,8 +134,8 @@ def _image(args: argparse.Namespace) -> int:
     if args.action == "build":
         from sandbox_wasm.image import build_guest  # noqa: PLC0415 - loads the native module
 
-        guest = build_guest(args.images)
-        sys.stdout.write(f"image {guest.image_id} in {guest.module.parent}\n")
+        guest = build_guest(args.images, frozenset(args.packages))
+        sys.stdout.write(f"image {guest.image_id} in {guest.compile_module.parent}\n")
         return 0
     for path in sorted(cache_folder().iterdir()):
         if path.suffix not in {".sha256", ""}:

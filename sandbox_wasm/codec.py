@@ -36,7 +36,7 @@ Fields = tuple[Any, ...]
 
 _NAMES: Final = (
     "number", "id", "source", "calls", "entry", "expressions", "stdin", "tests", "limits",
-    "images", "banned_modules", "want_stdout",
+    "images", "banned_modules", "want_stdout", "packages",
 )  # fmt: skip
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _THREE_INTS: Final = [int, int, int]
@@ -59,6 +59,7 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
         number, job.id, job.source, job.calls, job.entry, job.expressions, job.stdin, job.tests,
         (limits.fuel, limits.memory_bytes, limits.output_bytes), job.images,
         tuple(sorted(job.banned_modules)) if job.banned_modules else (), job.want_stdout,
+        tuple(sorted(job.packages)) if job.packages else (),
     )  # fmt: skip
     if not _is_job(fields):
         raise BadJob(f"job {short_repr(job.id)}: {_what_is_wrong(fields, '')}")
@@ -88,10 +89,11 @@ def job_of_fields(fields: Fields, path: str) -> Job:
     """
     if not _is_job(fields):
         raise BadJob(_what_is_wrong(fields, path))
-    _, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want = fields
+    (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
+     packages) = fields  # fmt: skip
     return Job(
         id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
-        frozenset(banned), want,
+        frozenset(banned), want, frozenset(packages),
     )  # fmt: skip
 
 
@@ -109,7 +111,8 @@ def _limits(values: Fields, memo: dict[Fields, Limits] = {}) -> Limits:  # noqa:
 
 def _is_job(fields: Fields) -> bool:
     """Tell whether every field of a job has its type and size, without saying which has not."""
-    _, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want = fields
+    (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
+     packages) = fields  # fmt: skip
     return (
         _is_name(id_)
         and _is_text(source)
@@ -123,6 +126,7 @@ def _is_job(fields: Fields) -> bool:
         and 1 <= images <= 8
         and _are_names(banned)
         and type(want) is bool
+        and _are_names(packages)
         and _reply_bytes(fields) <= MAX_REPLY_BYTES
     )
 
@@ -160,7 +164,8 @@ def _reply_bytes(fields: Fields) -> int:
 
 def _what_is_wrong(fields: Fields, path: str) -> str:
     """Name the first field that `_is_job` refuses, and what is allowed there."""
-    _, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want = fields
+    (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
+     packages) = fields  # fmt: skip
     name = f"text of at most {MAX_NAME_CHARS} characters"
     text = f"text of at most {MAX_TEXT_BYTES} bytes"
     texts = f"an array of at most {MAX_CALLS} items, each {text}"
@@ -176,6 +181,7 @@ def _what_is_wrong(fields: Fields, path: str) -> str:
         ("images", images, type(images) is int and 1 <= images <= 8, "an integer in [1, 8]"),
         ("banned_modules", banned, _are_names(banned), f"an array of names, each {name}"),
         ("want_stdout", want, type(want) is bool, "a boolean"),
+        ("packages", packages, _are_names(packages), f"an array of names, each {name}"),
     ]  # fmt: skip
     for field, value, is_right, allowed in checks:
         if not is_right:

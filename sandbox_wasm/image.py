@@ -1,10 +1,11 @@
 r"""Builds and caches what a pool needs: the compiled guest and its memory images.
 
-    python.wasm --split--> code --compile (tens of seconds)--> module-KEY.cwasm
-                      \--> initial memory --boot (0.5 s each)--> compile-KEY.img, run-N-KEY.img
+    python.wasm --split--> code --compile (tens of seconds)--> FLAVOR-metered-KEY.cwasm, unmetered
+                      \--> initial memory --boot (0.5 s each)--> compile-KEY.img, FLAVOR-N-KEY.img
 
-One compiled module serves every image; an image is a booted interpreter's memory. Images differ
-in their hash seed, their entropy and where their objects lie.
+A flavor is a set of packages. Its one compiled module serves all its images; an image is a booted
+interpreter's memory. Images differ in their hash seed, their entropy and where their objects lie.
+The compile stage runs no program, so it has one image, and a module that does not count fuel.
 """
 
 import functools
@@ -23,13 +24,15 @@ from pathlib import Path
 from typing import Final
 
 from sandbox_wasm import _pool
+from sandbox_wasm.audit import audit_wasm
 from sandbox_wasm.cache import BuiltFiles, cache_folder, sha256_of
 from sandbox_wasm.errors import ImageError
 from sandbox_wasm.manifest import (
-    PREIMPORTED,
+    BASE,
+    NUMPY,
     STDLIB_SHA256,
     WASM_SHA256,
-    is_stdlib_member,
+    Flavor,
     locate_guest,
     locate_wasmtime,
 )
@@ -37,9 +40,9 @@ from sandbox_wasm.wasm import ModuleParts, split_module
 
 __all__ = ["BuiltGuest", "build_guest"]
 
-_CODE_FORMAT: Final = "2"
+_CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "3"
+_IMAGE_FORMAT: Final = "4"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6)  # fmt: skip
@@ -51,15 +54,26 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltFlavor:
+    """What runs programs that may import a flavor's packages."""
+
+    packages: frozenset[str]
+    module: Path
+    """The compiled guest, metered; native code, loaded by wasmtime itself."""
+    images: tuple[bytes, ...]
+    library: bytes
+    """A zip: the standard library, and the packages."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltGuest:
     """Everything `_pool.Pool` takes, checked."""
 
     wasmtime_library: Path
-    module: Path
-    """The compiled guest; native code, loaded by wasmtime itself."""
+    compile_module: Path
+    """The compiled guest, unmetered."""
     compile_image: bytes
-    run_images: tuple[bytes, ...]
-    stdlib: bytes
+    flavors: tuple[BuiltFlavor, ...]
     image_id: str
     """Short hash over the guest, wasmtime and the runner: equal ids give equal results."""
 
@@ -78,9 +92,9 @@ def _guest_source(name: str) -> str:
     return (resources.files("sandbox_wasm") / "guest" / name).read_text(encoding="utf-8")
 
 
-def boot_turns(program: str, maker: str, seed: int) -> list[str]:
+def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]:
     """Return the sources that turn a fresh interpreter into an image."""
-    imports = "import " + ", ".join(PREIMPORTED)
+    imports = "import " + ", ".join(flavor.preimported)
     install = (
         "names = {'__name__': 'sandbox_guest'}\n"
         f"exec({_guest_source(program)!r}, names)\n"
@@ -97,64 +111,91 @@ class _Builder:
         self._files = files
         self._progress = progress
         self._built = False
+        self._names: list[str] = []
         self._guest = locate_guest()
         self._library, version = locate_wasmtime()
-        stubs = (resources.files("sandbox_wasm") / "wasm.py").read_text(encoding="utf-8")
-        code_key = (_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), stubs)
-        self._module_name = f"module-{sha256_of(*code_key)[:16]}.cwasm"
+        rewriting = (resources.files("sandbox_wasm") / "wasm.py").read_text(encoding="utf-8")
+        self._code_key = sha256_of(_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), rewriting)[
+            :16
+        ]
         sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
-        image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, stubs, *PREIMPORTED)
-        self.image_id = sha256_of(*image_key, *sources)[:16]
+        image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
+        self.image_id = sha256_of(*image_key, *NUMPY.preimported, *sources)[:16]
 
-    def build(self, images: int) -> BuiltGuest:
-        read = self._files.ensure_read
-        stdlib_name = f"stdlib-{STDLIB_SHA256[:16]}.zip"
-        stdlib = read(stdlib_name, self._build_stdlib)
-        module = self._files.ensure(self._module_name, self._compile)
-        boot = functools.partial(self._boot, module, stdlib)
-        compile_name = f"compile-{self.image_id}.img"
-        compile_image = read(
-            compile_name, lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED)
+    def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
+        base = self._build_flavor(BASE, images)
+        compile_module = self._ensure_module(BASE, is_metered=False)
+        boot = functools.partial(self._boot, BASE, base.module, base.library)
+        compile_image = self._read(
+            f"compile-{self.image_id}.img",
+            lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED),
         )
-        run_names = [f"run-{index}-{self.image_id}.img" for index in range(images)]
-        run_images = tuple(
-            read(name, functools.partial(boot, "runner.py", "make_runner", seed))
-            for name, seed in zip(run_names, _RUN_SEEDS, strict=False)
-        )
+        flavors = [base, self._build_flavor(NUMPY, images)] if packages else [base]
         if self._built:
-            self._files.prune([stdlib_name, self._module_name, compile_name, *run_names], _KEEP_S)
-        return BuiltGuest(self._library, module, compile_image, run_images, stdlib, self.image_id)
+            self._files.prune(self._names, _KEEP_S)
+        return BuiltGuest(
+            self._library, compile_module, compile_image, tuple(flavors), self.image_id
+        )
 
-    @functools.cached_property
-    def _parts(self) -> ModuleParts:
+    def _build_flavor(self, flavor: Flavor, images: int) -> BuiltFlavor:
+        library = self._read(
+            f"{flavor.name}-{STDLIB_SHA256[:16]}.zip", lambda: self._build_library(flavor)
+        )
+        module = self._ensure_module(flavor, is_metered=True)
+        boot = functools.partial(self._boot, flavor, module, library, "runner.py", "make_runner")
+        made = tuple(
+            self._read(f"{flavor.name}-{index}-{self.image_id}.img", functools.partial(boot, seed))
+            for index, seed in enumerate(_RUN_SEEDS[:images])
+        )
+        return BuiltFlavor(flavor.packages, module, made, library)
+
+    def _read(self, name: str, build: Callable[[], bytes]) -> bytes:
+        self._names.append(name)
+        return self._files.ensure_read(name, build)
+
+    def _ensure_module(self, flavor: Flavor, *, is_metered: bool) -> Path:
+        kind = "metered" if is_metered else "unmetered"
+        name = f"{flavor.name}-{kind}-{self._code_key}.cwasm"
+        self._names.append(name)
+        return self._files.ensure(name, lambda: self._compile(flavor, is_metered=is_metered))
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - a builder lives for one build
+    def _parts(self, flavor: Flavor) -> ModuleParts:
         data = self._guest.wasm.read_bytes()
         _check_hash(data, WASM_SHA256, self._guest.wasm)
-        return split_module(data)
+        parts = split_module(data, flavor.functions)
+        audit = audit_wasm(parts.code)
+        if not audit.is_complete:
+            raise ImageError("the guest's state is not its memory alone, so no restore could be"
+                             " complete: " + "; ".join(audit.lines()))  # fmt: skip
+        return parts
 
-    def _build_stdlib(self) -> bytes:
-        """Keep the standard library alone, uncompressed: late imports then cost no inflating."""
+    def _build_library(self, flavor: Flavor) -> bytes:
+        """Keep what the flavor has, uncompressed: late imports then cost no inflating."""
         data = self._guest.stdlib_zip.read_bytes()
         _check_hash(data, STDLIB_SHA256, self._guest.stdlib_zip)
         out = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
             for member in old.infolist():
-                if is_stdlib_member(member.filename):
+                if flavor.has_member(member.filename):
                     stored = zipfile.ZipInfo(member.filename, (2026, 1, 1, 0, 0, 0))
                     new.writestr(stored, old.read(member))
         return out.getvalue()
 
-    def _compile(self) -> bytes:
-        self._progress("compiling the guest: once per user and machine, under a minute")
+    def _compile(self, flavor: Flavor, *, is_metered: bool) -> bytes:
+        what = f"the {flavor.name} guest, {'' if is_metered else 'not '}counting fuel"
+        self._progress(f"compiling {what}: once per user and machine, under a minute")
         done = threading.Event()
         ticker = threading.Thread(target=self._tick, args=(done,), daemon=True)
         ticker.start()
         started = time.monotonic()
         try:
-            module = _pool.compile_module(str(self._library), self._parts.code)
+            code = self._parts(flavor).code
+            module = _pool.compile_module(str(self._library), code, is_metered)
         finally:
             done.set()
             ticker.join()
-        self._progress(f"compiled the guest in {time.monotonic() - started:.0f} s")
+        self._progress(f"compiled {what}, in {time.monotonic() - started:.0f} s")
         return module
 
     def _tick(self, done: threading.Event) -> None:
@@ -162,12 +203,15 @@ class _Builder:
         while not done.wait(5.0):
             self._progress(f"compiling the guest: {time.monotonic() - started:.0f} s")
 
-    def _boot(self, module: Path, stdlib: bytes, program: str, maker: str, seed: int) -> bytes:
+    def _boot(
+        self, flavor: Flavor, module: Path, library: bytes, program: str, maker: str, seed: int
+    ) -> bytes:
         self._built = True
-        self._progress(f"booting an image for {program}")
-        turns = boot_turns(program, maker, seed)
+        self._progress(f"booting a {flavor.name} image for {program}")
+        turns = boot_turns(flavor, program, maker, seed)
+        memory = self._parts(flavor).memory
         return _pool.boot_image(
-            str(self._library), str(module), self._parts.memory, stdlib, turns, seed
+            str(self._library), str(module), memory, library, turns, seed, bool(flavor.packages)
         )
 
 
@@ -182,17 +226,21 @@ def _to_stderr(message: str) -> None:
     sys.stderr.flush()
 
 
-def build_guest(images: int = 2, progress: Progress = _to_stderr) -> BuiltGuest:
-    """Return a checked guest with so many run images, building what the cache lacks.
+def build_guest(
+    images: int = 2, packages: frozenset[str] = frozenset(), progress: Progress = _to_stderr
+) -> BuiltGuest:
+    """Return a checked guest with so many images a flavor, building what the cache lacks.
 
     Raises:
         ImageError: The guest is not installed, not the pinned one, or cannot be built.
     """
     if not 1 <= images <= len(_RUN_SEEDS):
         raise ValueError(f"images must be in [1, {len(_RUN_SEEDS)}], got {images}")
+    if not packages <= NUMPY.packages:
+        raise ValueError(f"packages must be among {sorted(NUMPY.packages)}, got {sorted(packages)}")
     if os.name != "posix" or sys.platform != "linux":
         raise ImageError(f"the executor runs on Linux only, not on {sys.platform}")
     try:
-        return _Builder(BuiltFiles(cache_folder()), progress).build(images)
+        return _Builder(BuiltFiles(cache_folder()), progress).build(images, packages)
     except RuntimeError as exc:
         raise ImageError(f"cannot build the guest: {exc}") from exc

@@ -22,6 +22,7 @@ class JobDefaults:
     images: int = 1
     banned_modules: frozenset[str] = frozenset()
     want_stdout: bool = False
+    packages: frozenset[str] = frozenset()
 
 
 def read_jobs(lines: Iterable[str], defaults: JobDefaults) -> Iterator[Job]:
@@ -53,6 +54,7 @@ def _job(line: str, defaults: JobDefaults) -> Job:
         "images": defaults.images,
         "banned_modules": defaults.banned_modules,
         "want_stdout": defaults.want_stdout,
+        "packages": defaults.packages,
         **record,
     }
     return Job(limits=replace(defaults.limits, **limits), **given)
@@ -77,7 +79,7 @@ def _is_strings(value: Any) -> bool:
 _SHAPES: tuple[tuple[tuple[str, ...], str, Callable[[Any], bool]], ...] = (
     (("id", "source", "entry"), "a string", lambda v: isinstance(v, str)),
     (("stdin", "tests"), "a string or null", lambda v: isinstance(v, str | None)),
-    (("calls", "expressions", "banned_modules"), "a list of strings", _is_strings),
+    (("calls", "expressions", "banned_modules", "packages"), "a list of strings", _is_strings),
     (("images",), "an integer", lambda v: type(v) is int),
     (("want_stdout",), "true or false", lambda v: type(v) is bool),
 )

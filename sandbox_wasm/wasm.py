@@ -14,6 +14,10 @@ _MAGIC = b"\0asm\1\0\0\0"
 _CUSTOM, _IMPORT, _MEMORY, _EXPORT, _CODE, _DATA = 0, 2, 5, 7, 10, 11
 _STUB_BODY = b"\x03\x00\x00\x0b"
 """A function body of three bytes: no locals, `unreachable`, `end`; preceded by its length."""
+_EMPTY_BODY = b"\x02\x00\x0b"
+"""Likewise, no locals and `end`: does nothing. For constructors of objects that nothing uses."""
+_CONSTRUCTORS = "_GLOBAL__sub_I_"
+"""Runs the constructors of one C++ file, whose name follows."""
 _MIN_STUBBED_BYTES = 24
 """A smaller body costs about as much as its stub: leave it alone."""
 
@@ -126,7 +130,7 @@ def _count_imported_functions(module: bytes, body: int) -> int:
 
 
 def _stub_code(
-    module: bytes, body: int, names: dict[int, str], first_index: int
+    module: bytes, body: int, stubs: dict[int, bytes], first_index: int
 ) -> tuple[bytes, int]:
     count, at = _uleb(module, body)
     out = bytearray(_encode_uleb(count))
@@ -134,8 +138,8 @@ def _stub_code(
     for index in range(first_index, first_index + count):
         length, inner = _uleb(module, at)
         end = inner + length
-        if length > _MIN_STUBBED_BYTES and is_unneeded(names.get(index, "")):
-            out += _STUB_BODY
+        if length > _MIN_STUBBED_BYTES and index in stubs:
+            out += stubs[index]
             stubbed += 1
         else:
             out += module[at:end]
@@ -159,8 +163,34 @@ def _initial_memory(module: bytes, memory_body: int, data_body: int) -> bytes:
     return bytes(memory)
 
 
-def split_module(module: bytes) -> ModuleParts:
-    """Take the guest module apart into code to compile and a memory to start from."""
+def _with_stack_pointer(module: bytes, body: int, end: int) -> bytes:
+    """Export global 0 as well, which LLVM keeps the stack pointer in: the host checks it."""
+    count, at = _uleb(module, body)
+    name = b"__stack_pointer"
+    entry = _encode_uleb(len(name)) + name + b"\x03\x00"  # kind: global; index 0
+    return _encode_uleb(count + 1) + module[at:end] + entry
+
+
+def _choose_stubs(names: dict[int, str], package: range) -> dict[int, bytes]:
+    """Choose the functions that lose their body, and what they get instead."""
+    stubs = {i: _STUB_BODY for i, name in names.items() if is_unneeded(name)}
+    if not package:
+        return stubs
+    for index, name in names.items():
+        if index in package or "std::" in name:
+            stubs.pop(index, None)
+        elif name.startswith(_CONSTRUCTORS):
+            stubs[index] = _EMPTY_BODY  # the package's own constructors run, and call all others
+    return stubs
+
+
+def split_module(module: bytes, package: range = range(0)) -> ModuleParts:
+    """Take the guest module apart into code to compile and a memory to start from.
+
+    Args:
+        module: The WebAssembly binary.
+        package: The indices of functions to keep besides the interpreter's.
+    """
     found: dict[int, int] = {}
     names: dict[int, str] = {}
     for kind, _, body, end in _sections(module):
@@ -169,13 +199,14 @@ def split_module(module: bytes) -> ModuleParts:
             label, at = _name(module, body)
             if label == b"name":
                 names = _function_names(module, at, end)
-    code, stubbed = _stub_code(
-        module, found[_CODE], names, _count_imported_functions(module, found[_IMPORT])
-    )
+    first_index = _count_imported_functions(module, found[_IMPORT])
+    code, stubbed = _stub_code(module, found[_CODE], _choose_stubs(names, package), first_index)
     out = bytearray(_MAGIC)
-    for kind, start, _, end in _sections(module):
+    for kind, start, body, end in _sections(module):
         if kind == _CODE:
             out += _section(_CODE, code)
+        elif kind == _EXPORT:
+            out += _section(_EXPORT, _with_stack_pointer(module, body, end))
         elif kind not in (_CUSTOM, _DATA):
             out += module[start:end]
     return ModuleParts(bytes(out), _initial_memory(module, found[_MEMORY], found[_DATA]), stubbed)

@@ -58,14 +58,14 @@ py::tuple to_python(const CallReport& call) {
                         call.differs == nullptr ? py::object(py::none()) : py::str(call.differs));
 }
 
-py::list take_reports(Pool& pool, size_t limit, uint64_t timeout_ms) {
-  std::vector<JobReport> reports;
+py::list take_reports(Reports& reports, size_t at_least, size_t limit, uint64_t timeout_ms) {
+  std::vector<JobReport> taken;
   {
     const py::gil_scoped_release unlocked;  // waits on other threads; touches no Python object
-    reports = pool.take(limit, timeout_ms);
+    taken = reports.take(at_least, limit, timeout_ms);
   }
   py::list result;
-  for (const JobReport& report : reports) {
+  for (const JobReport& report : taken) {
     py::list calls;
     for (const CallReport& call : report.calls) calls.append(to_python(call));
     const std::optional<std::string> failure =
@@ -75,13 +75,15 @@ py::list take_reports(Pool& pool, size_t limit, uint64_t timeout_ms) {
   return result;
 }
 
-void submit_job(Pool& pool, uint64_t ticket, const py::str& source, const py::sequence& calls,
-                const py::str& entry, bool entry_is_name, const py::sequence& expressions,
-                const py::object& stdin_text, const py::object& tests,
-                std::tuple<uint64_t, uint64_t, uint64_t> limits, uint32_t images,
-                const py::sequence& banned_modules, bool want_stdout) {
+void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, uint32_t flavor,
+                const py::str& source, const py::sequence& calls, const py::str& entry,
+                bool entry_is_name, const py::sequence& expressions, const py::object& stdin_text,
+                const py::object& tests, std::tuple<uint64_t, uint64_t, uint64_t> limits,
+                uint32_t images, const py::sequence& banned_modules, bool want_stdout) {
   JobSpec job;
+  job.reports = std::move(reports);
   job.ticket = ticket;
+  job.flavor = flavor;
   job.source = to_utf8(source);
   job.calls = to_utf8_list(calls);
   job.entry = to_utf8(entry);
@@ -103,9 +105,11 @@ py::dict counters_to_python(Pool& pool) {
   result["jobs"] = workers.jobs;
   result["calls"] = workers.calls;
   result["compiled"] = workers.compiled;
+  result["compiled_metered"] = workers.compiled_metered;
   result["cache_hits"] = workers.cache_hits;
   result["out_of_fuel"] = workers.out_of_fuel;
   result["machine_failures"] = workers.failures;
+  result["instances"] = workers.instances;
   result["hot_pages"] = workers.hot_pages;
   result["restores"] = workers.slots.restores;
   result["slow_restores"] = workers.slots.slow_restores;
@@ -116,11 +120,12 @@ py::dict counters_to_python(Pool& pool) {
   return result;
 }
 
-py::bytes compile_module(const std::string& wasmtime_path, const std::string& wasm) {
+py::bytes compile_module(const std::string& wasmtime_path, const std::string& wasm,
+                         bool is_metered) {
   std::string serialized;
   {
     const py::gil_scoped_release unlocked;  // tens of seconds of native work
-    const Engine engine(load_wasmtime(wasmtime_path), EngineOptions{});
+    const Engine engine(load_wasmtime(wasmtime_path), is_metered ? kMetered : kUnmetered);
     serialized = engine.compile(wasm);
   }
   return py::bytes(serialized);
@@ -128,17 +133,18 @@ py::bytes compile_module(const std::string& wasmtime_path, const std::string& wa
 
 py::bytes boot_image(const std::string& wasmtime_path, const std::string& module_path,
                      const std::string& initial_memory, const std::string& zip,
-                     const std::vector<std::string>& turns, uint64_t entropy) {
+                     const std::vector<std::string>& turns, uint64_t entropy, bool has_packages) {
   std::string image;
   {
     const py::gil_scoped_release unlocked;  // a guest boots: half a second
-    Engine engine(load_wasmtime(wasmtime_path), EngineOptions{});
+    Engine engine(load_wasmtime(wasmtime_path), kMetered);
     engine.load(module_path);
     BootOptions options;
     options.initial_memory = initial_memory;
     options.zip = zip;
     options.turns = turns;
     options.entropy = entropy;
+    options.run_constructors = has_packages;
     image = build_image(engine, options);
   }
   return py::bytes(image);
@@ -157,13 +163,20 @@ py::object value_text(const py::bytes& marshal, size_t max_bytes, bool sort_dict
   return from_utf8(text, "surrogatepass");
 }
 
-std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path, const std::string& module_path,
+using FlavorTuple = std::tuple<std::string, std::vector<std::string>, std::string>;
+
+std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
+                                const std::string& compile_module_path,
                                 const std::string& compile_image,
-                                const std::vector<std::string>& run_images, const std::string& zip,
-                                uint32_t workers, uint64_t check_every, uint64_t cache_bytes) {
+                                const std::vector<FlavorTuple>& flavors, uint32_t workers,
+                                uint64_t check_every, uint64_t cache_bytes) {
   const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
-  return std::make_unique<Pool>(PoolOptions{wasmtime_path, module_path, compile_image, run_images,
-                                            zip, workers, check_every, cache_bytes});
+  PoolOptions options{wasmtime_path, compile_module_path, compile_image, {},
+                      workers,       check_every,         cache_bytes};
+  for (const auto& [module_path, images, zip] : flavors) {
+    options.flavors.push_back({module_path, images, zip});
+  }
+  return std::make_unique<Pool>(std::move(options));
 }
 
 }  // namespace
@@ -171,12 +184,14 @@ std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path, const std::str
 PYBIND11_MODULE(_pool, module) {
   module.doc() = "The executor's native core";
   py::register_exception<LiteralError>(module, "LiteralError", PyExc_ValueError);
+  py::class_<Reports, std::shared_ptr<Reports>>(module, "Reports")
+      .def(py::init<>())
+      .def("take", &take_reports, py::arg("at_least"), py::arg("limit"), py::arg("timeout_ms"));
   py::class_<Pool>(module, "Pool")
-      .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"), py::arg("module_path"),
-           py::arg("compile_image"), py::arg("run_images"), py::arg("zip"), py::arg("workers"),
-           py::arg("check_every"), py::arg("cache_bytes"))
+      .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"),
+           py::arg("compile_module_path"), py::arg("compile_image"), py::arg("flavors"),
+           py::arg("workers"), py::arg("check_every"), py::arg("cache_bytes"))
       .def("submit", &submit_job)
-      .def("take", &take_reports, py::arg("limit"), py::arg("timeout_ms"))
       .def("counters", &counters_to_python)
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
   module.def("compile_module", &compile_module);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -12,6 +13,27 @@ namespace {
 constexpr uint64_t kBootFuel = uint64_t{1} << 50;
 constexpr uint64_t kBootTicks = uint64_t{1} << 40;
 
+// CPython 3.12 and later never counts references to an object whose count is at least 2^30 (on
+// 32-bit machines), and starts immortal objects at this one (Include/refcount.h).
+constexpr uint32_t kImmortal = uint32_t{5} << 28;
+constexpr uint32_t kLeastImmortal = uint32_t{1} << 30;
+
+// Makes the objects at these addresses, 32-bit numbers, immortal: their reference count is their
+// first field.
+void immortalize(Slot& slot, std::string_view addresses) {
+  for (size_t i = 0; i + sizeof(uint32_t) <= addresses.size(); i += sizeof(uint32_t)) {
+    uint32_t at = 0;
+    uint32_t count = 0;
+    std::memcpy(&at, addresses.data() + i, sizeof(at));
+    if (at % 4 != 0 || at + uint64_t{sizeof(count)} > slot.size()) {
+      throw std::runtime_error("the guest named an address that holds no object");
+    }
+    std::memcpy(&count, slot.base() + at, sizeof(count));
+    if (count == 0) throw std::runtime_error("the guest named an object that was freed");
+    if (count < kLeastImmortal) std::memcpy(slot.base() + at, &kImmortal, sizeof(kImmortal));
+  }
+}
+
 std::string boot(const Engine& engine, const BootOptions& options) {
   Slot slot(std::make_shared<const Image>(pack_memory(options.initial_memory)), 0);
   GuestIo io;
@@ -20,17 +42,19 @@ std::string boot(const Engine& engine, const BootOptions& options) {
   io.clock_ns = 1'000'000'000;
   io.epoch_ns = 1'767'225'600'000'000'000;
   io.stdout_cap = 1 << 20;
-  io.reply_cap = 1 << 20;
+  io.reply_cap = 16 << 20;
   io.arguments = {"/usr/local/bin/python3.15"};
   io.environment = {"PYTHONTZPATH=", "HOME=/tmp", "TMPDIR=/tmp"};
   slot.begin(options.memory_cap);
+  if (options.run_constructors) Instance(engine, slot, io).run_constructors(kBootFuel);
   for (const std::string& turn : options.turns) {
     // A fresh instance a turn: what outlives a turn is what outlives a snapshot, the memory.
-    const Run run = engine.run(slot, io, turn, kBootFuel, kBootTicks);
+    const Run run = Instance(engine, slot, io).run(turn, kBootFuel, kBootTicks);
     if (run.ending != Ending::kFinished || run.status != 0) {
       throw std::runtime_error("the guest did not boot: " + run.trap + " " + io.error + io.out);
     }
   }
+  immortalize(slot, io.reply);
   return pack_memory({reinterpret_cast<const char*>(slot.base()), slot.size()});
 }
 

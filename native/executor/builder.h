@@ -14,6 +14,7 @@ struct BootOptions {
   std::string zip;
   std::vector<std::string> turns;  // sources, run one after the other
   uint64_t entropy = 1;            // decides the hash seed
+  bool run_constructors = false;   // of C++ code; packages need them, the interpreter does not
   uint64_t memory_cap = uint64_t{512} << 20;
 };
 

@@ -73,29 +73,12 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-struct Engine::Session {
-  Session(const WasmtimeApi& table, wasm_engine_t* engine, GuestIo& guest_io)
-      : api(table), io(guest_io), store(table.wasmtime_store_new(engine, &guest_io, nullptr)) {
-    if (store == nullptr) throw std::runtime_error("wasmtime made no store");
-    context = api.wasmtime_store_context(store);
-  }
-  ~Session() { api.wasmtime_store_delete(store); }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
-  const WasmtimeApi& api;
-  GuestIo& io;
-  wasmtime_store_t* store;
-  wasmtime_context_t* context = nullptr;
-  wasmtime_instance_t instance{};
-};
-
 Engine::Engine(const WasmtimeApi& api, const EngineOptions& options)
     : api_(api), options_(options) {
   g_api = &api;
   wasm_config_t* config = api.wasm_config_new();
   api.wasmtime_config_consume_fuel_set(config, options.fuel);
-  api.wasmtime_config_epoch_interruption_set(config, options.epoch);
+  api.wasmtime_config_epoch_interruption_set(config, true);
   api.wasmtime_config_wasm_exceptions_set(config, true);
   // In this order: wasmtime aborts the process when the async stack is the smaller one.
   api.wasmtime_config_async_stack_size_set(config, options.wasm_stack_bytes + (1 << 20));
@@ -146,8 +129,71 @@ void Engine::load(const std::string& path) {
 
 void Engine::increment_epoch() const { api_.wasmtime_engine_increment_epoch(engine_); }
 
-void Engine::finish(Session& session, wasmtime_error_t* error, wasm_trap_t* trap, Run& run) const {
-  if (session.io.stop != HostStop::kNone) {
+Instance::Instance(const Engine& engine, Slot& slot, GuestIo& io)
+    : engine_(engine),
+      api_(engine.api_),
+      slot_(slot),
+      io_(io),
+      store_(api_.wasmtime_store_new(engine.engine_, &io, nullptr)) {
+  if (engine.pre_ == nullptr) throw std::logic_error("the engine has no module yet");
+  if (store_ == nullptr) throw std::runtime_error("wasmtime made no store");
+  context_ = api_.wasmtime_store_context(store_);
+  try {
+    instantiate();
+  } catch (...) {
+    api_.wasmtime_store_delete(store_);
+    throw;
+  }
+}
+
+Instance::~Instance() { api_.wasmtime_store_delete(store_); }
+
+void Instance::instantiate() {
+  wasm_trap_t* trap = nullptr;
+  t_slot = &slot_;
+  wasmtime_error_t* error =
+      api_.wasmtime_instance_pre_instantiate(engine_.pre_, context_, &instance_, &trap);
+  t_slot = nullptr;
+  check(api_, "cannot instantiate the guest", error);
+  if (trap != nullptr) throw std::runtime_error("instantiation: " + take_message(api_, trap));
+  host_alloc_.handle = find(host_alloc_.name, kExternFunc).of.func;
+  turn_.handle = find(turn_.name, kExternFunc).of.func;
+  stack_pointer_ = find("__stack_pointer", kExternGlobal).of.global;
+  stack_top_ = stack_pointer();
+}
+
+wasmtime_extern_t Instance::find(const char* name, uint8_t kind) const {
+  wasmtime_extern_t item{};
+  if (!api_.wasmtime_instance_export_get(context_, &instance_, name, std::strlen(name), &item) ||
+      item.kind != kind) {
+    throw std::runtime_error(std::string("the guest does not export ") + name);
+  }
+  return item;
+}
+
+void Instance::run_constructors(uint64_t fuel) {
+  io_.slot = &slot_;
+  if (engine_.options().fuel) {
+    check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
+  }
+  api_.wasmtime_context_set_epoch_deadline(context_, fuel);
+  const Function constructors{"_initialize", find("_initialize", kExternFunc).of.func};
+  wasmtime_val_raw_t values[1]{};
+  Run run;
+  is_fresh_ = false;
+  if (!call(constructors, values, 0, run)) {
+    throw std::runtime_error("the guest's constructors failed: " + run.trap);
+  }
+}
+
+int32_t Instance::stack_pointer() const {
+  wasmtime_val_t value{};
+  api_.wasmtime_global_get(context_, &stack_pointer_, &value);
+  return value.of.i32;
+}
+
+void Instance::finish(wasmtime_error_t* error, wasm_trap_t* trap, Run& run) const {
+  if (io_.stop != HostStop::kNone) {
     run.ending = Ending::kHostStopped;
     if (trap != nullptr) api_.wasm_trap_delete(trap);
     if (error != nullptr) api_.wasmtime_error_delete(error);
@@ -166,60 +212,48 @@ void Engine::finish(Session& session, wasmtime_error_t* error, wasm_trap_t* trap
   run.trap = first_line(take_message(api_, trap));
 }
 
-bool Engine::call(Session& session, const char* name, wasmtime_val_raw_t* values, size_t count,
-                  Run& run) const {
-  wasmtime_extern_t item{};
-  if (!api_.wasmtime_instance_export_get(session.context, &session.instance, name,
-                                         std::strlen(name), &item) ||
-      item.kind != kExternFunc) {
-    throw std::runtime_error(std::string("the guest does not export ") + name);
-  }
+bool Instance::call(const Function& function, wasmtime_val_raw_t* values, size_t count, Run& run) {
   wasm_trap_t* trap = nullptr;
   wasmtime_error_t* error =
-      api_.wasmtime_func_call_unchecked(session.context, &item.of.func, values, count, &trap);
+      api_.wasmtime_func_call_unchecked(context_, &function.handle, values, count, &trap);
   if (error == nullptr && trap == nullptr) return true;
-  finish(session, error, trap, run);
+  finish(error, trap, run);
   return false;
 }
 
-Run Engine::run(Slot& slot, GuestIo& io, std::string_view request, uint64_t fuel,
-                uint64_t epoch_ticks) const {
-  if (pre_ == nullptr) throw std::logic_error("the engine has no module yet");
-  io.slot = &slot;
-  Session session(api_, engine_, io);
-  if (options_.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(session.context, fuel));
-  if (options_.epoch) api_.wasmtime_context_set_epoch_deadline(session.context, epoch_ticks);
-  t_slot = &slot;
-  wasm_trap_t* trap = nullptr;
-  wasmtime_error_t* error =
-      api_.wasmtime_instance_pre_instantiate(pre_, session.context, &session.instance, &trap);
-  t_slot = nullptr;
-  check(api_, "cannot instantiate the guest", error);
-  if (trap != nullptr) throw std::runtime_error("instantiation: " + take_message(api_, trap));
-
-  Run result;
+void Instance::turn(std::string_view request, Run& run) {
   wasmtime_val_raw_t values[2]{};
-  slot.mark_faults();
   values[0].i32 = static_cast<int32_t>(request.size());
-  if (call(session, "host_alloc", values, 1, result)) {
-    const auto at = static_cast<uint32_t>(values[0].i32);
-    if (at == 0 || at + uint64_t{request.size()} > slot.size()) {
-      result.trap = "no memory for the request";
-    } else {
-      std::memcpy(slot.base() + at, request.data(), request.size());
-      values[0].i32 = static_cast<int32_t>(at);
-      values[1].i32 = static_cast<int32_t>(request.size());
-      if (call(session, "turn", values, 2, result)) {
-        result.ending = Ending::kFinished;
-        result.status = values[0].i32;
-      }
-    }
+  if (!call(host_alloc_, values, 1, run)) return;
+  const auto at = static_cast<uint32_t>(values[0].i32);
+  if (at == 0 || at + uint64_t{request.size()} > slot_.size()) {
+    run.trap = "no memory for the request";
+    return;
   }
-  if (options_.fuel) {
+  std::memcpy(slot_.base() + at, request.data(), request.size());
+  values[0].i32 = static_cast<int32_t>(at);
+  values[1].i32 = static_cast<int32_t>(request.size());
+  if (!call(turn_, values, 2, run)) return;
+  run.ending = Ending::kFinished;
+  run.status = values[0].i32;
+}
+
+Run Instance::run(std::string_view request, uint64_t fuel, uint64_t epoch_ticks) {
+  const EngineOptions& options = engine_.options();
+  io_.slot = &slot_;
+  const size_t size_before = slot_.size();
+  if (options.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
+  api_.wasmtime_context_set_epoch_deadline(context_, epoch_ticks);
+  Run result;
+  is_fresh_ = false;  // until the run has shown that it is
+  turn(request, result);
+  if (options.fuel) {
     uint64_t left = 0;
-    check(api_, "fuel", api_.wasmtime_context_get_fuel(session.context, &left));
+    check(api_, "fuel", api_.wasmtime_context_get_fuel(context_, &left));
     result.fuel_used = fuel - left;
   }
+  is_fresh_ = result.ending == Ending::kFinished && slot_.size() == size_before &&
+              !slot_.gc_heap_used() && stack_pointer() == stack_top_ && ++runs_ < kRunsPerInstance;
   return result;
 }
 

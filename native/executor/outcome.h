@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +23,12 @@ enum class Outcome : uint8_t {
   kTrapped,
 };
 
+class Reports;
+
 struct JobSpec {
   uint64_t ticket = 0;
+  std::shared_ptr<Reports> reports;  // where the report goes
+  uint32_t flavor = 0;               // which set of run images (see Shared)
   std::string source;
   std::vector<std::string> calls;
   std::string entry;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <utility>
 
 namespace azr::executor {
 namespace {
@@ -11,21 +12,33 @@ constexpr int kTicksToInterruptAll = 1 << 22;
 
 }  // namespace
 
-Pool::Pool(PoolOptions options)
-    : engine_(load_wasmtime(options.wasmtime_path), EngineOptions{}), counters_(options.workers) {
-  engine_.load(options.module_path);
-  shared_.engine = &engine_;
+void Pool::load(const PoolOptions& options) {
+  const WasmtimeApi& api = load_wasmtime(options.wasmtime_path);
+  auto compile_engine = std::make_shared<Engine>(api, kUnmetered);
+  compile_engine->load(options.compile_module_path);
+  shared_.compile_engine = std::move(compile_engine);
   shared_.compile_image = std::make_shared<const Image>(options.compile_image);
-  for (const std::string& image : options.run_images) {
-    shared_.run_images.push_back(std::make_shared<const Image>(image));
+  for (const FlavorOptions& flavor : options.flavors) {
+    auto engine = std::make_shared<Engine>(api, kMetered);
+    engine->load(flavor.module_path);
+    Flavor& made = shared_.flavors.emplace_back();
+    made.engine = std::move(engine);
+    made.zip = flavor.zip;
+    for (const std::string& image : flavor.images) {
+      made.images.push_back(std::make_shared<const Image>(image));
+    }
   }
-  shared_.zip = std::move(options.zip);
+}
+
+Pool::Pool(PoolOptions options) : counters_(options.workers) {
+  if (options.flavors.empty()) throw std::invalid_argument("a pool needs a flavor");
+  load(options);
   shared_.check_every = options.check_every;
   shared_.cache = std::make_unique<CodeCache>(options.cache_bytes);
 
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, engine_.options().wasm_stack_bytes + kHostStackBytes);
+  pthread_attr_setstacksize(&attributes, kMetered.wasm_stack_bytes + kHostStackBytes);
   for (uint32_t i = 0; i < options.workers; ++i) {
     pthread_t thread{};
     if (pthread_create(&thread, &attributes, run_thread, this) != 0) break;
@@ -78,10 +91,12 @@ void Pool::work(size_t index) {
       report.ticket = job.ticket;
       report.failure = failure;
     }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (worker != nullptr) counters_[index] = worker->counters();
-    reports_.push_back(std::move(report));
-    report_ready_.notify_one();
+    if (worker != nullptr) {
+      const WorkerCounters counters = worker->counters();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      counters_[index] = counters;
+    }
+    job.reports->put(std::move(report));
   }
 }
 
@@ -89,8 +104,13 @@ void Pool::tick() {
   std::unique_lock<std::mutex> lock(mutex_);
   const auto period = std::chrono::milliseconds(kEpochTickMs);
   while (!tick_stop_.wait_for(lock, period, [this] { return closing_; })) {
-    engine_.increment_epoch();
+    increment_epochs();
   }
+}
+
+void Pool::increment_epochs() const {
+  shared_.compile_engine->increment_epoch();
+  for (const Flavor& flavor : shared_.flavors) flavor.engine->increment_epoch();
 }
 
 void Pool::submit(JobSpec job) {
@@ -102,21 +122,6 @@ void Pool::submit(JobSpec job) {
   job_ready_.notify_one();
 }
 
-std::vector<JobReport> Pool::take(size_t limit, uint64_t timeout_ms) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  report_ready_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
-                         [this] { return closing_ || !reports_.empty(); });
-  std::vector<JobReport> taken;
-  if (reports_.size() <= limit) {
-    taken.swap(reports_);
-    return taken;
-  }
-  const auto end = reports_.begin() + static_cast<std::ptrdiff_t>(limit);
-  taken.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
-  reports_.erase(reports_.begin(), end);
-  return taken;
-}
-
 PoolCounters Pool::counters() {
   const std::lock_guard<std::mutex> lock(mutex_);
   PoolCounters total;
@@ -124,9 +129,11 @@ PoolCounters Pool::counters() {
     total.workers.jobs += one.jobs;
     total.workers.calls += one.calls;
     total.workers.compiled += one.compiled;
+    total.workers.compiled_metered += one.compiled_metered;
     total.workers.cache_hits += one.cache_hits;
     total.workers.out_of_fuel += one.out_of_fuel;
     total.workers.failures += one.failures;
+    total.workers.instances += one.instances;
     total.workers.hot_pages += one.hot_pages;
     total.workers.slots.restores += one.slots.restores;
     total.workers.slots.slow_restores += one.slots.slow_restores;
@@ -139,16 +146,22 @@ PoolCounters Pool::counters() {
 }
 
 void Pool::close() {
+  std::deque<JobSpec> dropped;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
     shared_.closing = true;
-    jobs_.clear();
+    dropped.swap(jobs_);
+  }
+  for (const JobSpec& job : dropped) {
+    JobReport report;
+    report.ticket = job.ticket;
+    report.failure = "the sandbox was closed";
+    job.reports->put(std::move(report));
   }
   // Past every deadline: a guest that still runs is interrupted.
-  for (int i = 0; i < kTicksToInterruptAll && !threads_.empty(); ++i) engine_.increment_epoch();
+  for (int i = 0; i < kTicksToInterruptAll && !threads_.empty(); ++i) increment_epochs();
   job_ready_.notify_all();
-  report_ready_.notify_all();
   tick_stop_.notify_all();
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
   threads_.clear();

@@ -1,8 +1,8 @@
 // Worker threads between a queue of jobs and a queue of reports.
 //
-//   submit() -> jobs_ -> worker threads (one slot per image each) -> reports_ -> take()
+//   submit() -> jobs_ -> worker threads (a slot for each image) -> the job's Reports
 //
-// No call here needs Python's lock; bind.cc releases it around take() and close().
+// No call here needs Python's lock; bind.cc releases it where a call may wait.
 #pragma once
 
 #include <pthread.h>
@@ -17,16 +17,23 @@
 
 #include "executor/engine.h"
 #include "executor/outcome.h"
+#include "executor/reports.h"
 #include "executor/worker.h"
 
 namespace azr::executor {
 
+// Module paths name files made by compile_module: trusted.
+struct FlavorOptions {
+  std::string module_path;  // metered
+  std::vector<std::string> images;
+  std::string zip;
+};
+
 struct PoolOptions {
   std::string wasmtime_path;
-  std::string module_path;  // made by compile_module, trusted
+  std::string compile_module_path;  // unmetered
   std::string compile_image;
-  std::vector<std::string> run_images;
-  std::string zip;
+  std::vector<FlavorOptions> flavors;  // the base first
   uint32_t workers = 1;
   uint64_t check_every = 0;  // see Slot
   uint64_t cache_bytes = 0;
@@ -45,27 +52,24 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Queues a job; its report comes out of take() with the same ticket.
+  // Queues a job; its `reports` get exactly one report with its ticket, whatever happens.
   void submit(JobSpec job);
-  // Waits until at least one report is ready, at most `timeout_ms`, and moves up to `limit` out.
-  std::vector<JobReport> take(size_t limit, uint64_t timeout_ms);
   PoolCounters counters();
-  // Drops jobs that have not started, waits for those that have, and ends the threads.
+  // Fails the jobs that have not started, interrupts those that run, and ends the threads.
   void close();
 
  private:
+  void load(const PoolOptions& options);
+  void increment_epochs() const;
   static void* run_thread(void* self);
   void work(size_t index);
   void tick();
 
-  Engine engine_;
   Shared shared_;
 
   std::mutex mutex_;  // guards everything below
   std::condition_variable job_ready_;
-  std::condition_variable report_ready_;
   std::deque<JobSpec> jobs_;
-  std::vector<JobReport> reports_;
   std::vector<WorkerCounters> counters_;
   bool closing_ = false;
   size_t next_index_ = 0;

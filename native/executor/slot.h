@@ -55,10 +55,9 @@ class Slot {
   const SlotCounters& counters() const { return counters_; }
   size_t hot_pages() const { return hot_count_; }
 
-  // Starts a run that may grow the memory to `cap_bytes`.
+  // Starts a run that may grow the memory to `cap_bytes`; it notes the page faults of this thread
+  // so far, so no write to guest memory may come before it.
   void begin(size_t cap_bytes);
-  // Notes the page faults of this thread so far; writes to guest memory come after it.
-  void mark_faults();
   // False when the cap forbids it; `cap_hit()` stays true until the next begin().
   bool grow(size_t new_size);
   bool cap_hit() const { return cap_hit_; }
@@ -67,6 +66,9 @@ class Slot {
   // Returns false when a sampled comparison failed: the slot has been renewed, but the results
   // since the last good comparison cannot be trusted.
   bool restore();
+
+  // Whether wasmtime has put anything on its GC heap.
+  bool gc_heap_used() const { return gc_.size > 0; }
 
   // Reserves (once) the region for a GC heap; null when it cannot.
   GcRegion* take_gc_region(size_t reserved_bytes, size_t minimum);
@@ -85,8 +87,9 @@ class Slot {
   void sample_hot_pages();
   void demote(size_t page);
   void rebuild_runs();
-  bool restore_cold_pages();
-  void restore_range(size_t first, size_t count);
+  bool restore_cold_pages(uint64_t faults);
+  bool restore_private_pages(size_t first, size_t end, uint64_t& found);
+  size_t restore_range(size_t first, size_t count);
   bool matches_image() const;
 
   std::shared_ptr<const Image> image_;

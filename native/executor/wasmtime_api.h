@@ -54,15 +54,30 @@ struct wasmtime_func_t {
   void* private_pointer;
 };
 
+struct wasmtime_global_t {
+  uint64_t store_id;
+  uint32_t private_index[3];
+};
+
 struct wasmtime_extern_t {
   uint8_t kind;
   // Large enough for every member of the union (memory, table, global: 24 bytes).
   union {
     wasmtime_func_t func;
+    wasmtime_global_t global;
     uint64_t space[3];
   } of;
 };
 static_assert(sizeof(wasmtime_extern_t) == 32);
+
+struct wasmtime_val_t {
+  uint8_t kind;
+  union {
+    int32_t i32;
+    uint64_t space[3];  // the widest member, a reference
+  } of;
+};
+static_assert(sizeof(wasmtime_val_t) == 32);
 
 struct wasmtime_linear_memory_t {
   void* env;
@@ -86,6 +101,7 @@ using wasmtime_unchecked_callback_t = wasm_trap_t* (*)(void* env, wasmtime_calle
 constexpr uint8_t kWasmI32 = 0;
 constexpr uint8_t kWasmI64 = 1;
 constexpr uint8_t kExternFunc = 0;
+constexpr uint8_t kExternGlobal = 1;
 constexpr uint8_t kTrapStackOverflow = 0;
 constexpr uint8_t kTrapInterrupt = 10;
 constexpr uint8_t kTrapOutOfFuel = 11;
@@ -137,6 +153,7 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(wasmtime_context_t*, wasmtime_caller_context, (wasmtime_caller_t*))                          \
   X(wasmtime_error_t*, wasmtime_func_call_unchecked,                                             \
     (wasmtime_context_t*, const wasmtime_func_t*, wasmtime_val_raw_t*, size_t, wasm_trap_t**))   \
+  X(void, wasmtime_global_get, (wasmtime_context_t*, const wasmtime_global_t*, wasmtime_val_t*)) \
   X(wasm_valtype_t*, wasm_valtype_new, (uint8_t))                                                \
   X(void, wasm_valtype_vec_new, (wasm_valtype_vec_t*, size_t, wasm_valtype_t* const*))           \
   X(wasm_functype_t*, wasm_functype_new, (wasm_valtype_vec_t*, wasm_valtype_vec_t*))             \

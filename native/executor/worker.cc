@@ -19,6 +19,10 @@ constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
 // Marshal data may be longer than the literal it becomes ("1, " is three bytes, five there).
 constexpr uint64_t kReplyBytesPerLiteralByte = 6;
 constexpr uint64_t kReplySlackBytes = 16384;
+// A compile stage that ends within this time has used less than kCompileFuel: it would take a
+// core that runs 60 instructions a nanosecond to spend more. So the unmetered engine's answer is
+// the metered one's. What takes longer, or traps, is compiled again under fuel, which decides.
+constexpr uint64_t kUnmeteredTicks = 3;
 // The slowest machine and heaviest load at which fuel still decides.
 constexpr uint64_t kSlowestFuelPerMs = 20'000;
 constexpr uint64_t kLeastDeadlineMs = 30'000;
@@ -78,10 +82,8 @@ struct Worker::Task {
 };
 
 Worker::Worker(const Shared& shared)
-    : shared_(shared), compile_slot_(shared.compile_image, shared.check_every) {
-  for (const auto& image : shared.run_images) {
-    run_slots_.push_back(std::make_unique<Slot>(image, shared.check_every));
-  }
+    : shared_(shared), compile_seat_(shared.compile_image, shared.check_every) {
+  for (const Flavor& flavor : shared.flavors) run_seats_.emplace_back(flavor.images.size());
 }
 
 WorkerCounters Worker::counters() const {
@@ -95,8 +97,12 @@ WorkerCounters Worker::counters() const {
     total.slots.failed_checks += counters.failed_checks;
     total.hot_pages += slot.hot_pages();
   };
-  add(compile_slot_);
-  for (const auto& slot : run_slots_) add(*slot);
+  add(compile_seat_.slot);
+  for (const auto& flavor : run_seats_) {
+    for (const auto& seat : flavor) {
+      if (seat != nullptr) add(seat->slot);
+    }
+  }
   return total;
 }
 
@@ -180,7 +186,7 @@ void Worker::process_calls(const JobSpec& job, JobReport& report) {
 CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
   CallReport first = run_once(job, task, 0);
   std::string first_reply = last_reply_;
-  const size_t images = std::min<size_t>(job.images, run_slots_.size());
+  const size_t images = std::min<size_t>(job.images, run_seats_.at(job.flavor).size());
   for (size_t image = 1; image < images && first.differs == nullptr; ++image) {
     const CallReport other = run_once(job, task, image);
     if (other.outcome != first.outcome || type_name(other) != type_name(first)) {
@@ -224,8 +230,15 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   io_.clock_ns = uint64_t{1'000'000'000} * (image + 1);
   io_.stdout_cap = job.output_bytes;
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
-  Slot& slot = *run_slots_[image];
-  const Run run = run_guest(slot, io_, request_, job.fuel, job.memory_bytes);
+  const Flavor& flavor = shared_.flavors.at(job.flavor);
+  Seat& seat = seat_of(job, image);
+  const uint64_t deadline_ms = std::max(kLeastDeadlineMs, job.fuel / kSlowestFuelPerMs);
+  const Run run = run_guest(*flavor.engine, seat, flavor.zip,
+                            {job.fuel, job.memory_bytes, deadline_ms / kEpochTickMs});
+  if (run.ending == Ending::kInterrupted) {
+    throw MachineFailure("a run exceeded the wall-clock safety net (" +
+                         std::to_string(deadline_ms) + " ms) with fuel left");
+  }
 
   CallReport report;
   report.fuel = run.fuel_used;
@@ -236,7 +249,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
     report.outcome = Outcome::kOutOfFuel;
   } else if (io_.stop == HostStop::kStdoutFull || io_.stop == HostStop::kReplyFull) {
     report.outcome = Outcome::kOutputTooLarge;
-  } else if (slot.cap_hit()) {
+  } else if (seat.slot.cap_hit()) {
     report.outcome = Outcome::kOutOfMemory;
   } else if (io_.stop == HostStop::kExited) {
     report = failed(Outcome::kExited, "exit status " + std::to_string(io_.exit_code));
@@ -320,15 +333,9 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
   request.bytes(source);
   request.text(kind == 'e' ? "eval" : "exec");
   request.texts(job.banned_modules);
-  io_.stdin_text = {};
-  io_.entropy = 1;
-  io_.epoch_ns = kNewYear2026Ns;
-  io_.clock_ns = 0;
-  io_.stdout_cap = kCompileReplyBytes;
-  io_.reply_cap = kCompileReplyBytes;
-  const Run run = run_guest(compile_slot_, io_, request_, kCompileFuel, kCompileMemoryBytes);
+  const Run run = compile_guest();
   if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
-  if (compile_slot_.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
+  if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
   if (run.ending != Ending::kFinished) {
     return {Outcome::kTrapped, "while compiling: " + run.trap};
   }
@@ -346,30 +353,70 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
   }
 }
 
-Run Worker::run_guest(Slot& slot, GuestIo& io, std::string_view request, uint64_t fuel,
-                      uint64_t memory_bytes) {
-  io.zip = shared_.zip;
-  io.out.clear();
-  io.error.clear();
-  io.reply.clear();
-  io.reply_writes = 0;
-  io.stop = HostStop::kNone;
-  io.files.clear();
-  io.stdin_at = 0;
-  slot.begin(memory_bytes);
-  const uint64_t deadline_ms = std::max(kLeastDeadlineMs, fuel / kSlowestFuelPerMs);
+// Runs the request of a compile stage: unmetered where that shows what the metered engine would.
+Run Worker::compile_guest() {
+  const auto run_for = [this](const Engine& engine, uint64_t ticks) {
+    io_.stdin_text = {};
+    io_.entropy = 1;
+    io_.epoch_ns = kNewYear2026Ns;
+    io_.clock_ns = 0;
+    io_.stdout_cap = kCompileReplyBytes;
+    io_.reply_cap = kCompileReplyBytes;
+    return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, ticks});
+  };
+  Run run = run_for(*shared_.compile_engine, kUnmeteredTicks);
+  if (run.ending == Ending::kFinished || io_.stop != HostStop::kNone) return run;
+  if (shared_.closing) throw MachineFailure("the pool was closed");
+  ++counters_.compiled_metered;
+  constexpr uint64_t kDeadlineMs = std::max(kLeastDeadlineMs, kCompileFuel / kSlowestFuelPerMs);
+  compile_seat_.instance.reset();  // it is of the other engine
+  run = run_for(*shared_.flavors.front().engine, kDeadlineMs / kEpochTickMs);
+  compile_seat_.instance.reset();
+  if (run.ending == Ending::kInterrupted) {
+    throw MachineFailure("the compile stage exceeded the wall-clock safety net");
+  }
+  return run;
+}
+
+Worker::Seat& Worker::seat_of(const JobSpec& job, size_t image) {
+  auto& seat = run_seats_.at(job.flavor).at(image);
+  if (seat == nullptr) {
+    const Flavor& flavor = shared_.flavors.at(job.flavor);
+    seat = std::make_unique<Seat>(flavor.images.at(image), shared_.check_every);
+  }
+  return *seat;
+}
+
+void Worker::clear_outputs() {
+  io_.out.clear();
+  io_.error.clear();
+  io_.reply.clear();
+  io_.reply_writes = 0;
+  io_.stop = HostStop::kNone;
+  io_.files.clear();
+  io_.stdin_at = 0;
+}
+
+// Runs `request_` in a fresh state and restores it. An interrupted run is the caller's to judge.
+Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
+                      const Bounds& bounds) {
+  clear_outputs();
+  io_.zip = zip;
+  if (seat.instance == nullptr) {
+    seat.instance = std::make_unique<Instance>(engine, seat.slot, io_);
+    ++counters_.instances;
+  }
   Run run;
+  seat.slot.begin(bounds.memory_bytes);
   try {
-    run = shared_.engine->run(slot, io, request, fuel, deadline_ms / kEpochTickMs);
+    run = seat.instance->run(request_, bounds.fuel, bounds.deadline_ticks);
   } catch (...) {
-    slot.restore();
+    seat.instance.reset();
+    seat.slot.restore();
     throw;
   }
-  if (!slot.restore()) throw MachineFailure("a slot differed from its image after a restore");
-  if (run.ending == Ending::kInterrupted) {
-    throw MachineFailure("a run exceeded the wall-clock safety net (" +
-                         std::to_string(deadline_ms) + " ms) with fuel left");
-  }
+  if (!seat.instance->is_fresh()) seat.instance.reset();
+  if (!seat.slot.restore()) throw MachineFailure("a slot differed from its image after a restore");
   return run;
 }
 

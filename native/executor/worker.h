@@ -13,12 +13,18 @@
 
 namespace azr::executor {
 
+// A guest with a set of packages: the base one, or one with NumPy.
+struct Flavor {
+  std::shared_ptr<const Engine> engine;              // metered
+  std::vector<std::shared_ptr<const Image>> images;  // one for each way to seed an interpreter
+  std::string zip;                                   // its library
+};
+
 // What all workers of a pool share; immutable but for the cache, which locks itself.
 struct Shared {
-  const Engine* engine = nullptr;
+  std::shared_ptr<const Engine> compile_engine;  // unmetered
   std::shared_ptr<const Image> compile_image;
-  std::vector<std::shared_ptr<const Image>> run_images;
-  std::string zip;
+  std::vector<Flavor> flavors;  // the first is the base; it compiles metered where it must
   uint64_t check_every = 0;
   std::unique_ptr<CodeCache> cache;
   std::atomic<bool> closing = false;  // the pool is ending: stop between two calls
@@ -31,9 +37,11 @@ struct WorkerCounters {
   uint64_t jobs = 0;
   uint64_t calls = 0;
   uint64_t compiled = 0;
+  uint64_t compiled_metered = 0;
   uint64_t cache_hits = 0;
   uint64_t out_of_fuel = 0;
   uint64_t failures = 0;
+  uint64_t instances = 0;
   uint64_t hot_pages = 0;
   SlotCounters slots;
 };
@@ -49,6 +57,19 @@ class Worker {
 
  private:
   struct Task;
+  // A slot and the instance that lives in it for as long as a restore makes it new.
+  struct Seat {
+    Seat(const std::shared_ptr<const Image>& image, uint64_t check_every)
+        : slot(image, check_every) {}
+    Slot slot;
+    std::unique_ptr<Instance> instance;
+  };
+  // How long a run may take. Fuel decides; the deadline is a safety net.
+  struct Bounds {
+    uint64_t fuel;
+    uint64_t memory_bytes;
+    uint64_t deadline_ticks;
+  };
 
   void process_calls(const JobSpec& job, JobReport& report);
   CallReport run_in_images(const JobSpec& job, const Task& task);
@@ -56,14 +77,16 @@ class Worker {
   std::shared_ptr<const CompiledCode> compile(const JobSpec& job, std::string_view source,
                                               char kind);
   CompiledCode compile_now(const JobSpec& job, std::string_view source, char kind);
-  Run run_guest(Slot& slot, GuestIo& io, std::string_view request, uint64_t fuel,
-                uint64_t memory_bytes);
+  Run compile_guest();
+  Seat& seat_of(const JobSpec& job, size_t image);
+  Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds);
+  void clear_outputs();
   void read_reply(const JobSpec& job, const GuestIo& io, CallReport& report) const;
 
   const Shared& shared_;
-  Slot compile_slot_;
-  std::vector<std::unique_ptr<Slot>> run_slots_;
-  GuestIo io_;
+  GuestIo io_;  // before the instances, which hold its address
+  Seat compile_seat_;
+  std::vector<std::vector<std::unique_ptr<Seat>>> run_seats_;  // of a flavor, of an image
   std::string request_;
   WorkerCounters counters_;
   // The reply behind the last report, kept to compare images whose texts differ.

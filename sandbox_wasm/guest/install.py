@@ -4,19 +4,67 @@ The C side holds the function object `_reactor.turn`, so its code and defaults a
 `MAKER` and `SEED` are filled in by sandbox_wasm.image.
 """
 
+import array
 import gc
+import os
 
 import _reactor
+
+_REPLY_FD = 1000003
+_SMALL_BYTES = range(0, 480, 16)
+"""One length for each size class of CPython's small-object allocator."""
+_LARGE_BYTES = (65536, 32768, 16384, 8192, 4096, 3072, 2048, 1536, 1024, 768, 600)
+_SEQUENTIAL = 48
+_MAX_FILLERS = 40_000
+_SPARE_BYTES = 6 << 20
 
 
 def _turn(src, environ, run=None):  # noqa: ARG001 - the reactor's signature
     return run(src)
 
 
+def _fill_holes(length, kept):
+    """Allocate until the allocator has no hole of this size left between live objects.
+
+    Then its addresses rise one after the other. What a program allocates afterwards lies together
+    on fresh pages instead of in holes all over the heap: fewer pages are written, and restored.
+    """
+    last = rising = 0
+    for _ in range(_MAX_FILLERS):
+        filler = bytes(length)
+        kept.append(filler)
+        address = id(filler)
+        rising = rising + 1 if last < address < last + length + 4096 else 0
+        last = address
+        if rising == _SEQUENTIAL:
+            return
+
+
+def _addresses(objects):
+    """Yield the address of everything that these objects reach."""
+    seen = set()
+    stack = [objects]
+    while stack:
+        for item in gc.get_referents(*stack.pop()):
+            if id(item) not in seen:
+                seen.add(id(item))
+                stack.append((item,))
+    return array.array("I", seen)
+
+
 def install(make_run, seed):
-    """Point the reactor at a new runner; the seed moves addresses between images."""
+    """Point the reactor at a new runner; the seed moves addresses between images.
+
+    Replies with the addresses of all objects, for the host to make them immortal: counting
+    references to them would write to their pages in every run.
+    """
     _reactor.padding = [bytes(n) for n in range(0, 480, 16) for _ in range(seed % 61)]
     _reactor.turn.__code__ = _turn.__code__
     _reactor.turn.__defaults__ = (make_run(),)
     gc.collect()
+    for length in (*_LARGE_BYTES, *_SMALL_BYTES):
+        _fill_holes(length, _reactor.padding)
+    bytearray(_SPARE_BYTES)  # and free: memory that programs take without growing
+    objects = _reactor.objects = gc.get_objects()  # kept: none of them may be freed any more
+    os.write(_REPLY_FD, _addresses(objects))
     gc.freeze()

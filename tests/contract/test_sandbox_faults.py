@@ -245,8 +245,8 @@ def test_another_protocol_version_is_a_protocol_error_at_once(tmp_path):
 
     def answer() -> None:
         identity, _ = router.recv_multipart()
-        frame = bytearray(protocol.pack(protocol.Kind.ERROR, "version", "only version 2 here"))
-        frame[1] = 2
+        frame = bytearray(protocol.pack(protocol.Kind.ERROR, "version", "only version 3 here"))
+        frame[1] = 3
         router.send_multipart([identity, bytes(frame)])
 
     thread = threading.Thread(target=answer)
@@ -254,7 +254,7 @@ def test_another_protocol_version_is_a_protocol_error_at_once(tmp_path):
     try:
         with SandboxClient(f"ipc://{tmp_path}/old", timeout_s=30) as client:
             began = time.monotonic()
-            with pytest.raises(ProtocolError, match="protocol version 2 is not spoken here"):
+            with pytest.raises(ProtocolError, match="protocol version 3 is not spoken here"):
                 client.run(numbered(1))
             with pytest.raises(ProtocolError):
                 client.wait_ready()

@@ -49,11 +49,15 @@ class Peer:
         return f"{code}: {message}"
 
 
+def packed(*message: object) -> bytes:
+    return msgpack.packb((PROTOCOL_VERSION, *message))
+
+
 def wire_job(number: object = 1, **changes: object) -> list:
     fields = {
         "number": number, "id": "a", "source": "echo", "calls": ["1"], "entry": "f",
         "expressions": [], "stdin": None, "tests": None, "limits": [10**9, 2**28, 65536],
-        "images": 1, "banned": [], "want_stdout": False,
+        "images": 1, "banned": [], "want_stdout": False, "packages": [],
     }  # fmt: skip
     return list((fields | changes).values())
 
@@ -109,21 +113,21 @@ def assert_serves_others(server) -> None:
         (msgpack.packb(b"raw"), r"malformed: \$: not one valid msgpack.*bin"),
         (msgpack.packb(7), r"malformed: \$: expected \[version, kind"),
         (msgpack.packb(["1", "jobs"]), r"malformed: \$\[0\]: expected the protocol version"),
-        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 1"),
-        (msgpack.packb([1, "steal"]), r"malformed: \$\[1\]: unknown kind 'steal', expected one of"),
-        (msgpack.packb([1, 5]), r"malformed: \$\[1\]: unknown kind 5"),
-        (msgpack.packb([1, "results", []]), r"malformed: \$\[1\]: a client may not send 'results'"),
-        (msgpack.packb([1, "jobs"]), r"malformed: \$\[2\]: expected one array of at most"),
-        (msgpack.packb([1, "jobs", "x"]), r"malformed: \$\[2\]: expected one array of at most"),
-        (msgpack.packb([1, "jobs", [wire_job()] * 1025]), r"\$\[2\]: expected one array"),
-        (msgpack.packb([1, "jobs", [7]]), r"malformed: \$\[2\]\[0\]: a job is an array of 12"),
-        (msgpack.packb([1, "jobs", [wire_job(), wire_job()[:-1]]]), r"\$\[2\]\[1\]: a job is"),
-        (msgpack.packb([1, "jobs", [wire_job("one")]]), r"\$\[2\]\[0\]\.number: expected a req"),
-        (msgpack.packb([1, "jobs", [wire_job(-1)]]), r"\$\[2\]\[0\]\.number: expected a req"),
-        (msgpack.packb([1, "jobs", [wire_job(True)]]), r"\$\[2\]\[0\]\.number: expected a req"),
-        (msgpack.packb([1, "cancel", 5]), r"malformed: \$\[2\]: expected at most 1024 requ"),
-        (msgpack.packb([1, "cancel", ["x"]]), r"malformed: \$\[2\]\[0\]: expected an integer"),
-        (msgpack.packb([1, "hello", "x" * 300]), r"malformed: \$\[2\]: expected the client's name"),
+        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 2"),
+        (packed("steal"), r"malformed: \$\[1\]: unknown kind 'steal', expected one of"),
+        (packed(5), r"malformed: \$\[1\]: unknown kind 5"),
+        (packed("results", []), r"malformed: \$\[1\]: a client may not send 'results'"),
+        (packed("jobs"), r"malformed: \$\[2\]: expected one array of at most"),
+        (packed("jobs", "x"), r"malformed: \$\[2\]: expected one array of at most"),
+        (packed("jobs", [wire_job()] * 1025), r"\$\[2\]: expected one array"),
+        (packed("jobs", [7]), r"malformed: \$\[2\]\[0\]: a job is an array of 13"),
+        (packed("jobs", [wire_job(), wire_job()[:-1]]), r"\$\[2\]\[1\]: a job is"),
+        (packed("jobs", [wire_job("one")]), r"\$\[2\]\[0\]\.number: expected a req"),
+        (packed("jobs", [wire_job(-1)]), r"\$\[2\]\[0\]\.number: expected a req"),
+        (packed("jobs", [wire_job(True)]), r"\$\[2\]\[0\]\.number: expected a req"),
+        (packed("cancel", 5), r"malformed: \$\[2\]: expected at most 1024 requ"),
+        (packed("cancel", ["x"]), r"malformed: \$\[2\]\[0\]: expected an integer"),
+        (packed("hello", "x" * 300), r"malformed: \$\[2\]: expected the client's name"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -157,6 +161,7 @@ def test_a_malformed_frame_is_refused_with_the_path_of_what_is_wrong(
         ({"images": 9}, r"\$\[2\]\[1\]\.images: expected an integer in \[1, 8\], got 9"),
         ({"images": True}, r"\$\[2\]\[1\]\.images"),
         ({"banned": ["a", 1]}, r"\$\[2\]\[1\]\.banned_modules"),
+        ({"packages": "numpy"}, r"\$\[2\]\[1\]\.packages: expected an array of names"),
         ({"want_stdout": 1}, r"\$\[2\]\[1\]\.want_stdout: expected a boolean"),
         ({"calls": ["1"] * 9, "limits": [1, 2**28, 2**26]}, r"limits\.output_bytes: its results"),
         ({"stdin": ""}, r"give only one of calls, expressions, stdin, tests"),
