@@ -94,7 +94,7 @@ def _guest_source(name: str) -> str:
 
 def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]:
     """Return the sources that turn a fresh interpreter into an image."""
-    imports = "import " + ", ".join(flavor.preimported)
+    imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}"
     install = (
         "names = {'__name__': 'sandbox_guest'}\n"
         f"exec({_guest_source(program)!r}, names)\n"
@@ -120,7 +120,7 @@ class _Builder:
         ]
         sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
         image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
-        self.image_id = sha256_of(*image_key, *NUMPY.preimported, *sources)[:16]
+        self.image_id = sha256_of(*image_key, *NUMPY.preimported, NUMPY.warm_up, *sources)[:16]
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
         base = self._build_flavor(BASE, images)

@@ -60,6 +60,8 @@ class Flavor:
     preimported: tuple[str, ...]
     functions: range = range(0)
     """Where the packages' own functions lie in the guest module."""
+    warm_up: str = ""
+    """Source that runs once, before the image is taken: what it allocates is there already."""
 
     def has_member(self, name: str) -> bool:
         """Whether a member of the guest's zip belongs to it: the standard library does, always."""
@@ -74,6 +76,7 @@ NUMPY = Flavor(
     frozenset({"numpy"}),
     (*PREIMPORTED, "numpy", "numpy.random", "numpy.fft"),
     range(8400, 16441),
+    "numpy.linalg.inv(numpy.eye(2))",
 )
 
 
