@@ -32,6 +32,9 @@ inline constexpr std::int64_t kFeatureMultiple = 32;
 // Per-row sums are padded to a multiple of this: a multiple of every table's vector length.
 inline constexpr std::int64_t kLaneMultiple = 16;
 
+// Longest sum, in words, of which a product needs no intermediate C: see Product::c.
+inline constexpr std::int64_t kSliceWords = 640;
+
 using Word = std::uint32_t;
 
 enum class Storage : std::uint8_t { kFloat32, kBfloat16 };
@@ -82,10 +85,11 @@ struct Product {
   const Word* a;
   std::int64_t a_stride;  // words between rows; 0: A is packed by pack_transposed
   const Word* b;
-  float* c;
+  float* c;  // nullptr if `rounded` is given, nothing is accumulated and k_words <= kSliceWords
   std::int64_t c_stride;
   std::int64_t strips_at_once;  // strips of B that share a sweep over A: what stays in cache
   bool accumulate;              // C += A B; otherwise C = A B
+  std::uint16_t* rounded;       // if given, takes the result as bfloat16, and C is scratch
 };
 
 struct Kernels {
@@ -115,6 +119,8 @@ struct Kernels {
   void (*sum_panel)(float* logits, std::int64_t rows, std::int64_t first, std::int64_t valid,
                     const LogitTransform& transform, const std::int64_t* targets, const Sums& sums,
                     float* target_logit);
+  // Rounds to bfloat16: to the nearest, ties to even; NaN stays NaN.
+  void (*round)(const float* values, std::int64_t count, std::uint16_t* out);
   // Merges the sums of `panels` panels, `pitch` floats apart, in the order of the panels.
   void (*merge)(const Sums& parts, std::int64_t panels, std::int64_t pitch, std::int64_t rows,
                 const Sums& out);

@@ -346,18 +346,39 @@ def test_an_empty_or_fully_masked_batch_gives_zero_and_a_backward(engine, T):
     assert not weight.grad.any()
 
 
-def test_tokens_without_a_gradient_are_left_out_of_the_backward(engine):
-    """Clipped and zero-advantage tokens: zeros for them, and the right sum over the others."""
-    case = case_of((600, 32, 300), F32)
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("chunk", [slice(0, 516), slice(300, 600)], ids=["first", "last"])
+def test_tokens_without_a_gradient_are_left_out_of_the_backward(engine, dtype, chunk):
+    """Clipped and zero-advantage tokens: zeros for them, and the right sum over the others.
+
+    Chunks are of 300 tokens: the one without any has nothing to add, but may be the one that
+    rounds the sum.
+    """
+    case = case_of((600, 32, 300), dtype)
     advantages = torch.where(torch.arange(600) % 5 == 0, case.advantages, 0.0)
-    advantages[:516] = 0  # a whole chunk, the first
+    advantages[chunk] = 0
     case = Case(**{**vars(case), "advantages": advantages})
     config = LossConfig(loss="reinforce", backend=engine)
-    actual, expected = gradients_of(case, config), exact_gradients_of(case, config)
+    bias = {"bias": torch.zeros(300)}
+    actual, expected = gradients_of(case, config, **bias), exact_gradients_of(case, config, **bias)
     assert not actual[1][advantages == 0].any()
-    assert relative(actual[2], expected[2]) < 4e-6
+    for ours, theirs in zip(actual[1:], expected[1:], strict=True):
+        assert relative(ours, theirs) < max(4e-6, GRADIENT[dtype])
     nothing = Case(**{**vars(case), "advantages": torch.zeros(600)})
-    assert not any(value.any() for value in gradients_of(nothing, config))
+    assert not any(value.any() for value in gradients_of(nothing, config, **bias))
+
+
+def test_memory_kept_for_the_next_call_changes_nothing_and_can_be_given_back():
+    """Scratch of an earlier, larger call holds old numbers, which must not matter."""
+    config = LossConfig(loss="reinforce", backend="native")
+    small, large = case_of((40, 64, 3000), BF16), case_of((523, 64, 3000), BF16)
+    _loss.release_scratch()
+    fresh = gradients_of(small, config)
+    gradients_of(large, config)
+    again = gradients_of(small, config)
+    assert all(torch.equal(x, y) for x, y in zip(fresh, again, strict=True))
+    assert 0 < _loss.release_scratch() <= 2**30
+    assert _loss.release_scratch() == 0
 
 
 # ---------------------------------------------------------------- autograd's contract
