@@ -12,7 +12,14 @@ import torch
 
 from azr import _loss
 from azr.errors import ConfigError, TrainingDiverged
-from azr.loss import count, differentiable_logprobs, engines, head_tensors, policy_loss
+from azr.loss import (
+    VocabShard,
+    count,
+    differentiable_logprobs,
+    engines,
+    head_tensors,
+    policy_loss,
+)
 from azr.loss import token_logprobs as token_logprobs_of
 from azr.loss.native import NativeEngine
 from azr.loss_config import Backend, LossConfig, LossKind
@@ -561,16 +568,18 @@ def test_an_adapter_on_the_head_is_refused():
         head_tensors(head)
 
 
-def test_a_distributed_weight_is_refused():
-    """Outside its FSDP module it is a shard (TRL #6372, #6859)."""
+def test_distributed_states_and_a_distributed_shard_are_refused():
+    """What a rank holds of them is a part, and here nobody can know which (TRL #6372, #6859)."""
 
     class DTensor(torch.Tensor):
         def full_tensor(self):
             raise AssertionError
 
     hidden, weight, *tokens = case_of((30, 24, 200), F32).arguments()
-    with pytest.raises(TypeError, match="weight is a DTensor"):
-        policy_loss(hidden, weight.as_subclass(DTensor), *tokens)
+    with pytest.raises(TypeError, match="hidden is a DTensor"):
+        policy_loss(hidden.as_subclass(DTensor), weight, *tokens)
+    with pytest.raises(TypeError, match=r"weight is a DTensor.*weight\.to_local"):
+        policy_loss(hidden, weight.as_subclass(DTensor), *tokens, shard=VocabShard(start=0))
 
 
 def test_an_engine_that_cannot_work_is_refused_when_asked_for_by_name():

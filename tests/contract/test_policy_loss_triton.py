@@ -7,6 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from azr.loss.engines import engine_for
+from azr.loss.head import Head
+from azr.loss_config import LossConfig
 
 pytest.importorskip("triton")  # it has no wheel for every platform
 
@@ -25,6 +31,15 @@ def test_the_engine_agrees_with_float64_in_triton_s_interpreter():
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_tensors_on_a_gpu_get_the_triton_engine_by_default():
+    """Tensors without memory say enough: no GPU is needed to ask."""
+    with FakeTensorMode():
+        hidden = torch.empty(3, 4, device="cuda")
+        head = Head.of(torch.empty(5, 4, device="cuda"), None, LossConfig())
+        engine = engine_for(LossConfig().backend, hidden, head)
+    assert type(engine).__name__ == "TritonEngine"
 
 
 @pytest.mark.slow
