@@ -5,6 +5,10 @@ distribution is nearly uniform and hides errors.
 """
 
 import functools
+import os
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -144,6 +148,23 @@ def test_gradients_are_those_of_float64(engine, shape, dtype):
     for ours, theirs in zip(actual[1:], expected[1:], strict=True):
         assert ours.dtype == dtype
         assert relative(ours, theirs) < GRADIENT[dtype]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("shape", [(5, 576, 49152), (3, 896, 151936)], ids=["SmolLM2", "Qwen2.5"])
+def test_the_vocabularies_of_real_models(shape, dtype):
+    """The default engine: offsets beyond 2^27 values, sums of hundreds of panels."""
+    case = case_of.__wrapped__(shape, dtype)  # too large to be kept
+    logprobs, entropy = token_logprobs_of(case.hidden, case.weight, case.targets)
+    assert (logprobs - case.logprobs).abs().max() < LOGPROB
+    assert (entropy - case.entropy).abs().max() < ENTROPY
+    config = LossConfig(loss="reinforce", entropy_coef=0.05)
+    expected = exact_gradients_of(case, config)
+    plain = gradients_of(case, _replace(config, backend="reference"))
+    actual = gradients_of(case, config)
+    for ours, torchs, exact in zip(actual[1:], plain[1:], expected[1:], strict=True):
+        assert relative(ours, exact) < max(GRADIENT[dtype], relative(torchs, exact))
 
 
 def test_error_is_near_that_of_plain_torch_in_float32(engine):
@@ -373,6 +394,57 @@ def test_tokens_without_a_gradient_are_left_out_of_the_backward(engine, dtype, c
         assert relative(ours, theirs) < max(4e-6, GRADIENT[dtype])
     nothing = Case(**{**vars(case), "advantages": torch.zeros(600)})
     assert not any(value.any() for value in gradients_of(nothing, config, **bias))
+
+
+@pytest.fixture
+def one_thread():
+    """A second thread's waiting is CPU time too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_masked_tokens_and_tokens_without_a_gradient_cost_little():
+    """CPU time, the least of several. Without a gradient a third stays, masked nothing does."""
+    case = case_of((1000, 256, 6000), BF16)
+    weight = case.weight.clone().requires_grad_()
+    some = torch.arange(1000) % 8 == 0
+    config = LossConfig(loss="reinforce", backend="native")
+
+    def cost(advantages, mask):
+        times = []
+        for _ in range(7):
+            start = time.process_time()
+            policy_loss(
+                case.hidden, weight, case.targets, case.old, advantages, mask, config=config
+            )
+            times.append(time.process_time() - start)
+        return min(times)
+
+    everything = cost(case.advantages, some | True)
+    assert cost(torch.where(some, case.advantages, 0.0), some | True) < 0.75 * everything
+    assert cost(case.advantages, some) < 0.4 * everything
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_as_many_threads_work_as_omp_num_threads_says(num_threads):
+    program = """
+import os, torch
+from azr.loss import token_logprobs
+before = len(os.listdir("/proc/self/task"))
+token_logprobs(torch.randn(64, 64), torch.randn(9000, 64), torch.zeros(64, dtype=torch.int64))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "OMP_NUM_THREADS": str(num_threads)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) == num_threads - 1
 
 
 def test_memory_kept_for_the_next_call_changes_nothing_and_can_be_given_back():

@@ -44,7 +44,7 @@ def test_tensors_on_a_gpu_get_the_triton_engine_by_default():
 
 @pytest.mark.slow
 def test_the_kernels_compile_for_hopper_and_fit_an_sm():
-    """No GPU is needed to make a cubin. Some registers spill: to be tuned where it can be timed."""
+    """No GPU is needed to make a cubin. Some registers spill, but not while products are made."""
     script = ROOT / "bench" / "triton_build.py"
     done = subprocess.run(
         [sys.executable, str(script), "--json"], capture_output=True, text=True, check=False
@@ -56,3 +56,4 @@ def test_the_kernels_compile_for_hopper_and_fit_an_sm():
         assert kernel["shared_bytes"] <= 227 * 1024
         if kernel["kernel"] == "sum_logits" and kernel["dtype"] == "bf16":
             assert kernel["wgmma"] > 0
+            assert kernel["spills_beside_products"] == 0
