@@ -3,7 +3,8 @@
     python bench/bench_policy_loss.py [--rounds 3] [--out FILE]
 
 measures both shapes in bfloat16 and float32 in about 8 minutes, each in a process of its own, and
-writes bench/results/policy_loss.json. `--case T,H,V,dtype` measures one and prints JSON.
+writes bench/results/policy_loss.json; `--show` prints the tables of that file again.
+`--case T,H,V,dtype` measures one and prints JSON.
 
 Each round runs every implementation once, so that a disturbance of the machine meets all of them.
 Memory is the growth of the process's resident peak above inputs and gradients. Every gradient is
@@ -332,22 +333,60 @@ def machine() -> dict[str, Any]:
     }
 
 
+def targets(results: list[dict[str, Any]]) -> str:
+    """Return the markdown of what was aimed at and what was reached, medians and minima."""
+    names = {"bf16": "bfloat16", "fp32": "float32"}
+    cases = [result["case"] for result in results]
+    titles = " | ".join(f"{names[case['dtype']]}, T={case['T']}" for case in cases)
+    lines = ["", f"| ratio of medians (of minima) | {titles} |", "|---" * (len(cases) + 1) + "|"]
+    tables = [{row["name"]: row for row in result["rows"]} for result in results]
+    for label, above, below in (
+        ("time / products, <= 1.10 (bfloat16), 1.15 (float32)", "azr", "products"),
+        ("compile / azr, >= 1.4", "compile", "azr"),
+        ("compile with float32 logits / azr", "compile, float32 logits", "azr"),
+        ("eager / azr, >= 2.5", "eager", "azr"),
+        ("liger / azr, >= 10", "liger", "azr"),
+    ):
+        cells = [ratio(rows.get(above), rows.get(below)) for rows in tables]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    memory = " | ".join(f"{rows['azr']['extra_mb']:.0f}" for rows in tables)
+    lines.append(f"| extra MB, <= 250 at T=2048 | {memory} |")
+    return "\n".join(lines)
+
+
+def ratio(above: dict[str, Any] | None, below: dict[str, Any] | None) -> str:
+    """Return how one implementation's seconds compare with another's."""
+    if above is None or below is None:
+        return ""
+    median, least = (above[f"seconds_{x}"] / below[f"seconds_{x}"] for x in ("median", "min"))
+    return f"{median:.2f} ({least:.2f})"
+
+
+def show(results: list[dict[str, Any]]) -> None:
+    """Print every table."""
+    print("\n".join([*(table(result) for result in results), targets(results)]))
+
+
 def main() -> None:
     """Measure every case in a process of its own; print tables and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--case", help="T,H,V,bf16 or T,H,V,fp32: only this, JSON to stdout")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--show", action="store_true", help="print what --out holds")
     arguments = parser.parse_args()
     if arguments.case:
         print(json.dumps(measure_case(arguments.case, arguments.rounds)))
+        return
+    if arguments.show:
+        show(json.loads(arguments.out.read_text())["cases"])
         return
     results: list[dict[str, Any]] = []
     for case in CASES:
         command = [sys.executable, __file__, "--case", case, "--rounds", str(arguments.rounds)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
         results.append(json.loads(done.stdout))
-        print(table(results[-1]), flush=True)
+    show(results)
     arguments.out.parent.mkdir(exist_ok=True)
     arguments.out.write_text(json.dumps({"machine": machine(), "cases": results}, indent=2) + "\n")
 

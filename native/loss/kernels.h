@@ -67,7 +67,10 @@ struct Sums {
 };
 
 // What a row sends back: dL/du_v = p_v (level + slope log p_v) + (v == target) at_target, times the
-// derivative of the logit; p_v = e^(u - maximum) inv_sum.
+// derivative of the logit; p_v = e^(u - maximum) inv_sum. That is
+//
+//   a (1[v == target] - p_v) - b p_v (log p_v + H),  with level = -(a + b H), slope = -b,
+//   at_target = a, and H the entropy.
 struct RowTerms {
   float maximum;
   float log_sum;
@@ -83,7 +86,7 @@ struct Product {
   std::int64_t columns;  // of C to write; B has whole strips
   std::int64_t k_words;
   const Word* a;
-  std::int64_t a_stride;  // words between rows; 0: A is packed by pack_transposed
+  std::int64_t a_stride;  // words between rows; 0: A is `transposed` as differentiate made it
   const Word* b;
   float* c;  // nullptr if `rounded` is given, nothing is accumulated and k_words <= kSliceWords
   std::int64_t c_stride;
@@ -124,8 +127,10 @@ struct Kernels {
   // Merges the sums of `panels` panels, `pitch` floats apart, in the order of the panels.
   void (*merge)(const Sums& parts, std::int64_t panels, std::int64_t pitch, std::int64_t rows,
                 const Sums& out);
-  // dL/du of the picked rows of a panel of logits, as A of dH ([padded][kPanel] words / pairs) and
-  // as A of dW (nullptr: not wanted); column_sums [kPanel] are added to (nullptr: not wanted).
+  // dL/du of the picked rows of a panel of logits, twice: `rows`, as A of dH, is [padded] rows of
+  // kPanel values; `transposed`, as A of dW, is [kPanel / tile_rows][words along rows][tile_pitch],
+  // so that a tile reads its words in order (nullptr: not wanted). column_sums [kPanel] are added
+  // to (nullptr: not wanted).
   void (*differentiate)(const float* logits, std::int64_t first, const std::int32_t* picked,
                         std::int64_t num_picked, std::int64_t padded, const RowTerms* terms,
                         float temperature_over_softcap, Word* rows, Word* transposed,

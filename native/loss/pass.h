@@ -2,7 +2,19 @@
 // the logits of one chunk at most.
 //
 // T rows of hidden, H features, V words. Knows no loss: the caller turns the sums of Forward into
-// two numbers per token, a = dL/dlogprob and b = dL/dentropy, and hands them to Backward.
+// two numbers per token, a = dL/dlogprob and b = dL/dentropy, and hands them to Backward:
+//
+//   Pass pass(weight, transform, storage, isa, num_threads);
+//   for each chunk of tokens:
+//     pass.Forward(chunk, targets, /*keep=*/true, statistics);
+//     a, b = the loss's derivatives, from statistics        (azr/loss/formulas.py)
+//     pass.Backward(targets, {statistics, a, b}, gradients);
+//
+// The files: pass.cc cuts the work into panels of the vocabulary and shares them among threads;
+// kernels.h is what it calls for a panel. Behind that: product_impl.h multiplies and packs,
+// vocabulary_impl.h sums and differentiates, vector_impl.h has e^x and tanh, each written once and
+// compiled by kernels_*.cc for every instruction set; dispatch.h chooses among them. scratch.h is
+// the memory, rate.h the benchmark's measure, bind.cc the Python face.
 #ifndef AZR_NATIVE_LOSS_PASS_H_
 #define AZR_NATIVE_LOSS_PASS_H_
 
