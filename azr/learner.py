@@ -27,7 +27,7 @@ from azr.batch import PACKED_ATTENTION, MicroBatch, Sequence1, pack
 from azr.checkpoint import Checkpoint
 from azr.config import RunConfig
 from azr.errors import CheckpointError, ModelError, TrainingDiverged
-from azr.loss import Normalizer, count, mean_metrics, policy_loss, token_logprobs
+from azr.loss import Normalizer, count, head_tensors, mean_metrics, policy_loss, token_logprobs
 from azr.loss_config import Importance, LossConfig
 from azr.types import Experience
 from azr.weights import TorchWeights
@@ -186,8 +186,7 @@ class TorchLearner:
 
     def _head(self) -> tuple[Tensor, Tensor | None]:
         """The head's weight and bias, in the precision of the hidden states."""
-        head = self._compute.get_output_embeddings()
-        return head.weight, getattr(head, "bias", None)
+        return head_tensors(self._compute.get_output_embeddings())
 
     @torch.no_grad()
     def _refresh(self) -> None:

@@ -58,18 +58,30 @@ def build(function: Any, dtype: str, constants: dict[str, Any], options: dict[st
     return triton.compile(source, target=HOPPER, options=options)
 
 
-def usage(cubin: bytes) -> dict[str, int]:
-    """Return registers and spilled bytes, as NVIDIA's own tool reads them from the binary."""
+def inspect(tool: str, option: str, cubin: bytes) -> str:
+    """Return what one of NVIDIA's own tools says of a binary; Triton brings them along."""
     tools = Path(triton.backends.nvidia.__file__).parent / "bin"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()
-        report = subprocess.run(  # noqa: S603 - Triton's own tool, on our own file
-            [str(tools / "cuobjdump"), "-res-usage", file.name],
-            capture_output=True,
-            text=True,
-            check=True,
+        return subprocess.run(  # noqa: S603 - Triton's own tool, on our own file
+            [str(tools / tool), option, file.name], capture_output=True, text=True, check=True
         ).stdout
+
+
+def spills_beside_products(cubin: bytes) -> int:
+    """Count loads and stores of spilled registers in the loops that multiply on tensor cores.
+
+    Elsewhere they run once a tile; here they would run once for every DEPTH features.
+    """
+    blocks = re.split(r"^\.L_x_\d+:", inspect("nvdisasm", "-c", cubin), flags=re.MULTILINE)
+    loops = [block for block in blocks if "HGMMA" in block]
+    return sum(len(re.findall(r"\b(?:STL|LDL)\b", block)) for block in loops)
+
+
+def usage(cubin: bytes) -> dict[str, int]:
+    """Return registers and spilled bytes."""
+    report = inspect("cuobjdump", "-res-usage", cubin)
     found = {key: int(value) for key, value in re.findall(r"(REG|STACK|LOCAL):(\d+)", report)}
     return {
         "registers": found.get("REG", -1),
@@ -85,6 +97,7 @@ def report(name: str, dtype: str, kernel: Any) -> dict[str, Any]:
         "wgmma": kernel.asm["ptx"].count("wgmma.mma_async"),
         "shared_bytes": kernel.metadata.shared,
         "cubin_bytes": len(kernel.asm["cubin"]),
+        "spills_beside_products": spills_beside_products(kernel.asm["cubin"]),
         **usage(kernel.asm["cubin"]),
     }
 

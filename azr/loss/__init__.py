@@ -20,7 +20,7 @@ from azr.loss.engines import engine_for
 from azr.loss.formulas import Objective
 from azr.loss.fused import Problem, one_pass, two_pass
 from azr.loss.head import Head, head_tensors
-from azr.loss.shard import VocabShard
+from azr.loss.shard import VocabShard, gathered
 from azr.loss.tokens import Normalizer, Tokens, normalizer_of
 from azr.loss_config import LossConfig
 
@@ -60,7 +60,8 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
 
     Args:
         hidden: The states that predict each target: position i's state with token i + 1.
-        weight: The head's; tied embeddings are fine, autograd adds the two gradients.
+        weight: The head's; tied embeddings are fine, autograd adds the two gradients. A DTensor
+            is taken as FSDP2's: gathered here, its gradient summed over ranks.
         targets: Words, in [0, V).
         old_logprobs: Of the targets, under the weights before the update.
         advantages: Of the targets.
@@ -85,7 +86,7 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
         TrainingDiverged: An argument that counts is NaN or infinite; the message names it.
     """
     config = config if config is not None else LossConfig()
-    head = Head.of(weight, bias, config)
+    head = _head(weight, bias, shard, config)
     checks.check_head(head, hidden)
     tokens = Tokens(
         targets=targets,
@@ -103,6 +104,13 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
     loss, logprobs, entropy = _evaluate(head, hidden, objective, shard)
     checks.check_finite_result(logprobs, head, hidden)
     return loss, objective.metrics(logprobs.detach(), entropy.detach())
+
+
+def _head(
+    weight: Tensor, bias: Tensor | None, shard: VocabShard | None, config: LossConfig
+) -> Head:
+    bias = None if bias is None else gathered("bias", bias, shard)
+    return Head.of(gathered("weight", weight, shard), bias, config)
 
 
 def _exact(values: Tensor) -> Tensor:
@@ -202,7 +210,7 @@ def differentiable_logprobs(
     configuration, only what concerns logits and the backend is used.
     """
     config = config if config is not None else LossConfig()
-    head = Head.of(weight, bias, config)
+    head = _head(weight, bias, shard, config)
     checks.check_head(head, hidden)
     checks.check_rows({"targets": targets}, hidden.shape[0])
     checks.check_targets(targets, weight.shape[0], shard)

@@ -15,8 +15,8 @@ def _check_plain(name: str, tensor: Tensor) -> None:
     """Refuse tensors whose values are not all here."""
     if hasattr(tensor, "full_tensor"):
         raise TypeError(
-            f"{name} is a DTensor, of which this rank holds a part: call inside the module's "
-            "forward, where FSDP has gathered it, or pass azr.loss.VocabShard with the local rows"
+            f"{name} is a DTensor, of which this rank holds a part: pass the rows this rank is to "
+            f"compute, {name}.to_local() if those are its own"
         )
     if tensor.is_meta:
         raise TypeError(f"{name} is on the meta device and has no values: load the model first")

@@ -69,12 +69,15 @@ class Pass(Protocol):
 
     max_rows: int
     """Tokens a chunk may have: what bounds the memory for logits."""
+    row_multiple: int
+    """What the rows of a chunk are padded to: chunks of a multiple of it waste nothing."""
     grad_hidden: Tensor | None
-    """[T, H] in hidden's dtype or float32, complete after the last backward; None if unwanted."""
+    """[T, H] in hidden's dtype or float32, complete after the backward of the last token; None if
+    unwanted."""
     grad_weight: Tensor | None
-    """[V, H] float32, summed over chunks without rounding in between; None if unwanted."""
+    """[V, H] in weight's dtype or float32, likewise; summed over chunks in float32."""
     grad_bias: Tensor | None
-    """[V] float32; None if unwanted."""
+    """[V] float32, likewise."""
 
     def forward(self, rows: slice, *, keep: bool) -> Statistics:
         """Compute the statistics of some tokens, and keep their logits for `backward` if asked."""
@@ -88,10 +91,6 @@ class Pass(Protocol):
         b: Tensor | None,  # [rows] float32, dL/dentropy; None: 0
     ) -> None:
         """Add these tokens' gradients. Tokens with a = b = 0 cost nothing."""
-        ...
-
-    def finish(self) -> None:
-        """Make the gradients whole, after the last backward."""
         ...
 
 

@@ -49,7 +49,6 @@ class Problem:
 
     def gradients(self, work: Pass) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Return the gradients of hidden, weight and bias in their dtypes: one rounding each."""
-        work.finish()
         grad_hidden = work.grad_hidden
         if grad_hidden is not None and self.shard is not None:
             grad_hidden = self.shard.summed(grad_hidden)
@@ -64,11 +63,12 @@ def _cast(grad: Tensor | None, like: Tensor | None) -> Tensor | None:
     return grad if grad is None or like is None else grad.to(like.dtype)
 
 
-def _chunks(num_rows: int, max_rows: int) -> Iterator[slice]:
+def _chunks(num_rows: int, work: Pass) -> Iterator[slice]:
     """Cut into chunks of nearly equal size: a short last one would waste its weight traffic."""
-    count = -(-num_rows // max_rows)
-    for i in range(count):
-        yield slice(num_rows * i // count, num_rows * (i + 1) // count)
+    count = -(-num_rows // work.max_rows)
+    size = -(-num_rows // max(count, 1) // work.row_multiple) * work.row_multiple
+    for first in range(0, num_rows, max(size, 1)):
+        yield slice(first, min(first + size, num_rows))
 
 
 def _wants(ctx: Any) -> Gradients:
@@ -80,8 +80,7 @@ def without_gradient(problem: Problem) -> Statistics:
     """Return the statistics of every token."""
     work = problem.open(Gradients(hidden=False, weight=False, bias=False))
     parts = [
-        problem.statistics(work, rows, keep=False)
-        for rows in _chunks(len(problem.targets), work.max_rows)
+        problem.statistics(work, rows, keep=False) for rows in _chunks(len(problem.targets), work)
     ]
     if not parts:
         nothing = problem.hidden.new_zeros(0, dtype=torch.float32)
@@ -107,7 +106,7 @@ class _OnePass(torch.autograd.Function):
         else:
             work = problem.open(wants)
             parts: list[Statistics] = []
-            for rows in _chunks(hidden.shape[0], work.max_rows):
+            for rows in _chunks(hidden.shape[0], work):
                 part = problem.statistics(work, rows, keep=True)
                 a, b = objective[rows].coefficients(part.logprobs(), part.entropy())
                 work.backward(rows, part, a, b)
@@ -152,7 +151,7 @@ class _TwoPass(torch.autograd.Function):
         problem: Problem = ctx.problem
         work = problem.open(_wants(ctx))
         entropy_matters = bool(b.any())
-        for rows in _chunks(len(problem.targets), work.max_rows):
+        for rows in _chunks(len(problem.targets), work):
             part = problem.statistics(work, rows, keep=True)
             work.backward(rows, part, a[rows], b[rows] if entropy_matters else None)
         return (*problem.gradients(work), None)

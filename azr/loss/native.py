@@ -11,9 +11,10 @@ from azr.loss.head import Head
 
 __all__ = ["ENGINE", "NativeEngine"]
 
-CHUNK_ROWS = 516
-"""Tokens whose logits are in memory at once: 43 register tiles of 12. More would read and write
-the weight's gradient less often; each costs 4 V bytes."""
+TILE_ROWS = 12
+CHUNK_ROWS = 43 * TILE_ROWS
+"""Tokens whose logits are in memory at once. More would read and write the weight's
+gradient less often; each costs 4 V bytes."""
 
 
 class NativeEngine:
@@ -44,15 +45,13 @@ class _NativePass:
         self._hidden = hidden.contiguous()
         self._targets = targets.contiguous()
         self.max_rows = CHUNK_ROWS
-
-        def empty(wanted: bool, *shape: int) -> Tensor | None:
-            return torch.empty(shape, dtype=torch.float32) if wanted else None
-
+        self.row_multiple = TILE_ROWS
         V, H = self._weight.shape
-        self.grad_hidden = empty(wants.hidden, hidden.shape[0], H)
-        self.grad_weight = empty(wants.weight, V, H)
-        self.grad_bias = empty(wants.bias, V)
-        self._written = False
+        self.grad_hidden = (
+            torch.empty(hidden.shape[0], H, dtype=torch.float32) if wants.hidden else None
+        )
+        self.grad_weight = torch.empty_like(self._weight) if wants.weight else None
+        self.grad_bias = torch.empty(V, dtype=torch.float32) if wants.bias else None
         self._pass = _loss.Pass(
             _described(self._weight),
             bias=_address(self._bias),
@@ -84,7 +83,7 @@ class _NativePass:
                 (torch.zeros_like(a) if b is None else b).float(),
             ]
         )
-        wrote = self._pass.backward(
+        self._pass.backward(
             targets.shape[0],
             targets.data_ptr(),
             derivatives.data_ptr(),
@@ -92,16 +91,8 @@ class _NativePass:
             grad_hidden=_address(None if self.grad_hidden is None else self.grad_hidden[rows]),
             grad_weight=_address(self.grad_weight),
             grad_bias=_address(self.grad_bias),
-            overwrite=not self._written,
+            is_last=rows.stop == self._targets.shape[0],
         )
-        self._written = self._written or wrote
-
-    def finish(self) -> None:
-        """Make the gradients whole: nothing has been written to them if no token had one."""
-        if not self._written:
-            for grad in (self.grad_weight, self.grad_bias):
-                if grad is not None:
-                    grad.zero_()
 
 
 def _address(tensor: Tensor | None) -> int:

@@ -1,5 +1,10 @@
-"""A vocabulary split over ranks: merging what each knows of a token."""
+"""A head split over ranks: vocabulary shards that stay apart, FSDP2's that are gathered.
 
+Vocabulary shards: every rank has the same tokens and some of the words. FSDP2: every rank has
+its own tokens, and keeps some rows of the weight only to save memory.
+"""
+
+import importlib
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,7 +14,7 @@ from torch import Tensor
 
 from azr.loss.engine import Statistics
 
-__all__ = ["VocabShard"]
+__all__ = ["VocabShard", "gathered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +57,21 @@ class VocabShard:
 
     def _reduce(self, values: Tensor, operation: dist.ReduceOp.RedOpType) -> None:
         cast(Any, dist).all_reduce(values, operation, group=self.group)  # untyped in torch
+
+
+def gathered(name: str, tensor: Tensor, shard: VocabShard | None) -> Tensor:
+    """Return a parameter of FSDP2 (a DTensor) whole, and any other tensor as it is.
+
+    A collective: every rank must call, forward and backward. The gradients of the ranks, each from
+    its own tokens, are summed and cut into the parameter's parts.
+
+    Raises:
+        TypeError: If a vocabulary shard is given too, whose rows are to be local.
+    """
+    if not hasattr(tensor, "full_tensor"):
+        return tensor
+    if shard is not None:
+        raise TypeError(f"{name} is a DTensor, and shard needs local rows: pass {name}.to_local()")
+    distributed: Any = importlib.import_module("torch.distributed.tensor")  # slow, and here loaded
+    whole: Any = tensor
+    return whole.full_tensor(grad_placements=[distributed.Partial()] * whole.device_mesh.ndim)

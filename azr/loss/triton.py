@@ -57,6 +57,7 @@ class _TritonPass:
         self._targets = targets.contiguous()
         self._logits = hidden.new_empty(0, dtype=torch.float32)
         V, H = self._weight.shape
+        self.row_multiple = 1
         self.max_rows = max(128, min(4096, LOGITS_BYTES // (4 * V) // 128 * 128))
 
         def zeros(wanted: bool, *shape: int) -> Tensor | None:
@@ -155,9 +156,6 @@ class _TritonPass:
             self.grad_weight[columns] += _product(gradient.T, hidden)
         if self.grad_bias is not None:
             self.grad_bias[columns] += gradient.sum(0, dtype=torch.float32)
-
-    def finish(self) -> None:
-        """Nothing is left to do: the gradients start as zeros."""
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:

@@ -14,6 +14,7 @@
 #include "loss/kernels.h"
 #include "loss/pass.h"
 #include "loss/rate.h"
+#include "loss/scratch.h"
 
 namespace py = pybind11;
 
@@ -60,6 +61,7 @@ azr::loss::Derivatives DerivativesAt(std::uintptr_t address, std::int64_t rows, 
 PYBIND11_MODULE(_loss, m) {
   m.doc() = "The policy loss's passes over the vocabulary, on the CPU.";
   m.def("available_isas", &azr::loss::AvailableIsas);
+  m.def("release_scratch", &azr::loss::ReleaseScratch);
   m.def(
       "product_rate",
       [](const std::string& isa, bool is_bfloat16, int num_threads, int rounds) {
@@ -101,15 +103,15 @@ PYBIND11_MODULE(_loss, m) {
           "backward",
           [](Pass& self, std::int64_t rows, std::uintptr_t targets, std::uintptr_t derivatives,
              bool has_b, std::uintptr_t grad_hidden, std::uintptr_t grad_weight,
-             std::uintptr_t grad_bias, bool overwrite) {
+             std::uintptr_t grad_bias, bool is_last) {
             const std::span words(At<const std::int64_t>(targets), static_cast<std::size_t>(rows));
-            return self.Backward(words, DerivativesAt(derivatives, rows, has_b),
-                                 {.hidden = At<float>(grad_hidden),
-                                  .weight = At<float>(grad_weight),
-                                  .bias = At<float>(grad_bias),
-                                  .overwrite = overwrite});
+            self.Backward(words, DerivativesAt(derivatives, rows, has_b),
+                          {.hidden = At<float>(grad_hidden),
+                           .weight = At<void>(grad_weight),
+                           .bias = At<float>(grad_bias),
+                           .is_last = is_last});
           },
           py::arg("rows"), py::arg("targets"), py::arg("derivatives"), py::kw_only(),
           py::arg("has_b"), py::arg("grad_hidden"), py::arg("grad_weight"), py::arg("grad_bias"),
-          py::arg("overwrite"), py::call_guard<py::gil_scoped_release>());
+          py::arg("is_last"), py::call_guard<py::gil_scoped_release>());
 }

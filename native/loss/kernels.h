@@ -32,6 +32,9 @@ inline constexpr std::int64_t kFeatureMultiple = 32;
 // Per-row sums are padded to a multiple of this: a multiple of every table's vector length.
 inline constexpr std::int64_t kLaneMultiple = 16;
 
+// Longest sum, in words, of which a product needs no intermediate C: see Product::c.
+inline constexpr std::int64_t kSliceWords = 640;
+
 using Word = std::uint32_t;
 
 enum class Storage : std::uint8_t { kFloat32, kBfloat16 };
@@ -64,7 +67,10 @@ struct Sums {
 };
 
 // What a row sends back: dL/du_v = p_v (level + slope log p_v) + (v == target) at_target, times the
-// derivative of the logit; p_v = e^(u - maximum) inv_sum.
+// derivative of the logit; p_v = e^(u - maximum) inv_sum. That is
+//
+//   a (1[v == target] - p_v) - b p_v (log p_v + H),  with level = -(a + b H), slope = -b,
+//   at_target = a, and H the entropy.
 struct RowTerms {
   float maximum;
   float log_sum;
@@ -80,12 +86,13 @@ struct Product {
   std::int64_t columns;  // of C to write; B has whole strips
   std::int64_t k_words;
   const Word* a;
-  std::int64_t a_stride;  // words between rows; 0: A is packed by pack_transposed
+  std::int64_t a_stride;  // words between rows; 0: A is `transposed` as differentiate made it
   const Word* b;
-  float* c;
+  float* c;  // nullptr if `rounded` is given, nothing is accumulated and k_words <= kSliceWords
   std::int64_t c_stride;
   std::int64_t strips_at_once;  // strips of B that share a sweep over A: what stays in cache
   bool accumulate;              // C += A B; otherwise C = A B
+  std::uint16_t* rounded;       // if given, takes the result as bfloat16, and C is scratch
 };
 
 struct Kernels {
@@ -115,11 +122,15 @@ struct Kernels {
   void (*sum_panel)(float* logits, std::int64_t rows, std::int64_t first, std::int64_t valid,
                     const LogitTransform& transform, const std::int64_t* targets, const Sums& sums,
                     float* target_logit);
+  // Rounds to bfloat16: to the nearest, ties to even; NaN stays NaN.
+  void (*round)(const float* values, std::int64_t count, std::uint16_t* out);
   // Merges the sums of `panels` panels, `pitch` floats apart, in the order of the panels.
   void (*merge)(const Sums& parts, std::int64_t panels, std::int64_t pitch, std::int64_t rows,
                 const Sums& out);
-  // dL/du of the picked rows of a panel of logits, as A of dH ([padded][kPanel] words / pairs) and
-  // as A of dW (nullptr: not wanted); column_sums [kPanel] are added to (nullptr: not wanted).
+  // dL/du of the picked rows of a panel of logits, twice: `rows`, as A of dH, is [padded] rows of
+  // kPanel values; `transposed`, as A of dW, is [kPanel / tile_rows][words along rows][tile_pitch],
+  // so that a tile reads its words in order (nullptr: not wanted). column_sums [kPanel] are added
+  // to (nullptr: not wanted).
   void (*differentiate)(const float* logits, std::int64_t first, const std::int32_t* picked,
                         std::int64_t num_picked, std::int64_t padded, const RowTerms* terms,
                         float temperature_over_softcap, Word* rows, Word* transposed,

@@ -25,6 +25,7 @@ constexpr Kernels TableOf(const char* name) {
       .pack_panel_rows = &PackPanelRows<Arch>,
       .pack_picked_rows = &PackPickedRows<Arch>,
       .sum_panel = &SumPanel<Arch>,
+      .round = &Round<Arch>,
       .merge = &Merge<Arch>,
       .differentiate = &Differentiate<Arch>,
   };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <span>
 #include <stdexcept>
@@ -138,14 +139,15 @@ void Pass::ForwardPanel(std::int64_t panel, std::span<const std::int64_t> target
                      .c = logits,
                      .c_stride = kPanel,
                      .strips_at_once = kPanel / kernels_.strip,
-                     .accumulate = false});
+                     .accumulate = false,
+                     .rounded = nullptr});
   float* part = parts_.data() + panel * pitch;
   const std::int64_t plane = panels_ * pitch;
   kernels_.sum_panel(logits, rows_, first, std::min(kPanel, weight_.rows - first), transform_,
                      targets.data(), {part, part + plane, part + 2 * plane}, target_logit);
 }
 
-bool Pass::Backward(std::span<const std::int64_t> targets, const Derivatives& derivatives,
+void Pass::Backward(std::span<const std::int64_t> targets, const Derivatives& derivatives,
                     const Gradients& out) {
   if (!kept_) {
     throw std::logic_error("Backward needs a Forward that kept its logits");
@@ -156,15 +158,13 @@ bool Pass::Backward(std::span<const std::int64_t> targets, const Derivatives& de
     std::fill(out.hidden, out.hidden + rows_ * weight_.columns, 0.0F);
   }
   if (picked_.empty()) {
-    return false;
+    FinishWithoutTokens(out);
+    return;
   }
   const std::int64_t padded = picked_padded();
   if (out.weight != nullptr) {
     PackPicked();
-    if (out.overwrite) {
-      AdviseHugePages(out.weight, sizeof(float) * static_cast<std::size_t>(weight_.rows) *
-                                      static_cast<std::size_t>(weight_.columns));
-    }
+    PrepareWeightGradient(out);
   }
   const BackwardScratch scratch(*this, padded, out.hidden != nullptr);
   // Static: which thread adds which panels to its part of dH must not depend on timing.
@@ -175,7 +175,42 @@ bool Pass::Backward(std::span<const std::int64_t> targets, const Derivatives& de
   if (out.hidden != nullptr) {
     SumHidden(scratch.hidden.data(), out.hidden);
   }
-  return true;
+  has_gradient_ = true;
+}
+
+void Pass::PrepareWeightGradient(const Gradients& out) {
+  const std::int64_t count = weight_.rows * weight_.columns;
+  const bool rounds = weight_.storage == Storage::kBfloat16;
+  if (!has_gradient_ && (out.is_last || !rounds)) {
+    AdviseHugePages(out.weight, static_cast<std::size_t>(count) * (rounds ? 2 : sizeof(float)));
+  }
+  const bool is_one_sum =
+      out.is_last && !has_gradient_ && picked_padded() / per_word() <= kSliceWords;
+  if (rounds && !is_one_sum && weight_sum_.data() == nullptr) {
+    weight_sum_ = Scratch<float>(count);
+  }
+}
+
+// Of the last chunk, if none of its tokens has a gradient: what the chunks before have summed.
+void Pass::FinishWithoutTokens(const Gradients& out) const {
+  if (!out.is_last) {
+    return;
+  }
+  const bool rounds = weight_.storage == Storage::kBfloat16;
+  const std::int64_t columns = weight_.columns;
+#pragma omp parallel for schedule(static) num_threads(num_threads_)
+  for (std::int64_t v = 0; v < (out.weight == nullptr ? 0 : weight_.rows); ++v) {
+    if (!has_gradient_) {
+      std::memset(static_cast<std::byte*>(out.weight) + v * columns * (rounds ? 2 : 4), 0,
+                  static_cast<std::size_t>(columns) * (rounds ? 2 : 4));
+    } else if (rounds) {
+      kernels_.round(weight_sum_.data() + v * columns, columns,
+                     static_cast<std::uint16_t*>(out.weight) + v * columns);
+    }
+  }
+  if (out.bias != nullptr && !has_gradient_) {
+    std::fill_n(out.bias, weight_.rows, 0.0F);
+  }
 }
 
 void Pass::PickRows(std::span<const std::int64_t> targets, const Derivatives& derivatives) {
@@ -234,7 +269,8 @@ void Pass::BackwardPanel(std::int64_t panel, const Gradients& out, const ThreadS
                        .c = scratch.hidden,
                        .c_stride = features_,
                        .strips_at_once = StripsAtOnce(panel_words * kernels_.strip),
-                       .accumulate = true});
+                       .accumulate = true,
+                       .rounded = nullptr});
   }
   if (out.weight != nullptr) {
     WeightGradient(first, out, scratch.transposed);
@@ -242,22 +278,27 @@ void Pass::BackwardPanel(std::int64_t panel, const Gradients& out, const ThreadS
   const std::int64_t valid = std::min(kPanel, weight_.rows - first);
   for (std::int64_t j = 0; out.bias != nullptr && j < valid; ++j) {
     float& bias = out.bias[first + j];
-    bias = out.overwrite ? column_sums[j] : bias + column_sums[j];
+    bias = has_gradient_ ? bias + column_sums[j] : column_sums[j];
   }
 }
 
 void Pass::WeightGradient(std::int64_t first, const Gradients& out, const Word* transposed) const {
   const std::int64_t k_words = picked_padded() / per_word();
+  const std::int64_t offset = first * weight_.columns;
+  const bool rounds = weight_.storage == Storage::kBfloat16;
+  float* sum = rounds ? weight_sum_.data() : static_cast<float*>(out.weight);
+  auto* rounded = static_cast<std::uint16_t*>(out.weight) + offset;
   kernels_.multiply({.rows = std::min(kPanel, weight_.rows - first),
                      .columns = weight_.columns,
                      .k_words = k_words,
                      .a = transposed,
                      .a_stride = 0,
                      .b = hidden_strips_.data(),
-                     .c = out.weight + first * weight_.columns,
+                     .c = sum == nullptr ? nullptr : sum + offset,
                      .c_stride = weight_.columns,
                      .strips_at_once = 1,
-                     .accumulate = !out.overwrite});
+                     .accumulate = has_gradient_,
+                     .rounded = rounds && out.is_last ? rounded : nullptr});
 }
 
 void Pass::SumHidden(const float* parts, float* out) const {

@@ -2,7 +2,19 @@
 // the logits of one chunk at most.
 //
 // T rows of hidden, H features, V words. Knows no loss: the caller turns the sums of Forward into
-// two numbers per token, a = dL/dlogprob and b = dL/dentropy, and hands them to Backward.
+// two numbers per token, a = dL/dlogprob and b = dL/dentropy, and hands them to Backward:
+//
+//   Pass pass(weight, transform, storage, isa, num_threads);
+//   for each chunk of tokens:
+//     pass.Forward(chunk, targets, /*keep=*/true, statistics);
+//     a, b = the loss's derivatives, from statistics        (azr/loss/formulas.py)
+//     pass.Backward(targets, {statistics, a, b}, gradients);
+//
+// The files: pass.cc cuts the work into panels of the vocabulary and shares them among threads;
+// kernels.h is what it calls for a panel. Behind that: product_impl.h multiplies and packs,
+// vocabulary_impl.h sums and differentiates, vector_impl.h has e^x and tanh, each written once and
+// compiled by kernels_*.cc for every instruction set; dispatch.h chooses among them. scratch.h is
+// the memory, rate.h the benchmark's measure, bind.cc the Python face.
 #ifndef AZR_NATIVE_LOSS_PASS_H_
 #define AZR_NATIVE_LOSS_PASS_H_
 
@@ -32,17 +44,17 @@ struct Derivatives {
   const float* b;  // nullptr: 0
 };
 
-// Where Backward writes; nullptr: not wanted.
+// Where Backward writes; nullptr: not wanted. The same weight and bias in every chunk of a pass.
 struct Gradients {
   float* hidden;  // [rows, H], overwritten
-  float* weight;  // [V, H], added to, or overwritten if `overwrite`
+  void* weight;   // [V, H] in the weight's storage, complete after the last chunk
   float* bias;    // [V], likewise
-  bool overwrite;
+  bool is_last;   // chunk of the pass: sums of a bfloat16 weight's gradient are rounded here, once
 };
 
-// The work on one head: scratch that is reused from chunk to chunk. Not thread-safe; uses up to
-// `num_threads` OpenMP threads itself. Results depend on num_threads in hidden's gradient alone,
-// and there only in the last bits; for a given number they are bitwise reproducible.
+// The work of one call on one head, chunk after chunk. Not thread-safe; uses up to `num_threads`
+// OpenMP threads itself. Results depend on num_threads in hidden's gradient alone, and there only
+// in the last bits; for a given number they are bitwise reproducible.
 class Pass {
  public:
   // `weight` and the transform's bias must outlive the pass. `isa` as in KernelsFor. Throws
@@ -55,9 +67,8 @@ class Pass {
                const Statistics& out);
 
   // Adds the gradients of the tokens of the Forward just before, which had `keep`. Tokens with
-  // a = b = 0 are left out of every product. Returns false, having written only zeros to
-  // out.hidden, if there is none but such. Throws std::logic_error without kept logits.
-  bool Backward(std::span<const std::int64_t> targets, const Derivatives& derivatives,
+  // a = b = 0 are left out of every product. Throws std::logic_error without kept logits.
+  void Backward(std::span<const std::int64_t> targets, const Derivatives& derivatives,
                 const Gradients& out);
 
   // The name of the instruction set at work.
@@ -77,6 +88,8 @@ class Pass {
                     float* logits, float* target_logit);
   void PickRows(std::span<const std::int64_t> targets, const Derivatives& derivatives);
   void PackPicked();
+  void PrepareWeightGradient(const Gradients& out);
+  void FinishWithoutTokens(const Gradients& out) const;
   void BackwardPanel(std::int64_t panel, const Gradients& out, const ThreadScratch& scratch);
   void WeightGradient(std::int64_t first, const Gradients& out, const Word* transposed) const;
   void SumHidden(const float* parts, float* out) const;
@@ -103,6 +116,10 @@ class Pass {
   std::vector<std::int32_t> picked_;  // rows that have a gradient
   std::vector<RowTerms> terms_;       // theirs
   Scratch<Word> hidden_strips_;       // picked rows of hidden, as B of dW
+
+  // Of the pass.
+  Scratch<float> weight_sum_;  // [V, H] of a bfloat16 weight's gradient, if chunks must be summed
+  bool has_gradient_ = false;  // whether a chunk before has written to weight and bias
 };
 
 }  // namespace azr::loss

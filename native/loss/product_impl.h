@@ -1,12 +1,29 @@
 // The register tile, the sweep of it over a product, and packing of its operands.
 // Part of kernels_impl.h, which says how it is included.
 
+// Where a tile of C begins.
+struct Corner {
+  float* c;
+  std::uint16_t* rounded;  // nullptr: C is written itself
+  std::int64_t stride;
+  bool accumulate;
+};
+
 // One register tile: kTileRows x 2 vectors of C over the whole of k.
 template <class Arch, bool kPackedA>
 AZR_INLINE void Tile(std::int64_t k_words, const Word* a, std::int64_t a_stride, const Word* b,
-                     float* c, std::int64_t c_stride, bool accumulate) {
+                     const Corner& to) {
   constexpr int kRows = Arch::kTileRows;
   constexpr int kLanes = Arch::kLanes;
+  if (to.accumulate) {
+    // Rows of C are far apart, which no hardware foresees: called for now, they are here by the
+    // end.
+#pragma GCC unroll 12
+    for (int i = 0; i < kRows; ++i) {
+      __builtin_prefetch(to.c + i * to.stride, 1);
+      __builtin_prefetch(to.c + i * to.stride + 2 * kLanes - 1, 1);
+    }
+  }
   Vec<Arch> sums[kRows][2] = {};
   for (std::int64_t k = 0; k < k_words; ++k) {
     const Vec<Arch> b0 = Load<Arch>(b);
@@ -19,36 +36,58 @@ AZR_INLINE void Tile(std::int64_t k_words, const Word* a, std::int64_t a_stride,
       sums[i][1] = Arch::Accumulate(sums[i][1], word, b1);
     }
   }
-  // C is added last, not summed onto: a sum of sums rounds less than one long sum.
 #pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i) {
-    float* row = c + i * c_stride;
-    Store<Arch>(row, accumulate ? Load<Arch>(row) + sums[i][0] : sums[i][0]);
-    Store<Arch>(row + kLanes, accumulate ? Load<Arch>(row + kLanes) + sums[i][1] : sums[i][1]);
+    const std::int64_t row = i * to.stride;
+    if (to.accumulate) {
+      // C is added last, not summed onto: a sum of sums rounds less than one long sum.
+      sums[i][0] = Load<Arch>(to.c + row) + sums[i][0];
+      sums[i][1] = Load<Arch>(to.c + row + kLanes) + sums[i][1];
+    }
+    if (to.rounded != nullptr) {
+      StoreRounded<Arch>(to.rounded + row, sums[i][0]);
+      StoreRounded<Arch>(to.rounded + row + kLanes, sums[i][1]);
+    } else {
+      Store<Arch>(to.c + row, sums[i][0]);
+      Store<Arch>(to.c + row + kLanes, sums[i][1]);
+    }
   }
+}
+
+AZR_INLINE std::uint16_t RoundedOne(float value) {
+  const Word bits = AsWord(value);
+  return static_cast<std::uint16_t>(
+      (value == value ? bits + 0x7fffU + ((bits >> 16U) & 1U) : bits | 0x400000U) >> 16U);
 }
 
 // A tile of which C has only some rows and columns.
 template <class Arch, bool kPackedA>
 AZR_NOINLINE void EdgeTile(std::int64_t k_words, const Word* a, std::int64_t a_stride,
-                           const Word* b, float* c, std::int64_t c_stride, bool accumulate,
-                           std::int64_t rows, std::int64_t columns) {
+                           const Word* b, const Corner& to, std::int64_t rows,
+                           std::int64_t columns) {
   constexpr std::int64_t kStrip = 2 * Arch::kLanes;
   alignas(64) float tile[Arch::kTileRows * kStrip];
-  Tile<Arch, kPackedA>(k_words, a, a_stride, b, tile, kStrip, false);
+  Tile<Arch, kPackedA>(k_words, a, a_stride, b, {tile, nullptr, kStrip, false});
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t j = 0; j < columns; ++j) {
-      float& out = c[i * c_stride + j];
-      out = accumulate ? out + tile[i * kStrip + j] : tile[i * kStrip + j];
+      const std::int64_t place = i * to.stride + j;
+      const float own = tile[i * kStrip + j];
+      const float sum = to.accumulate ? to.c[place] + own : own;
+      if (to.rounded != nullptr) {
+        to.rounded[place] = RoundedOne(sum);
+      } else {
+        to.c[place] = sum;
+      }
     }
   }
 }
 
 template <class Arch, bool kPackedA>
-void MultiplySlice(const Product& p, std::int64_t k0, std::int64_t k_words, bool accumulate) {
+void MultiplySlice(const Product& p, std::int64_t k0, std::int64_t k_words) {
   constexpr std::int64_t kRows = Arch::kTileRows;
   constexpr std::int64_t kStrip = 2 * Arch::kLanes;
   const std::int64_t strips = (p.columns + kStrip - 1) / kStrip;
+  const bool is_last = k0 + k_words == p.k_words;
   for (std::int64_t s0 = 0; s0 < strips; s0 += p.strips_at_once) {
     const std::int64_t s1 = s0 + p.strips_at_once < strips ? s0 + p.strips_at_once : strips;
     for (std::int64_t m = 0; m < p.rows; m += kRows) {
@@ -56,14 +95,17 @@ void MultiplySlice(const Product& p, std::int64_t k0, std::int64_t k_words, bool
                                : p.a + m * p.a_stride + k0;
       for (std::int64_t s = s0; s < s1; ++s) {
         const Word* b = p.b + (s * p.k_words + k0) * kStrip;
-        float* c = p.c + m * p.c_stride + s * kStrip;
+        const std::int64_t offset = m * p.c_stride + s * kStrip;
+        const Corner to{.c = p.c == nullptr ? nullptr : p.c + offset,
+                        .rounded = is_last && p.rounded != nullptr ? p.rounded + offset : nullptr,
+                        .stride = p.c_stride,
+                        .accumulate = p.accumulate || k0 > 0};
         const std::int64_t rows = p.rows - m;
         const std::int64_t columns = p.columns - s * kStrip;
         if (rows >= kRows && columns >= kStrip) {
-          Tile<Arch, kPackedA>(k_words, a, p.a_stride, b, c, p.c_stride, accumulate);
+          Tile<Arch, kPackedA>(k_words, a, p.a_stride, b, to);
         } else {
-          EdgeTile<Arch, kPackedA>(k_words, a, p.a_stride, b, c, p.c_stride, accumulate,
-                                   rows < kRows ? rows : kRows,
+          EdgeTile<Arch, kPackedA>(k_words, a, p.a_stride, b, to, rows < kRows ? rows : kRows,
                                    columns < kStrip ? columns : kStrip);
         }
       }
@@ -74,15 +116,24 @@ void MultiplySlice(const Product& p, std::int64_t k0, std::int64_t k_words, bool
 template <class Arch>
 void Multiply(const Product& p) {
   // Long sums in slices, whose part of B stays in cache while all rows of A pass.
-  constexpr std::int64_t kSlice = 640;
-  for (std::int64_t k0 = 0; k0 < p.k_words; k0 += kSlice) {
-    const std::int64_t k_words = p.k_words - k0 < kSlice ? p.k_words - k0 : kSlice;
-    const bool accumulate = p.accumulate || k0 > 0;
+  for (std::int64_t k0 = 0; k0 < p.k_words; k0 += kSliceWords) {
+    const std::int64_t k_words = p.k_words - k0 < kSliceWords ? p.k_words - k0 : kSliceWords;
     if (p.a_stride == 0) {
-      MultiplySlice<Arch, true>(p, k0, k_words, accumulate);
+      MultiplySlice<Arch, true>(p, k0, k_words);
     } else {
-      MultiplySlice<Arch, false>(p, k0, k_words, accumulate);
+      MultiplySlice<Arch, false>(p, k0, k_words);
     }
+  }
+}
+
+template <class Arch>
+void Round(const float* values, std::int64_t count, std::uint16_t* out) {
+  std::int64_t i = 0;
+  for (; i + Arch::kLanes <= count; i += Arch::kLanes) {
+    StoreRounded<Arch>(out + i, Load<Arch>(values + i));
+  }
+  for (; i < count; ++i) {
+    out[i] = RoundedOne(values[i]);
   }
 }
 

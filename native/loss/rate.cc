@@ -43,7 +43,8 @@ double ProductRate(std::string_view isa, Storage storage, int num_threads, int r
                           .c = results.data() + thread * kRows * kPanel,
                           .c_stride = kPanel,
                           .strips_at_once = kPanel / kernels.strip,
-                          .accumulate = false});
+                          .accumulate = false,
+                          .rounded = nullptr});
       }
     }
     const double seconds = omp_get_wtime() - start;

@@ -7,6 +7,9 @@ struct VectorOf {
   typedef float Float __attribute__((vector_size(kLanes * 4), may_alias));
   typedef float FloatUnaligned __attribute__((vector_size(kLanes * 4), may_alias, aligned(4)));
   typedef std::int32_t Int __attribute__((vector_size(kLanes * 4), may_alias));
+  typedef std::uint32_t Bits __attribute__((vector_size(kLanes * 4), may_alias));
+  typedef std::uint16_t HalvesUnaligned
+      __attribute__((vector_size(kLanes * 2), may_alias, aligned(2)));
 };
 
 template <class Arch>
@@ -20,6 +23,17 @@ AZR_INLINE Vec<Arch> Load(const void* data) {
 template <class Arch>
 AZR_INLINE void Store(void* data, Vec<Arch> value) {
   *static_cast<typename VectorOf<Arch::kLanes>::FloatUnaligned*>(data) = value;
+}
+
+// To the nearest bfloat16, ties to even; NaN stays NaN.
+template <class Arch>
+AZR_INLINE void StoreRounded(std::uint16_t* data, Vec<Arch> value) {
+  typedef typename VectorOf<Arch::kLanes>::Bits Bits;
+  typedef typename VectorOf<Arch::kLanes>::HalvesUnaligned Halves;
+  const Bits bits = __builtin_bit_cast(Bits, value);
+  const Bits nearest = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+  const Bits rounded = value == value ? nearest : (bits >> 16) | 0x40U;
+  *reinterpret_cast<Halves*>(data) = __builtin_convertvector(rounded, Halves);
 }
 
 AZR_INLINE float AsFloat(Word word) { return std::bit_cast<float>(word); }

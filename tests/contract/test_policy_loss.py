@@ -5,6 +5,10 @@ distribution is nearly uniform and hides errors.
 """
 
 import functools
+import os
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +16,14 @@ import torch
 
 from azr import _loss
 from azr.errors import ConfigError, TrainingDiverged
-from azr.loss import count, differentiable_logprobs, engines, head_tensors, policy_loss
+from azr.loss import (
+    VocabShard,
+    count,
+    differentiable_logprobs,
+    engines,
+    head_tensors,
+    policy_loss,
+)
 from azr.loss import token_logprobs as token_logprobs_of
 from azr.loss.native import NativeEngine
 from azr.loss_config import Backend, LossConfig, LossKind
@@ -137,6 +148,23 @@ def test_gradients_are_those_of_float64(engine, shape, dtype):
     for ours, theirs in zip(actual[1:], expected[1:], strict=True):
         assert ours.dtype == dtype
         assert relative(ours, theirs) < GRADIENT[dtype]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("shape", [(5, 576, 49152), (3, 896, 151936)], ids=["SmolLM2", "Qwen2.5"])
+def test_the_vocabularies_of_real_models(shape, dtype):
+    """The default engine: offsets beyond 2^27 values, sums of hundreds of panels."""
+    case = case_of.__wrapped__(shape, dtype)  # too large to be kept
+    logprobs, entropy = token_logprobs_of(case.hidden, case.weight, case.targets)
+    assert (logprobs - case.logprobs).abs().max() < LOGPROB
+    assert (entropy - case.entropy).abs().max() < ENTROPY
+    config = LossConfig(loss="reinforce", entropy_coef=0.05)
+    expected = exact_gradients_of(case, config)
+    plain = gradients_of(case, _replace(config, backend="reference"))
+    actual = gradients_of(case, config)
+    for ours, torchs, exact in zip(actual[1:], plain[1:], expected[1:], strict=True):
+        assert relative(ours, exact) < max(GRADIENT[dtype], relative(torchs, exact))
 
 
 def test_error_is_near_that_of_plain_torch_in_float32(engine):
@@ -346,18 +374,90 @@ def test_an_empty_or_fully_masked_batch_gives_zero_and_a_backward(engine, T):
     assert not weight.grad.any()
 
 
-def test_tokens_without_a_gradient_are_left_out_of_the_backward(engine):
-    """Clipped and zero-advantage tokens: zeros for them, and the right sum over the others."""
-    case = case_of((600, 32, 300), F32)
+@pytest.mark.parametrize("dtype", [F32, BF16])
+@pytest.mark.parametrize("chunk", [slice(0, 516), slice(300, 600)], ids=["first", "last"])
+def test_tokens_without_a_gradient_are_left_out_of_the_backward(engine, dtype, chunk):
+    """Clipped and zero-advantage tokens: zeros for them, and the right sum over the others.
+
+    Chunks are of 300 tokens: the one without any has nothing to add, but may be the one that
+    rounds the sum.
+    """
+    case = case_of((600, 32, 300), dtype)
     advantages = torch.where(torch.arange(600) % 5 == 0, case.advantages, 0.0)
-    advantages[:516] = 0  # a whole chunk, the first
+    advantages[chunk] = 0
     case = Case(**{**vars(case), "advantages": advantages})
     config = LossConfig(loss="reinforce", backend=engine)
-    actual, expected = gradients_of(case, config), exact_gradients_of(case, config)
+    bias = {"bias": torch.zeros(300)}
+    actual, expected = gradients_of(case, config, **bias), exact_gradients_of(case, config, **bias)
     assert not actual[1][advantages == 0].any()
-    assert relative(actual[2], expected[2]) < 4e-6
+    for ours, theirs in zip(actual[1:], expected[1:], strict=True):
+        assert relative(ours, theirs) < max(4e-6, GRADIENT[dtype])
     nothing = Case(**{**vars(case), "advantages": torch.zeros(600)})
-    assert not any(value.any() for value in gradients_of(nothing, config))
+    assert not any(value.any() for value in gradients_of(nothing, config, **bias))
+
+
+@pytest.fixture
+def one_thread():
+    """A second thread's waiting is CPU time too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_masked_tokens_and_tokens_without_a_gradient_cost_little():
+    """CPU time, the least of several. Without a gradient a third stays, masked nothing does."""
+    case = case_of((1000, 256, 6000), BF16)
+    weight = case.weight.clone().requires_grad_()
+    some = torch.arange(1000) % 8 == 0
+    config = LossConfig(loss="reinforce", backend="native")
+
+    def cost(advantages, mask):
+        times = []
+        for _ in range(7):
+            start = time.process_time()
+            policy_loss(
+                case.hidden, weight, case.targets, case.old, advantages, mask, config=config
+            )
+            times.append(time.process_time() - start)
+        return min(times)
+
+    everything = cost(case.advantages, some | True)
+    assert cost(torch.where(some, case.advantages, 0.0), some | True) < 0.75 * everything
+    assert cost(case.advantages, some) < 0.4 * everything
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_as_many_threads_work_as_omp_num_threads_says(num_threads):
+    program = """
+import os, torch
+from azr.loss import token_logprobs
+before = len(os.listdir("/proc/self/task"))
+token_logprobs(torch.randn(64, 64), torch.randn(9000, 64), torch.zeros(64, dtype=torch.int64))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "OMP_NUM_THREADS": str(num_threads)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) == num_threads - 1
+
+
+def test_memory_kept_for_the_next_call_changes_nothing_and_can_be_given_back():
+    """Scratch of an earlier, larger call holds old numbers, which must not matter."""
+    config = LossConfig(loss="reinforce", backend="native")
+    small, large = case_of((40, 64, 3000), BF16), case_of((523, 64, 3000), BF16)
+    _loss.release_scratch()
+    fresh = gradients_of(small, config)
+    gradients_of(large, config)
+    again = gradients_of(small, config)
+    assert all(torch.equal(x, y) for x, y in zip(fresh, again, strict=True))
+    assert 0 < _loss.release_scratch() <= 2**30
+    assert _loss.release_scratch() == 0
 
 
 # ---------------------------------------------------------------- autograd's contract
@@ -540,16 +640,18 @@ def test_an_adapter_on_the_head_is_refused():
         head_tensors(head)
 
 
-def test_a_distributed_weight_is_refused():
-    """Outside its FSDP module it is a shard (TRL #6372, #6859)."""
+def test_distributed_states_and_a_distributed_shard_are_refused():
+    """What a rank holds of them is a part, and here nobody can know which (TRL #6372, #6859)."""
 
     class DTensor(torch.Tensor):
         def full_tensor(self):
             raise AssertionError
 
     hidden, weight, *tokens = case_of((30, 24, 200), F32).arguments()
-    with pytest.raises(TypeError, match="weight is a DTensor"):
-        policy_loss(hidden, weight.as_subclass(DTensor), *tokens)
+    with pytest.raises(TypeError, match="hidden is a DTensor"):
+        policy_loss(hidden.as_subclass(DTensor), weight, *tokens)
+    with pytest.raises(TypeError, match=r"weight is a DTensor.*weight\.to_local"):
+        policy_loss(hidden, weight.as_subclass(DTensor), *tokens, shard=VocabShard(start=0))
 
 
 def test_an_engine_that_cannot_work_is_refused_when_asked_for_by_name():

@@ -11,6 +11,8 @@ from transformers import AutoModelForCausalLM
 from azr.config import LearnerConfig, LossConfig, ModelConfig, RolloutConfig, RunConfig
 from azr.errors import ModelError, TrainingDiverged
 from azr.learner import TorchLearner
+from azr.loss.head import Head
+from azr.loss.native import NativeEngine
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 from tests.tiny import make_tiny_model
 
@@ -170,6 +172,25 @@ def test_bfloat16_and_checkpointing_give_nearly_the_same_gradient(folder: Path) 
     for name, gradient in exact.items():
         cosine = torch.cosine_similarity(gradient.flatten(), rough[name].flatten(), dim=0)
         assert cosine > 0.98, (name, cosine)
+
+
+def test_an_update_uses_the_fused_loss_unless_told_otherwise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU that is the native engine, for every pass; on a GPU see the Triton suite."""
+    opened: list[str] = []
+    open_pass = NativeEngine.open
+
+    def counted(self: NativeEngine, *arguments: object) -> object:
+        opened.append("native")
+        return open_pass(self, *arguments)
+
+    monkeypatch.setattr(NativeEngine, "open", counted)
+    monkeypatch.setattr(Head, "logits", None)  # the reference's, which must not be called
+    learner = TorchLearner(RunConfig(), folder)
+    assert learner.device.type == "cpu"
+    learner.update(EXPERIENCES, ADVANTAGES)
+    assert opened == ["native", "native"]  # log-probabilities before the update, then the loss
 
 
 def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
