@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,19 @@ from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.evaluation.examination import claim_folder, prepare
+from azr.evaluation.request import Request
+from azr.evaluation.subject import find_subject
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter
 from azr.policy import EnginePolicy, open_policy
+from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
 from azr.recorder import RunRecorder
-from azr.runfolder import RunFolder
+from azr.runfolder import RunFolder, take_lock
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.trainer import Run, train
@@ -28,7 +32,7 @@ from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
 
-__all__ = ["run_seeding", "run_training"]
+__all__ = ["run_evaluation", "run_seeding", "run_training"]
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
@@ -140,6 +144,17 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
         for file in tasks.parent.glob(tasks.name + "*"):
             file.unlink()
     return 0
+
+
+def run_evaluation(config: RunConfig, request: Request, say: Callable[[str], None]) -> str:
+    """Measure a model on suites; returns the table. Started again, it goes on where it stopped."""
+    subject = find_subject(request.target, request.checkpoint)
+    examination = prepare(request, config, subject, context_of(subject.folder))
+    claim_folder(examination, overwrite=request.overwrite)
+    with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
+        say(f"loading {subject.name}")
+        with closing(open_policy(examination.config, subject.folder)) as policy:
+            return asyncio.run(examination.run(policy, client, say))
 
 
 @contextmanager
