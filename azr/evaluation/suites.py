@@ -93,7 +93,8 @@ def livecodebench_item(record: Record) -> CodeItem:
     kind, cases = record["io_tests"]["kind"], record["io_tests"]["cases"]
     checks: list[Check] = []
     if kind == "stdin":
-        checks.append(Runs("samples", tuple((case["input"], case["output"]) for case in cases)))
+        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
+        checks.append(Runs("samples", texts))
     else:
         pairs = tuple((keywords(case["input"]), repr(case["output"])) for case in cases)
         checks.append(Calls("samples", record["io_tests"]["fn_name"], pairs))
@@ -108,6 +109,11 @@ def livecodebench_item(record: Record) -> CodeItem:
         checks=tuple(checks),
         gold=record["canonical_solution"] or "",
     )
+
+
+def plain_lines(text: str) -> str:
+    """As a program reads them from a text stream: no carriage returns, which the sandbox keeps."""
+    return text.replace("\r\n", "\n")
 
 
 def keywords(arguments: Mapping[str, object]) -> str:

@@ -166,7 +166,8 @@ def read_program(rollout: Rollout) -> str | None:
 
 def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
     """The literal or argument list, as self-play reads it; without the envelope if need be."""
-    bare = replace(rollout, prompt=replace(rollout.prompt, envelope="none"))
+    prompt = replace(rollout.prompt, envelope="none", prefill="")
+    bare = replace(rollout, prompt=prompt, completion=rollout.text)
     for read in (rollout, bare):
         answer = rules_of(item.task.mode).read_answer(read)
         if not isinstance(answer, ParseFailure):
