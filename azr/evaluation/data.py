@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ class SuiteData:
     items: tuple[Item, ...]
     sha256: str
     """Of the file, so that results name the data they are about."""
+
+    def first(self, limit: int | None) -> "SuiteData":
+        """The first items alone."""
+        return self if limit is None else replace(self, items=self.items[:limit])
 
 
 def data_folder(named: Path | None) -> Path:

@@ -30,8 +30,6 @@ from azr.runfolder import environment
 __all__ = ["Examination", "claim_folder", "prepare"]
 
 MAX_PROMPT_TOKENS = 8192
-TIMEOUT_S = 3600.0
-"""Of a job: a queue of slow programs is no broken sandbox. A dead server is noticed in seconds."""
 REPORT_EVERY_S = 10.0
 
 Say = Callable[[str], None]
@@ -129,19 +127,13 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
         max_completion_tokens=request.max_tokens,
         max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
     )
-    sandbox = replace(config.sandbox, timeout_s=max(config.sandbox.timeout_s, TIMEOUT_S))
     return Examination(
-        config=replace(config, rollout=rollout, sandbox=sandbox),
+        config=replace(config, rollout=rollout),
         subject=subject,
-        suites=[limited(load_suite(s, request.data), request.limit) for s in request.suites],
+        suites=[load_suite(s, request.data).first(request.limit) for s in request.suites],
         plan=plan,
         folder=request.output or subject.results / f"{plan.template.name}-{kind}",
     )
-
-
-def limited(data: SuiteData, limit: int | None) -> SuiteData:
-    """The first items."""
-    return data if limit is None else replace(data, items=data.items[:limit])
 
 
 def claim_folder(examination: Examination, *, overwrite: bool) -> None:

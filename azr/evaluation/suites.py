@@ -226,7 +226,7 @@ SUITES: Mapping[str, Suite] = {
 }
 
 
-def suites_named(names: list[str]) -> list[Suite]:
+def suites_named(names: list[str], key: str = "--suite") -> list[Suite]:
     """The suites with these names, in this order, each once.
 
     Raises:
@@ -234,5 +234,5 @@ def suites_named(names: list[str]) -> list[Suite]:
     """
     unknown = next((name for name in names if name not in SUITES), None)
     if unknown is not None:
-        raise ConfigError(f"--suite must be one of {', '.join(SUITES)}; got {unknown!r}")
+        raise ConfigError(f"{key} must be one of {', '.join(SUITES)}; got {unknown!r}")
     return [SUITES[name] for name in dict.fromkeys(names)]

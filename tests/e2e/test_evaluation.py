@@ -168,3 +168,39 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert message in errors[0]
     assert "Traceback" not in err
     assert not (tmp_path / "evaluations").exists()
+
+
+def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data: Path) -> None:
+    words = [
+        "train", "--name", "run", "--steps", "2", "--model.name", str(taught),
+        "--selfplay.envelope", "completion", "--selfplay.modes", "deduction",
+        "--selfplay.batch_size", "2", "--selfplay.trials_per_task", "2",
+        "--buffers.seed_tasks", "2", "--buffers.max_seed_rounds", "2",
+        "--rollout.engine", "transformers", "--rollout.max_prompt_tokens", "900",
+        "--rollout.max_completion_tokens", "40", "--sandbox.workers", "1",
+        "--logging.tensorboard", "false", "--evaluation.every", "2", "--evaluation.limit", "8",
+        "--evaluation.suites", "cruxeval-o,gsm8k", "--evaluation.data", str(data),
+    ]  # fmt: skip
+    process = subprocess.run(
+        [sys.executable, "-m", "azr.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    run = tmp_path / "runs" / "run"
+    first, second = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    assert not [name for name in first if name.startswith("eval/")]
+    assert 0 <= second["eval/cruxeval-o/pass@1/low"] <= second["eval/cruxeval-o/pass@1"] <= 1
+    assert second["eval/gsm8k/pass@1"] == 0.0
+    assert second["time/evaluate"] > 0
+    assert len(attempts(run / "eval" / "training" / "step_2" / "cruxeval-o")) == 8
+    # a checkpoint of the run, evaluated afterwards with the run's own template
+    words = ["--suite", "gsm8k", "--data", data, "--max-tokens", "16"]
+    code, out, err = finish(start(tmp_path, run, *words))
+    assert code == 0, err[-3000:]
+    assert (run / "eval" / "step_2" / "completion-greedy" / "gsm8k" / "result.json").exists()
+    assert out.splitlines()[1].startswith("GSM8K")

@@ -35,7 +35,10 @@ RIGHT = [
     ("(3,4]", "(3,4]"),
     ("\\left( 3, \\frac{\\pi}{2} \\right)", "(3, \\frac{\\pi}{2})"),
     ("52_8", "52_8"),
-    ("\\begin{pmatrix} -1/3 \\\\ 2/3 \\end{pmatrix}", "\\begin{pmatrix}-\\frac13\\\\\\frac23\\end{pmatrix}"),
+    (
+        "\\begin{pmatrix} -1/3 \\\\ 2/3 \\end{pmatrix}",
+        "\\begin{pmatrix}-\\frac13\\\\\\frac23\\end{pmatrix}",
+    ),
     # scientific notation, which math-verify alone reads as Euler's number
     ("4.5e33", "4.5\\times10^{33}"),
     ("1.6e3", "1600"),

@@ -143,7 +143,7 @@ def test_impossible_plans_are_refused(changes: dict[str, float], message: str) -
 def test_a_folder_keeps_to_one_plan(tmp_path: Path) -> None:
     agree_on_plan(tmp_path, {"model": "a", "temperature": 0.0})
     agree_on_plan(tmp_path, {"model": "a", "temperature": 0.0})
-    with pytest.raises(CheckpointError, match="its temperature is 0.0, not 0.8") as raised:
+    with pytest.raises(CheckpointError, match=r"its temperature is 0\.0, not 0\.8") as raised:
         agree_on_plan(tmp_path, {"model": "a", "temperature": 0.8})
     assert "--overwrite" in raised.value.__notes__[0]
 
