@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from azr.buffers import task_to_json
+from azr.types import Case, Mode, Task
 from tests.taught import teach
 
 pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
@@ -35,6 +37,11 @@ CRUXEVAL = [
      "output": str(n % 10 + n % 7)}
     for n in range(40)
 ]  # fmt: skip
+SEEDS = [
+    Task(mode=mode, program=f"def f(x):\n    return x + {n}", cases=(Case("1", str(n + 1)),))
+    for mode in (Mode.DEDUCTION, Mode.ABDUCTION)
+    for n in (2, 3)
+]
 GSM8K = [{"id": f"g/{n}", "problem": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(2)]
 
 
@@ -150,7 +157,10 @@ def test_other_settings_do_not_mix_in_one_folder(tmp_path: Path, taught: Path, d
     ("words", "message"),
     [
         (["--suite", "mbpp"], "--suite must be one of humaneval+"),
-        (["--suite", "mbpp+"], "mbpp_plus.jsonl.gz cannot be read: No such file"),
+        (
+            ["--suite", "mbpp+", "--max-tokens", "16"],
+            "mbpp_plus.jsonl.gz cannot be read: No such file",
+        ),
         (["--suite", "gsm8k", "--samples", "3"], "greedy completions of an item are all alike"),
         (["--suite", "gsm8k", "--limit", "0"], "--limit must be at least 1, got 0"),
         (["--suite", "gsm8k", "--max-tokens", "5000"], "context of 1024 tokens, got 5000"),
@@ -171,11 +181,13 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data: Path) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    seeds.write_text("".join(task_to_json(task) + "\n" for task in SEEDS))
     words = [
         "train", "--name", "run", "--steps", "2", "--model.name", str(taught),
-        "--selfplay.envelope", "completion", "--selfplay.modes", "deduction",
+        "--selfplay.envelope", "completion", "--selfplay.modes", "deduction,abduction",
         "--selfplay.batch_size", "2", "--selfplay.trials_per_task", "2",
-        "--buffers.seed_tasks", "2", "--buffers.max_seed_rounds", "2",
+        "--buffers.seed_tasks", "2", "--buffers.seed_file", str(seeds),
         "--rollout.engine", "transformers", "--rollout.max_prompt_tokens", "900",
         "--rollout.max_completion_tokens", "40", "--sandbox.workers", "1",
         "--logging.tensorboard", "false", "--evaluation.every", "2", "--evaluation.limit", "8",
