@@ -14,6 +14,10 @@ from azr import __version__
 from azr.config import RunConfig
 from azr.config_keys import describe, spell_kind, spell_value
 from azr.errors import AzrError, CheckpointError, ConfigError
+from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
+from azr.evaluation.request import add_arguments as add_evaluation
+from azr.evaluation.request import request_of
+from azr.runfolder import is_run
 from azr.settings import (
     COMMAND_LINE,
     load,
@@ -35,6 +39,7 @@ inside WebAssembly.
   azr demo                                       a small real run on a CPU, with a report
   azr train configs/smollm2-135m.toml            a run; its folder is runs/NAME
   azr report runs/NAME                           its report, one HTML file
+  azr eval runs/NAME --suite cruxeval-o          what it can do, on public suites
 """
 
 TRAIN_EXAMPLES = """\
@@ -152,12 +157,14 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
     add_taking_over(demo)
     seed = command("seed", seed_command, "let the model make seed tasks, without training")
     seed.add_argument("--output", type=Path, required=True, help="the JSON Lines file to write")
-    for sub in (train, demo, seed):
-        add_configuration(sub, has_files=sub is not demo)
+    evaluate = command("eval", eval_command, "measure a model on public suites", EVAL_EXAMPLES)
+    add_evaluation(evaluate)
+    for sub in (train, demo, seed, evaluate):
+        add_configuration(sub, has_files=sub in (train, seed))
     add_readers(command)
     flags = {
         name: frozenset(flag for action in sub._actions for flag in action.option_strings)
-        for name, sub in (("train", train), ("demo", demo), ("seed", seed))
+        for name, sub in (("train", train), ("demo", demo), ("seed", seed), ("eval", evaluate))
     }
     return parser, flags
 
@@ -256,6 +263,18 @@ def seed_command(arguments: argparse.Namespace) -> int:
     code = run_seeding(config, arguments.output)
     print(arguments.output)
     return code
+
+
+def eval_command(arguments: argparse.Namespace) -> int:
+    """`azr eval`."""
+    request = request_of(arguments)
+    files = [Path(request.target) / "config.toml"] if is_run(Path(request.target)) else []
+    config = load(files, [*request.overrides(of_run=bool(files)), *arguments.overrides])
+    prepare_engine()
+    from azr.session import run_evaluation
+
+    print(run_evaluation(config, request, say))
+    return EXIT_OK
 
 
 def report_command(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from azr.types import STREAMS, Mode
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
+    "EvaluationConfig",
     "LearnerConfig",
     "LoggingConfig",
     "LossConfig",
@@ -246,6 +247,28 @@ class SandboxConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationConfig:
+    """Public suites during training; `azr eval` measures a finished run."""
+
+    every: int = 0
+    """Steps between evaluations; 0 = none."""
+    suites: tuple[str, ...] = ("cruxeval-o",)
+    """`azr eval --help` lists them."""
+    limit: int = 64
+    """The first so many items of each suite."""
+    data: str = ""
+    """Folder of the suites' files; empty = $AZR_SHARED_DATA. docs/evaluation.md has the format."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        object.__setattr__(self, "suites", tuple(self.suites))
+        at_least("evaluation.every", self.every, 0)
+        at_least("evaluation.limit", self.limit, 1)
+        if self.every and not self.suites:
+            raise ConfigError("evaluation.suites must name at least one suite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointConfig:
     """What survives a kill."""
 
@@ -289,6 +312,7 @@ class RunConfig:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
 
-__all__ = ["Buffers", "Judge", "Learner", "Policy", "Recorder", "Weights"]
+__all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Policy", "Recorder", "Weights"]
 
 
 class Weights(Protocol):
@@ -94,6 +94,22 @@ class Buffers(Protocol):
 
     def program(self, seed: int) -> Task:
         """A deduction or abduction task whose program an induction proposer is shown."""
+        ...
+
+
+class Evaluation(Protocol):
+    """Public suites during training (azr.evaluation.in_training)."""
+
+    def is_due(self, step: int) -> bool:
+        """Whether the weights of this step are evaluated."""
+        ...
+
+    async def scores(self, step: int) -> Mapping[str, float]:
+        """What the policy scores now, as metrics; they win over others of the same name.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed.
+        """
         ...
 
 

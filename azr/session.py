@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,28 +12,50 @@ from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.evaluation.examination import claim_folder, prepare
+from azr.evaluation.in_training import TrainingEvaluation, training_suites
+from azr.evaluation.request import Request
+from azr.evaluation.subject import find_subject
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter
 from azr.policy import EnginePolicy, open_policy
+from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
 from azr.recorder import RunRecorder
-from azr.runfolder import RunFolder
+from azr.runfolder import RunFolder, take_lock
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.trainer import Run, train
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
+from sandbox_wasm.types import Job, JobResult
 
-__all__ = ["run_seeding", "run_training"]
+__all__ = ["run_evaluation", "run_seeding", "run_training"]
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
+EVALUATION_TIMEOUT_S = 3600.0
+
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientExecutor:
+    """The sandbox for evaluations, whose programs are slow: a long queue is no broken machine.
+
+    A server that died is noticed within seconds all the same, by its silence.
+    """
+
+    client: SandboxClient
+
+    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
+        """Run all jobs; results in the jobs' order."""
+        return await self.client.arun(jobs, timeout_s=EVALUATION_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +67,7 @@ class Players:
     judge: SandboxJudge
     learner: TorchLearner
     buffers: TaskBuffers
+    executor: PatientExecutor
 
 
 def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: Display) -> int:
@@ -56,6 +79,7 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
         overwrite: Delete the run that is in the folder.
         display: Told of all that happens.
     """
+    suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
         first_step = 1 if cut is None else cut.step + 1
@@ -81,6 +105,13 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
                 learner=players.learner,
                 recorder=recorder,
                 first_step=first_step,
+                evaluation=TrainingEvaluation(
+                    config=config,
+                    suites=suites,
+                    policy=players.policy,
+                    executor=players.executor,
+                    folder=folder.path / "eval" / "training",
+                ),
             )
             try:
                 asyncio.run(play(run, players, recorder, display))
@@ -142,6 +173,17 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
     return 0
 
 
+def run_evaluation(config: RunConfig, request: Request, say: Callable[[str], None]) -> str:
+    """Measure a model on suites; returns the table. Started again, it goes on where it stopped."""
+    subject = find_subject(request.target, request.checkpoint)
+    examination = prepare(request, config, subject, context_of(subject.folder))
+    claim_folder(examination, overwrite=request.overwrite)
+    with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
+        say(f"loading {subject.name}")
+        with closing(open_policy(examination.config, subject.folder)) as policy:
+            return asyncio.run(examination.run(policy, PatientExecutor(client), say))
+
+
 @contextmanager
 def open_players(
     config: RunConfig, tasks_file: Path, display: Display, cut: Checkpoint | None
@@ -170,7 +212,14 @@ def open_players(
                 prompts=Prompts(config.selfplay, config.rollout, policy.count_tokens),
                 watch=display.played,
             )
-            yield Players(table=table, policy=policy, judge=judge, learner=learner, buffers=b)
+            yield Players(
+                table=table,
+                policy=policy,
+                judge=judge,
+                learner=learner,
+                buffers=b,
+                executor=PatientExecutor(client),
+            )
 
 
 def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) -> TaskBuffers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from azr.advantages import task_relative_advantages
 from azr.interrupt import Interrupt
 from azr.metrics import Stopwatch
-from azr.ports import Learner, Policy, Recorder
+from azr.ports import Evaluation, Learner, Policy, Recorder
 from azr.selfplay import Table, play_step
 
 __all__ = ["Run", "train"]
@@ -21,6 +21,7 @@ class Run:
     recorder: Recorder
     interrupt: Interrupt = field(default_factory=Interrupt)
     first_step: int = 1
+    evaluation: Evaluation | None = None
 
 
 async def train(run: Run) -> None:
@@ -40,4 +41,10 @@ async def train(run: Run) -> None:
             update = run.learner.update(experiences, advantages)
         with watch.phase("sync"):
             await run.policy.adopt(run.learner.weights, version=step)
-        run.recorder.record(step, experiences, advantages, {**update, **watch.seconds()})
+        scores = {}
+        if run.evaluation is not None and run.evaluation.is_due(step):
+            # not to be interrupted: the update that was taken is not recorded yet
+            with watch.phase("evaluate"):
+                scores = await run.evaluation.scores(step)
+        statistics = {**update, **watch.seconds(), **scores}
+        run.recorder.record(step, experiences, advantages, statistics)

@@ -118,6 +118,10 @@ class Prompt:
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
     seed: int = 0
     """Seed of the sampler for this rollout: (run seed, step, stream, slot, trial) hashed."""
+    temperature: float | None = None
+    """None = the run's; 0 = greedy, for evaluation alone."""
+    max_tokens: int | None = None
+    """Longest completion, at most the run's; None = the run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class Request:
     max_tokens: int
     seed: int
     temperature: float
+    """0 takes the likeliest token each time."""
     stop: tuple[str, ...] = ()
 
 
@@ -29,7 +30,7 @@ class Sampled:
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...] = field(repr=False)
-    """Of each id, after the temperature."""
+    """Of each id, after the temperature; without meaning for greedy completions."""
     text: str
     truncated: bool
     cached_tokens: int = 0

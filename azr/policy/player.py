@@ -109,12 +109,13 @@ class EnginePolicy:
             ModelError: The prompt is too long, or the engine failed.
         """
         prompt_ids = self._renderer.ids(prompt)
-        room = self._max_model_len - len(prompt_ids)
+        room = min(self._max_model_len - len(prompt_ids), self._config.max_completion_tokens)
+        wanted = prompt.temperature
         request = Request(
             prompt_ids=prompt_ids,
-            max_tokens=min(self._config.max_completion_tokens, room),
+            max_tokens=room if prompt.max_tokens is None else min(prompt.max_tokens, room),
             seed=prompt.seed,
-            temperature=self._config.temperature,
+            temperature=self._config.temperature if wanted is None else wanted,
             stop=prompt.stop,
         )
         order = Order(prompt, request)

@@ -181,9 +181,15 @@ class TransformersEngine:
 
 
 def draw(rows: list[Row], logits_BV: Tensor) -> Tensor:  # [B]
-    """One token a row by inverting its distribution, from the row's own generator."""
+    """One token a row by inverting its distribution, from the row's own generator.
+
+    At temperature 0 it is the likeliest token; log-probabilities are then those of temperature 1.
+    """
     temperature_B1 = logits_BV.new_tensor([[row.request.temperature] for row in rows])
-    logprobs_BV = torch.log_softmax(logits_BV / temperature_B1, dim=-1)
+    is_greedy_B1 = temperature_B1 == 0
+    logprobs_BV = torch.log_softmax(
+        logits_BV / temperature_B1.masked_fill(is_greedy_B1, 1.0), dim=-1
+    )
     # in float64, so that words of little weight are neither lost nor drawn too often
     cumulative_BV = logprobs_BV.double().exp().cumsum(-1)
     uniform_B1 = torch.stack(
@@ -192,6 +198,7 @@ def draw(rows: list[Row], logits_BV: Tensor) -> Tensor:  # [B]
     below_B1 = uniform_B1 * cumulative_BV[:, -1:]
     ids_B1 = torch.searchsorted(cumulative_BV, below_B1, right=True)
     ids_B1 = ids_B1.clamp(max=logits_BV.shape[1] - 1)
+    ids_B1 = torch.where(is_greedy_B1, logits_BV.argmax(dim=-1, keepdim=True), ids_B1)
     chosen_B = logprobs_BV.gather(1, ids_B1)[:, 0].tolist()
     for row, token, logprob in zip(rows, ids_B1[:, 0].tolist(), chosen_B, strict=True):
         row.ids.append(token)

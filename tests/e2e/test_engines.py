@@ -113,6 +113,21 @@ def test_the_seed_decides_what_is_sampled(policy: EnginePolicy, model: Any) -> N
     assert other.completion_ids != first.completion_ids
 
 
+def test_greedy_completions_are_the_likeliest_tokens_whatever_the_seed(
+    policy: EnginePolicy, model: Any
+) -> None:
+    run(policy.adopt(TorchWeights(model), version=0))
+    asked = [prompt("the same task", seed=s, temperature=0.0, max_tokens=9) for s in (5, 6)]
+    first, second, free = run(sample_all(policy, [*asked, prompt("the same task", seed=5)]))
+    assert first.completion_ids == second.completion_ids
+    assert len(first.completion_ids) <= 9 < len(free.completion_ids)
+    ids = torch.tensor([first.prompt_ids + first.completion_ids])
+    with torch.no_grad():
+        likeliest = model(ids).logits[0].argmax(-1).tolist()
+    start = len(first.prompt_ids) - 1
+    assert list(first.completion_ids) == likeliest[start : start + len(first.completion_ids)]
+
+
 def test_the_text_ends_before_the_first_stop(policy: EnginePolicy, model: Any) -> None:
     run(policy.adopt(TorchWeights(model), version=0))
     free = run(policy.sample(prompt("abc")))

@@ -79,3 +79,35 @@ def test_the_tasks_of_a_step_are_references_of_the_next():
     asyncio.run(train(run))
     births = {task.born_step for task in run.table.buffers.tasks(Mode.DEDUCTION)}
     assert births == {0, 1, 2, 3}
+
+
+class FakeEvaluation:
+    """FAKE evaluation: due on even steps; notes how many steps were recorded before it."""
+
+    def __init__(self, recorder: FakeRecorder) -> None:
+        self.recorder = recorder
+        self.recorded_before: list[int] = []
+
+    def is_due(self, step: int) -> bool:
+        return step % 2 == 0
+
+    async def scores(self, step: int) -> dict[str, float]:
+        self.recorded_before.append(len(self.recorder.steps))
+        return {"eval/x/pass@1": 0.5}
+
+
+class KeepingRecorder(FakeRecorder):
+    def record(self, step: int, *more: object) -> None:
+        super().record(step, *more)
+        self.statistics = [*getattr(self, "statistics", []), more[-1]]
+
+
+def test_an_evaluation_stands_in_the_metrics_of_the_step_whose_weights_it_is_about():
+    run = make_run()
+    run.recorder = recorder = KeepingRecorder()
+    run.evaluation = evaluation = FakeEvaluation(recorder)
+    asyncio.run(train(run))
+    assert evaluation.recorded_before == [1]  # after the update of step 2, before its record
+    assert [("eval/x/pass@1" in row, "time/evaluate" in row) for row in recorder.statistics] == [
+        (False, False), (True, True), (False, False),
+    ]  # fmt: skip

@@ -1,0 +1,176 @@
+"""An evaluation, assembled: suites in, files and a table out. The caller opens the engine."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from azr.config import RunConfig
+from azr.errors import ConfigError
+from azr.evaluation.code import Executor
+from azr.evaluation.data import SuiteData, load_suite
+from azr.evaluation.graders import Graders
+from azr.evaluation.items import Attempt, Status
+from azr.evaluation.ledger import Ledger
+from azr.evaluation.lm_eval import write_lm_eval
+from azr.evaluation.maths import MathsGrader
+from azr.evaluation.request import Request, template_of
+from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
+from azr.evaluation.runner import Examiner, Plan, attempt_suite
+from azr.evaluation.subject import Subject, weights_digest
+from azr.evaluation.summary import summarize
+from azr.evaluation.table import table_of
+from azr.policy import EnginePolicy
+from azr.runfolder import environment
+
+__all__ = ["Examination", "claim_folder", "prepare"]
+
+MAX_PROMPT_TOKENS = 8192
+REPORT_EVERY_S = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """All that is known before anything slow is started."""
+
+    config: RunConfig
+    """With the limits that an evaluation needs."""
+    subject: Subject
+    suites: Sequence[SuiteData]
+    plan: Plan
+    folder: Path
+
+    async def run(self, policy: EnginePolicy, executor: Executor, say: Say) -> str:
+        """Attempt every suite and write the results; returns the table.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed; started again, it goes on.
+        """
+        async with AsyncExitStack() as opened:
+            maths = await opened.enter_async_context(MathsGrader())
+            examiner = Examiner(
+                policy=policy,
+                grader=Graders(executor, self.config.sandbox, maths),
+                count_tokens=policy.count_tokens,
+                max_prompt_tokens=self.config.rollout.max_prompt_tokens,
+                max_concurrent=self.config.rollout.max_concurrent,
+            )
+            results = [await self._attempt(data, examiner, say) for data in self.suites]
+        self._write(results, say)
+        return table_of([(data.suite.title, summary) for data, summary, _ in results])
+
+    async def _attempt(self, data: SuiteData, examiner: Examiner, say: Say) -> SuiteResult:
+        with Ledger(self.folder / data.suite.name / "attempts.jsonl") as ledger:
+            watch = Watch(data, self.plan, ledger, say)
+            await attempt_suite(data, self.plan, examiner, ledger, watch.attempted)
+            by_item = [[ledger[key] for key in self.plan.keys(item)] for item in data.items]
+        return data, summarize(by_item), by_item
+
+    def _write(self, results: Sequence[SuiteResult], say: Say) -> None:
+        plan = self.description()
+        here = environment()
+        for result in results:
+            say(f"result      {write_suite(self.folder, result, plan, here)}")
+        now = datetime.now(UTC)
+        say(f"for lm-eval {write_lm_eval(self.folder, self.subject.name, self.plan, results, now)}")
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for attempts to belong together."""
+        return {
+            "model": self.subject.name,
+            "weights": weights_digest(self.subject.folder),
+            "template": self.plan.template.name,
+            "temperature": self.plan.temperature,
+            "max_tokens": self.plan.max_tokens,
+            "dtype": self.config.rollout.dtype,
+        }
+
+    def description(self) -> dict[str, Any]:
+        """The whole plan, for results."""
+        return {
+            **self.identity(),
+            "step": self.subject.step,
+            "engine": self.config.rollout.engine,
+            "samples": self.plan.samples,
+            "seeds": list(self.plan.seeds),
+        }
+
+
+def prepare(request: Request, config: RunConfig, subject: Subject, context: int) -> Examination:
+    """Read the suites and fit the configuration to them.
+
+    Args:
+        request: The command line.
+        config: The run's, or the defaults, with all overrides.
+        subject: Whom it is about.
+        context: Tokens of the model's context.
+
+    Raises:
+        ConfigError: A suite's file is missing, or the context is too short for the completions.
+    """
+    room = context - request.max_tokens
+    if room < 1:
+        raise ConfigError(
+            f"--max-tokens must leave room for a prompt in the model's context of {context} tokens,"
+            f" got {request.max_tokens}"
+        )
+    plan = request.plan(template_of(config))
+    kind = "greedy" if plan.temperature == 0 else f"t{plan.temperature:g}"
+    rollout = replace(
+        config.rollout,
+        max_completion_tokens=request.max_tokens,
+        max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
+    )
+    return Examination(
+        config=replace(config, rollout=rollout),
+        subject=subject,
+        suites=[load_suite(s, request.data).first(request.limit) for s in request.suites],
+        plan=plan,
+        folder=request.output or subject.results / f"{plan.template.name}-{kind}",
+    )
+
+
+def claim_folder(examination: Examination, *, overwrite: bool) -> None:
+    """Make the results' folder, or go on in the one that is there.
+
+    Raises:
+        CheckpointError: It holds another evaluation.
+        ConfigError: It was to be overwritten, but is none of ours.
+    """
+    folder = examination.folder
+    if overwrite and folder.exists():
+        if not (folder / "plan.json").exists() and any(folder.iterdir()):
+            raise ConfigError(f"--overwrite would delete {folder}, which holds no evaluation")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    agree_on_plan(folder, examination.identity())
+
+
+class Watch:
+    """Says how far a suite is, not more often than every few seconds."""
+
+    def __init__(self, data: SuiteData, plan: Plan, ledger: Ledger, say: Say) -> None:
+        keys = [key for item in data.items for key in plan.keys(item)]
+        there = [ledger[key] for key in keys if key in ledger]
+        self._say = say
+        self._name = data.suite.name
+        self._total = len(keys)
+        self._done = len(there)
+        self._right = sum(attempt.mark.status is Status.PASSED for attempt in there)
+        self._last = time.monotonic()
+        say(f"{self._name}: {self._total} attempts, {self._done} of them done before")
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Count one more."""
+        self._done += 1
+        self._right += attempt.mark.status is Status.PASSED
+        now = time.monotonic()
+        if self._done == self._total or now - self._last >= REPORT_EVERY_S:
+            self._last = now
+            self._say(f"{self._name}: {self._done} of {self._total}, {self._right} right")

@@ -1,0 +1,89 @@
+"""Evaluation inside a run, every N steps: the weights that were just learned, on a few items.
+
+Greedy, one attempt an item, with the run's own template and limits, so that the curve is about the
+weights alone. The attempts are kept in RUN/eval/training/step_N.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from azr.config import RunConfig
+from azr.evaluation.code import Executor
+from azr.evaluation.data import SuiteData, data_folder, load_suite
+from azr.evaluation.graders import Graders
+from azr.evaluation.ledger import Ledger
+from azr.evaluation.maths import MathsGrader
+from azr.evaluation.request import template_of
+from azr.evaluation.runner import Examiner, Plan, attempt_suite
+from azr.evaluation.suites import suites_named
+from azr.evaluation.summary import Summary, summarize
+from azr.policy import EnginePolicy
+
+__all__ = ["TrainingEvaluation", "training_suites"]
+
+
+def training_suites(config: RunConfig) -> list[SuiteData]:
+    """The suites of `evaluation.suites`, cut to `evaluation.limit` items; none if it is off.
+
+    Raises:
+        ConfigError: A suite is unknown, or its file is missing.
+    """
+    wanted = config.evaluation
+    if wanted.every == 0:
+        return []
+    folder = data_folder(Path(wanted.data) if wanted.data else None)
+    suites = suites_named(list(wanted.suites), "evaluation.suites")
+    return [load_suite(suite, folder).first(wanted.limit) for suite in suites]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEvaluation:
+    """Called by the trainer after each step; answers on every `evaluation.every`-th."""
+
+    config: RunConfig
+    suites: Sequence[SuiteData]
+    policy: EnginePolicy
+    executor: Executor
+    folder: Path
+    """Below which attempts are kept."""
+
+    def is_due(self, step: int) -> bool:
+        """Whether the weights of this step are evaluated."""
+        return bool(self.suites) and step % self.config.evaluation.every == 0
+
+    async def scores(self, step: int) -> dict[str, float]:
+        """`eval/<suite>/pass@1` and the ends of its 95 % interval.
+
+        The policy's statistics of the step so far are among them: what the evaluation samples is
+        no part of them.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed.
+        """
+        scores = self.policy.stats()
+        async with MathsGrader() as maths:
+            examiner = Examiner(
+                policy=self.policy,
+                grader=Graders(self.executor, self.config.sandbox, maths),
+                count_tokens=self.policy.count_tokens,
+                max_prompt_tokens=self.config.rollout.max_prompt_tokens,
+                max_concurrent=self.config.rollout.max_concurrent,
+            )
+            for data in self.suites:
+                found = (await self._attempt(data, step, examiner)).headline
+                name = f"eval/{data.suite.name}/pass@1"
+                scores |= {name: found.value, f"{name}/low": found.low, f"{name}/high": found.high}
+        self.policy.stats()  # of the evaluation: dropped
+        return scores
+
+    async def _attempt(self, data: SuiteData, step: int, examiner: Examiner) -> Summary:
+        plan = Plan(
+            template=template_of(self.config),
+            max_tokens=self.config.rollout.max_completion_tokens,
+        )
+        file = self.folder / f"step_{step}" / data.suite.name / "attempts.jsonl"
+        file.unlink(missing_ok=True)  # of a step that a resume plays again
+        with Ledger(file) as ledger:
+            await attempt_suite(data, plan, examiner, ledger)
+            return summarize([[ledger[key] for key in plan.keys(i)] for i in data.items])

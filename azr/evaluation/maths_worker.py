@@ -1,0 +1,46 @@
+"""A process that compares maths answers, one JSON line in, one out: [gold, target] -> true/false.
+
+It is started, timed and killed by azr.evaluation.maths: sympy can take for ever and fill any
+memory (9^{9^{9^9}}), and math-verify's own time limit needs a main thread's signals.
+"""
+
+# pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false
+# (math_verify is typed in part, and its time limits may be None whatever it says)
+
+import json
+import logging
+import resource
+import sys
+
+__all__ = ["main"]
+
+MEMORY_BYTES = 4 * 1024**3
+
+
+def main() -> None:
+    """Answer until stdin ends; the first line out is `ready`, or says why not."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # what a library prints is no answer
+    try:
+        from math_verify import parse, verify  # noqa: PLC0415 - under the memory limit
+    except ImportError as error:
+        print(error, file=answers, flush=True)
+        return
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+    print("ready", file=answers, flush=True)
+    for line in sys.stdin:
+        gold, target = json.loads(line)
+        try:
+            same = verify(
+                parse(gold, parsing_timeout=None),  # pyright: ignore[reportArgumentType]
+                parse(target, parsing_timeout=None),  # pyright: ignore[reportArgumentType]
+                timeout_seconds=None,
+            )
+        except RecursionError:
+            same = False
+        print(json.dumps(same), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The command line of `azr eval`, as a value."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from azr.config import RunConfig
+from azr.errors import ConfigError
+from azr.evaluation.data import VARIABLE, data_folder
+from azr.evaluation.runner import Plan
+from azr.evaluation.suites import SUITES, Suite, suites_named
+from azr.evaluation.template import TEMPLATES, Template
+
+__all__ = ["EXAMPLES", "Request", "add_arguments", "request_of"]
+
+EXAMPLES = f"""\
+examples:
+  azr eval runs/demo --suite cruxeval-o                     a run's newest checkpoint, greedy
+  azr eval runs/demo --checkpoint 8 --suite humaneval+ mbpp+ --limit 20
+  azr eval models/smollm2-135m-instruct --suite gsm8k --template completion --max-tokens 256
+  azr eval Qwen/Qwen2.5-Coder-7B --suite livecodebench --samples 4 --temperature 0.8 --seeds 0 1 2
+  azr eval runs/A --suite math500 --rollout.engine transformers --rollout.dtype bfloat16
+
+suites: {", ".join(SUITES)}
+
+Started again, it goes on where it was stopped. Keys of the configuration (rollout.*, sandbox.*,
+selfplay.envelope) work as in azr train; a run brings its own.
+"""
+
+MODEL_TEMPLATE = "boxed"
+"""Of a model that no run says how to ask; one for all suites and all models, to be comparable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What shall be measured, and where the results go."""
+
+    target: str
+    suites: Sequence[Suite]
+    data: Path
+    checkpoint: int | None = None
+    output: Path | None = None
+    overwrite: bool = False
+    limit: int | None = None
+    """Only the first so many items of each suite."""
+    template: str | None = None
+    chat: bool | None = None
+    samples: int = 1
+    temperature: float = 0.0
+    seeds: tuple[int, ...] = (0,)
+    max_tokens: int = 2048
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, before anything is loaded."""
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"--limit must be at least 1, got {self.limit}")
+        self.plan(Template("none"))
+
+    def plan(self, template: Template) -> Plan:
+        """How each suite is asked."""
+        return Plan(
+            template=template,
+            temperature=self.temperature,
+            samples=self.samples,
+            seeds=self.seeds,
+            max_tokens=self.max_tokens,
+        )
+
+    def overrides(self, *, of_run: bool) -> list[tuple[str, str]]:
+        """Configuration keys that the flags stand for; a run's own come before them."""
+        keys: list[tuple[str, str]] = [("model.name", self.target)]
+        template = self.template or (None if of_run else MODEL_TEMPLATE)
+        if template is not None:
+            keys.append(("selfplay.envelope", template))
+        if self.chat is not None:
+            keys.append(("selfplay.chat_template", str(self.chat).lower()))
+        return keys
+
+
+def template_of(config: RunConfig) -> Template:
+    """The template that the configuration asks with."""
+    return Template(config.selfplay.envelope, config.selfplay.chat_template)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `azr eval`."""
+    add = parser.add_argument
+    add("target", metavar="MODEL_OR_RUN", help="a run's folder, a model's folder, or a hub id")
+    add("--suite", nargs="+", required=True, metavar="SUITE", help="one or several, see below")
+    add("--data", type=Path, help=f"folder of the suites' files (default: ${VARIABLE})")
+    add("--checkpoint", type=int, metavar="STEP", help="of a run; default: the newest")
+    add("--template", choices=TEMPLATES, help=f"default: the run's own, else {MODEL_TEMPLATE}")
+    add("--chat", action=argparse.BooleanOptionalAction, help="use the model's chat template")
+    add("--temperature", type=float, default=0.0, help="default: 0, greedy")
+    add("--samples", type=int, default=1, help="attempts at an item with each seed (default: 1)")
+    add("--seeds", type=int, nargs="+", default=[0], help="default: 0")
+    add("--max-tokens", type=int, default=2048, help="of a completion (default: 2048)")
+    add("--limit", type=int, metavar="N", help="only the first N items of each suite")
+    add("--output", type=Path, help="default: RUN/eval/... or evaluations/MODEL/...")
+    add("--overwrite", action="store_true", help="start anew instead of going on")
+
+
+def request_of(arguments: argparse.Namespace) -> Request:
+    """Read the parsed flags.
+
+    Raises:
+        ConfigError: One of them is impossible.
+    """
+    return Request(
+        target=arguments.target,
+        suites=suites_named(arguments.suite),
+        data=data_folder(arguments.data),
+        checkpoint=arguments.checkpoint,
+        output=arguments.output,
+        overwrite=arguments.overwrite,
+        limit=arguments.limit,
+        template=arguments.template,
+        chat=arguments.chat,
+        samples=arguments.samples,
+        temperature=arguments.temperature,
+        seeds=tuple(arguments.seeds),
+        max_tokens=arguments.max_tokens,
+    )

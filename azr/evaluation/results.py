@@ -1,0 +1,105 @@
+"""Results on disk, in the shapes that readers of evaluations expect.
+
+plan.json: what was asked, of which model. For each suite a folder with attempts.jsonl (every
+attempt as it came, azr.evaluation.ledger), result.json (figures, intervals, attempts by item,
+versions) and, where EvalPlus knows the suite, samples.jsonl ({task_id, solution}). The same for
+readers of lm-eval is written by azr.evaluation.lm_eval.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from azr.errors import CheckpointError
+from azr.evaluation.code import program_of
+from azr.evaluation.data import SuiteData
+from azr.evaluation.items import Attempt, CodeItem, Item, Status
+from azr.evaluation.ledger import attempt_to_json
+from azr.evaluation.summary import Summary
+
+__all__ = ["SuiteResult", "agree_on_plan", "write_suite"]
+
+FORMAT = 1
+
+SuiteResult = tuple[SuiteData, Summary, Sequence[Sequence[Attempt]]]
+"""A suite, its figures, and the attempts by item, in the items' order."""
+
+
+def agree_on_plan(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Write down what is asked of which model, or find that it is the same as before.
+
+    Raises:
+        CheckpointError: The folder holds another evaluation.
+    """
+    file = folder / "plan.json"
+    text = json.dumps(plan, indent=2) + "\n"
+    if not file.exists():
+        partial = file.with_name("plan.json.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+        return
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{file} is not JSON: {error}") from error
+    differing = [key for key in plan if there.get(key) != plan[key]]
+    if differing:
+        key = differing[0]
+        refusal = CheckpointError(
+            f"{folder} holds another evaluation: its {key} is {there.get(key)!r}, not {plan[key]!r}"
+        )
+        refusal.add_note("start it anew with --overwrite, or keep both with --output FOLDER")
+        raise refusal
+
+
+def write_suite(
+    folder: Path, result: SuiteResult, plan: Mapping[str, Any], environment: Mapping[str, Any]
+) -> Path:
+    """Write result.json, and samples.jsonl where EvalPlus knows the suite."""
+    data, summary, attempts_by_item = result
+    there = folder / data.suite.name
+    pairs = list(zip(data.items, attempts_by_item, strict=True))
+    content = {
+        "format": FORMAT,
+        "suite": data.suite.name,
+        "title": data.suite.title,
+        "data_sha256": data.sha256,
+        "plan": plan,
+        **summary_to_json(summary),
+        "environment": environment,
+        "by_item": [
+            {
+                "item": item.id,
+                "right": sum(attempt.mark.status is Status.PASSED for attempt in attempts),
+                "attempts": [attempt_to_json(attempt) for attempt in attempts],
+            }
+            for item, attempts in pairs
+        ],
+    }
+    file = there / "result.json"
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if data.suite.evalplus:
+        lines = [evalplus_line(item, attempt) for item, attempts in pairs for attempt in attempts]
+        (there / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
+    return file
+
+
+def summary_to_json(summary: Summary) -> dict[str, Any]:
+    """Figures first, each with its 95 % interval."""
+    return {
+        "items": summary.items,
+        "attempts_per_item": summary.attempts,
+        "metrics": {name: asdict(value) for name, value in summary.metrics.items()},
+        "by_seed": {str(seed): value for seed, value in summary.by_seed.items()},
+        "statuses": dict(summary.statuses),
+        "truncated": summary.truncated,
+    }
+
+
+def evalplus_line(item: Item, attempt: Attempt) -> str:
+    """The very program that was graded; an empty one where there was no answer."""
+    assert isinstance(item, CodeItem), "EvalPlus has suites of code only"
+    solution = "" if attempt.answer is None else program_of(item, attempt.answer)
+    return json.dumps({"task_id": item.id, "solution": solution}) + "\n"

@@ -1,0 +1,80 @@
+"""Whom an evaluation is about: a run's checkpoint, or a model."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from azr.checkpoint import latest_checkpoint, read_checkpoint
+from azr.errors import CheckpointError, ConfigError
+from azr.pretrained import resolve_model
+from azr.runfolder import is_run
+
+__all__ = ["Subject", "find_subject", "weights_digest"]
+
+EDGE_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A model folder and what it is called in results."""
+
+    name: str
+    folder: Path
+    step: int | None = None
+    """Of a run's checkpoint."""
+    results: Path
+    """Below which its results are kept unless another folder is named."""
+
+
+def find_subject(target: str, step: int | None) -> Subject:
+    """The model that the command line names.
+
+    Raises:
+        ConfigError: A step of something that is not a run.
+        CheckpointError: The run has no such checkpoint.
+        ModelError: It is neither a run nor a model.
+    """
+    run = Path(target)
+    if is_run(run):
+        checkpoints = run / "checkpoints"
+        cut = latest_checkpoint(checkpoints) if step is None else read_checkpoint(
+            checkpoints / f"step_{step}"
+        )  # fmt: skip
+        if cut is None:
+            raise CheckpointError(f"{run} has no checkpoint yet")
+        return Subject(
+            name=f"{run.name}/step_{cut.step}",
+            folder=cut.model,
+            step=cut.step,
+            results=run / "eval" / f"step_{cut.step}",
+        )
+    if step is not None:
+        raise ConfigError(f"--checkpoint needs a run's folder, and {target} is none")
+    folder = resolve_model(target)
+    return Subject(
+        name=target.rstrip("/"), folder=folder, results=Path("evaluations") / Path(target).name
+    )
+
+
+def weights_digest(folder: Path) -> str:
+    """A digest of the model's files that tells one checkpoint from the next.
+
+    Names, sizes and both ends of each file: enough to notice other weights, and quick for large
+    ones. It does not vouch for every byte.
+    """
+    digest = hashlib.sha256()
+    for file in weight_files(folder):
+        digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+        with file.open("rb") as handle:
+            digest.update(handle.read(EDGE_BYTES))
+            handle.seek(-min(EDGE_BYTES, file.stat().st_size), os.SEEK_END)
+            digest.update(handle.read())
+    return digest.hexdigest()[:16]
+
+
+def weight_files(folder: Path) -> Iterator[Path]:
+    """What decides how the model behaves."""
+    for pattern in ("config.json", "generation_config.json", "tokenizer*", "*.safetensors"):
+        yield from sorted(folder.glob(pattern))

@@ -1,0 +1,238 @@
+"""The suites there are: where their data is, and how a record of it becomes an item.
+
+Records are untrusted only in so far as a damaged file is a clear error; their programs run in the
+sandbox like a model's.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azr.errors import ConfigError
+from azr.evaluation.items import Calls, Check, CodeItem, ExecutionItem, Item, MathsItem, Runs, Tests
+from azr.types import Case, Mode, Task
+
+__all__ = ["SUITES", "Suite", "suites_named"]
+
+Record = Mapping[str, Any]
+
+SOLUTION_MARK = "#@@SOLUTION@@"
+
+STDLIB_PRELUDE = """\
+import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
+from bisect import *
+from collections import *
+from functools import *
+from heapq import *
+from itertools import *
+from math import *
+from operator import *
+from typing import *
+from builtins import *
+inf = float("inf")
+"""
+"""What LeetCode gives every program. The builtins come last: math.pow takes no third argument."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """One public data set and one way to ask it."""
+
+    name: str
+    title: str
+    """For tables: says what it is not, where that is needed."""
+    file: str
+    """Below the data folder: gzipped JSON Lines, a record a line."""
+    origin: str
+    """Where the official data is, for whoever lacks the file."""
+    item_of: Callable[[Record], Item]
+    evalplus: bool = False
+    """Whether EvalPlus can grade the same programs."""
+
+
+def humaneval_item(record: Record) -> CodeItem:
+    """A function to complete; its signature and docstring are the statement."""
+    return CodeItem(
+        id=record["id"],
+        opening=record["prompt"],
+        context=record["prompt"],
+        checks=evalplus_checks(record),
+        gold=record["prompt"] + record["canonical_solution"],
+    )
+
+
+def mbpp_item(record: Record) -> CodeItem:
+    """A docstring with a description and an assertion, and the function to write after it."""
+    return CodeItem(
+        id=record["id"],
+        opening=record["prompt"],
+        checks=evalplus_checks(record),
+        gold=record["canonical_solution"],
+    )
+
+
+def evalplus_checks(record: Record) -> tuple[Check, ...]:
+    """The original tests, then those that EvalPlus adds (the original inputs included)."""
+    return Tests("base", record["tests"]), Tests("plus", record["plus_tests"])
+
+
+def leetcode_item(record: Record) -> CodeItem:
+    """A class to complete; graded by assertions."""
+    prelude = record["code_prefix"] + "\nfrom builtins import *\n"
+    return CodeItem(
+        id=record["id"],
+        statement=record["prompt"],
+        opening=record["starter_code"].rstrip() + "\n",
+        checks=(Tests("tests", record["tests"], prelude),),
+        gold=record["canonical_solution"],
+    )
+
+
+def livecodebench_item(record: Record) -> CodeItem:
+    """A contest's problem; graded by the statement's samples and, for some, LeetCode's tests."""
+    kind, cases = record["io_tests"]["kind"], record["io_tests"]["cases"]
+    checks: list[Check] = []
+    if kind == "stdin":
+        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
+        checks.append(Runs("samples", texts))
+    else:
+        pairs = tuple((keywords(case["input"]), repr(case["output"])) for case in cases)
+        checks.append(Calls("samples", record["io_tests"]["fn_name"], pairs))
+    if record.get("extra_tests"):
+        prelude, _, source = record["extra_tests"].partition(SOLUTION_MARK)
+        checks.append(Tests("extra", source, prelude + "\nfrom builtins import *\n"))
+    starter: str = record["starter_code"]
+    return CodeItem(
+        id=record["id"],
+        statement=record["prompt"],
+        opening=starter.rstrip() + "\n" if starter.strip() else "",
+        checks=tuple(checks),
+        gold=record["canonical_solution"] or "",
+    )
+
+
+def plain_lines(text: str) -> str:
+    """As a program reads them from a text stream: no carriage returns, which the sandbox keeps."""
+    return text.replace("\r\n", "\n")
+
+
+def keywords(arguments: Mapping[str, object]) -> str:
+    """Spell keyword arguments as in a call."""
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def cruxeval_output(record: Record) -> ExecutionItem:
+    """CRUXEval-O is deduction."""
+    return ExecutionItem(id=record["id"], task=cruxeval_task(record, Mode.DEDUCTION))
+
+
+def cruxeval_input(record: Record) -> ExecutionItem:
+    """CRUXEval-I is abduction."""
+    return ExecutionItem(id=record["id"], task=cruxeval_task(record, Mode.ABDUCTION))
+
+
+def cruxeval_task(record: Record, mode: Mode) -> Task:
+    """One program, one case."""
+    case = Case(record["input"], record["output"])
+    return Task(mode=mode, program=record["code"], cases=(case,))
+
+
+def livecodebench_output(record: Record) -> ExecutionItem:
+    """LiveCodeBench execution: the input stands in a call of a function that is not named f."""
+    name, _, rest = record["input"].partition("(")
+    program = f"{record['code']}\n\nf = {name.strip()}"
+    case = Case(rest.rstrip().removesuffix(")"), record["output"])
+    return ExecutionItem(
+        id=str(record["id"]), task=Task(mode=Mode.DEDUCTION, program=program, cases=(case,))
+    )
+
+
+def maths_item(record: Record) -> MathsItem:
+    """A statement and its answer."""
+    return MathsItem(id=record["id"], statement=record["problem"], gold=record["answer"])
+
+
+def maths(name: str, title: str, file: str, origin: str) -> Suite:
+    """A suite of maths."""
+    return Suite(
+        name=name, title=title, file=f"math/{file}.jsonl.gz", origin=origin, item_of=maths_item
+    )
+
+
+AZR_MATHS = "evaluation/math_eval/eval/data of github.com/LeapLabTHU/Absolute-Zero-Reasoner"
+
+SUITES: Mapping[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            name="humaneval+",
+            title="HumanEval+",
+            file="code_generation/humaneval_plus.jsonl.gz",
+            origin="github.com/evalplus/humanevalplus_release v0.1.10",
+            item_of=humaneval_item,
+            evalplus=True,
+        ),
+        Suite(
+            name="mbpp+",
+            title="MBPP+",
+            file="code_generation/mbpp_plus.jsonl.gz",
+            origin="github.com/evalplus/mbppplus_release v0.2.0",
+            item_of=mbpp_item,
+            evalplus=True,
+        ),
+        Suite(
+            name="livecodebench",
+            title="LCB v5, public samples",
+            file="code_generation/livecodebench_v5_public.jsonl.gz",
+            origin="huggingface.co/datasets/livecodebench/code_generation_lite (hidden tests)",
+            item_of=livecodebench_item,
+        ),
+        Suite(
+            name="livecodebench-o",
+            title="LCB execution",
+            file="execution/livecodebench_execution.jsonl.gz",
+            origin="huggingface.co/datasets/livecodebench/execution-v2 (id, code, input, output)",
+            item_of=livecodebench_output,
+        ),
+        Suite(
+            name="leetcode",
+            title="LeetCode 2024 H2",
+            file="code_generation/leetcode_2024h2.jsonl.gz",
+            origin="github.com/newfacade/LeetCodeDataset v0.3.1 test",
+            item_of=leetcode_item,
+        ),
+        Suite(
+            name="cruxeval-o",
+            title="CRUXEval-O",
+            file="execution/cruxeval.jsonl.gz",
+            origin="github.com/facebookresearch/cruxeval data/cruxeval.jsonl",
+            item_of=cruxeval_output,
+        ),
+        Suite(
+            name="cruxeval-i",
+            title="CRUXEval-I",
+            file="execution/cruxeval.jsonl.gz",
+            origin="github.com/facebookresearch/cruxeval data/cruxeval.jsonl",
+            item_of=cruxeval_input,
+        ),
+        maths("aime24", "AIME 2024", "aime24", AZR_MATHS),
+        maths("aime25", "AIME 2025", "aime25", AZR_MATHS),
+        maths("amc23", "AMC 2023", "amc23", AZR_MATHS),
+        maths("math500", "MATH-500", "math500", AZR_MATHS),
+        maths("minerva", "Minerva Math", "minerva_math", AZR_MATHS),
+        maths("olympiadbench", "OlympiadBench", "olympiadbench", AZR_MATHS),
+        maths("gsm8k", "GSM8K", "gsm8k", AZR_MATHS),
+    )
+}
+
+
+def suites_named(names: list[str], key: str = "--suite") -> list[Suite]:
+    """The suites with these names, in this order, each once.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    unknown = next((name for name in names if name not in SUITES), None)
+    if unknown is not None:
+        raise ConfigError(f"{key} must be one of {', '.join(SUITES)}; got {unknown!r}")
+    return [SUITES[name] for name in dict.fromkeys(names)]

@@ -1,0 +1,87 @@
+"""From a suite's attempts to its figures. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from azr.evaluation.estimates import Estimate, estimate, pass_at_k
+from azr.evaluation.items import Attempt, Status
+
+__all__ = ["Summary", "summarize"]
+
+USUAL_K = (1, 5, 10, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The figures of one suite."""
+
+    items: int
+    attempts: int
+    """At each item: samples x seeds."""
+    metrics: Mapping[str, Estimate]
+    """`pass@k`, and `<part>/pass@1` for the parts of an item's checks (base, plus, ...)."""
+    by_seed: Mapping[int, float]
+    """pass@1 of each seed alone."""
+    statuses: Mapping[str, int]
+    """Attempts of each status, all statuses named."""
+    truncated: int
+    """Attempts whose completion ended at the token limit."""
+
+    @property
+    def headline(self) -> Estimate:
+        """pass@1."""
+        return self.metrics["pass@1"]
+
+
+def summarize(attempts_by_item: Sequence[Sequence[Attempt]]) -> Summary:
+    """The figures of items that were all tried equally often.
+
+    Raises:
+        ValueError: There is no item.
+    """
+    count = len(attempts_by_item[0]) if attempts_by_item else 0
+    assert all(len(attempts) == count for attempts in attempts_by_item), "an item is unfinished"
+    every = [attempt for attempts in attempts_by_item for attempt in attempts]
+    right_N = [sum(map(has_passed, attempts)) for attempts in attempts_by_item]
+    metrics = {
+        f"pass@{k}": estimate([pass_at_k(count, right, k) for right in right_N], count)
+        for k in sorted({*USUAL_K, count})
+        if k <= count or k == 1
+    }
+    parts = dict.fromkeys(name for attempt in every for name in attempt.mark.parts)
+    if len(parts) > 1:
+        for part in parts:
+            shares = [share_of(attempts, part) for attempts in attempts_by_item]
+            metrics[f"{part}/pass@1"] = estimate(shares, count)
+    seeds = dict.fromkeys(attempt.seed for attempt in every)
+    statuses = Counter(attempt.mark.status for attempt in every)
+    return Summary(
+        items=len(attempts_by_item),
+        attempts=count,
+        metrics=metrics,
+        by_seed={seed: pass_rate([a for a in every if a.seed == seed]) for seed in seeds},
+        statuses={status.value: statuses[status] for status in Status},
+        truncated=sum(attempt.truncated for attempt in every),
+    )
+
+
+def has_passed(attempt: Attempt) -> bool:
+    """Right, by every check."""
+    return attempt.mark.status is Status.PASSED
+
+
+def pass_rate(attempts: Sequence[Attempt]) -> float:
+    """Share of right attempts."""
+    return sum(map(has_passed, attempts)) / len(attempts)
+
+
+def share_of(attempts: Sequence[Attempt], part: str) -> float:
+    """Share of attempts that passed a part; one that is absent was not reached, or not there.
+
+    An item without that part has passed it when it has passed: LiveCodeBench has extra tests for
+    some items only.
+    """
+    return sum(attempt.mark.parts.get(part, has_passed(attempt)) for attempt in attempts) / len(
+        attempts
+    )

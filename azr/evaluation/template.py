@@ -1,0 +1,192 @@
+"""How an item is asked and how its answer is found: one template for all suites.
+
+The envelopes are those of training (azr.prompts.ENVELOPES), and execution items have the very
+words of self-play. Readers are total and lenient: where the envelope is missing they look for the
+answer in the whole completion, since an evaluation measures answers, not obedience.
+"""
+
+from dataclasses import dataclass, replace
+
+from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
+from azr.evaluation.shots import COMPLETED_FUNCTIONS, SOLVED_MATHS, WRITTEN_PROGRAMS, Shot
+from azr.modes import Pattern, rules_of
+from azr.modes.examples import FORMAT_TRIPLETS
+from azr.modes.wording import block
+from azr.parse import PROGRAM_TAGS, answer_body, boxed, fences, last_block
+from azr.prompts import ENVELOPES
+from azr.types import Mode, ParseFailure, Prompt, Role, Rollout
+
+__all__ = ["TEMPLATES", "Template"]
+
+TEMPLATES = (*ENVELOPES, "completion")
+
+WRITE_FUNCTION = "Complete this Python code. Give the whole program in a fence tagged python."
+WRITE_CLASS = "Write this class in Python. Give the whole program in a fence tagged python."
+WRITE_PROGRAM = (
+    "Write a Python program that reads from standard input and writes to standard output. Give it"
+    " in a fence tagged python."
+)
+SOLVE = "Give the final answer as \\boxed{...}."
+
+FENCE_END = "\n```"
+PROGRAM_ENDS = (FENCE_END, "\nProgram:")
+FUNCTION_ENDS = (*PROGRAM_ENDS, "\nif __name__", "\nassert ", "\nprint(")
+"""Where a pattern of functions is over: models go on with a demonstration of what they wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One way to ask.
+
+    Args:
+        envelope: One of `TEMPLATES`; completion is a few-shot pattern to continue.
+        chat: Put the instruction into the model's own chat template.
+    """
+
+    envelope: str
+    chat: bool = False
+
+    @property
+    def name(self) -> str:
+        """For results."""
+        return f"{self.envelope}+chat" if self.chat else self.envelope
+
+    def ask(self, item: Item, *, seed: int, temperature: float, max_tokens: int) -> Prompt:
+        """The prompt of one attempt at an item."""
+        asked = self._pattern(item) if self.envelope == "completion" else self._wrapped(item)
+        return Prompt(
+            role=Role.SOLVER,
+            mode=item.task.mode if isinstance(item, ExecutionItem) else Mode.INDUCTION,
+            text=asked.text,
+            prefill=asked.prefill,
+            stop=asked.stop,
+            chat=self.chat,
+            envelope=self.envelope,
+            task=item.task if isinstance(item, ExecutionItem) else None,
+            seed=seed,
+            temperature=temperature,
+            max_tokens=max_tokens,
+        )
+
+    def num_shots(self, item: Item) -> int:
+        """How many solved miniatures stand before an item of this kind."""
+        if self.envelope != "completion":
+            return 0
+        match item:
+            case CodeItem():
+                return len(code_shots(item))
+            case ExecutionItem():
+                return len(FORMAT_TRIPLETS)
+            case MathsItem():
+                return len(SOLVED_MATHS)
+
+    def answer_in(self, item: Item, rollout: Rollout) -> str | None:
+        """The text to be graded, or None if there is none."""
+        match item:
+            case CodeItem():
+                return read_program(rollout)
+            case ExecutionItem():
+                return read_execution(item, rollout)
+            case MathsItem():
+                return read_maths(rollout)
+
+    def _wrapped(self, item: Item) -> Pattern:
+        envelope = ENVELOPES[self.envelope]
+        before, after = envelope.before, envelope.after
+        if self.chat:
+            before, after = envelope.chat_before, envelope.chat_after
+        return Pattern(f"{before}{instruction(item)}{after}", envelope.prefill, ())
+
+    def _pattern(self, item: Item) -> Pattern:
+        match item:
+            case CodeItem():
+                return code_pattern(item)
+            case ExecutionItem(task=task):
+                return rules_of(task.mode).solver_pattern(task, [])
+            case MathsItem(statement=statement):
+                shown = [f"Problem: {shot.statement}\nSolution: {shot.solution}"
+                         for shot in SOLVED_MATHS]  # fmt: skip
+                text = "\n\n".join([*shown, f"Problem: {statement}\n"])
+                return Pattern(text, "Solution:", ("\nProblem:",))
+
+
+def instruction(item: Item) -> str:
+    """What is asked, in words."""
+    match item:
+        case CodeItem(statement="", opening=opening):
+            return f"{WRITE_FUNCTION}\n{block('python', opening.rstrip())}"
+        case CodeItem(statement=statement, opening=""):
+            return f"{WRITE_PROGRAM}\n\n{statement}"
+        case CodeItem(statement=statement, opening=opening):
+            return f"{WRITE_CLASS}\n\n{statement}\n\n{block('python', opening.rstrip())}"
+        case ExecutionItem(task=task):
+            return rules_of(task.mode).solver_text(task)
+        case MathsItem(statement=statement):
+            return f"{statement}\n\n{SOLVE}"
+
+
+def code_pattern(item: CodeItem) -> Pattern:
+    """Solved programs, then this one's opening."""
+    shown = [solved(shot) for shot in code_shots(item)]
+    text = "\n\n".join([*shown, titled(item.statement)])
+    stop = PROGRAM_ENDS if item.statement else FUNCTION_ENDS
+    # without a last newline, which many tokenizers join with the indentation that comes next
+    return Pattern(text, f"```python\n{item.opening}".rstrip(), stop)
+
+
+def code_shots(item: CodeItem) -> tuple[Shot, ...]:
+    """Those that look like the item."""
+    return WRITTEN_PROGRAMS if item.statement else COMPLETED_FUNCTIONS
+
+
+def solved(shot: Shot) -> str:
+    """A shot as a pattern shows it."""
+    return titled(shot.statement) + block("python", shot.solution)
+
+
+def titled(statement: str) -> str:
+    """What stands before a program."""
+    return f"Program:\n{statement}\n" if statement else "Program:\n"
+
+
+def read_program(rollout: Rollout) -> str | None:
+    """The last program, inside the envelope if it is there.
+
+    A pattern's completion is closed for it, also when it was cut: its program may be whole, with
+    more after it, and if it is not, it will not compile.
+    """
+    if rollout.prompt.envelope == "completion":
+        return last_block(fences(rollout.text + FENCE_END), PROGRAM_TAGS) or None
+    for text in (body_of(rollout), rollout.text):
+        program = last_block(fences(text), PROGRAM_TAGS) if text else None
+        if program and program.strip():
+            return program
+    return None
+
+
+def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
+    """The literal or argument list, as self-play reads it; without the envelope if need be."""
+    prompt = replace(rollout.prompt, envelope="none", prefill="")
+    bare = replace(rollout, prompt=prompt, completion=rollout.text)
+    for read in (rollout, bare):
+        answer = rules_of(item.task.mode).read_answer(read)
+        if not isinstance(answer, ParseFailure):
+            return answer.content
+    return None
+
+
+def read_maths(rollout: Rollout) -> str | None:
+    r"""What the last `\boxed{...}` holds; math-verify would make a set of several boxes.
+
+    The envelope boxed is no other than that. Without a box, r1's answer tags say what it is.
+    """
+    found = boxed(rollout.text)
+    if found is None and rollout.prompt.envelope == "r1":
+        found = body_of(rollout)
+    return found if found and found.strip() else None
+
+
+def body_of(rollout: Rollout) -> str | None:
+    """The completion without its envelope, or None where there is no envelope."""
+    body = answer_body(rollout)
+    return None if isinstance(body, ParseFailure) else body

@@ -1,0 +1,168 @@
+"""Grading code, with an executor that is told what to answer."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from azr.config import SandboxConfig
+from azr.errors import ExecutorUnavailable
+from azr.evaluation.budgets import BASE_FUEL, fuel_of
+from azr.evaluation.code import CodeGrader, program_of, same_output, same_value
+from azr.evaluation.graders import Graders
+from azr.evaluation.items import Calls, CodeItem, ExecutionItem, Mark, Runs, Status, Tests
+from azr.evaluation.maths import MathsGrader
+from azr.types import Case, Mode, Task
+from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
+from tests.fakes import InProcessExecutor, ScriptedExecutor
+
+ITEM = CodeItem(id="x/1", checks=(Tests("base", "assert f() == 1"), Tests("plus", "assert f()")))
+
+
+def grade(item: CodeItem, script: Callable[[Job], CallResult], answer: str = "p") -> Mark:
+    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=(script(job),)))
+    return asyncio.run(CodeGrader(executor).grade(item, answer))
+
+
+def test_all_checks_must_pass_and_each_is_a_part() -> None:
+    mark = grade(ITEM, lambda _: CallResult(outcome=Outcome.RETURNED, fuel=7))
+    assert mark == Mark(status=Status.PASSED, parts={"base": True, "plus": True}, fuel=14)
+
+
+def test_the_first_failed_check_is_the_last_that_runs() -> None:
+    jobs: list[Job] = []
+
+    def fail(job: Job) -> CallResult:
+        jobs.append(job)
+        return CallResult(outcome=Outcome.RAISED, error="AssertionError: a\n b")
+
+    mark = grade(ITEM, fail)
+    assert len(jobs) == 1
+    assert mark.status is Status.WRONG
+    assert mark.parts == {"base": False}
+    assert mark.reason == "base: raised: AssertionError: a b"
+
+
+def test_out_of_fuel_is_a_status_of_its_own() -> None:
+    assert grade(ITEM, lambda _: CallResult(outcome=Outcome.OUT_OF_FUEL)).status is (
+        Status.OUT_OF_FUEL
+    )
+
+
+def test_heavy_items_get_four_times_what_their_canonical_solution_takes() -> None:
+    assert fuel_of("HumanEval/139", "plus") == 4 * 294 * 10**9
+    assert fuel_of("HumanEval/139", "base") == BASE_FUEL
+    assert fuel_of("HumanEval/0", "plus") == BASE_FUEL
+
+
+class BrokenExecutor:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
+        raise self.error
+
+
+def test_a_broken_machine_is_an_exception_never_a_mark() -> None:
+    grader = CodeGrader(BrokenExecutor(SandboxUnavailable("gone")))
+    with pytest.raises(ExecutorUnavailable, match="gone"):
+        asyncio.run(grader.grade(ITEM, "p"))
+
+
+def test_a_broken_contract_is_an_exception_too() -> None:
+    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=()))
+    with pytest.raises(ExecutorUnavailable, match="1 cases were answered with 0"):
+        asyncio.run(CodeGrader(executor).grade(ITEM, "p"))
+
+
+def test_a_text_that_cannot_be_sent_is_wrong_and_ends_nothing() -> None:
+    grader = CodeGrader(BrokenExecutor(BadJob("source too long")))
+    assert asyncio.run(grader.grade(ITEM, "p")).status is Status.WRONG
+
+
+def test_context_stands_before_an_answer_that_does_not_repeat_it() -> None:
+    item = CodeItem(id="x", context="import os\n\n", checks=())
+    assert program_of(item, "def f(): pass") == "import os\n\ndef f(): pass"
+    assert program_of(item, "import os\ndef f(): pass") == "import os\ndef f(): pass"
+
+
+def test_whole_programs_are_judged_by_their_output_however_they_end() -> None:
+    item = CodeItem(id="x", checks=(Runs("samples", (("1\n", "2\n"),)),))
+    for outcome, stdout, status in (
+        (Outcome.RETURNED, " 2 \n\n", Status.PASSED),
+        (Outcome.EXITED, "2", Status.PASSED),
+        (Outcome.RAISED, "2", Status.WRONG),
+        (Outcome.RETURNED, "3", Status.WRONG),
+        (Outcome.RETURNED, "2\n2", Status.WRONG),
+    ):
+        result = CallResult(outcome=outcome, stdout=stdout)
+        assert grade(item, lambda _, r=result: r).status is status, (outcome, stdout)
+
+
+def test_expected_values_and_outputs_never_enter_the_guest() -> None:
+    executor = ScriptedExecutor(
+        lambda job: JobResult(id=job.id, calls=(CallResult(outcome=Outcome.RETURNED, value="1"),))
+    )
+    item = CodeItem(
+        id="x",
+        checks=(Runs("a", (("in", "SECRET"),)), Calls("b", "solve", (("x=1", "'SECRET'"),))),
+    )
+    asyncio.run(CodeGrader(executor).grade(item, "p"))
+    item = CodeItem(id="x", checks=item.checks[1:])
+    asyncio.run(CodeGrader(executor).grade(item, "p"))
+    assert len(executor.jobs) == 2
+    assert not any("SECRET" in repr(job) for job in executor.jobs)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "same"),
+    [
+        ("1 2\n3", "1 2\n3\n", True),
+        ("  a ", "a", True),
+        ("0.50", "0.5", True),
+        ("1e3", "1000", True),
+        ("0.5000001", "0.5", False),
+        ("a  b", "a b", False),
+        ("yes", "YES", False),
+        ("1\n\n2", "1\n2", False),
+    ],
+)
+def test_outputs_are_compared_as_livecodebench_does(given: str, expected: str, same: bool) -> None:
+    assert same_output(given, expected) is same
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "same"),
+    [
+        ("(1, [2, (3,)])", "[1, [2, [3]]]", True),
+        ("1.0", "1", True),
+        ("True", "1", True),
+        ("'1'", "1", False),
+        ("[1, 2]", "[2, 1]", False),
+        ("not a literal", "1", False),
+    ],
+)
+def test_values_are_compared_as_livecodebench_does(given: str, expected: str, same: bool) -> None:
+    assert same_value(given, expected) is same
+
+
+def execution_mark(mode: Mode, answer: str) -> Mark:
+    task = Task(mode=mode, program="def f(x):\n    return x % 5", cases=(Case("7", "2"),))
+
+    async def run() -> Mark:
+        async with MathsGrader() as maths:
+            executor: Any = InProcessExecutor()
+            graders = Graders(executor, SandboxConfig(), maths)
+            return await graders.grade(ExecutionItem(id="x", task=task), answer)
+
+    return asyncio.run(run())
+
+
+def test_execution_items_are_graded_by_the_judge_of_self_play() -> None:
+    assert execution_mark(Mode.DEDUCTION, "2").status is Status.PASSED
+    assert execution_mark(Mode.DEDUCTION, "2.0").reason == "wrong value"
+    assert execution_mark(Mode.DEDUCTION, "1 + 1").reason == "not a literal"
+    assert execution_mark(Mode.ABDUCTION, "12").status is Status.PASSED
+    assert execution_mark(Mode.ABDUCTION, "13").status is Status.WRONG
