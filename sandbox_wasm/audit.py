@@ -1,7 +1,7 @@
 """Shows by program that a restore is complete: which parts of the guest's state can change.
 
-A fresh instance resets globals and tables, a restored slot resets memory. What is left to show is
-that an image, which holds memory alone, is the whole state of a booted guest.
+A restored slot resets memory. What is left to show is that memory is all that a run can change: then
+an instance is new once its slot is, and an image, which holds memory alone, is a whole booted guest.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class GuestAudit:
 
     @property
     def is_complete(self) -> bool:
-        """Whether restoring memory in a fresh instance restores everything."""
+        """Whether restoring memory restores everything."""
         return self.undecoded == 0 and set(self.state_changes) <= _ALLOWED
 
     def lines(self) -> Iterator[str]:

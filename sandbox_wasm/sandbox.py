@@ -26,7 +26,7 @@ _MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
 
 
 class Sandbox:
-    """Runs untrusted Python programs, each call in a fresh instance of a WebAssembly guest.
+    """Runs untrusted Python programs, each call in a fresh state of a WebAssembly guest.
 
     The first one built on a machine compiles the guest (tens of seconds, progress on stderr).
     Thread-safe. The process must not fork while one is open.

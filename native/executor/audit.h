@@ -1,7 +1,7 @@
 // Decodes every instruction of a module and lists what can hold state between two runs.
 //
-// A slot's restore resets linear memory, and a fresh instance resets globals, tables and dropped
-// segments. This is the proof that a *memory image* is the whole state of a booted guest: the
+// A slot's restore resets linear memory. This is the proof that nothing else needs it, for an
+// instance used again as for a *memory image* taken as the whole state of a booted guest: the
 // module must have no mutable global but the stack pointer (equal at every turn's start) and must
 // never change a table.
 #pragma once

@@ -1,4 +1,4 @@
-// Runs jobs on one thread: compile once, then every call in a fresh instance of every image.
+// Runs jobs on one thread: compile once, then every call in a fresh state of every image.
 #pragma once
 
 #include <atomic>
