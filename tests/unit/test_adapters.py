@@ -80,6 +80,9 @@ def test_a_program_is_the_last_fenced_block_or_the_whole_text():
          Calls("g", (("[1, 2], 3", "None"),))),
         ({"inputs": [[[1], "a"]], "outputs": [True], "fn_name": "g"},
          Calls("g", (("[1], 'a'", "True"),))),
+        ({"inputs": [{"n": 1, "queries": [[0]]}], "outputs": [[2]], "fn_name": "g"},
+         Calls("g", (("n=1, queries=[[0]]", "[2]"),))),
+        ({"inputs": [["a"]], "outputs": ["b"], "fn_name": "g"}, Calls("g", (("'a'", "'b'"),))),
         ({"calls": ["1, 2"], "expected": ["3"], "entry": "add"}, Calls("add", (("1, 2", "3"),))),
     ],
 )  # fmt: skip
