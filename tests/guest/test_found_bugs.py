@@ -64,3 +64,28 @@ def test_deep_frozensets_come_back_from_the_guest(sandbox: Sandbox) -> None:
     text = nested_sets(40)
     (result,) = sandbox.run([Job("deep", "def f(x): return x", calls=[text])])
     assert (result.calls[0].outcome, result.calls[0].value) == (Outcome.RETURNED, text)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import functools\n@functools.cache\ndef f(n): return n and f(n - 1)\nprint(f(400))",
+         "cached recursion"),
+        ("def f(n): return n and max([n], key=lambda _: f(n - 1))\nprint(f(200) * 0)", "key function"),
+        ("x = 1\nif x == 0: pass\n" + "".join(f"elif x == {i}: print(0)\n" for i in range(1, 100)),
+         "elif chain"),
+        ("\n".join([" " * i + "if 1:" for i in range(90)] + [" " * 90 + "print(0)"]), "indentation"),
+        ("print(''" + ".strip()" * 200 + " or 0)", "method chain"),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)  # fmt: skip
+def test_recursion_through_c_goes_as_deep_as_in_cpython(
+    sandbox: Sandbox, source: str, name: str
+) -> None:
+    """RecursionError, "Stack overflow (used 112 kB)": CPython's build for WASI believes in a C stack of
+    128 KiB, whatever the module has. A cached recursion ends at 207 (CPython 3.11: 498), a chain
+    of elif at 46, indentation at 47, a chain of method calls at 104.
+    """
+    job = Job(name, source, stdin="")
+    call = sandbox.run([job])[0].calls[0]
+    assert (call.outcome, call.stdout, call.error) == (Outcome.RETURNED, "0\n", None)
