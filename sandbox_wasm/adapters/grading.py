@@ -68,8 +68,8 @@ def parse_check(truth: object) -> Check:
 
     Accepted: a `Check`; a mapping, or the text of a JSON object, with `tests` (assert source), or
     `inputs` and `outputs` (stdin and stdout, or with `fn_name` arguments, in order or by name, and
-    results as in APPS and LiveCodeBench), or `entry`, `calls` and `expected` (literals); any other text is assert
-    source.
+    results as in APPS and LiveCodeBench), or `entry`, `calls` and `expected` (literals); any other
+    text is assert source.
 
     Raises:
         ValueError: None of these; the data set is wrong, which no completion can mend.

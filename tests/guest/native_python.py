@@ -1,7 +1,7 @@
 """Runs programs in plain CPython, in a process of its own: the other side of a comparison.
 
-Reads lines of JSON `[source, arguments]`, writes for each `["value", literal]`, `["raised", type's name]`
-or `["none", type's name]` for what has no literal.
+Reads lines of JSON `[source, arguments]`, writes for each `["value", literal]`,
+`["raised", type's name]` or `["none", type's name]` for what has no literal.
 """
 
 import json

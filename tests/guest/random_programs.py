@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of rules, one language feature each
 """Random Python programs that terminate: `def f(n, s, xs, d)` and what it needs.
 
 Grown from types downwards, so that most run; the rest raise what the language raises. Sizes are cut
@@ -281,7 +282,7 @@ class Programs:
     def _closure(self, depth: int) -> list[str]:
         lines = ["def inner(w, *rest, key=2, **more):", "    nonlocal c"]
         lines += [
-            f"    c = (c + w + key + len(rest)) % 1000",
+            "    c = (c + w + key + len(rest)) % 1000",
             f"    return {self._expression('int', 2)}",
         ]
         return [

@@ -1,7 +1,9 @@
+# ruff: noqa: F821, PLC0415 - SOURCES, DATA and MARK stand before this text in the job
 """Runs one module of CPython's test suite; this text runs inside the guest, after SOURCES is set.
 
 `SOURCES` maps a module's name to (is it a package, its source), `DATA` the base name of a data file
-to its text, `MARK` begins the lines that are for the host. The guest has no files: `open` gives those texts.
+to its text, `MARK` begins the lines that are for the host. The guest has no files: `open` gives
+those texts.
 """
 
 import builtins

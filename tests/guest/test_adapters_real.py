@@ -122,7 +122,8 @@ def stand_ins(title: str) -> str:
         )
     if title in ("Rubrics", "Tasksets"):
         return (
-            "import sys, types\nvf = types.ModuleType('verifiers')\nv1 = types.ModuleType('verifiers.v1')\n"
+            "import sys, types\nvf = types.ModuleType('verifiers')\n"
+            "v1 = types.ModuleType('verifiers.v1')\n"
             "vf.Rubric = lambda funcs: types.SimpleNamespace(funcs=funcs)\n"
             "class Task:\n    def __class_getitem__(cls, item): return cls\n"
             "v1.Task, v1.TaskData, v1.State, v1.Trace = Task, object, object, object\n"

@@ -29,8 +29,8 @@ def value_of(sandbox: Sandbox, expression: str) -> tuple[Outcome, str | None]:
         ("__import__('xml.etree.ElementTree').etree.ElementTree.fromstring('<a/>').tag", "'a'"),
         ("__import__('xml.dom.minidom').dom.minidom.parseString('<a/>').documentElement.tagName",
          "'a'"),
-        ("__import__('plistlib').loads(b'<plist><integer>1</integer></plist>',"
-         " fmt=__import__('plistlib').FMT_XML)", "1"),
+        (("__import__('plistlib').loads(b'<plist><integer>1</integer></plist>',"
+         " fmt=__import__('plistlib').FMT_XML)"), "1"),
     ],
 )  # fmt: skip
 def test_functions_of_the_standard_library_are_not_stubbed(
@@ -48,7 +48,7 @@ def nested_sets(depth: int) -> str:
 @pytest.mark.parametrize("what", ["equal", "canonical_arguments"])
 def test_deep_frozensets_cost_the_host_no_more_than_other_values(what: str) -> None:
     """CPython's marshal writes each element of a set twice (it sorts them by their bytes), so
-    `canonical` takes 2 ** depth steps: at depth 60, in 800 characters of a model's answer, for ever.
+    `canonical` takes 2 ** depth steps: at depth 60, 800 characters of a model's answer, for ever.
     """
     text = nested_sets(23)
     started = time.process_time()
@@ -69,22 +69,33 @@ def test_deep_frozensets_come_back_from_the_guest(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("source", "name"),
     [
-        ("import functools\n@functools.cache\ndef f(n): return n and f(n - 1)\nprint(f(400))",
-         "cached recursion"),
-        ("def f(n): return n and max([n], key=lambda _: f(n - 1))\nprint(f(200) * 0)", "key function"),
-        ("x = 1\nif x == 0: pass\n" + "".join(f"elif x == {i}: print(0)\n" for i in range(1, 100)),
-         "elif chain"),
-        ("\n".join([" " * i + "if 1:" for i in range(90)] + [" " * 90 + "print(0)"]), "indentation"),
+        (
+            "import functools\n@functools.cache\ndef f(n): return n and f(n - 1)\nprint(f(400))",
+            "cached recursion",
+        ),
+        (
+            "def f(n): return n and max([n], key=lambda _: f(n - 1))\nprint(f(200) * 0)",
+            "key function",
+        ),
+        (
+            "x = 1\nif x == 0: pass\n"
+            + "".join(f"elif x == {i}: print(0)\n" for i in range(1, 100)),
+            "elif chain",
+        ),
+        (
+            "\n".join([" " * i + "if 1:" for i in range(90)] + [" " * 90 + "print(0)"]),
+            "indentation",
+        ),
         ("print(''" + ".strip()" * 200 + " or 0)", "method chain"),
     ],
     ids=lambda value: value if len(value) < 20 else "",
-)  # fmt: skip
+)
 def test_recursion_through_c_goes_as_deep_as_in_cpython(
     sandbox: Sandbox, source: str, name: str
 ) -> None:
-    """RecursionError, "Stack overflow (used 112 kB)": CPython's build for WASI believes in a C stack of
-    128 KiB, whatever the module has. A cached recursion ends at 207 (CPython 3.11: 498), a chain
-    of elif at 46, indentation at 47, a chain of method calls at 104.
+    """RecursionError, "Stack overflow (used 112 kB)": CPython's build for WASI believes in a C
+    stack of 128 KiB, whatever the module has. A cached recursion ends at 207 (CPython 3.11: 498),
+    a chain of elif at 46, indentation at 47, a chain of method calls at 104.
     """
     job = Job(name, source, stdin="")
     call = sandbox.run([job])[0].calls[0]

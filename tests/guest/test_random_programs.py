@@ -28,7 +28,7 @@ SEED = int(os.environ.get("AZR_FUZZ_SEED", random.randrange(2**32)))
 
 def rounds(at_least: int) -> Iterator[int]:
     """Yield a seed for each round: `at_least` of them, and more until AZR_FUZZ_S is over."""
-    print(f"AZR_FUZZ_SEED={SEED}")
+    print(f"AZR_FUZZ_SEED={SEED}")  # noqa: T201 - shown when the test fails
     until = time.monotonic() + SECONDS
     number = 0
     while number < at_least or time.monotonic() < until:
@@ -66,7 +66,7 @@ def test_random_programs_end_as_in_cpython(sandbox: Sandbox) -> None:
 
 
 def broken(chance: random.Random) -> str:
-    """Make a text that is probably no program: noise, a torn program, a program with noise in it."""
+    """Make a text that is probably no program: noise, or a program torn or shuffled."""
     source = Programs(chance.randrange(2**32)).program()[0]
     cut = chance.randrange(len(source))
     kind = chance.randrange(6)

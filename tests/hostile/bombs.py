@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a line of a program is a line here
 """Programs whose compilation is the attack, and library calls that cost far more than they look."""
 
 from tests.hostile.program import (
@@ -91,15 +92,15 @@ _COMPILED = {
 
 _RUN = {
     "sqlite_endless_query": (
-        "import sqlite3\n"
+        ("import sqlite3\n"
         "def f():\n"
         "    q = 'with recursive t(x) as (select 1 union all select x+1 from t) select sum(x) from t'\n"
-        "    return sqlite3.connect(':memory:').execute(q).fetchone()",
+        "    return sqlite3.connect(':memory:').execute(q).fetchone()"),
         {FUEL},
     ),
     "sqlite_blob": (
-        "import sqlite3\n"
-        "def f(): return sqlite3.connect(':memory:').execute('select zeroblob(900000000)').fetchone()",
+        ("import sqlite3\n"
+        "def f(): return sqlite3.connect(':memory:').execute('select zeroblob(900000000)').fetchone()"),
         {MEMORY, RAISED},
     ),
     "inflated_bomb": ("import zlib\ndef f(): return len(zlib.compress(bytes(1 << 30)))", {MEMORY}),
@@ -117,9 +118,9 @@ _RUN = {
     ),
     "modular_power": ("def f(): return pow(3, 10 ** 30000, 10 ** 30000)", {FUEL}),
     "decimal_of_a_million": (
-        "import decimal\n"
+        ("import decimal\n"
         "decimal.getcontext().prec = 10 ** 6\n"
-        "def f(): return str(decimal.Decimal(2).sqrt())[:5]",
+        "def f(): return str(decimal.Decimal(2).sqrt())[:5]"),
         {FUEL},
     ),
     "wide_format": ("def f(): return len(f'{1:>999999999}')", {MEMORY}),
@@ -129,54 +130,54 @@ _RUN = {
         {FUEL, MEMORY},
     ),
     "first_combination": (
-        "import itertools\n"
-        "def f(): return next(itertools.combinations_with_replacement([1], 10 ** 9))[0]",
+        ("import itertools\n"
+        "def f(): return next(itertools.combinations_with_replacement([1], 10 ** 9))[0]"),
         {MEMORY},
     ),
     "binomial": ("import math\ndef f(): return math.comb(10 ** 9, 5 * 10 ** 8) % 7", {FUEL}),
     "harmonic_fraction": (
-        "from fractions import Fraction\n"
-        "def f(): return sum(Fraction(1, i) for i in range(1, 10 ** 5)).numerator % 7",
+        ("from fractions import Fraction\n"
+        "def f(): return sum(Fraction(1, i) for i in range(1, 10 ** 5)).numerator % 7"),
         {FUEL},
     ),
     "normalise_compatibly": (
-        "import unicodedata\n"
-        "def f(): return len(unicodedata.normalize('NFKD', '\\ufdfa' * 10 ** 6))",
+        ("import unicodedata\n"
+        "def f(): return len(unicodedata.normalize('NFKD', '\\ufdfa' * 10 ** 6))"),
         {FUEL, MEMORY},
     ),
     "replaced_to_terabytes": ("def f(): return ('a' * 10 ** 5).replace('a', 'b' * 10 ** 5)", {RAISED}),
     "joined_to_terabytes": ("def f(): return ('x' * 10 ** 5).join(['y'] * 10 ** 5)", {RAISED}),
     "expanded_tabs": ("def f(): return '\\t'.expandtabs(10 ** 9)", {MEMORY}),
     "deep_copy": (
-        "import copy\n"
-        "def f():\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return copy.deepcopy(a)",
+        ("import copy\n"
+        "def f():\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return copy.deepcopy(a)"),
         {RAISED, TRAPPED, FUEL},
     ),
     "deep_json": ("import json\ndef f(): return json.loads('[' * 10 ** 6)", {RAISED, TRAPPED}),
     "deep_json_dump": (
-        "import json\n"
-        "def f():\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return json.dumps(a)",
+        ("import json\n"
+        "def f():\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return json.dumps(a)"),
         {RAISED, TRAPPED},
     ),
     "cyclic_syntax_tree": (
-        "import ast\n"
+        ("import ast\n"
         "def f():\n"
         "    n = ast.UnaryOp(ast.USub(), ast.Constant(1))\n"
         "    n.operand = n\n"
-        "    return eval(compile(ast.fix_missing_locations(ast.Expression(n)), 'x', 'eval'))",
+        "    return eval(compile(ast.fix_missing_locations(ast.Expression(n)), 'x', 'eval'))"),
         {RAISED, TRAPPED},
     ),
     "back_references": (
-        "import re\n"
-        "def f(): return re.search(r'(.*)(.*)(.*)(.*)(.*)\\1\\2\\3\\4\\5x', 'ab' * 60) is None",
+        ("import re\n"
+        "def f(): return re.search(r'(.*)(.*)(.*)(.*)(.*)\\1\\2\\3\\4\\5x', 'ab' * 60) is None"),
         {FUEL},
     ),
     "import_storm": (
-        "import importlib, sys\n"
+        ("import importlib, sys\n"
         "def f():\n"
         "    for name in sorted(sys.stdlib_module_names):\n"
         "        try: importlib.import_module(name)\n"
-        "        except BaseException: pass",
+        "        except BaseException: pass"),
         {FUEL, MEMORY, RAISED, TRAPPED},
     ),
     "debugger": ("def f(): breakpoint()", {FUEL, RAISED, RETURNED}),
@@ -194,10 +195,10 @@ _RUN = {
         {NO_VALUE},
     ),
     "frozenset_ladder": (
-        "def f():\n"
+        ("def f():\n"
         "    a = frozenset()\n"
         "    for i in range(99): a = frozenset((a, i))\n"
-        "    return a",
+        "    return a"),
         {FUEL},
     ),
 }  # fmt: skip

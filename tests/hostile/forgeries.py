@@ -21,7 +21,8 @@ _MAKE = (
 
 def _bytecode(body: str) -> str:
     call = "    return str(Function(c.replace(co_code=b), {}, 'g', (1,))())"
-    return f"{_MAKE}def f():\n    b = bytes([128, 0])\n    {body}\n    b += bytes([op['RETURN_VALUE'], 0])\n{call}"
+    head = f"{_MAKE}def f():\n    b = bytes([128, 0])\n    {body}\n"
+    return f"{head}    b += bytes([op['RETURN_VALUE'], 0])\n{call}"
 
 
 PROGRAMS = [

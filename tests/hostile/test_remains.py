@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a poison a line
 """What one program leaves behind, seen by a probe that looks everywhere; it must see nothing."""
 
 import pytest
