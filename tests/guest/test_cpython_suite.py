@@ -1,5 +1,8 @@
 """A bounded share of CPython's own tests, inside the guest; all of it: scripts/conformance.py."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from sandbox_wasm import Sandbox
@@ -33,6 +36,10 @@ def test_each_listed_failure_has_a_reason_and_belongs_to_a_listed_module(version
     assert expected is not None
     assert all(len(reason) > 10 for reason in expected.reasons.values())
     assert set(expected.quick) <= set(expected.modules)
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text()
+    section = page.partition(f"<!-- suite {version} -->")[2].partition("<!-- end -->")[0]
+    rows = set(re.findall(r"^\| \d+ \| (.*) \|$", section, re.MULTILINE))
+    assert rows == set(expected.reasons.values())
 
 
 def test_a_suite_that_fails_is_noticed(sandbox: Sandbox, tmp_path_factory, suite: Suite) -> None:
