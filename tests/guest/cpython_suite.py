@@ -197,7 +197,7 @@ def run_modules(
     without: Iterable[str] = (),
     limits: Limits = LIMITS,
 ) -> list[Report]:
-    """Run those modules that the suite has, all at once; where a test ends the interpreter, go on after it."""
+    """Run those modules that the suite has; where a test ends the interpreter, go on after it."""
     here = set(suite.modules())
     reports = [Report(module) for module in modules if module in here]
     waiting = [(report, sorted(without)) for report in reports]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from sandbox_wasm import Job, Limits, Outcome, Sandbox
+from sandbox_wasm.adapters import grade, parse_check
 from sandbox_wasm.literals import canonical_arguments
 from sandbox_wasm.values import equal
 
@@ -57,6 +58,28 @@ def test_deep_frozensets_cost_the_host_no_more_than_other_values(what: str) -> N
     else:
         assert canonical_arguments(text) == text
     assert time.process_time() - started < 0.3
+
+
+FORGED = """
+import os, sys
+def f():
+    frame = sys._getframe()
+    while frame.f_code.co_name != "run":
+        frame = frame.f_back
+    frame.f_locals["write"] = lambda *_: 0
+    sets = b"<\\1\\0\\0\\0" + b">\\1\\0\\0\\0" * 23 + b"i\\1\\0\\0\\0"
+    os.write(1000003, b"V" + sets)
+"""
+
+
+def test_a_forged_value_costs_the_grader_no_more_than_another(sandbox: Sandbox) -> None:
+    """The same, made by a solver's program without fuel: it silences the runner's own reply and
+    writes nested sets as marshal data. At depth 90 `grade` never returns; here it takes 1-2 s.
+    """
+    started = time.process_time()
+    check = parse_check({"entry": "f", "calls": [""], "expected": ["{1}"]})
+    assert grade(sandbox, [FORGED], [check]) == [0.0]
+    assert time.process_time() - started < 0.5
 
 
 def test_deep_frozensets_come_back_from_the_guest(sandbox: Sandbox) -> None:
