@@ -122,8 +122,9 @@ def _result(arguments: Any, given: Any) -> str:
     return repr(json.loads(given) if is_json else given)
 
 
+# Blanks have one place to match in, so that a line of them is read once and not n times.
 _FENCE = re.compile(
-    r"```[ \t]*(?:python|py|python3)?[ \t]*\r?\n(.*?)```", re.DOTALL | re.IGNORECASE
+    r"```[ \t]*(?:python3?[ \t]*|py[ \t]*)?\r?\n(.*?)```", re.DOTALL | re.IGNORECASE
 )
 
 

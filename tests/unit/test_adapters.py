@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import inspect
 import sys
+import time
 
 import pytest
 
@@ -67,6 +68,21 @@ def test_a_program_is_the_last_fenced_block_or_the_whole_text():
     assert program_of([{"role": "assistant", "content": [{"type": "text", "text": "z"}]}]) == "z"
     assert program_of(None) == ""
     assert program_of([]) == ""
+
+
+@pytest.mark.parametrize("tag", ["", "python", "py", "Python3", " python  ", "\t"])
+def test_a_fence_may_name_its_language(tag: str):
+    assert program_of(f"so\n```{tag}\r\nx = 1\n```") == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```" + " " * 10**6, "```py" + "\t" * 10**6, "```\n" * 10**5, "`" * 10**6, "```py " * 10**5],
+)
+def test_no_completion_takes_long_to_read(text: str):
+    started = time.process_time()
+    program_of(text)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
