@@ -100,7 +100,7 @@ def examples() -> dict[str, str]:
 @pytest.mark.parametrize("title", ["TRL", "verl", "Rubrics", "Tasksets", "Plain"])
 def test_each_example_of_the_page_runs_as_its_trainer_runs_it(title: str) -> None:
     source = examples()[title]
-    assert len([line for line in source.splitlines() if line.strip()]) <= 12
+    assert len([line for line in source.splitlines() if line.strip()]) <= 10
     names: dict[str, Any] = {}
     good = "```python\ndef add(a, b):\n    return a + b\n```"
     bad = "```python\ndef add(a, b):\n    return a - b\n```"
@@ -115,8 +115,8 @@ def stand_ins(title: str) -> str:
     if title == "TRL":
         return (
             "import sys, types\nsys.modules['trl'] = types.SimpleNamespace(\n"
-            "    GRPOConfig=lambda **k: None, GRPOTrainer=lambda **k: types.SimpleNamespace(\n"
-            "        reward_funcs=k['reward_funcs'], train=lambda: None))\n"
+            "    GRPOTrainer=lambda model, reward_funcs, train_dataset: types.SimpleNamespace(\n"
+            "        reward_funcs=[reward_funcs], train=lambda: None))\n"
             "sys.modules['datasets'] = types.SimpleNamespace(\n"
             "    Dataset=types.SimpleNamespace(from_list=list))\n"
         )
