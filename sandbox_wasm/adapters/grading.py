@@ -67,9 +67,9 @@ def parse_check(truth: object) -> Check:
     """Read a data set's ground truth.
 
     Accepted: a `Check`; a mapping, or the text of a JSON object, with `tests` (assert source), or
-    `inputs` and `outputs` (stdin and stdout, or with `fn_name` arguments and results as in APPS
-    and LiveCodeBench), or `entry`, `calls` and `expected` (literals); any other text is assert
-    source.
+    `inputs` and `outputs` (stdin and stdout, or with `fn_name` arguments, in order or by name, and
+    results as in APPS and LiveCodeBench), or `entry`, `calls` and `expected` (literals); any other
+    text is assert source.
 
     Raises:
         ValueError: None of these; the data set is wrong, which no completion can mend.
@@ -96,7 +96,7 @@ def _check_of_fields(fields: Mapping[str, Any]) -> Check:
         pairs = _pairs(fields["inputs"], fields.get("outputs"))
         name = fields.get("fn_name")
         if name:
-            return Calls(str(name), tuple((_arguments(a), _literal(b)) for a, b in pairs))
+            return Calls(str(name), tuple((_arguments(a), _result(a, b)) for a, b in pairs))
         return Stdin(tuple((str(a), str(b)) for a, b in pairs))
     raise ValueError(f"ground truth has none of tests, calls, inputs; its keys: {sorted(fields)}")
 
@@ -108,17 +108,23 @@ def _pairs(questions: Any, answers: Any) -> list[tuple[Any, Any]]:
 
 
 def _arguments(given: Any) -> str:
-    """Spell the arguments: a list of values, or a text with one JSON value a line."""
+    """Spell the arguments: a list of values, names with values, or one JSON value a line."""
+    if isinstance(given, Mapping):
+        named = cast("Mapping[str, Any]", given)
+        return ", ".join(f"{name}={value!r}" for name, value in named.items())
     values = [json.loads(line) for line in given.splitlines()] if isinstance(given, str) else given
     return ", ".join(repr(value) for value in values)
 
 
-def _literal(given: Any) -> str:
-    return repr(json.loads(given) if isinstance(given, str) else given)
+def _result(arguments: Any, given: Any) -> str:
+    """Spell the expected result: JSON where the arguments are JSON too, else the value itself."""
+    is_json = isinstance(arguments, str) and isinstance(given, str)
+    return repr(json.loads(given) if is_json else given)
 
 
+# Blanks have one place to match in, so that a line of them is read once and not n times.
 _FENCE = re.compile(
-    r"```[ \t]*(?:python|py|python3)?[ \t]*\r?\n(.*?)```", re.DOTALL | re.IGNORECASE
+    r"```[ \t]*(?:python3?[ \t]*|py[ \t]*)?\r?\n(.*?)```", re.DOTALL | re.IGNORECASE
 )
 
 
@@ -207,7 +213,8 @@ def _jobs_of(id_: str, program: str, check: Check) -> list[Job]:
                 raise ValueError(f"entry must be a function's name, got {entry!r}")
             if re.search(r"^class Solution\b", program, re.MULTILINE):
                 program += (
-                    f"\n\ndef entry_of_solution(*args):\n    return Solution().{entry}(*args)\n"
+                    "\n\ndef entry_of_solution(*args, **named):"
+                    f"\n    return Solution().{entry}(*args, **named)\n"
                 )
                 entry = "entry_of_solution"
             return [Job(id_, program, calls=calls, entry=entry)]

@@ -8,11 +8,12 @@ import pytest
 
 from sandbox_wasm import CallResult, Job, Limits, Outcome, Sandbox
 from sandbox_wasm.values import equal
-from tests.hostile import escapes, resources, spoofs
+from tests.hostile import bombs, escapes, forgeries, resources, spoofs
 
 pytestmark = [pytest.mark.guest, pytest.mark.hostile]
 
 PROGRAMS = resources.PROGRAMS + escapes.PROGRAMS + spoofs.PROGRAMS
+PROGRAMS += bombs.PROGRAMS + forgeries.PROGRAMS
 LIMITS = Limits(fuel=400_000_000, memory_bytes=128 << 20)
 CANARY = """
 import builtins, math, os, random, sys

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import inspect
 import sys
+import time
 
 import pytest
 
@@ -69,6 +70,21 @@ def test_a_program_is_the_last_fenced_block_or_the_whole_text():
     assert program_of([]) == ""
 
 
+@pytest.mark.parametrize("tag", ["", "python", "py", "Python3", " python  ", "\t"])
+def test_a_fence_may_name_its_language(tag: str):
+    assert program_of(f"so\n```{tag}\r\nx = 1\n```") == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```" + " " * 10**6, "```py" + "\t" * 10**6, "```\n" * 10**5, "`" * 10**6, "```py " * 10**5],
+)
+def test_no_completion_takes_long_to_read(text: str):
+    started = time.process_time()
+    program_of(text)
+    assert time.process_time() - started < 2
+
+
 @pytest.mark.parametrize(
     ("truth", "check"),
     [
@@ -80,6 +96,9 @@ def test_a_program_is_the_last_fenced_block_or_the_whole_text():
          Calls("g", (("[1, 2], 3", "None"),))),
         ({"inputs": [[[1], "a"]], "outputs": [True], "fn_name": "g"},
          Calls("g", (("[1], 'a'", "True"),))),
+        ({"inputs": [{"n": 1, "queries": [[0]]}], "outputs": [[2]], "fn_name": "g"},
+         Calls("g", (("n=1, queries=[[0]]", "[2]"),))),
+        ({"inputs": [["a"]], "outputs": ["b"], "fn_name": "g"}, Calls("g", (("'a'", "'b'"),))),
         ({"calls": ["1, 2"], "expected": ["3"], "entry": "add"}, Calls("add", (("1, 2", "3"),))),
     ],
 )  # fmt: skip
