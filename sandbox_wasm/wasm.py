@@ -24,8 +24,10 @@ _MIN_STUBBED_BYTES = 24
 _KEPT_PREFIXES = ("operator new", "operator delete", "std::", "__cxa", "__cxx", "_Unwind",
                   "__gxx", "abort")  # fmt: skip
 _CXX_NAME = re.compile(r"::|<|\(|^_Z")
+_LIBXML_NAME = re.compile(r"_*xml[A-Z]")
+"""libxml2's; CPython's own `xmlcharrefreplace` and `xmlparse_...` are lower-case."""
 _UNNEEDED_PREFIXES = (
-    "hb_", "FT_", "T1_", "tt_", "af_", "xml", "xslt", "html", "png_", "jpeg", "qh_", "j2k",
+    "hb_", "FT_", "T1_", "tt_", "af_", "xslt", "html", "png_", "jpeg", "qh_", "j2k",
     "opj", "Imaging", "cff_", "ps_", "pcf_", "bdf_", "sfnt", "Brotli", "exslt",
 )  # fmt: skip
 
@@ -39,7 +41,7 @@ def is_unneeded(name: str) -> bool:
         return False
     if "__pyx" in name or "__Pyx" in name or _CXX_NAME.search(name):
         return True
-    return name.startswith(_UNNEEDED_PREFIXES)
+    return name.startswith(_UNNEEDED_PREFIXES) or _LIBXML_NAME.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

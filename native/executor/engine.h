@@ -13,14 +13,16 @@ namespace azr::executor {
 
 struct EngineOptions {
   bool fuel = true;  // count instructions; without it a run is bounded by the epoch alone
-  size_t wasm_stack_bytes = size_t{4} << 20;
+  // Deep enough that CPython's own limit (builder.cc) comes first: a RecursionError is the same on
+  // every machine, an exhausted native stack depends on the compiler's frames.
+  size_t wasm_stack_bytes = size_t{16} << 20;
 };
 
 // Counts fuel: decides verdicts.
 constexpr EngineOptions kMetered{};
 // Runs the same code about a fifth faster without counting. Its stack is half as deep, so what
 // finishes here finishes under the metered engine too, whose frames are larger by far less.
-constexpr EngineOptions kUnmetered{false, size_t{2} << 20};
+constexpr EngineOptions kUnmetered{false, size_t{8} << 20};
 
 // What a thread that runs guests needs beside the guest's own stack.
 constexpr size_t kHostStackBytes = size_t{4} << 20;
@@ -94,6 +96,9 @@ class Instance {
 
   // Runs the module's C++ constructors: once in the life of an image, before its first turn.
   void run_constructors(uint64_t fuel);
+
+  // Where the stack pointer is while nothing runs.
+  int32_t stack_top() const { return stack_top_; }
 
   // False after a run that did not finish, grew the memory, moved the stack pointer or used
   // wasmtime's own heap, and after kRunsPerInstance runs.
