@@ -1,7 +1,8 @@
 """Shows by program that a restore is complete: which parts of the guest's state can change.
 
-A restored slot resets memory. What is left to show is that memory is all that a run can change: then
-an instance is new once its slot is, and an image, which holds memory alone, is a whole booted guest.
+A restored slot resets memory. What is left to show is that memory is all that a run can change:
+then an instance is new once its slot is, and an image, which holds memory alone, is a whole booted
+guest.
 """
 
 from collections.abc import Iterator

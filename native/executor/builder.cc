@@ -40,7 +40,7 @@ void immortalize(Slot& slot, std::string_view addresses) {
 // thread state holds the stack's top and two limits side by side: move the limits down.
 void deepen_stack(Slot& slot, uint32_t top) {
   constexpr uint32_t kBelievedBytes = 128 << 10;
-  constexpr uint32_t kAllowedBytes = 640 << 10;
+  constexpr uint32_t kAllowedBytes = 512 << 10;
   constexpr uint32_t kMove = kAllowedBytes - kBelievedBytes;
   using Limits = std::array<uint32_t, 3>;  // top, soft, hard
   size_t found = 0;
