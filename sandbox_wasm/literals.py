@@ -14,7 +14,10 @@ __all__ = ["LiteralError", "canonical", "canonical_arguments", "parse_arguments"
 
 MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 _SCALARS: Final = frozenset({int, float, complex, bool, str, bytes, type(None)})
-_SEQUENCES: Final = frozenset({list, tuple, set, frozenset})
+_MARSHAL_CODES: Final = {tuple: b"(", list: b"[", set: b"<", frozenset: b">"}
+_SEQUENCES: Final = frozenset(_MARSHAL_CODES)
+_MAX_DEPTH: Final = 100
+"""kMaxLiteralDepth of native/executor/literal.h."""
 
 
 def parse_literal(text: str) -> Any:
@@ -45,9 +48,11 @@ def canonical(value: Any, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     Raises:
         LiteralError: The value has no literal (another type, a subclass, a cycle, too deep).
     """
-    _check_exact(value)
+    has_nested_sets = _check_exact(value)
     try:
-        data = marshal.dumps(value, 4)
+        # Before it writes a set, marshal writes each element once more, to sort them: 2 ** depth
+        # steps for sets in sets, of which a model's answer may hold a hundred.
+        data = _dumps(value, 6 * max_bytes + 16384) if has_nested_sets else marshal.dumps(value, 4)
     except ValueError as exc:
         raise LiteralError(f"no literal for a {type(value).__name__}: {exc}") from exc
     text = _pool.value_text(data, max_bytes, False)
@@ -68,10 +73,15 @@ def canonical_arguments(text: str) -> str:
     return ", ".join(parts)
 
 
-def _check_exact(value: object) -> None:
-    """Marshal writes any object with a buffer as bytes: let only exact types through."""
+def _check_exact(value: object) -> bool:
+    """Let only exact types through: marshal writes any object with a buffer as bytes.
+
+    Returns:
+        Whether there is a frozenset, the only set that another one can hold.
+    """
     stack: list[Any] = [value]
     seen: set[int] = set()
+    has_frozenset = False
     while stack:
         item = stack.pop()
         kind = cast("type[Any]", type(item))
@@ -82,6 +92,34 @@ def _check_exact(value: object) -> None:
             stack.extend(item)
             stack.extend(item.values())
         elif kind in _SEQUENCES:
+            has_frozenset = has_frozenset or kind is frozenset
             stack.extend(item)
         else:
             raise LiteralError(f"no literal for a {kind.__name__}")
+    return has_frozenset
+
+
+def _dumps(value: Any, max_bytes: int) -> bytes:
+    """Return marshal data of a plain value, its sets unsorted: linear in its length."""
+    out = bytearray()
+
+    def write(item: Any, depth: int) -> None:
+        kind = cast("type[Any]", type(item))
+        if kind in _SCALARS:
+            out.extend(marshal.dumps(item, 2))
+            return
+        if depth > _MAX_DEPTH or len(out) > max_bytes:
+            raise ValueError("too large or too deep")
+        if kind is dict:
+            out.extend(b"{")
+            for pair in item.items():
+                write(pair[0], depth + 1)
+                write(pair[1], depth + 1)
+            out.extend(b"0")
+            return
+        out.extend(_MARSHAL_CODES[kind] + len(item).to_bytes(4, "little"))
+        for element in item:
+            write(element, depth + 1)
+
+    write(value, 0)
+    return bytes(out)

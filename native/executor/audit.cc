@@ -25,7 +25,8 @@ class Decoder {
     uint64_t value = 0;
     for (int shift = 0;; shift += 7) {
       const uint8_t part = byte();
-      if (shift < 64) value |= uint64_t{part & 0x7fu} << shift;
+      if (shift > 63) throw std::runtime_error("a number is too long");
+      value |= uint64_t{part & 0x7fu} << shift;
       if (part < 0x80) return value;
     }
   }
@@ -188,15 +189,19 @@ ModuleAudit audit_module(std::string_view wasm) {
   while (!in.done()) {
     const uint8_t section = in.byte();
     const uint64_t size = in.uleb();
-    const size_t end = in.at() + size;
     if (size > wasm.size() - in.at()) throw std::runtime_error("a section is too long");
+    const size_t end = in.at() + size;
     if (section == kCodeSection) {
       const uint64_t count = in.uleb();
       for (uint64_t i = 0; i < count; ++i) {
         const uint64_t length = in.uleb();
+        if (in.at() > end || length > end - in.at())
+          throw std::runtime_error("a function is too long");
         const size_t body_end = in.at() + length;
+        Decoder body(wasm.substr(0, body_end));  // so that no body is read past its end
+        body.jump(in.at());
         ++audit.functions;
-        if (!FunctionAudit(in, audit).run(body_end)) ++audit.undecoded;
+        if (!FunctionAudit(body, audit).run(body_end)) ++audit.undecoded;
         in.jump(body_end);
       }
     }

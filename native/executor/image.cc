@@ -63,6 +63,7 @@ Image::Image(std::string_view packed) {
   size_ = load<uint64_t>(packed, 0);
   const auto count = load<uint64_t>(packed, 8);
   if (size_ == 0 || size_ % kWasmPageBytes != 0 || count > size_ / kPageBytes ||
+      count > packed.size() / kPageBytes ||  // so that the product below cannot wrap
       packed.size() != kHeaderBytes + count * (sizeof(uint32_t) + kPageBytes)) {
     throw std::invalid_argument("not a packed image");
   }

@@ -392,7 +392,10 @@ class Parser {
       return value;
     }
     const size_t items = at_;
-    const Value inner = parse_value(depth + 1);
+    // `frozenset({` opens one value, not two: what value_text.cc writes must be read here, to the
+    // same depth. Another name inside counts, so that the recursion stays bounded.
+    const bool is_display = peek() == '{' || peek() == '[' || peek() == '(';
+    const Value inner = parse_value(is_display ? depth : depth + 1);
     if (inner.type != '<' && inner.type != '[' && inner.type != '(') {
       at_ = items;
       fail("expected a set, list or tuple");

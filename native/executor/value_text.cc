@@ -165,6 +165,11 @@ class Reader {
     const auto signed_count = static_cast<int32_t>(take_u32());
     const uint64_t limbs = static_cast<uint64_t>(std::abs(int64_t{signed_count}));
     take_span(node, Kind::kBigInt, 2 * limbs);
+    // marshal never writes a zero at the top. A frame that does could make this number costly to
+    // write and short as text, so that references to it would take quadratic time.
+    if (limbs > 0 && frame_[at_ - 1] == '\0' && frame_[at_ - 2] == '\0') {
+      throw Stop{TextStatus::kMalformed};
+    }
     // The sign is the first of the four bytes before the digits: keep it with the span.
   }
 

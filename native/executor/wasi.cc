@@ -34,6 +34,10 @@ constexpr uint32_t kRoot = 3;
 constexpr uint32_t kFirstFile = 4;
 constexpr size_t kMaxFiles = 64;
 constexpr size_t kMaxStderr = 65536;
+// Bounds of the work of one call, which counts no fuel. POSIX has them too: IOV_MAX, and 256 bytes
+// for getentropy().
+constexpr uint64_t kMaxVectors = 1024;
+constexpr uint32_t kMaxRandomBytes = 65536;
 constexpr uint64_t kClockStepNs = 1000;
 constexpr std::string_view kRootPath = "/usr/local/lib";
 constexpr std::string_view kZipName = "python315.zip";
@@ -141,6 +145,7 @@ int32_t environ_sizes_get(Call& call) { return put_string_sizes(call, call.io.en
 int32_t random_get(Call& call) {
   const uint32_t at = call.u32(0);
   const uint32_t count = call.u32(1);
+  if (count > kMaxRandomBytes) return kInvalid;
   if (!call.in_bounds(at, count)) return kFault;
   uint64_t x = call.io.entropy;
   for (uint32_t i = 0; i < count; ++i) {
@@ -258,6 +263,7 @@ int32_t fd_prestat_dir_name(Call& call) {
 // Copies from `source` at `at` into the guest's vectors.
 int32_t read_vectors(Call& call, std::string_view source, uint64_t& at, uint64_t vectors,
                      uint64_t count, uint64_t result) {
+  if (count > kMaxVectors) return kInvalid;
   if (!call.in_bounds(vectors, 8 * count) || !call.in_bounds(result, 4)) return kFault;
   uint64_t total = 0;
   for (uint64_t i = 0; i < count; ++i) {
@@ -390,6 +396,8 @@ wasm_trap_t* fd_write(Call& call, int32_t& error) {
   Vectors vectors{call.u32(1), call.u32(2), 0};
   error = kBadFd;
   if (fd != kStdout && fd != kStderr && fd != kReplyFd) return nullptr;
+  error = kInvalid;
+  if (vectors.count > kMaxVectors) return nullptr;
   error = kFault;
   if (!measure(call, vectors) || !call.in_bounds(call.u32(3), 4)) return nullptr;
   error = kOk;
@@ -471,11 +479,7 @@ constexpr std::array kHostFunctions{
 
 const WasmtimeApi* g_api = nullptr;  // set once, before the first callback can run
 
-wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values, size_t) {
-  // The linker was given a pointer into kHostFunctions as the environment.
-  const auto& function = *static_cast<const HostFunction*>(env);
-  void* data = g_api->wasmtime_context_get_data(g_api->wasmtime_caller_context(caller));
-  Call call(*g_api, *static_cast<GuestIo*>(data), values);
+wasm_trap_t* answer(const HostFunction& function, Call& call, wasmtime_val_raw_t* values) {
   int32_t result = kOk;
   wasm_trap_t* trap = nullptr;
   if (function.stopping != nullptr) {
@@ -486,6 +490,14 @@ wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* 
   }
   values[0].i32 = result;
   return trap;
+}
+
+wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values, size_t) {
+  // The linker was given a pointer into kHostFunctions as the environment.
+  const auto& function = *static_cast<const HostFunction*>(env);
+  void* data = g_api->wasmtime_context_get_data(g_api->wasmtime_caller_context(caller));
+  Call call(*g_api, *static_cast<GuestIo*>(data), values);
+  return answer(function, call, values);
 }
 
 wasm_functype_t* make_type(const WasmtimeApi& api, const HostFunction& function) {
@@ -504,6 +516,20 @@ wasm_functype_t* make_type(const WasmtimeApi& api, const HostFunction& function)
 }
 
 }  // namespace
+
+std::vector<HostImport> host_imports() {
+  std::vector<HostImport> imports;
+  for (const HostFunction& function : kHostFunctions) {
+    imports.push_back({function.name, function.signature});
+  }
+  return imports;
+}
+
+wasm_trap_t* call_host_import(const WasmtimeApi& api, size_t index, GuestIo& io,
+                              wasmtime_val_raw_t* values) {
+  Call call(api, io, values);
+  return answer(kHostFunctions.at(index), call, values);
+}
 
 void define_host_functions(const WasmtimeApi& api, wasmtime_linker_t* linker) {
   g_api = &api;

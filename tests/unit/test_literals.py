@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox_wasm import _pool
 from sandbox_wasm.literals import (
     LiteralError,
     canonical,
@@ -191,3 +192,45 @@ def test_cycles_and_blown_up_sharing_have_no_literal() -> None:
     for value in (cycle, doubled):
         with pytest.raises(LiteralError):
             canonical(value, max_bytes=100_000)
+
+
+def nested_sets(depth: int) -> str:
+    return "frozenset({" * depth + "1" + "})" * depth
+
+
+@pytest.mark.parametrize("depth", [23, 60, 99])
+def test_sets_in_sets_cost_no_more_than_other_values(depth: int) -> None:
+    text = nested_sets(depth)
+    started = time.process_time()
+    assert canonical(parse_literal(text)) == canonical_arguments(text) == text
+    assert time.process_time() - started < 0.5
+
+
+def test_sets_in_sets_keep_their_caps() -> None:
+    wide = {frozenset({i}) for i in range(1000)}
+    assert parse_literal(canonical(wide)) == wide
+    with pytest.raises(LiteralError):
+        canonical(wide, max_bytes=100)
+    with pytest.raises(LiteralError):
+        canonical([parse_literal(nested_sets(100)), [parse_literal(nested_sets(99))] * 3])
+    cycle: list[Any] = [frozenset({1})]
+    cycle.append(cycle)
+    with pytest.raises(LiteralError):
+        canonical(cycle)
+
+
+@pytest.mark.parametrize(
+    "text", ["set(" * 300, "frozenset(" * 100_000, "set((" * 100_000, nested_sets(102)]
+)
+def test_set_calls_are_bounded_in_depth(text: str) -> None:
+    with pytest.raises(LiteralError):
+        parse_literal(text)
+
+
+def test_a_forged_long_zero_is_refused_and_costs_nothing() -> None:
+    limbs, references = 400_000, 200_000
+    number = b"\xec" + limbs.to_bytes(4, "little") + bytes(2 * limbs)
+    frame = b"(" + (references + 1).to_bytes(4, "little") + number
+    started = time.process_time()
+    assert isinstance(_pool.value_text(frame + b"r\0\0\0\0" * references, 10**7, False), int)
+    assert time.process_time() - started < 0.5

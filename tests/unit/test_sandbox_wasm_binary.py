@@ -89,6 +89,19 @@ def test_the_audit_says_what_it_could_not_decode() -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        b"\x7f" + b"\xf9" + b"\xff" * 8 + b"\x01",  # a length that leads back to itself
+        b"\x01" + b"\x80" * 30 + b"\x00",  # a number of 31 bytes
+        b"\x01\x02\xff\x7f",  # more locals than bytes
+    ],
+)
+def test_the_audit_reads_nothing_beyond_a_function(code: bytes) -> None:
+    with pytest.raises(RuntimeError):
+        _pool.audit_module(b"\0asm\1\0\0\0" + section(10, code) + bytes(100))
+
+
+@pytest.mark.parametrize(
     ("name", "unneeded"),
     [("std::vector<int>::push_back", False), ("hb_shape", True), ("PyList_Append", False),
      ("sklearn::tree", True), ("_Z3foov", True), ("__pyx_f_5numpy", True), ("", False),
