@@ -7,7 +7,6 @@ import pytest
 from sandbox_wasm import BadJob, CallResult, Job, Limits, Outcome, Sandbox
 from sandbox_wasm import image as image_module
 from sandbox_wasm.audit import GuestAudit
-from sandbox_wasm.cache import BuiltFiles
 from sandbox_wasm.errors import ImageError
 
 pytestmark = pytest.mark.guest
