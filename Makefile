@@ -13,7 +13,7 @@ export VENV
 # a browser is part of the report's tests; without one they are skipped, and say so
 BROWSER := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -1)
 
-.PHONY: help demo test lint format bench wheel-test docs install install-dev image model clean distclean
+.PHONY: help demo test lint format bench wheel-test asan tsan docs install install-dev image model clean distclean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -50,6 +50,12 @@ bench: install-dev image ## measure; writes bench/results/*.json
 
 wheel-test: install-dev ## build the wheel, install it elsewhere, use it from another folder
 	@$(BIN)/python -m pytest tests/e2e/test_wheel.py $(ARGS)
+
+asan: install-dev image ## the executor under AddressSanitizer and UBSan: a fuzz, then sandbox tests
+	@scripts/sanitize.sh asan
+
+tsan: install-dev image ## likewise under ThreadSanitizer, without the fuzz
+	@scripts/sanitize.sh tsan
 
 docs: install ## docs/configuration.md from the docstrings of azr/config.py
 	@$(BIN)/python scripts/configuration_doc.py docs/configuration.md

@@ -8,7 +8,7 @@
 namespace azr::executor {
 namespace {
 
-constexpr int kTicksToInterruptAll = 1 << 22;
+constexpr int kTicksAtOnce = 1 << 18;
 
 }  // namespace
 
@@ -41,7 +41,11 @@ Pool::Pool(PoolOptions options) : counters_(options.workers) {
   pthread_attr_setstacksize(&attributes, kMetered.wasm_stack_bytes + kHostStackBytes);
   for (uint32_t i = 0; i < options.workers; ++i) {
     pthread_t thread{};
-    if (pthread_create(&thread, &attributes, run_thread, this) != 0) break;
+    ++working_;
+    if (pthread_create(&thread, &attributes, run_thread, this) != 0) {
+      --working_;
+      break;
+    }
     threads_.push_back(thread);
   }
   pthread_attr_destroy(&attributes);
@@ -62,6 +66,7 @@ void* Pool::run_thread(void* self) {
     index = pool->next_index_++;
   }
   pool->work(index);
+  --pool->working_;
   return nullptr;
 }
 
@@ -159,10 +164,14 @@ void Pool::close() {
     report.failure = "the sandbox was closed";
     job.reports->put(std::move(report));
   }
-  // Past every deadline: a guest that still runs is interrupted.
-  for (int i = 0; i < kTicksToInterruptAll && !threads_.empty(); ++i) increment_epochs();
   job_ready_.notify_all();
   tick_stop_.notify_all();
+  // Past every deadline, so that a guest that still runs is interrupted. Until all workers have
+  // ended: one may have seen no `closing` and set its deadline, which counts from then, later.
+  while (working_ > 0) {
+    for (int i = 0; i < kTicksAtOnce; ++i) increment_epochs();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
   threads_.clear();
   if (ticker_.joinable()) ticker_.join();

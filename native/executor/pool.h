@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -75,6 +76,7 @@ class Pool {
   size_t next_index_ = 0;
 
   std::vector<pthread_t> threads_;
+  std::atomic<size_t> working_ = 0;  // threads whose work() has not returned
   std::condition_variable tick_stop_;
   std::thread ticker_;
 };
