@@ -18,6 +18,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -123,8 +124,12 @@ class _Builder:
         self.image_id = sha256_of(*image_key, *NUMPY.preimported, NUMPY.warm_up, *sources)[:16]
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
-        base = self._build_flavor(BASE, images)
-        compile_module = self._ensure_module(BASE, is_metered=False)
+        # A module is 100 MB, and checking its hash is most of a start: two at a time. What is
+        # missing is built one after the other all the same, under the folder's lock.
+        with ThreadPoolExecutor(1) as other:
+            unmetered = other.submit(self._ensure_module, BASE, is_metered=False)
+            base = self._build_flavor(BASE, images)
+            compile_module = unmetered.result()
         boot = functools.partial(self._boot, BASE, base.module, base.library)
         compile_image = self._read(
             f"compile-{self.image_id}.img",
