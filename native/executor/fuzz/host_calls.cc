@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "executor/fuzz/targets.h"
@@ -110,7 +111,11 @@ void host_call(Chance& chance) {
         values[k].i32 = static_cast<int32_t>(value);
       }
     }
+    const std::string_view name(target.imports[index].name);
+    const bool takes_vectors = name == "fd_read" || name == "fd_write" || name == "fd_pread";
+    const bool is_bounded = !takes_vectors || static_cast<uint32_t>(values[2].i32) <= 1024;
     const wasm_trap_t* trap = call_host_import(target.api, index, io, values.data());
+    require(is_bounded || values[0].i32 != 0, "a call has few vectors");
     require((trap != nullptr) == (io.stop != HostStop::kNone), "a trap says why, and only a trap");
     require(io.out.size() <= io.stdout_cap, "stdout stays below its cap");
     require(io.reply.size() <= io.reply_cap, "the reply stays below its cap");
