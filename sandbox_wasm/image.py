@@ -113,6 +113,7 @@ class _Builder:
         self._progress = progress
         self._built = False
         self._names: list[str] = []
+        self._split: dict[str, ModuleParts] = {}
         self._guest = locate_guest()
         self._library, version = locate_wasmtime()
         rewriting = (resources.files("sandbox_wasm") / "wasm.py").read_text(encoding="utf-8")
@@ -164,8 +165,12 @@ class _Builder:
         self._names.append(name)
         return self._files.ensure(name, lambda: self._compile(flavor, is_metered=is_metered))
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019 - a builder lives for one build
     def _parts(self, flavor: Flavor) -> ModuleParts:
+        if flavor.name not in self._split:
+            self._split[flavor.name] = self._split_guest(flavor)
+        return self._split[flavor.name]
+
+    def _split_guest(self, flavor: Flavor) -> ModuleParts:
         data = self._guest.wasm.read_bytes()
         _check_hash(data, WASM_SHA256, self._guest.wasm)
         parts = split_module(data, flavor.functions)

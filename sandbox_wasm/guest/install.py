@@ -41,7 +41,7 @@ def _fill_holes(length, kept):
 
 
 def _addresses(objects):
-    """Yield the address of everything that these objects reach."""
+    """Return the address of everything that these objects reach."""
     seen = set()
     stack = [objects]
     while stack:
