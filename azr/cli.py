@@ -46,7 +46,9 @@ TRAIN_EXAMPLES = """\
 examples:
   azr train configs/qwen2.5-coder-7b.toml
   azr train configs/base.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
-  azr train my.toml --dry-run                    print the resolved configuration, do nothing
+  azr train my.toml --dry-run                    print the resolved configuration and what it
+                                                 needs of memory, tokens and disk; do nothing
+  azr train my.toml --dry-run --gpu-memory 80    the same for a GPU of 80 GiB that is elsewhere
   azr train my.toml --resume                     continue after a kill, a crash or Ctrl-C
   azr train --help-config                        every key, its default and what it means
 
@@ -151,7 +153,12 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
 
     train = command("train", train_command, "train a model by self-play", TRAIN_EXAMPLES)
     add_taking_over(train)
-    train.add_argument("--dry-run", action="store_true", help="print the resolved configuration")
+    train.add_argument(
+        "--dry-run", action="store_true", help="print the configuration and what it will need"
+    )
+    train.add_argument(
+        "--gpu-memory", type=float, metavar="GIB", help="with --dry-run: plan for such a GPU"
+    )
     train.add_argument("--help-config", action="store_true", help="list every configuration key")
     demo = command("demo", demo_command, "a small real run on a CPU, then its report")
     add_taking_over(demo)
@@ -218,9 +225,27 @@ def train_command(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     config = load(arguments.files, arguments.overrides)
     if arguments.dry_run:
-        print(to_toml(config), end="")
-        return EXIT_OK
+        return dry_run(config, arguments.gpu_memory)
+    if arguments.gpu_memory is not None:
+        raise ConfigError("--gpu-memory plans a run: it goes with --dry-run")
     return train(config, resume=arguments.resume, overwrite=arguments.overwrite)
+
+
+def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
+    """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
+    from azr.estimate import describe as estimate
+    from azr.estimate import find_shape, refuse
+    from azr.estimate.gpu import visible_gpu_bytes
+
+    if gpu_gib is not None and not 0 < gpu_gib < 1e6:
+        raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
+    gpu_bytes = visible_gpu_bytes() if gpu_gib is None else int(gpu_gib * 2**30)
+    shape = find_shape(config.model.name)
+    print(to_toml(config), end="")
+    print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
+    if shape is not None and gpu_bytes is not None:
+        refuse(config, shape, gpu_bytes, only_if_certain=False)
+    return EXIT_OK
 
 
 def demo_command(arguments: argparse.Namespace) -> int:

@@ -8,10 +8,13 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.estimate import find_shape, refuse
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import Request
@@ -79,6 +82,7 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
         overwrite: Delete the run that is in the folder.
         display: Told of all that happens.
     """
+    refuse_what_cannot_fit(config)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
@@ -120,6 +124,20 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
                 display.message(f"stopped after step {recorder.last_step}; go on with --resume")
                 return EXIT_INTERRUPTED
     return 0
+
+
+def refuse_what_cannot_fit(config: RunConfig) -> None:
+    """Tell at once what a GPU would tell after the weights were downloaded and loaded.
+
+    Raises:
+        ConfigError: Exact sizes alone are more than the GPU has.
+    """
+    if not torch.cuda.is_available():
+        return
+    shape = find_shape(config.model.name)
+    if shape is not None:
+        memory = torch.cuda.get_device_properties(0).total_memory
+        refuse(config, shape, memory, only_if_certain=True)
 
 
 async def play(run: Run, players: Players, recorder: RunRecorder, display: Display) -> None:

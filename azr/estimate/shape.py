@@ -1,0 +1,199 @@
+"""What a model is like, without loading it: its config.json and the heads of its weight files.
+
+Nothing of a model folder is run or unpickled, and of a weight file only the table of contents is
+read (safetensors: eight bytes of length, then JSON).
+"""
+
+import json
+import math
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from azr.errors import ModelError
+
+__all__ = ["ModelShape", "count_parameters", "find_shape", "llama_like", "read_shape"]
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+"""Whose number of parameters `count_parameters` knows, biases and norms of heads included."""
+
+MAX_HEADER_BYTES = 100_000_000
+"""A longer table of contents is refused, as safetensors itself does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShape:
+    """The numbers that memory follows from."""
+
+    family: str
+    """transformers' `model_type`."""
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    key_heads: int
+    head_dim: int
+    vocabulary: int
+    context: int
+    """Longest sequence it was made for, in tokens."""
+    is_tied: bool
+    """One matrix for embedding and head."""
+    parameters: int = 0
+    """A tied head counts once."""
+    source: str = ""
+    """Where the number of parameters is from, for people."""
+
+    @property
+    def query_width(self) -> int:
+        """Features of a token's queries, all heads together."""
+        return self.heads * self.head_dim
+
+    @property
+    def key_width(self) -> int:
+        """Features of a token's keys, and of its values."""
+        return self.key_heads * self.head_dim
+
+    @property
+    def largest_matrix(self) -> int:
+        """Entries of the embedding, or of a feed-forward matrix if that is larger."""
+        return max(self.vocabulary, self.intermediate) * self.hidden
+
+
+def llama_like(  # noqa: PLR0913 - the numbers of a config.json
+    *, family: str, layers: int, hidden: int, intermediate: int, heads: int, key_heads: int,
+    vocabulary: int, context: int, is_tied: bool, head_dim: int = 0,
+) -> ModelShape:  # fmt: skip
+    """A shape with its number of parameters, from published numbers."""
+    shape = ModelShape(
+        family=family, layers=layers, hidden=hidden, intermediate=intermediate, heads=heads,
+        key_heads=key_heads, head_dim=head_dim or hidden // heads, vocabulary=vocabulary,
+        context=context, is_tied=is_tied,
+    )  # fmt: skip
+    source = "its published shape; the model itself is not on this machine"
+    return replace(shape, parameters=count_parameters(shape), source=source)
+
+
+def count_parameters(shape: ModelShape) -> int:
+    """Weights of a model of a known family, exactly."""
+    H, Q, K = shape.hidden, shape.query_width, shape.key_width
+    attention = H * Q + 2 * H * K + Q * H
+    if shape.family == "qwen2":
+        attention += Q + 2 * K  # biases of q, k and v
+    if shape.family == "qwen3":
+        attention += 2 * shape.head_dim  # norms of queries and keys
+    layer = attention + 3 * H * shape.intermediate + 2 * H
+    embeddings = shape.vocabulary * H * (1 if shape.is_tied else 2)
+    return shape.layers * layer + embeddings + H
+
+
+def find_shape(name: str) -> ModelShape | None:
+    """The shape of `model.name`, without a network; None if nothing here knows the model.
+
+    A folder is read; then the Hugging Face cache is asked, then the table of published shapes.
+
+    Raises:
+        ModelError: There is a config.json, but no shape can be read from it.
+    """
+    from azr.estimate.published import PUBLISHED  # noqa: PLC0415 - made of this module's shapes
+
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return read_shape(folder)
+    if not folder.is_absolute() and name.count("/") == 1:
+        cached = _cached_folder(name)
+        if cached is not None:
+            return read_shape(cached)
+    return PUBLISHED.get(name)
+
+
+def _cached_folder(name: str) -> Path | None:
+    try:
+        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - an extra's
+        from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+    except ImportError:
+        return None
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:  # no name that the hub could have
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def read_shape(folder: Path) -> ModelShape:
+    """The shape of the model in a folder.
+
+    Raises:
+        ModelError: config.json or a weight file cannot be read, or says too little.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        shape = _shape_of({**config, **config.get("text_config", {})})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder}/config.json does not say how large the model is"
+            f" ({type(error).__name__}: {error})"
+        ) from error
+    files = sorted(folder.glob("*.safetensors"))
+    if _is_whole(folder, files):
+        counted = sum(count_in_file(file, is_tied=shape.is_tied) for file in files)
+        return replace(shape, parameters=counted, source="counted in the heads of its files")
+    if shape.family not in FAMILIES:
+        raise ModelError(
+            f"{folder} has no *.safetensors to count the parameters in, and model_type"
+            f" {shape.family!r} is none of {', '.join(FAMILIES)}"
+        )
+    return replace(shape, parameters=count_parameters(shape), source="from its config.json")
+
+
+def _shape_of(config: dict[str, Any]) -> ModelShape:
+    heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
+    return ModelShape(
+        family=str(config["model_type"]),
+        layers=int(config["num_hidden_layers"]),
+        hidden=hidden,
+        intermediate=int(config["intermediate_size"]),
+        heads=heads,
+        key_heads=int(config.get("num_key_value_heads") or heads),
+        head_dim=int(config.get("head_dim") or hidden // heads),
+        vocabulary=int(config["vocab_size"]),
+        context=int(config.get("max_position_embeddings", 2**31)),
+        is_tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _is_whole(folder: Path, files: list[Path]) -> bool:
+    """Whether all weight files are there: a download may have been cut off."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return bool(files)
+    try:
+        wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{index} cannot be read: {error}") from error
+    return wanted <= {file.name for file in files}
+
+
+def count_in_file(file: Path, *, is_tied: bool) -> int:
+    """Numbers in a safetensors file; a head that is tied to the embedding is not counted again.
+
+    Raises:
+        ModelError: It is no safetensors file.
+    """
+    try:
+        head = _head_of(file)
+        tensors = {name: tensor for name, tensor in head.items() if name != "__metadata__"}
+        if is_tied:
+            tensors.pop("lm_head.weight", None)
+        return sum(math.prod(map(int, tensor["shape"])) for tensor in tensors.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise ModelError(f"{file} cannot be read as safetensors: {error}") from error
+
+
+def _head_of(file: Path) -> dict[str, Any]:
+    """Name -> {dtype, shape, data_offsets}."""
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        if length > MAX_HEADER_BYTES:
+            raise ValueError(f"its head would have {length} bytes")
+        return json.loads(opened.read(length))
