@@ -1,0 +1,416 @@
+"""One step of azr beside the reference's schedule: same engine, model, prompts, seeds and sandbox.
+
+    python bench/bench_step.py [--out bench/results/step.json] [--repeats 3] [--batch-size 8]
+
+azr: one wave. All proposals, their trials and the solvers' attempts are under way together, and
+verdicts are awaited while the engine samples.
+
+reference: the order of AZR's code (trainer/ppo/azr_ray_trainer.py, `fit`): for each mode propose,
+then the trials, then solve, nine calls in all; each is given the newest weights first, waits for
+its longest answer, and what it gave is then judged one program at a time.
+
+Kind to the reference: it shares our sandbox, engine and prefix cache; no second log-probability
+pass, no parquet files, no diversity metrics; nine pushes of weights without our proof of them,
+which is timed and taken off (azr's own step keeps it). Both solve a step's new tasks, so that they
+ask the same prompts; in bfloat16 an answer can still differ with what runs beside it, so rollouts
+and tokens stand beside the times. The learning rate is 0: updates cost what they cost, and every
+step is played by the same weights from the same buffers.
+"""
+
+# ruff: noqa: E402 - the environment comes before torch
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from azr.policy.environment import prepare_environment
+
+prepare_environment()
+
+from bench_sandbox import machine
+
+from azr.advantages import task_relative_advantages
+from azr.config import RunConfig
+from azr.modes import rules_of
+from azr.ports import Judge
+from azr.progress import Display
+from azr.rewards import answer_reward, proposal_reward
+from azr.seeds import derive_seed
+from azr.selfplay import Table, all_or_nothing, mean_score, play_step
+from azr.session import Players, open_players, seed
+from azr.settings import load
+from azr.types import (
+    Answer,
+    Experience,
+    Grade,
+    Mode,
+    ParseFailure,
+    Prompt,
+    Proposal,
+    Rollout,
+    Ruling,
+    Task,
+    Verdict,
+)
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "azr" / "demo.toml"
+SCHEDULES = ("azr", "reference")
+TARGETS = {"exposed": 0.01, "other": 0.05}
+"""Of azr's step: verdicts that nothing hides; all that is neither sampling nor update."""
+
+Sync = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is under way, seen from the event loop: at the engine, at the sandbox."""
+
+    orders: int = 0
+    verdicts: int = 0
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """`sampling` with or without verdicts, `exposed`: verdicts alone, `neither`."""
+    since: float = field(default_factory=time.perf_counter)
+
+    def change(self, *, orders: int = 0, verdicts: int = 0) -> None:
+        """Count the time up to now to the state that ends."""
+        now = time.perf_counter()
+        state = "sampling" if self.orders else "exposed" if self.verdicts else "neither"
+        self.seconds[state] += now - self.since
+        self.since = now
+        self.orders += orders
+        self.verdicts += verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPolicy:
+    """The players' policy; counts what is under way."""
+
+    players: Players
+    watch: Watch
+
+    async def sample(self, prompt: Prompt) -> Rollout:
+        self.watch.change(orders=1)
+        try:
+            return await self.players.policy.sample(prompt)
+        finally:
+            self.watch.change(orders=-1)
+
+    async def adopt(self, weights: object, version: int) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedJudge:
+    """The players' judge; counts what is under way."""
+
+    judge: Judge
+    watch: Watch
+
+    async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
+        self.watch.change(verdicts=1)
+        try:
+            return await self.judge.admit(proposal, born_step)
+        finally:
+            self.watch.change(verdicts=-1)
+
+    async def grade(self, task: Task, answer: Answer) -> Grade:
+        self.watch.change(verdicts=1)
+        try:
+            return await self.judge.grade(task, answer)
+        finally:
+            self.watch.change(verdicts=-1)
+
+
+# ---- the reference's schedule
+
+
+async def reference_step(table: Table, step: int, sync: Sync) -> list[Experience]:
+    """Play a step in AZR's order; its tasks enter the buffers together, as in `play_step`."""
+    experiences: list[Experience] = []
+    for mode in table.config.selfplay.modes:
+        experiences += await mode_in_three_calls(table, mode, step, sync)
+    table.buffers.add([e.task for e in experiences if e.stream[0] == "proposer" and e.task])
+    return experiences
+
+
+async def mode_in_three_calls(
+    table: Table, mode: Mode, step: int, sync: Sync
+) -> list[Experience]:  # fmt: skip
+    slots = range(table.config.selfplay.batch_size)
+    seeds = [derive_seed(table.config.seed, step, mode, slot) for slot in slots]
+    await sync()
+    proposals = await all_or_nothing(
+        [table.policy.sample(table.prompts.proposer(mode, table.buffers, seed)) for seed in seeds]
+    )
+    rulings = [await ruling_of(table, rollout, step) for rollout in proposals]
+    await sync()
+    rates = await solve_rates(table, rulings, seeds)
+    await sync()
+    tasks = [
+        ruling.task or table.buffers.draw(mode, seed)
+        for ruling, seed in zip(rulings, seeds, strict=True)
+    ]
+    answers = await graded(
+        table,
+        [(task, derive_seed(seed, "solve")) for task, seed in zip(tasks, seeds, strict=True)],
+    )
+    rewards = table.config.rewards
+    return [
+        Experience(
+            rollout=rollout,
+            verdict=ruling.verdict,
+            reward=proposal_reward(ruling.verdict, rate, rewards),
+            reason=ruling.reason,
+            task=ruling.task,
+            solve_rate=rate,
+        )
+        for rollout, ruling, rate in zip(proposals, rulings, rates, strict=True)
+    ] + [
+        Experience(
+            rollout=rollout,
+            verdict=grade.verdict,
+            reward=answer_reward(grade, rewards),
+            task=rollout.prompt.task,
+        )
+        for rollout, grade in answers
+    ]
+
+
+async def solve_rates(
+    table: Table, rulings: Sequence[Ruling], seeds: Sequence[int]
+) -> list[float | None]:
+    """All trials in one call, then graded one by one."""
+    num_trials = table.config.selfplay.trials_per_task
+    asked = [
+        (ruling.task, derive_seed(seed, "trial", trial))
+        for ruling, seed in zip(rulings, seeds, strict=True)
+        if ruling.task is not None
+        for trial in range(num_trials)
+    ]
+    grades = iter([grade for _, grade in await graded(table, asked)])
+    return [
+        None if ruling.task is None else mean_score([next(grades) for _ in range(num_trials)])
+        for ruling in rulings
+    ]
+
+
+async def graded(table: Table, asked: Sequence[tuple[Task, int]]) -> list[tuple[Rollout, Grade]]:
+    """Ask all at once, wait for the longest, then run one program at a time."""
+    rollouts = await all_or_nothing(
+        [table.policy.sample(table.prompts.solver(task, table.buffers, s)) for task, s in asked]
+    )
+    return [
+        (rollout, await grade_of(table, rollout, task))
+        for rollout, (task, _) in zip(rollouts, asked, strict=True)
+    ]
+
+
+async def ruling_of(table: Table, rollout: Rollout, step: int) -> Ruling:
+    proposal = rules_of(rollout.prompt.mode).read_proposal(rollout)
+    if isinstance(proposal, ParseFailure):
+        return Ruling(verdict=Verdict.ILL_FORMED, reason=proposal.reason)
+    ruling = await table.judge.admit(proposal, step)
+    if ruling.task is not None and not table.prompts.fits(ruling.task):
+        return Ruling(verdict=Verdict.FAILED, reason="too long to ask")
+    return ruling
+
+
+async def grade_of(table: Table, rollout: Rollout, task: Task) -> Grade:
+    answer = rules_of(task.mode).read_answer(rollout)
+    if isinstance(answer, ParseFailure):
+        return Grade(verdict=Verdict.ILL_FORMED, reason=answer.reason)
+    return await table.judge.grade(rollout.prompt.task or task, answer)
+
+
+# ---- measuring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """One step of one schedule; seconds."""
+
+    schedule: str
+    step: int
+    step_s: float
+    """Play, update and pushes of weights."""
+    engine_s: float
+    """The engine computed."""
+    update_s: float
+    sync_s: float
+    """Pushes of weights, and azr's proof of them."""
+    proof_s: float
+    """Of the weights; not in the reference's step_s."""
+    exposed_s: float
+    """Nothing to sample, and verdicts awaited."""
+    rollouts: float
+    completion_tokens: float
+    tasks: int
+    """Valid proposals, each with its trials."""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of the step."""
+        return {
+            "generation": self.engine_s / self.step_s,
+            "update": self.update_s / self.step_s,
+            "exposed": self.exposed_s / self.step_s,
+            "other": 1 - (self.engine_s + self.update_s) / self.step_s,
+        }
+
+
+async def timed_step(players: Players, schedule: str, step: int, seeds: Path) -> Timed:
+    """From the seeds' buffers: play, learn (with a step size of 0), push."""
+    players.buffers.restore(seeds)
+    players.policy.stats()
+    watch = Watch()
+    table = replace(
+        players.table,
+        policy=WatchedPolicy(players, watch),
+        judge=WatchedJudge(players.judge, watch),
+    )
+    sums: dict[str, float] = defaultdict(float)
+
+    def keep(statistics: Mapping[str, float]) -> None:
+        for name, value in statistics.items():
+            sums[name] += value
+
+    async def sync() -> None:
+        keep(players.policy.stats())  # of what was sampled since the last push
+        began = time.perf_counter()
+        await players.policy.adopt(players.learner.weights, version=step)
+        sums["sync_s"] += time.perf_counter() - began
+        keep(players.policy.stats())
+
+    began = time.perf_counter()
+    if schedule == "azr":
+        experiences = await play_step(table, step)
+    else:
+        experiences = await reference_step(table, step, sync)
+    watch.change()
+    exposed = watch.seconds["exposed"]
+    advantages = task_relative_advantages(experiences, table.config.learner)
+    updating = time.perf_counter()
+    players.learner.update(experiences, advantages)
+    update_s = time.perf_counter() - updating
+    if schedule == "azr":
+        await sync()
+    step_s = time.perf_counter() - began
+    keep(players.policy.stats())
+    proof_s = sums["sync/probe_s"]
+    not_theirs = proof_s if schedule == "reference" else 0.0
+    return Timed(
+        schedule=schedule,
+        step=step,
+        step_s=step_s - not_theirs,
+        engine_s=sums["rollout/busy_s"],
+        update_s=update_s,
+        sync_s=sums["sync_s"] - not_theirs,
+        proof_s=proof_s,
+        exposed_s=exposed,
+        rollouts=sums["rollout/requests"],
+        completion_tokens=sums["rollout/completion_tokens"],
+        tasks=sum(e.stream[0] == "proposer" and e.task is not None for e in experiences),
+    )
+
+
+async def measure(players: Players, display: Display, seeds: Path, repeats: int) -> list[Timed]:
+    """Seed, warm up, then both schedules in turns; each goes first as often as the other."""
+    await players.policy.adopt(players.learner.weights, version=0)
+    await seed(players, display)
+    players.buffers.backup(seeds)
+    await timed_step(players, "azr", 0, seeds)  # kernels are compiled, caches filled
+    timed: list[Timed] = []
+    for step in range(1, repeats + 1):
+        for schedule in SCHEDULES if step % 2 else reversed(SCHEDULES):
+            timed.append(await timed_step(players, schedule, step, seeds))
+            print(f"step {step} {schedule:10} {timed[-1].step_s:7.2f} s", flush=True)
+    return timed
+
+
+def summary(timed: Sequence[Timed]) -> dict[str, object]:
+    """Medians; ratios of steps with the same prompts, measured one after the other."""
+    by = {name: [t for t in timed if t.schedule == name] for name in SCHEDULES}
+    pairs = list(zip(by["reference"], by["azr"], strict=True))
+    ratios = sorted(theirs.step_s / ours.step_s for theirs, ours in pairs)
+    played = sorted(
+        (theirs.step_s - theirs.update_s) / (ours.step_s - ours.update_s) for theirs, ours in pairs
+    )
+    shares = {
+        name: {
+            share: statistics.median(t.shares[share] for t in steps)
+            for share in ("generation", "update", "exposed", "other")
+        }
+        for name, steps in by.items()
+    }
+    return {
+        "step_s": {n: sorted(t.step_s for t in steps) for n, steps in by.items()},
+        "ratio_of_steps": {"median": statistics.median(ratios), "all": ratios},
+        "ratio_without_update": {"median": statistics.median(played), "all": played},
+        "shares": shares,
+        "targets_met": {k: shares["azr"][k] < limit for k, limit in TARGETS.items()},
+    }
+
+
+def show(timed: Sequence[Timed]) -> None:
+    print(f"{'':16} {'step':>7} {'engine':>7} {'update':>7} {'push':>6} {'exposed':>8} {'other':>7}"
+          f" {'rollouts':>9} {'tokens':>8} {'tasks':>6}")  # fmt: skip
+    for t in timed:
+        print(f"{t.step:3} {t.schedule:12} {t.step_s:7.2f} {t.engine_s:7.2f} {t.update_s:7.2f}"
+              f" {t.sync_s:6.2f} {t.shares['exposed']:8.2%} {t.shares['other']:7.1%}"
+              f" {t.rollouts:9.0f} {t.completion_tokens:8.0f} {t.tasks:6}")  # fmt: skip
+
+
+def configuration(args: argparse.Namespace, runs: str) -> RunConfig:
+    """The demo's, with the step size 0."""
+    overrides = [("learner.lr", "0.0"), ("runs", runs), ("name", "bench"), ("seed", str(args.seed))]
+    if args.batch_size:
+        overrides += [("selfplay.batch_size", str(args.batch_size))]
+    if args.model:
+        overrides += [("model.name", args.model)]
+    return load([DEMO], overrides)
+
+
+def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--out", type=Path, help="write the figures as JSON here")
+    parser.add_argument("--repeats", type=int, default=4, help="steps of each schedule")
+    parser.add_argument("--batch-size", type=int, default=0, help="default: the demo's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="", help="a folder; default: the demo's")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        config = configuration(args, folder)
+        display = Display(config)
+        tasks = Path(folder, "tasks.sqlite")
+        before = machine()
+        with open_players(config, tasks, display, None) as players:
+            run = measure(players, display, Path(folder, "seeds.sqlite"), args.repeats)
+            timed = asyncio.run(run)
+    show(timed)
+    found = summary(timed)
+    print(json.dumps(found, indent=1))
+    if args.out:
+        record = {
+            "machine": before, "load_1m_after": machine()["load_1m"], "model": config.model.name,
+            "batch_size": config.selfplay.batch_size,
+            "trials_per_task": config.selfplay.trials_per_task, "repeats": args.repeats,
+            **found, "steps": [{**asdict(t), "shares": t.shares} for t in timed],
+        }  # fmt: skip
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
