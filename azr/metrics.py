@@ -4,7 +4,8 @@
     valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
     lines/<mode>   length/<stream>/{mean,max}   truncated/<stream>   entropy/<stream>
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
-    time/{step,play,train,sync,other}   perf/tokens_per_s   rollouts, and what the parts report
+    time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
+    parts report
 
 A quantity that a step has no data for (the solve rate when no proposal is valid) is left out,
 never 0. All are numbers of one step; nothing is smoothed here.
@@ -89,7 +90,20 @@ def step_metrics(
     sampled = metrics.get(TOKENS, sum(len(e.rollout.completion_ids) for e in experiences_N))
     if "perf/tokens_per_s" not in metrics and metrics.get("time/play", 0.0) > 0:
         metrics["perf/tokens_per_s"] = sampled / metrics["time/play"]
+    metrics.update(engine_busy(metrics))
     return metrics
+
+
+def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Share of the play in which the engine computed; the rest it waited, for verdicts mostly.
+
+    Left out where the engine did more than play: it seeded the buffers before step 1, and takes
+    the suites of an evaluation.
+    """
+    busy_s, play_s = metrics.get("rollout/busy_s"), metrics.get("time/play", 0.0)
+    if busy_s is None or "time/evaluate" in metrics or not 0 < busy_s <= play_s:
+        return {}
+    return {"perf/engine_busy": busy_s / play_s}
 
 
 def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, float]:

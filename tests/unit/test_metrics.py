@@ -117,6 +117,22 @@ def test_what_a_step_has_no_data_for_is_left_out_and_not_zero() -> None:
     assert step_metrics([], [], {}) == {"rollouts": 0}
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"time/play": 4.0, "rollout/busy_s": 3.0}, 0.75),
+        ({"time/play": 4.0, "rollout/busy_s": 5.0}, None),  # it seeded as well
+        ({"time/play": 4.0, "rollout/busy_s": 3.0, "time/evaluate": 2.0}, None),
+        ({"time/play": 4.0, "rollout/busy_s": 0.0}, None),
+        ({"time/play": 4.0}, None),
+    ],
+)
+def test_the_engines_share_of_the_play_is_of_the_play_alone(
+    said: dict[str, float], expected: float | None
+) -> None:
+    assert step_metrics(SCRIPT, ADVANTAGES, said).get("perf/engine_busy") == expected
+
+
 def test_tokens_per_second_count_trials_when_the_policy_reports_them() -> None:
     said = {"time/play": 4.0, "rollout/completion_tokens": 1000.0}
     assert step_metrics(SCRIPT, ADVANTAGES, said)["perf/tokens_per_s"] == 250.0

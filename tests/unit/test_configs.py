@@ -1,0 +1,122 @@
+"""configs/: every file loads; a paper's run has METHOD's numbers, and its header is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from azr.config import RunConfig
+from azr.estimate import describe, find_shape
+from azr.estimate.memory import GIB
+from azr.estimate.verdict import Fit, least_gpu, verdict_of
+from azr.settings import load
+from azr.types import Mode
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+PAPER = {
+    "qwen2.5-coder-3b": "Qwen/Qwen2.5-Coder-3B",
+    "qwen2.5-7b": "Qwen/Qwen2.5-7B",
+    "qwen2.5-coder-7b": "Qwen/Qwen2.5-Coder-7B",
+    "llama3.1-8b": "meta-llama/Llama-3.1-8B",
+    "qwen2.5-14b": "Qwen/Qwen2.5-14B",
+    "qwen2.5-coder-14b": "Qwen/Qwen2.5-Coder-14B",
+}
+NEWEST_CODE = {"qwen3-4b": "Qwen/Qwen3-4B-Base"}
+RUNS = PAPER | NEWEST_CODE
+
+
+def read(name: str) -> RunConfig:
+    return load([CONFIGS / f"{name}.toml"], [])
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda file: file.stem)
+def test_every_configuration_loads_and_is_estimated(file: Path) -> None:
+    config = load([file], [])
+    shape = find_shape(config.model.name)
+    assert shape is not None
+    assert "verdict" in describe(config, shape, 80 * GIB)
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_what_all_runs_have_in_common(name: str) -> None:
+    """The facts of the method, sections 2 to 9."""
+    config = read(name)
+    assert config.name == name
+    assert config.model.name == RUNS[name]
+    assert (config.model.dtype, config.rollout.dtype) == ("bfloat16", "bfloat16")
+    assert config.model.gradient_checkpointing
+    play, rollout, learner = config.selfplay, config.rollout, config.learner
+    assert play.modes == tuple(Mode)
+    assert (play.batch_size, play.trials_per_task) == (64, 8)
+    assert (play.references, play.induction_inputs) == (6, 10)
+    assert (play.envelope, play.chat_template) == ("r1", False)
+    assert (play.same_step_tasks, play.train_proposer) == (True, True)
+    assert config.rollouts_per_step == 64 * 3 * 2
+    assert (rollout.max_prompt_tokens, rollout.max_completion_tokens) == (6144, 8096)
+    assert (rollout.temperature, rollout.gpu_memory_utilization) == (1.0, 0.4)
+    assert (learner.lr, learner.warmup_steps, learner.max_grad_norm) == (1e-6, 0, 1.0)
+    assert learner.betas == (0.9, 0.999)
+    assert (learner.advantage, learner.whitening) == ("trr++", "sample")
+    rewards = config.rewards
+    assert (rewards.wrong, rewards.ill_formed, rewards.unlearnable) == (-0.5, -1.0, 0.0)
+    assert (rewards.learnability, rewards.induction) == ("one_minus", "binary")
+    assert config.buffers.max_tasks == 16_384
+    assert config.buffers.seed_tasks == (64 if name == "llama3.1-8b" else 256)
+    assert (config.checkpoint.every, config.checkpoint.keep) == (10, 1)
+    assert config.loss.aggregation == "token_mean"
+    assert config.loss.kl == "none"
+
+
+@pytest.mark.parametrize("name", sorted(PAPER))
+def test_the_papers_loss(name: str) -> None:
+    config = read(name)
+    assert config.steps == 500
+    assert (config.loss.loss, config.loss.clip_low, config.loss.clip_high) == ("ppo", 0.2, 0.2)
+    assert (config.loss.entropy_coef, config.learner.weight_decay) == (0.001, 0.01)
+
+
+def test_the_newest_codes_loss() -> None:
+    config = read("qwen3-4b")
+    assert config.steps == 2079 // 64 * 30 == 960
+    assert (config.loss.loss, config.loss.dual_clip) == ("dual_clip", 3.0)
+    assert (config.loss.clip_low, config.loss.clip_high) == (0.2, 0.28)
+    assert (config.loss.entropy_coef, config.learner.weight_decay) == (0.0, 0.0)
+
+
+def test_the_codes_deviations_are_merged_over_a_papers_run() -> None:
+    files = [CONFIGS / "qwen2.5-coder-7b.toml", CONFIGS / "reference-code.toml"]
+    config = load(files, [])
+    assert config.model.name == "Qwen/Qwen2.5-Coder-7B"
+    assert not config.selfplay.same_step_tasks
+    assert (config.rewards.unlearnable, config.learner.whitening) == (-0.5, "token")
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_every_key_of_a_papers_run_names_its_source(name: str) -> None:
+    lines = (CONFIGS / f"{name}.toml").read_text().splitlines()
+    keys = [line for line in lines if "=" in line and not line.startswith("#")]
+    source = re.compile(r"# (paper|branch `paper`|code|ours)")
+    assert [line for line in keys if not source.search(line)] == [
+        f'name = "{name}"',
+        f'name = "{RUNS[name]}"',
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(RUNS))
+def test_what_a_header_says_of_the_hardware_is_our_estimate(name: str) -> None:
+    text = (CONFIGS / f"{name}.toml").read_text()
+    found = re.search(r"one GPU of (\d+) GiB as it stands, or of (\d+) GiB with\n#\s+(.+)", text)
+    assert found is not None
+    as_it_is, least = int(found[1]), int(found[2])
+    config, shape = read(name), find_shape(RUNS[name])
+    assert shape is not None
+    assert least_gpu(config, shape, as_it_is=True) == as_it_is
+    assert least_gpu(config, shape) == least
+    words = found[3].split()
+    keys = [word.removeprefix("--") for word in words[::2]]
+    flags = list(zip(keys, words[1::2], strict=True))
+    changed = load([CONFIGS / f"{name}.toml"], flags)
+    assert verdict_of(changed, shape, least * GIB).fit is Fit.FITS
+    assert verdict_of(changed, shape, (least - 2) * GIB).fit is not Fit.FITS
+    cannot = "THIS FILE CANNOT BE RUN" in text
+    assert cannot == (least > 268)  # a B300: the largest there is
