@@ -79,6 +79,10 @@ class SelfPlayConfig:
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
     """Off trains the solver only. (AZR: train_propose)"""
+    train_on_trials: bool = False
+    """The trials of a valid proposal are what its solver learns from, in place of one attempt
+    more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
+    away; arXiv 2604.27644: on)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -90,6 +94,11 @@ class SelfPlayConfig:
             raise ConfigError(
                 "selfplay.chat_template must be off with selfplay.envelope = completion:"
                 " a pattern to continue is no chat"
+            )
+        if self.train_on_trials and not self.same_step_tasks:
+            raise ConfigError(
+                "selfplay.train_on_trials must be off with selfplay.same_step_tasks = false:"
+                " trials are answers to the step's own tasks"
             )
         at_least("selfplay.batch_size", self.batch_size, 1)
         at_least(
@@ -334,7 +343,7 @@ class RunConfig:
 
     @property
     def rollouts_per_step(self) -> int:
-        """Experiences that enter one update: every stream gives one batch."""
+        """Slots of all streams in a step: each gives one experience, or the trials of a task."""
         roles = 2 if self.selfplay.train_proposer else 1
         return roles * len(self.selfplay.modes) * self.selfplay.batch_size
 
