@@ -206,6 +206,8 @@ class LearnerConfig:
     max_grad_norm: float = 1.0
     micro_batch_tokens: int = 16_384
     """Tokens per forward-backward pass; lower it when memory runs out, results do not change."""
+    share_prompts: bool = True
+    """Rollouts of an equal prompt read it once, with the same result; off = each by itself."""
     advantage: str = "trr++"
     """trr++: centred and scaled per stream. global: over the whole step. none: the reward."""
     whitening: str = "sample"
