@@ -192,6 +192,10 @@ class RolloutConfig:
         at_least("rollout.max_prompt_tokens", self.max_prompt_tokens, 1)
 
 
+ADVANTAGES = ("trr++", "global", "group", "rloo", "two_level", "none")
+"""Their formulas and sources are in azr.advantages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerConfig:
     """The update."""
@@ -209,7 +213,11 @@ class LearnerConfig:
     share_prompts: bool = True
     """Rollouts of an equal prompt read it once, with the same result; off = each by itself."""
     advantage: str = "trr++"
-    """trr++: centred and scaled per stream. global: over the whole step. none: the reward."""
+    """trr++: centred and scaled per stream. global: over the whole step. group: among the attempts
+    at a task (GRPO). rloo: less the mean of the other attempts. two_level: proposals per stream,
+    answers per group (ANCORA). none: the reward. Groups want selfplay.train_on_trials."""
+    group_std: bool = True
+    """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
     whitening: str = "sample"
     """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
 
@@ -218,7 +226,7 @@ class LearnerConfig:
         object.__setattr__(self, "betas", tuple(self.betas))
         at_least("learner.lr", self.lr, 0.0)
         at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
-        one_of("learner.advantage", self.advantage, ("trr++", "global", "none"))
+        one_of("learner.advantage", self.advantage, ADVANTAGES)
         one_of("learner.whitening", self.whitening, ("sample", "token"))
 
 
