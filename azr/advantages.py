@@ -1,13 +1,13 @@
 """From rewards to advantages: what a reward is compared with.
 
-| learner.advantage | compared with                                 | source                        |
-|-------------------|-----------------------------------------------|-------------------------------|
-| trr++             | the stream: one role in one mode              | AZR, arXiv 2505.03335, eq. 8  |
-| global            | the whole step                                | REINFORCE++, arXiv 2501.03262 |
-| group             | the attempts at the same task                 | GRPO, arXiv 2402.03300        |
-| rloo              | the other attempts; centred, not scaled       | RLOO, arXiv 2402.14740        |
-| two_level         | proposals: their stream; answers: their group | ANCORA, arXiv 2604.27644      |
-| none              | nothing: the reward itself                    | REINFORCE                     |
+| learner.advantage | compared with                                 | source (arXiv)          |
+|-------------------|-----------------------------------------------|-------------------------|
+| trr++             | the stream: one role in one mode              | AZR, 2505.03335, eq. 8  |
+| global            | the whole step                                | REINFORCE++, 2501.03262 |
+| group             | the attempts at the same task                 | GRPO, 2402.03300        |
+| rloo              | the other attempts; centred, not scaled       | RLOO, 2402.14740        |
+| two_level         | proposals: their stream; answers: their group | ANCORA, 2604.27644      |
+| none              | nothing: the reward itself                    | REINFORCE               |
 
 A group is what `Experience.group` names, within a stream. One attempt has nothing to be compared
 with in its group: it is compared with its stream, in the same way.
