@@ -37,6 +37,8 @@ class LearnerMemory:
     """Float32 masters."""
     copy: int
     """Of the weights in bfloat16, with model.dtype = "bfloat16"."""
+    reference: int
+    """The frozen model that loss.kl compares with; 0 without one."""
     gradients: int
     """Of the masters."""
     moments: int
@@ -57,7 +59,7 @@ class LearnerMemory:
     @property
     def fixed(self) -> int:
         """There in every update, whatever the batch; exact."""
-        return self.weights + self.copy + self.gradients + self.moments
+        return self.weights + self.copy + self.reference + self.gradients + self.moments
 
     @property
     def peaks(self) -> dict[str, int]:
@@ -106,19 +108,21 @@ def learner_memory(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Lea
     P, size = shape.parameters, SIZE_OF[config.model.dtype]
     has_copy = config.model.dtype != "float32"
     T = max(config.learner.micro_batch_tokens, longest_sequence(config.rollout) - 1)
-    layer = layer_bytes(shape, size)
+    attended = attended_tokens(config, T)
+    layer = T * layer_bytes(shape, size) + attended * attention_bytes(shape, size)
     last = norm_bytes(shape, size)  # of the last norm, whose result goes to the head
     # where each layer's input is kept and the rest is made again, layer by layer
-    a_layer_keeps = shape.hidden * size if config.model.gradient_checkpointing else layer
+    a_layer_keeps = T * shape.hidden * size if config.model.gradient_checkpointing else layer
     return LearnerMemory(
         weights=MASTER * P,
         copy=size * P if has_copy else 0,
+        reference=size * P if config.loss.kl != "none" else 0,
         gradients=MASTER * P,
         moments=2 * MASTER * P,
         copy_gradients=size * P if has_copy else 0,
         tokens=T,
-        activations=T * (shape.layers * a_layer_keeps + last),
-        layer=T * (layer * config.model.gradient_checkpointing + working_bytes(shape, size)),
+        activations=shape.layers * a_layer_keeps + T * last,
+        layer=layer * config.model.gradient_checkpointing + T * working_bytes(shape, size),
         loss=loss_bytes(config, shape, T, size, on_gpu=on_gpu),
         # on a GPU torch steps all matrices together and needs a square root of each at once
         optimizer=MASTER * P if on_gpu else 2 * MASTER * shape.largest_matrix,
@@ -130,21 +134,36 @@ def longest_sequence(rollout: RolloutConfig) -> int:
     return rollout.max_prompt_tokens + rollout.max_completion_tokens
 
 
+def attended_tokens(config: RunConfig, T: int) -> int:
+    """Tokens whose queries, keys and values the attention of a micro-batch keeps.
+
+    Where rollouts share a prompt, each rollout's attention holds the prompt's anew (azr.batch).
+    """
+    if not (config.learner.share_prompts and config.selfplay.train_on_trials):
+        return T
+    prompt = min(config.rollout.max_prompt_tokens, T)
+    return T + (config.selfplay.trials_per_task - 1) * prompt
+
+
 def norm_bytes(shape: ModelShape, size: int) -> int:
     """What one RMSNorm keeps of a token: its input in float32, normed, and scaled."""
     return (MASTER + 2 * size) * shape.hidden
 
 
 def layer_bytes(shape: ModelShape, size: int) -> int:
-    """What one decoder layer keeps of a token for its backward.
+    """What one decoder layer keeps of a token for its backward, its attention aside.
 
-    Two norms; the attention's queries, keys and values (repeated for each head), its output twice;
-    gate, its silu, up, and their product. log-sum-exp of each head in float32.
+    Two norms; the attention's output for the next matrix; gate, its silu, up, and their product.
     """
-    attention = 5 * size * shape.query_width + 4 * shape.heads
+    linear = size * shape.query_width + 4 * size * shape.intermediate
     if shape.family == "qwen3":  # norms of queries and keys
-        attention += (MASTER + size) * (shape.query_width + shape.key_width)
-    return 2 * norm_bytes(shape, size) + attention + 4 * size * shape.intermediate
+        linear += (MASTER + size) * (shape.query_width + shape.key_width)
+    return 2 * norm_bytes(shape, size) + linear
+
+
+def attention_bytes(shape: ModelShape, size: int) -> int:
+    """Queries, keys and values (repeated for each head), output; log-sum-exp of a head, float32."""
+    return 4 * size * shape.query_width + MASTER * shape.heads
 
 
 def working_bytes(shape: ModelShape, size: int) -> int:

@@ -96,6 +96,8 @@ def _learner(config: RunConfig, learner: LearnerMemory) -> Iterator[str]:
     yield _row("  weights, float32", learner.weights)
     if learner.copy:
         yield _row(f"  their copy, {config.model.dtype}", learner.copy)
+    if learner.reference:
+        yield _row(f"  frozen reference, {config.model.dtype}", learner.reference)
     yield _row("  AdamW's two moments, float32", learner.moments)
     yield _row("  gradients, float32", learner.gradients)
     if learner.copy:
@@ -130,7 +132,7 @@ def _tokens(config: RunConfig) -> Iterator[str]:
 def _counts(step: StepTokens) -> Iterator[str]:
     yield (
         f"  {step.rollouts:,.0f} rollouts: {step.proposals} proposals, {step.trials:,.0f} trials,"
-        f" {step.answers} answers"
+        f" {step.answers:,.0f} answers"
     )
     yield (
         f"  {step.sampled / 1e6:,.2f} million tokens sampled, {step.read / 1e6:,.2f} of prompts"

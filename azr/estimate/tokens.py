@@ -28,14 +28,14 @@ class StepTokens:
 
     proposals: int
     trials: float
-    """Solver rollouts that only measure how hard a task is."""
-    answers: int
+    """Solver rollouts that measure how hard a new task is."""
+    answers: float
     sampled: float
     """Completion tokens."""
     read: float
     """Prompt tokens, those of the engine's prefix cache included."""
     trained: float
-    """Tokens of the rollouts that the update reads."""
+    """Tokens of the rollouts that the update reads, in all epochs; shared prompts count anew."""
 
     @property
     def rollouts(self) -> float:
@@ -47,16 +47,23 @@ def step_tokens(config: RunConfig, assumed: Assumed | None = None) -> StepTokens
     """At most, or with what is assumed."""
     share = assumed or Assumed(valid=1.0, prompt=1.0, completion=1.0)
     slots = len(config.selfplay.modes) * config.selfplay.batch_size
-    proposals = slots if config.selfplay.train_proposer else 0
-    trials = proposals * share.valid * config.selfplay.trials_per_task
+    play = config.selfplay
+    proposals = slots if play.train_proposer else 0
+    trials = proposals * share.valid * play.trials_per_task
+    answers = float(slots)
+    if play.train_on_trials and play.train_proposer:
+        answers = slots * (1 - share.valid)  # where there is a new task, its trials are enough
+    elif play.train_on_trials:
+        answers = slots * play.trials_per_task
+    learnt_from = proposals + answers + (trials if play.train_on_trials else 0)
     prompt = share.prompt * config.rollout.max_prompt_tokens
     completion = share.completion * config.rollout.max_completion_tokens
-    rollouts = proposals + trials + slots
+    rollouts = proposals + trials + answers
     return StepTokens(
         proposals=proposals,
         trials=trials,
-        answers=slots,
+        answers=answers,
         sampled=rollouts * completion,
         read=rollouts * prompt,
-        trained=config.rollouts_per_step * (prompt + completion),
+        trained=config.learner.epochs * learnt_from * (prompt + completion),
     )

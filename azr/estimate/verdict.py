@@ -108,6 +108,7 @@ def _judged(sizes: Sizes, gpu_bytes: int) -> tuple[Fit, str]:
     learner, engine, rollout = sizes.learner, sizes.engine, sizes.config.rollout
     if sizes.certain > gpu_bytes:
         copy = f", their bfloat16 copy {gib(learner.copy)}" if learner.copy else ""
+        copy += f", loss.kl's reference {gib(learner.reference)}" if learner.reference else ""
         return Fit.CANNOT, (
             f"an update of {learner.weights // 4:,} parameters holds {gib(learner.fixed)} GiB"
             f" whatever the batch (float32 weights {gib(learner.weights)}{copy}, gradients"
