@@ -18,8 +18,10 @@ to right, and overrides on the command line:
 
 ```
 azr train configs/smollm2-135m.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
-azr train configs/smollm2-135m.toml --dry-run     # print the resolved configuration, do nothing
+azr train configs/smollm2-135m.toml --dry-run     # print what it resolves to and needs, do nothing
 ```
+
+[Memory, tokens and disk of a run, and of the paper's](method/hardware.md), before it is started.
 
 Lists are written `[1, 2]`, on the command line also `1,2`; `"default"` stands for what TOML has no
 word for: the value is left to azr. An unknown key or an impossible value ends the command with exit

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,12 +31,14 @@ from azr.estimate.memory import (
     learner_memory,
 )
 from azr.estimate.published import PUBLISHED
-from azr.estimate.shape import ModelShape, count_parameters, read_shape
+from azr.estimate.shape import count_parameters, read_shape
 from azr.estimate.tokens import Assumed, step_tokens
 from azr.estimate.verdict import least_gpu
 from azr.learner import TorchLearner
 from azr.loss import native
 from azr.loss import triton as triton_engine
+from azr.progress import Display
+from azr.session import run_training
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
@@ -238,7 +241,7 @@ def test_the_loss_still_has_the_chunks_that_the_estimate_counts() -> None:
 
 
 def test_keys_and_values_of_a_token() -> None:
-    config = paper_run(CODER_7B, "Qwen/Qwen2.5-Coder-7B")
+    config = paper_run("Qwen/Qwen2.5-Coder-7B")
     engine = engine_memory(config, CODER_7B, 80 * GIB)
     assert engine.token == 2 * 28 * 4 * 128 * 2
     assert engine.sequence == engine.token * (6144 + 8096)
@@ -249,7 +252,7 @@ def test_keys_and_values_of_a_token() -> None:
 # ---------------------------------------------------------------- the verdict
 
 
-def paper_run(_shape: ModelShape, name: str, **rollout: Any) -> RunConfig:
+def paper_run(name: str, **rollout: Any) -> RunConfig:
     return RunConfig(
         model=ModelConfig(name=name, dtype="bfloat16", gradient_checkpointing=True),
         rollout=RolloutConfig(engine="vllm", dtype="bfloat16", **rollout),
@@ -257,7 +260,7 @@ def paper_run(_shape: ModelShape, name: str, **rollout: Any) -> RunConfig:
 
 
 def test_seven_billion_cannot_fit_into_80_gib_and_the_reason_is_arithmetic() -> None:
-    config = paper_run(CODER_7B, "Qwen/Qwen2.5-Coder-7B")
+    config = paper_run("Qwen/Qwen2.5-Coder-7B")
     verdict = verdict_of(config, CODER_7B, 80 * GIB)
     assert verdict.fit is Fit.CANNOT
     fixed = 18 * CODER_7B.parameters / GIB
@@ -268,7 +271,7 @@ def test_seven_billion_cannot_fit_into_80_gib_and_the_reason_is_arithmetic() -> 
 
 
 def test_what_fails_by_an_estimate_alone_may_try() -> None:
-    config = paper_run(CODER_3B, "Qwen/Qwen2.5-Coder-3B", gpu_memory_utilization=0.3)
+    config = paper_run("Qwen/Qwen2.5-Coder-3B", gpu_memory_utilization=0.3)
     verdict = verdict_of(config, CODER_3B, 80 * GIB)
     assert verdict.fit is Fit.WILL_NOT
     refuse(config, CODER_3B, 80 * GIB, only_if_certain=True)
@@ -276,8 +279,20 @@ def test_what_fails_by_an_estimate_alone_may_try() -> None:
         refuse(config, CODER_3B, 80 * GIB, only_if_certain=False)
 
 
+def test_a_run_that_cannot_fit_is_refused_before_anything_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(paper_run("Qwen/Qwen2.5-Coder-7B"), runs=str(tmp_path / "runs"))
+    properties = SimpleNamespace(total_memory=80 * GIB)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    with pytest.raises(ConfigError, match="cannot fit"):
+        run_training(config, resume=False, overwrite=False, display=Display(config))
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_engine_without_room_for_one_sequence_is_told() -> None:
-    config = paper_run(CODER_3B, "Qwen/Qwen2.5-Coder-3B", gpu_memory_utilization=0.04)
+    config = paper_run("Qwen/Qwen2.5-Coder-3B", gpu_memory_utilization=0.04)
     verdict = verdict_of(config, CODER_3B, 140 * GIB)
     assert verdict.fit is Fit.CANNOT
     assert "rollout.gpu_memory_utilization = 0.04" in verdict.reason
@@ -293,7 +308,7 @@ def test_an_engine_without_room_for_one_sequence_is_told() -> None:
 def test_remedies_are_true(name: str, gpu_gib: int, share: float, checkpointing: bool) -> None:
     """What is said to help does: with the flags that are named, the run fits."""
     shape = PUBLISHED[name]
-    config = paper_run(shape, name, gpu_memory_utilization=share)
+    config = paper_run(name, gpu_memory_utilization=share)
     config = replace(config, model=replace(config.model, gradient_checkpointing=checkpointing))
     verdict = verdict_of(config, shape, gpu_gib * GIB)
     if verdict.fit is Fit.FITS:
