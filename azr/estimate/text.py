@@ -135,9 +135,13 @@ def _counts(step: StepTokens) -> Iterator[str]:
         f" {step.answers:,.0f} answers"
     )
     yield (
-        f"  {step.sampled / 1e6:,.2f} million tokens sampled, {step.read / 1e6:,.2f} of prompts"
-        f" read, {step.trained / 1e6:,.2f} trained on"
+        f"  {_millions(step.sampled)} tokens sampled, {_millions(step.read)} of prompts read,"
+        f" {_millions(step.trained)} trained on"
     )
+
+
+def _millions(number: float) -> str:
+    return f"{number / 1e6:,.2f} million" if number >= 1e6 else f"{number:,.0f}"
 
 
 def _beside(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -> Iterator[str]:
