@@ -22,7 +22,7 @@ from azr.estimate.verdict import FRAMEWORKS, Fit, least_gpu, verdict_of
 __all__ = ["describe"]
 
 HOST_PROCESSES = 3 * GIB
-"""torch, vLLM and the sandbox of a run, without weights (estimate; measured on a CPU)."""
+"""torch, vLLM and the sandbox of a run, without weights (estimate)."""
 
 
 def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None) -> str:
@@ -171,9 +171,13 @@ def _verdict(
     gpu_bytes: int | None,
 ) -> Iterator[str]:
     if gpu_bytes is None:
-        needed = learner.peak + engine.budget + HOST_PROCESSES
+        # malloc keeps about as much as was freed of activations (docs/method/hardware.md)
+        kept = learner.activations + learner.layer
+        yield _row("freed memory that malloc keeps", kept, is_exact=False)
+        needed = learner.peak + kept + engine.budget + HOST_PROCESSES
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        yield _row("on a CPU, all together", needed, f" of this machine's {memory / GIB:.1f}")
+        beside = f" of this machine's {memory / GIB:.1f}; ~{HOST_PROCESSES / GIB:.0f} for processes"
+        yield _row("on a CPU, all together", needed, beside, is_exact=False)
         if needed > memory:
             yield "verdict  does not fit into this machine's memory, by the estimate"
             yield f"         it takes a GPU of ~{least_gpu(config, shape)} GiB (see --gpu-memory)"
