@@ -136,7 +136,7 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
         return
     shape = find_shape(config.model.name)
     if shape is not None:
-        memory = torch.cuda.get_device_properties(0).total_memory
+        _, memory = torch.cuda.mem_get_info(0)
         refuse(config, shape, memory, only_if_certain=True)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -283,9 +283,8 @@ def test_a_run_that_cannot_fit_is_refused_before_anything_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(paper_run("Qwen/Qwen2.5-Coder-7B"), runs=str(tmp_path / "runs"))
-    properties = SimpleNamespace(total_memory=80 * GIB)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", Mock(return_value=(79 * GIB, 80 * GIB)))
     with pytest.raises(ConfigError, match="cannot fit"):
         run_training(config, resume=False, overwrite=False, display=Display(config))
     assert not (tmp_path / "runs").exists()
