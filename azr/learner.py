@@ -87,7 +87,10 @@ class TorchLearner:
         ]
         check_finite([sequence.advantage for sequence in sequences])
         useful = [s for s in sequences if s.advantage != 0.0 or self._zero_advantage_matters()]
-        batches = [batch.to(self.device) for batch in pack(useful, self._config.micro_batch_tokens)]
+        packed = pack(
+            useful, self._config.micro_batch_tokens, share_prompts=self._config.share_prompts
+        )
+        batches = [batch.to(self.device) for batch in packed]
         if not batches:
             self.num_updates += 1
             return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
@@ -180,7 +183,7 @@ class TorchLearner:
             input_ids=batch.input_ids[None],
             position_ids=batch.positions[None],
             use_cache=False,
-            sequence_lengths=batch.lengths,
+            trees=batch.trees,
         )
         return output.last_hidden_state[0, batch.rows]
 
