@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from azr.seeds import derive_seed
 from azr.types import Rollout
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "MicroBatch",
     "Sequence1",
     "Tree",
+    "mini_batches",
     "pack",
     "packed_attention",
     "unpack",
@@ -134,6 +136,26 @@ def pack(
             is_open = True
             num_tokens += added
     return [*batches, _packed(taken)] if taken else batches
+
+
+def mini_batches(sequences: Sequence[Sequence1], number: int, seed: int) -> list[list[Sequence1]]:
+    """Deal an update's rollouts to optimizer steps, about as many to each; one gets all in order.
+
+    Rollouts of an equal prompt stay together, so that it is read once; prompts are shuffled, so
+    that every mini-batch is of all streams. A function of its arguments.
+    """
+    if number == 1:
+        return [list(sequences)]
+    families: dict[object, list[Sequence1]] = {}
+    for sequence in sequences:
+        families.setdefault(sequence.rollout.prompt_ids, []).append(sequence)
+    shuffled = sorted(
+        families.values(), key=lambda family: derive_seed(seed, *family[0].rollout.prompt_ids)
+    )
+    dealt: list[list[Sequence1]] = [[] for _ in range(number)]
+    for family in shuffled:
+        min(dealt, key=len).extend(family)
+    return [part for part in dealt if part]
 
 
 def _families(sequences: Iterable[Sequence1], share_prompts: bool) -> Iterable[list[Sequence1]]:

@@ -220,6 +220,17 @@ class LearnerConfig:
     """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
     whitening: str = "sample"
     """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
+    mini_batches: int = 1
+    """Optimizer steps a step's rollouts are dealt to. (AZR: one)"""
+    epochs: int = 1
+    """Times the rollouts are gone over. (AZR: ppo_epochs 1)"""
+    entropy_target: float = 0.0
+    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2);
+    0 = loss.entropy_coef as it is."""
+    entropy_step: float = 0.005
+    """What the bonus' coefficient rises or falls by in an update. (arXiv 2505.22312)"""
+    entropy_limit: float = 0.1
+    """The coefficient's upper bound; it starts at loss.entropy_coef."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -227,6 +238,10 @@ class LearnerConfig:
         at_least("learner.lr", self.lr, 0.0)
         at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
         one_of("learner.advantage", self.advantage, ADVANTAGES)
+        at_least("learner.mini_batches", self.mini_batches, 1)
+        at_least("learner.epochs", self.epochs, 1)
+        for name in ("entropy_target", "entropy_step", "entropy_limit"):
+            at_least(f"learner.{name}", getattr(self, name), 0.0)
         one_of("learner.whitening", self.whitening, ("sample", "token"))
 
 
@@ -338,10 +353,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         at_least("steps", self.steps, 0)
-        if self.loss.kl != "none":
+        limit = self.learner.entropy_limit
+        if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
             raise ConfigError(
-                f"loss.kl must be none, got {self.loss.kl}: no reference model is loaded by"
-                " azr train (azr.loss itself takes ref_logprobs)"
+                f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
+                f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
