@@ -224,7 +224,8 @@ class LearnerConfig:
     """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
     roles: tuple[Role, ...] = tuple(Role)
     """Whose rollouts the update learns from. `solver` alone freezes the proposer: it goes on
-    proposing, with weights that only solving has moved. Entropy and divergence terms see all rollouts. (control)"""
+    proposing, with weights that only solving has moved; terms of entropy and divergence see all
+    rollouts. (control)"""
     shuffle_rewards: bool = False
     """Rewards change places within their stream before they are compared, so that they say nothing
     about their rollout: what is learned then is not learned from them. (control)"""

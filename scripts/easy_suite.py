@@ -8,6 +8,7 @@ are those of the interpreter that runs this script; a test runs all of them in t
 """
 
 import json
+import sys
 from pathlib import Path
 
 OUTPUT = Path(__file__).parent.parent / "azr" / "evaluation" / "easy.jsonl"
@@ -57,7 +58,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     # a condition
     "def f(n):\n    if n > 0:\n        return 'positive'\n    return 'other'": (
         "5", "-2", "0", "31"),
-    "def f(a, b):\n    if a > b:\n        return a\n    return b": ("3, 9", "8, 2", "5, 5", "-1, -2"),
+    "def f(a, b):\n    if a > b:\n        return a\n    return b": (
+        "3, 9", "8, 2", "5, 5", "-1, -2"),
     "def f(text):\n    if len(text) > 3:\n        return text[:3]\n    return text": (
         "'window'", "'ab'", "'four'", "'sky'"),
     "def f(n):\n    return 'even' if n % 2 == 0 else 'odd'": ("3", "8", "0", "15"),
@@ -78,7 +80,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
         "3", "4", "1", "5"),
     "def f(text):\n    out = ''\n    for c in text:\n        out = c + out\n    return out": (
         "'abc'", "'no'", "'x'", "'step'"),
-    "def f(numbers):\n    out = []\n    for x in numbers:\n        out.append(x * 2)\n    return out": (
+    "def f(nums):\n    out = []\n    for x in nums:\n        out.append(x * 2)\n    return out": (
         "[1, 2]", "[0, 5]", "[7]", "[3, 4, 5]"),
 }  # fmt: skip
 
@@ -100,7 +102,7 @@ def main() -> None:
         for i, given in enumerate(inputs)
     ]
     OUTPUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{OUTPUT}: {len(PROGRAMS)} programs, {len(lines)} items")
+    sys.stderr.write(f"{OUTPUT}: {len(PROGRAMS)} programs, {len(lines)} items\n")
 
 
 if __name__ == "__main__":
