@@ -31,8 +31,11 @@ class Skill(NamedTuple):
     right: tuple[float, float] = (0.2, 0.65)
 
 
+SKILL = Skill()
+
+
 def make_curriculum(
-    folder: Path, steps: int, seed: int = 0, skill: Skill = Skill(), batch: int = 6, trials: int = 4
+    folder: Path, steps: int, seed: int = 0, skill: Skill = SKILL, batch: int = 6, trials: int = 4
 ) -> Path:
     """Write a run folder; its trials are records as well."""
     config = RunConfig(
@@ -111,7 +114,7 @@ def play(
     proposal = Experience(
         rollout=sampled(Role.PROPOSER, mode, fence, None, chance),
         verdict=Verdict.PASSED,
-        reward=1 - rate if 0 < rate else 0.0,
+        reward=1 - rate if rate > 0 else 0.0,
         task=task,
         solve_rate=rate,
     )

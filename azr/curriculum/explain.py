@@ -24,7 +24,7 @@ SOUGHT = "?"
 """Stands where the answer would, to see from a check what a mode asks for."""
 
 WORDS = {
-    "not a literal": "it is not a Python literal",
+    "not a literal": "an input is not a Python literal",
     "not deterministic": "two runs of it gave different values",
     "out of fuel": "it ran too long (out of fuel)",
     "out of memory": "it needed too much memory",
@@ -182,19 +182,29 @@ def calls(cases: tuple[Case, ...]) -> str:
 
 def why_answer(record: Record, check: Check, given: str) -> str:
     """Why the judge ruled as it did."""
-    short = shown(given)
-    seeks_program = check.program == SOUGHT
     if record["verdict"] == Verdict.PASSED:
-        if seeks_program:
-            return f"right on all {len(check.calls)} hidden cases"
-        return f"right: {short}" if check.claimed else f"right: f({short}) gives it"
-    if record["reason"] != "wrong value":
-        return in_words(record["reason"])
-    if seeks_program:
+        return why_right(check, shown(given))
+    if record["reason"] == "not a literal":
+        return f"not a Python literal: {shown(given)}"
+    if record["reason"] == "wrong value":
+        return why_wrong(check, shown(given))
+    return in_words(record["reason"])
+
+
+def why_right(check: Check, given: str) -> str:
+    """The answer again, or what it agrees with."""
+    if check.program == SOUGHT:
+        return f"agrees on all {len(check.calls)} hidden cases"
+    return f"answered {given}" if check.claimed else f"f({given}) gives it"
+
+
+def why_wrong(check: Check, given: str) -> str:
+    """Where the answer's value is another than the task's."""
+    if check.program == SOUGHT:
         return f"another value than expected on at least one of {len(check.calls)} hidden cases"
     if check.claimed:
-        return f"expected {shown(check.expected[0])}, answered {short}"
-    return f"f({short}) does not give {shown(check.expected[0])}"
+        return f"expected {shown(check.expected[0])}, answered {given}"
+    return f"f({given}) does not give {shown(check.expected[0])}"
 
 
 def why_proposal(record: Record) -> str:

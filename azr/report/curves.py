@@ -63,11 +63,17 @@ def lines_of(
 ) -> list[Line]:
     """One line an arm and metric, where there are values."""
     lines: list[Line] = []
+    titles = {metric: label_of(metric).title for metric in metrics}
+    is_split_by_mode = len({title.partition(", ")[0] for title in titles.values()}) == 1
+    tails = {
+        metric: title.partition(", ")[2] or "all modes" if is_split_by_mode else title
+        for metric, title in titles.items()
+    }
     for arm, found in zip(arms, seeds, strict=True):
         for metric in metrics:
             curve = curve_of(found, metric, smooth)
             words = [arm.name] if len(arms) > 1 or len(metrics) == 1 else []
-            words += [label_of(metric).title] if len(metrics) > 1 else []
+            words += [tails[metric]] if len(metrics) > 1 else []
             if curve is not None:
                 lines.append(Line(", ".join(words), curve))
     return lines

@@ -60,8 +60,8 @@ class Frame:
         return LEFT + inner * ((step - self.first) / span if span else 0.5)
 
     def y(self, value: float) -> float:
-        """Pixels from the top."""
-        share = (value - self.low) / (self.high - self.low)
+        """Pixels from the top; a band that leaves the axis (a share below 0) is cut there."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - self.top)
 
 
