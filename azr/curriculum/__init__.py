@@ -7,7 +7,15 @@
 Everything is read from rollout records (azr.records). Nothing here runs or evaluates a program.
 """
 
-from azr.curriculum.explain import Explanation, envelope_of, explain, task_in, task_name
+from azr.curriculum.explain import (
+    Explanation,
+    envelope_of,
+    explain,
+    read_object,
+    resolved_config,
+    task_in,
+    task_name,
+)
 from azr.curriculum.growth import Growth, ModeStep
 from azr.curriculum.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
 
@@ -22,6 +30,8 @@ __all__ = [
     "envelope_of",
     "explain",
     "ordered",
+    "read_object",
+    "resolved_config",
     "stories_in",
     "task_in",
     "task_name",

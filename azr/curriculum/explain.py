@@ -9,14 +9,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from azr.buffers import content_hash
 from azr.errors import CheckpointError
 from azr.modes import rules_of
 from azr.types import Answer, Case, Check, Mode, ParseFailure, Prompt, Role, Rollout, Task, Verdict
 
-__all__ = ["Explanation", "envelope_of", "explain", "task_in", "task_name", "unfenced"]
+__all__ = [
+    "Explanation",
+    "envelope_of",
+    "explain",
+    "read_object",
+    "resolved_config",
+    "task_in",
+    "task_name",
+    "unfenced",
+]
 
 Record = Mapping[str, Any]
 
@@ -56,17 +65,29 @@ class Explanation:
     """The solver sees the program; else it is what is sought."""
 
 
-def envelope_of(folder: Path) -> str:
-    """How the run wraps completions (selfplay.envelope); `none` where the run does not say."""
-    file = folder / "resolved.json"
+def resolved_config(folder: Path) -> dict[str, Any]:
+    """The run's configuration as plain values; empty if the run did not get that far.
+
+    Raises:
+        CheckpointError: The file is not JSON.
+    """
+    return read_object(folder / "resolved.json")
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in the file; empty if there is no file."""
     if not file.exists():
-        return "none"
+        return {}
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["selfplay"]["envelope"])
-    except (KeyError, TypeError):
-        return "none"
+        return cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
     except ValueError as error:
         raise CheckpointError(f"{file}: not JSON") from error
+
+
+def envelope_of(folder: Path) -> str:
+    """How the run wraps completions (selfplay.envelope); `none` where the run does not say."""
+    selfplay: dict[str, Any] = resolved_config(folder).get("selfplay", {})
+    return str(selfplay.get("envelope", "none"))
 
 
 def task_in(record: Record) -> Task | None:

@@ -157,14 +157,15 @@ def half_width(values: Sequence[float]) -> float:
 
 
 def t_975(degrees: float) -> float:
-    """97.5 % quantile of Student's t; between the table's rows linear in 1 / degrees."""
-    if degrees >= len(T_975):
-        share = len(T_975) / degrees
-        return Z_975 + share * (T_975[-1] - Z_975)
-    lower = max(1, math.floor(degrees))
-    near, far = T_975[lower - 1], T_975[min(lower, len(T_975) - 1)]
-    share = (1 / lower - 1 / max(1.0, degrees)) / (1 / lower - 1 / (lower + 1))
-    return near + share * (far - near)
+    """97.5 % quantile of Student's t; between the table's rows log-linear in 1 / degrees.
+
+    Within 3 % below 2 degrees, within 0.5 % above.
+    """
+    lower = min(len(T_975), max(1, math.floor(degrees)))
+    near = T_975[lower - 1]
+    far, upper = (T_975[lower], 1 / (lower + 1)) if lower < len(T_975) else (Z_975, 0.0)
+    share = (1 / lower - 1 / max(1.0, degrees)) / (1 / lower - upper)
+    return near * (far / near) ** share
 
 
 def figure_of(runs: Sequence[Metrics], metric: str) -> Figure | None:

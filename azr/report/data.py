@@ -1,12 +1,19 @@
 """From run folders to the plain data a report shows; bounded, however long the run was."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from azr.curriculum import Growth, Story, envelope_of, explain, stories_in
+from azr.curriculum import (
+    Growth,
+    Story,
+    envelope_of,
+    explain,
+    read_object,
+    resolved_config,
+    stories_in,
+)
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.report.labels import with_all_modes
@@ -39,7 +46,7 @@ def collect(folder: Path, name: str, most: int = MAX_STORIES) -> dict[str, Any]:
         CheckpointError: There is no run in the folder, or it is damaged.
     """
     rows = read_rows(folder)
-    config, environment = read_json(folder / "resolved.json"), read_json(folder / "env.json")
+    config, environment = resolved_config(folder), read_object(folder / "env.json")
     growth, stories, totals = collect_stories(folder, most)
     rows = [{**row, **growth.metrics(row["step"])} for row in rows]
     config_file = folder / "config.toml"
@@ -64,8 +71,9 @@ def collect_metrics(folder: Path) -> tuple[list[int], dict[str, list[float | Non
     """
     rows = read_rows(folder)
     growth, _, _ = collect_stories(folder, 0)
+    steps: list[int] = [row["step"] for row in rows]
     rows = [{**row, **growth.metrics(row["step"])} for row in rows]
-    return [row["step"] for row in rows], with_all_modes(columns(rows))
+    return steps, with_all_modes(columns(rows))
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -189,13 +197,3 @@ def facts(folder: Path, config: Row, environment: Row) -> list[tuple[str, str]]:
         "versions": ", ".join(f"{package} {version}" for package, version in versions.items()),
     }
     return [(label, str(value)) for label, value in found.items() if value not in (None, "")]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The file's object; empty if the run did not get that far."""
-    if not path.exists():
-        return {}
-    try:
-        return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON") from error

@@ -61,7 +61,8 @@ def render_report(runs: Sequence[Path], groups: Sequence[Arm] = ()) -> str:
     names = run_names(paths)
     most = max(LEAST_STORIES, MAX_STORIES // len(paths))
     collected = [collect(run, name, most) for run, name in zip(paths, names, strict=True)]
-    seeds, place = [], 0
+    seeds: list[list[Collected]] = []
+    place = 0
     for arm in arms:
         seeds.append(collected[place : place + len(arm.runs)])
         place += len(arm.runs)

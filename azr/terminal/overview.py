@@ -1,6 +1,5 @@
 """`azr inspect RUN`: how the run's tasks grew, as a table by ranges of steps."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from azr.curriculum import Growth
+from azr.curriculum import Growth, resolved_config
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.runfolder import read_metrics, rollout_files
@@ -63,15 +62,12 @@ def show_overview(folder: Path, console: Console | None = None) -> None:
 
 def headline(folder: Path, rows: Sequence[Row]) -> str:
     """Name, steps, model."""
-    file = folder / "resolved.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except ValueError as error:
-        raise CheckpointError(f"{file}: not JSON") from error
+    config = resolved_config(folder)
+    model: dict[str, Any] = config.get("model", {})
     last = rows[-1]["step"] if rows else 0
-    planned, model = config.get("steps"), config.get("model", {}).get("name")
+    planned: int | None = config.get("steps")
     of = f" of {planned}" if planned else ""
-    parts = (folder.resolve().name, f"step {last}{of}", model)
+    parts: tuple[str | None, ...] = (folder.resolve().name, f"step {last}{of}", model.get("name"))
     return visible("  ".join(part for part in parts if part))
 
 

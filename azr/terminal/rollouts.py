@@ -13,7 +13,7 @@ from azr.curriculum import envelope_of, explain, task_in, task_name
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.runfolder import rollout_files
-from azr.terminal.text import STYLES, rate_text, screen, task_lines, visible
+from azr.terminal.text import STYLES, screen, task_lines, visible
 from azr.types import STREAMS, stream_name
 
 __all__ = ["check_stream", "files_of", "is_of", "show_rollouts"]
@@ -90,29 +90,26 @@ def is_of(record: Record, stream: str | None) -> bool:
 
 def panel(record: Record, envelope: str) -> RenderableType:
     """One rollout in a frame."""
-    task = task_in(record)
-    explained = explain(record, envelope)
     shown = visible(dict(record))
+    style = STYLES.get(shown["verdict"], "white")
     title = Text.assemble(
         (f"{shown['stream']} ", "bold"),
-        (shown["verdict"], STYLES.get(shown["verdict"], "white")),
+        (shown["verdict"], style),
         f"  reward {shown['reward']:+.2f}  advantage {shown['advantage']:+.2f}",
     )
-    if shown["solve_rate"] is not None:
-        title.append(f"  {rate_text(shown['solve_rate'])}")
-    if task is not None:
-        title.append(f"  {task_name(task)}", style="dim")
     cut = ", cut at the limit" if shown["truncated"] else ""
-    why = visible(explained.why).replace("\n", " ")
-    foot = Text(f"{why}  ({shown['tokens']} tokens{cut})", style="dim")
-    parts = Group(*body(shown))
+    foot = Text(f"step {shown['step']}, {shown['tokens']} tokens{cut}", style="dim")
+    task = task_in(record)
+    name = "" if task is None else task_name(task)
+    parts = Group(*body(shown, name), Text(visible(explain(record, envelope).why), style=style))
     return Panel(parts, title=title, title_align="left", subtitle=foot, subtitle_align="left")
 
 
-def body(record: Record) -> Iterable[RenderableType]:
+def body(record: Record, name: str) -> Iterable[RenderableType]:
     """The task, if there is one, and what the model wrote."""
     task = record["task"]
     if task is not None:
+        yield Text(name, style="dim")
         yield from task_lines(task)
         yield Text("completion", style="dim")
     yield Text(record["prefill"], style="dim", end="")

@@ -163,7 +163,7 @@ def history(step: int, story: Story, envelope: str) -> RenderableType:
 def answer_lines(record: Mapping[str, Any], envelope: str) -> RenderableType:
     """Verdict and reason, then the answer, indented."""
     explained = explain(record, envelope)
-    verdict = record["verdict"]
+    verdict: str = record["verdict"]
     head = Text.assemble(
         "  ",
         (VERDICTS.get(verdict, verdict), STYLES.get(verdict, "white")),
