@@ -67,7 +67,7 @@ function answersOf(story) {
 function card(story) {
   const isAgain = story.verdict === "again";
   return make("article", { class: "task" },
-    make("header", {}, modeCell(story.mode), make("span", { class: "when" }, `step ${story.step}${isAgain ? `, made in step ${story.born}` : ""}`),
+    make("header", {}, modeCell(story.mode), make("span", { class: "when" }, `step ${story.step}${isAgain ? `, ${story.born ? `made in step ${story.born}` : "a seed"}` : ""}`),
       make("span", { class: "name mono" }, story.name), pill(story.verdict, WORDS)),
     clip(python(story.program), story.program, 14),
     story.cases.length ? casesOf(story) : null,

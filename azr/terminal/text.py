@@ -8,7 +8,16 @@ from rich.text import Text
 
 from azr.curriculum import Story
 
-__all__ = ["STYLES", "VERDICTS", "rate_text", "screen", "source", "task_lines", "visible"]
+__all__ = [
+    "STYLES",
+    "VERDICTS",
+    "made_in",
+    "rate_text",
+    "screen",
+    "source",
+    "task_lines",
+    "visible",
+]
 
 CONTROL_PICTURES = {
     **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
@@ -62,4 +71,5 @@ def made_in(story: Story) -> str:
     """Where a story's task comes from."""
     if story.proposal is not None or story.task is None:
         return "proposed"
-    return f"asked again, made in step {story.task.born_step}"
+    born = story.task.born_step
+    return f"asked again, made in step {born}" if born else "asked again, a seed"
