@@ -7,7 +7,7 @@ const ANSWER_WORDS = { passed: "right", failed: "wrong", ill_formed: "ill-formed
 
 const plain = (text) => make("pre", {}, text);
 const clip = (node, text, most = 7) => make("div", { class: text.split("\n").length > most || text.length > 70 * most ? "clip long" : "clip" }, node);
-const dot = (mode) => make("i", { style: { background: `var(--${mode})` } });
+const dot = (mode) => make("i", { style: { background: `var(--${mode}, var(--c3))` } });
 const modeCell = (mode) => make("span", { class: "mode" }, dot(mode), mode);
 const pill = (verdict, words) => make("span", { class: `pill ${verdict}` }, words[verdict] || verdict);
 

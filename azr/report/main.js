@@ -4,7 +4,9 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const { runs: RUNS, arms: ARMS } = DATA;
 const SOLO = RUNS.length === 1;
-const MODES = ["deduction", "abduction", "induction", "error"].filter((m) => ARMS.some((a) => `valid/${m}` in a.metrics || `accuracy/solver/${m}` in a.metrics));
+const KNOWN = ["deduction", "abduction", "induction"]; // in this order; others after them
+const NAMES = ARMS.flatMap((a) => Object.keys(a.metrics)).map((n) => /^(?:valid|accuracy\/solver)\/(\w+)$/.exec(n)).filter(Boolean).map((m) => m[1]);
+const MODES = [...new Set([...KNOWN.filter((m) => NAMES.includes(m)), ...NAMES])];
 const palette = (i) => `var(--c${i % 8})`;
 const by = (id) => document.getElementById(id);
 const plural = (count, word) => `${formats.number(count)} ${word}${count === 1 ? "" : "s"}`;
@@ -33,7 +35,7 @@ function series(arm, name, label, color) {
 let focus = "*"; // a mode, when several runs are compared; `*` is all of them
 function byMode(pattern) {
   const found = SOLO
-    ? MODES.map((m) => series(ARMS[0], pattern(m), m, `var(--${m})`))
+    ? MODES.map((m) => series(ARMS[0], pattern(m), m, `var(--${m}, var(--c3))`))
     : ARMS.map((arm, i) => series(arm, pattern(focus), arm.name, palette(i)));
   return found.filter((s) => s.y.some(isNumber));
 }
@@ -202,7 +204,7 @@ function charts() {
 }
 
 function legend(redraws) {
-  const keys = SOLO ? MODES.map((m) => ({ name: m, color: `var(--${m})` })) : ARMS.map((arm, i) => ({ name: arm.runs.length > 1 ? `${arm.name} (${arm.runs.length} seeds)` : arm.name, color: palette(i) }));
+  const keys = SOLO ? MODES.map((m) => ({ name: m, color: `var(--${m}, var(--c3))` })) : ARMS.map((arm, i) => ({ name: arm.runs.length > 1 ? `${arm.name} (${arm.runs.length} seeds)` : arm.name, color: palette(i) }));
   const seeds = ARMS.filter((arm) => arm.runs.length > 1).map((arm) => arm.runs.length);
   const bands = seeds.length === 0 ? "" : Math.max(...seeds) > 2 ? "band: 95 % interval of the mean over seeds" + (seeds.includes(2) ? " (of two seeds: from one to the other)" : "") : "band: from one seed to the other";
   const smooth = Math.max(...ARMS.map((arm) => arm.smooth));
