@@ -22,11 +22,11 @@ function fold(title, fill) {
   return node;
 }
 
-function sampledText(r) {
+function sampledText(r, prompt = r.prompt) {
   const cut = r.truncated ? ", cut at the limit" : "";
   return [
     make("h4", {}, `Completion (${r.tokens} tokens${cut}; reward ${formats.reward(r.reward)}, advantage ${formats.reward(r.advantage)})`), python(r.completion),
-    make("h4", {}, `Prompt (${r.prompt_tokens} tokens)`), plain(r.prompt)];
+    make("h4", {}, `Prompt (${r.prompt_tokens} tokens)`), plain(prompt)];
 }
 
 function casesOf(story) {
@@ -48,16 +48,19 @@ function rateLine(story) {
     make("span", {}, words), make("span", { class: "reward" }, `reward ${formats.reward(story.proposal.reward)}`));
 }
 
-function answerRow(answer) {
-  return make("li", {}, fold([pill(answer.verdict, ANSWER_WORDS), make("span", { class: "why" }, answer.why)], () => sampledText(answer)));
+// a prompt that is empty is that of the first answer
+const promptOf = (answer, story) => answer.prompt || story.answers[0].prompt;
+
+function answerRow(answer, story) {
+  return make("li", {}, fold([pill(answer.verdict, ANSWER_WORDS), make("span", { class: "why" }, answer.why)], () => sampledText(answer, promptOf(answer, story))));
 }
 
 function answersOf(story) {
   if (!story.answers.length) return null;
   const right = story.answers.filter((a) => a.verdict === "passed").length;
-  const list = make("ul", {}, ...story.answers.slice(0, 3).map(answerRow));
+  const list = make("ul", {}, ...story.answers.slice(0, 3).map((a) => answerRow(a, story)));
   const rest = story.answers.slice(3);
-  const more = rest.length ? make("button", { class: "more", type: "button", onclick: () => { list.append(...rest.map(answerRow)); more.remove(); } }, `${rest.length} more`) : null;
+  const more = rest.length ? make("button", { class: "more", type: "button", onclick: () => { list.append(...rest.map((a) => answerRow(a, story))); more.remove(); } }, `${rest.length} more`) : null;
   return make("div", { class: "answers" },
     make("h4", {}, `${right} of ${story.answers.length} recorded answers right${story.more ? ` (${story.more} are not in this report)` : ""}`),
     story.shows_program ? make("div", { class: "reason mono" }, story.question) : make("div", { class: "reason" }, "The program is sought; the solver sees the first half of the cases."),

@@ -22,7 +22,8 @@ from azr.runfolder import read_metrics, rollout_files
 __all__ = ["MAX_STORIES", "Row", "collect", "collect_metrics"]
 
 MAX_STORIES = 600
-"""Tasks and refused proposals in a report, over all its runs; sampled evenly over the steps."""
+"""Tasks and refused proposals in a report, over all its runs; sampled evenly over the steps. Fewer
+where each has many answers: about twice as many rollouts are kept."""
 MAX_FILES = 60
 """Steps that are sampled from; of more, evenly chosen ones. The counts are of all steps."""
 MAX_ANSWERS = 16
@@ -109,7 +110,8 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
         records = list(read_records(file))
         growth.take(step, records)
         if step in chosen:
-            found = evenly(stories_in(records), quota)
+            found = stories_in(records)
+            found = evenly(found, fewer_of_long(quota, len(records) / max(1, len(found))))
             kept = [shown_story(story, envelope) for story in found] + kept
     counts = [counts for modes in growth.steps.values() for counts in modes.values()]
     totals = {
@@ -118,6 +120,16 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
         "answers": sum(found.answers for found in counts),
     }
     return growth, kept, totals
+
+
+def fewer_of_long(quota: int, rollouts: float) -> int:
+    """Stories to keep of a step: fewer where each holds many rollouts, for it is these that weigh.
+
+    Args:
+        quota: Stories of at most two rollouts: a proposal and an answer.
+        rollouts: Of a story, on average; not all of very many are kept.
+    """
+    return max(1, min(quota, int(2 * quota / min(max(rollouts, 1.0), 1.0 + MAX_ANSWERS))))
 
 
 def evenly(items: Sequence[Any], count: int) -> list[Any]:
@@ -149,9 +161,18 @@ def shown_story(story: Story, envelope: str) -> dict[str, Any]:
         "question": shorten(asked.question) if asked else "",
         "expected": shorten(asked.expected) if asked else "",
         "shows_program": asked.shows_program if asked else True,
-        "answers": [shown_rollout(answer, envelope) for answer in story.answers[:MAX_ANSWERS]],
+        "answers": shown_answers(story.answers[:MAX_ANSWERS], envelope),
         "more": max(0, len(story.answers) - MAX_ANSWERS),
     }
+
+
+def shown_answers(answers: Sequence[Row], envelope: str) -> list[dict[str, Any]]:
+    """A prompt that is the first answer's as well is empty: it is kept once."""
+    shown = [shown_rollout(answer, envelope) for answer in answers]
+    for answer in shown[1:]:
+        if answer["prompt"] == shown[0]["prompt"]:
+            answer["prompt"] = ""
+    return shown
 
 
 def shown_rollout(record: Row, envelope: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ function details(record) {
   return make("div", { class: "cols" },
     part("Program", python(story.program)), part("Input → output", casesOf(story), story.message ? make("p", { class: "message" }, story.message) : null),
     part(`Completion (${record.tokens} tokens${cut})`, python(record.completion)),
-    part(`Prompt (${record.prompt_tokens} tokens)`, plain(record.prompt)));
+    part(`Prompt (${record.prompt_tokens} tokens)`, plain(promptOf(record, story))));
 }
 
 function questionCell(r) {

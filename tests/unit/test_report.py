@@ -14,6 +14,7 @@ from azr.errors import CheckpointError
 from azr.report import fill_page, render_report, script_json, write_report
 from azr.report.arms import Arm
 from azr.report.data import MAX_CHARS, MAX_STORIES, collect, evenly, shorten
+from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
 
@@ -163,6 +164,16 @@ def test_a_task_with_very_many_answers_says_how_many_are_left_out(
     monkeypatch.setattr("azr.report.data.MAX_ANSWERS", 2)
     run = collect(made_curriculum, "x")
     assert {s["more"] for s in run["stories"] if s["verdict"] == "passed"} == {3}
+
+
+def test_a_run_that_keeps_its_trials_makes_no_heavier_a_report(tmp_path: Path) -> None:
+    """A story of 17 rollouts weighs as many of two."""
+    run = collect(make_curriculum(tmp_path / "heavy", 6, trials=15), "x", most=60)
+    kept = sum(bool(s["proposal"]) + len(s["answers"]) for s in run["stories"])
+    assert 60 < kept <= 2 * 60 + 6 * 17
+    for story in run["stories"]:
+        assert all(answer["prompt"] for answer in story["answers"][:1])
+        assert all(answer["prompt"] == "" for answer in story["answers"][1:]), "kept once"
 
 
 def test_seeds_of_an_arm_are_one_curve_with_a_band(make_run: MakeRun) -> None:
