@@ -6,7 +6,7 @@ from pathlib import Path
 from azr.errors import CheckpointError, ConfigError
 from azr.report.arms import Arm, arms_of, curve_of
 from azr.report.data import Row, collect_metrics
-from azr.report.labels import PLOTS, label_of
+from azr.report.labels import PLOTS, any_mode, label_of
 from azr.report.page import run_names
 from azr.report.svg import Line, Plot, file_name, plot_svg
 
@@ -108,7 +108,8 @@ def unknown_metric(plot: str, known: Sequence[str]) -> ConfigError:
     words = [word for word in plot.replace(",", "/").split("/") if word]
     alike = [name for name in known if any(word in name.split("/") for word in words)]
     refusal = ConfigError(f"--plot: no run has a metric {plot!r}")
-    refusal.add_note("there are: " + ", ".join((alike or known)[:20]))
+    short = [name for name in known if not any_mode(name)[1]]
+    refusal.add_note("there are: " + ", ".join(alike[:20] or short[:60]))
     return refusal
 
 

@@ -11,7 +11,7 @@ from statistics import fmean
 
 from azr.types import Mode
 
-__all__ = ["FINAL_FIGURES", "PLOTS", "Label", "label_of", "with_all_modes"]
+__all__ = ["FINAL_FIGURES", "PLOTS", "Label", "any_mode", "label_of", "with_all_modes"]
 
 MODES = tuple(mode.value for mode in Mode)
 COUNTS = ("curriculum/tasks/", "curriculum/distinct/")
