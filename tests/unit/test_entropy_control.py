@@ -1,7 +1,7 @@
 """azr.entropy_control: Skywork-OR1's rule, bounded."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.config import LearnerConfig, LossConfig, RunConfig
@@ -46,6 +46,7 @@ def test_above_the_target_the_bonus_is_off_and_its_memory_fades() -> None:
     assert steering.coefficient == pytest.approx(0.01)
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.lists(st.floats(0, 2)), st.lists(st.floats(0, 2)))
 def test_restored_it_goes_on_and_stays_in_its_bounds(
     before: list[float], after: list[float]
