@@ -22,7 +22,7 @@ from random import Random
 
 from azr.config import LearnerConfig
 from azr.seeds import derive_seed
-from azr.types import Experience, Role
+from azr.types import Experience, Role, Stream
 
 __all__ = ["task_relative_advantages"]
 
@@ -90,7 +90,7 @@ def _compared(experiences_N: Sequence[Experience], config: LearnerConfig) -> lis
 
 def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
     """Each stream's rewards in an order that depends on the rollouts' seeds alone."""
-    rows_of: dict[Hashable, list[int]] = defaultdict(list)
+    rows_of: dict[Stream, list[int]] = defaultdict(list)
     for row, experience in enumerate(experiences_N):
         rows_of[experience.stream].append(row)
     shuffled = list(experiences_N)

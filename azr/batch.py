@@ -149,11 +149,9 @@ def mini_batches(sequences: Sequence[Sequence1], number: int, seed: int) -> list
     families: dict[object, list[Sequence1]] = {}
     for sequence in sequences:
         families.setdefault(sequence.rollout.prompt_ids, []).append(sequence)
-    shuffled = sorted(
-        families.values(), key=lambda family: derive_seed(seed, *family[0].rollout.prompt_ids)
-    )
+    shuffled = sorted(enumerate(families.values()), key=lambda placed: derive_seed(seed, placed[0]))
     dealt: list[list[Sequence1]] = [[] for _ in range(number)]
-    for family in shuffled:
+    for _, family in shuffled:
         min(dealt, key=len).extend(family)
     return [part for part in dealt if part]
 

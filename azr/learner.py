@@ -142,8 +142,9 @@ class TorchLearner:
         losses, norms, metrics = list[float](), list[float](), list[dict[str, Tensor]]()
         num_epochs = self._config.epochs
         for part in [part for _ in range(num_epochs) for part in parts]:
-            try:
+            if norms:
                 self._refresh()
+            try:
                 loss, sums = self._accumulate(part, loss_config)
                 norms.append(self._step(lr))
             finally:

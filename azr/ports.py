@@ -66,10 +66,10 @@ class Learner(Protocol):
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
-        """One optimizer step; returns its statistics (loss, grad_norm, ...).
+        """Learn from one step; returns statistics (loss, grad_norm, ...).
 
         Raises:
-            TrainingDiverged: Loss or gradient is not finite; the step was not taken.
+            TrainingDiverged: Loss or gradient is not finite; that optimizer step was not taken.
         """
         ...
 

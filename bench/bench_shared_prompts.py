@@ -55,7 +55,7 @@ def main() -> None:
     args = parser.parse_args()
     experiences = trials(args.groups, args.size, args.prompt, args.completion)
     advantages = [1.0 if place % 2 else -1.0 for place in range(len(experiences))]
-    learner_config = LearnerConfig(micro_batch_tokens=args.micro_batch_tokens, lr=0.0)
+    learner_config = LearnerConfig(micro_batch_tokens=args.micro_batch_tokens, lr=1e-30)
     model = ModelConfig(name=str(args.model), dtype=args.dtype)
     config = RunConfig(model=model, learner=learner_config)
     learner = TorchLearner(config, args.model)

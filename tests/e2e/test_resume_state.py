@@ -1,5 +1,6 @@
 """N + M steps equal N steps, save, load, M steps: bit for bit, and in Hugging Face format."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from azr.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
-from azr.config import LearnerConfig, ModelConfig, RunConfig
+from azr.config import LearnerConfig, LossConfig, ModelConfig, RunConfig
 from azr.errors import CheckpointError
 from azr.learner import TorchLearner
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
@@ -19,7 +20,7 @@ CONFIG = RunConfig(learner=LearnerConfig(lr=1e-2, warmup_steps=4))
 def experience(step: int, index: int) -> Experience:
     rollout = Rollout(
         prompt=Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text=""),
-        prompt_ids=tuple(range(10 + step, 20 + step)),
+        prompt_ids=tuple(range(10 + step, 20 + step + index)),
         completion_ids=tuple(range(100 + index, 106 + index)),
         rollout_logprobs=(-2.0,) * 6,
         completion="",
@@ -46,16 +47,31 @@ def save(learner: TorchLearner, folder: Path, step: int) -> Checkpoint:
     return found
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_restored_learner_goes_on_bit_for_bit(tmp_path: Path, dtype: str) -> None:
+EVERYTHING = RunConfig(
+    learner=replace(
+        CONFIG.learner, mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01
+    ),
+    loss=LossConfig(kl="k3", kl_coef=0.1),
+)
+"""All that has a state or draws: mini-batches, the entropy's integrator, the reference."""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        RunConfig(learner=CONFIG.learner, model=ModelConfig(dtype="bfloat16")),
+        EVERYTHING,
+    ],
+)
+def test_a_restored_learner_goes_on_bit_for_bit(tmp_path: Path, config: RunConfig) -> None:
     folder = make_tiny_model(tmp_path / "tiny")
-    config = RunConfig(learner=CONFIG.learner, model=ModelConfig(dtype=dtype))
     straight = TorchLearner(config, folder)
     first = train(straight, range(3))
     cut = save(straight, tmp_path / "checkpoints", 3)
     rest = train(straight, range(3, 6))
 
-    again = TorchLearner(config, cut.model)
+    again = TorchLearner(config, cut.model, initial=folder)
     again.restore(cut)
     assert train(again, range(3, 6)) == rest
     assert first != rest

@@ -132,21 +132,30 @@ def wait_for_step(folder: Path, step: int) -> None:
     raise AssertionError(f"step {step} was not reached")
 
 
+EVERYTHING = (
+    *("--selfplay.train_on_trials", "true", "--learner.advantage", "two_level"),
+    *("--loss.kl", "k3", "--loss.kl_coef", "0.01", "--learner.entropy_target", "3"),
+    *("--learner.mini_batches", "2", "--learner.epochs", "2"),
+)
+"""What else an update can depend on: the initial model, an integrator, a shuffle."""
+
+
+@pytest.mark.parametrize("options", [(), EVERYTHING], ids=["as in the paper", "everything on"])
 def test_a_run_killed_at_a_random_moment_resumes_as_if_nothing_had_happened(
-    write_config: Callable[..., Path], tmp_path: Path
+    write_config: Callable[..., Path], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """kill -9 in mid-step, then --resume: the same steps, the same tasks, the same weights."""
-    finish(start(write_config("whole")))
+    finish(start(write_config("whole"), *options))
     whole = tmp_path / "runs" / "whole"
     broken = tmp_path / "runs" / "broken"
     config = write_config("broken")
-    process = start(config)
+    process = start(config, *options)
     wait_for_step(broken, 3)  # past the checkpoint of step 2, before that of step 4
     time.sleep(float(os.urandom(1)[0]) / 256)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert "resuming after step" in finish(start(config, "--resume"))
+    assert "resuming after step" in finish(start(config, "--resume", *options))
     assert [row["step"] for row in metrics_of(broken)] == list(range(1, STEPS + 1))
     assert played(broken) == played(whole)
     assert tasks_of(broken) == tasks_of(whole)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from statistics import fmean, pvariance, variance
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.advantages import task_relative_advantages
@@ -41,6 +41,7 @@ def shrunk(spread: float) -> float:
     return spread / (spread + 1e-8)
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_every_stream_has_mean_0_and_deviation_1(experiences: list[Experience]):
     """Feature 52, A12: per-sample whitening is the paper's eq. 8."""
@@ -55,6 +56,7 @@ def test_every_stream_has_mean_0_and_deviation_1(experiences: list[Experience]):
             assert values == [0.0] * len(values)
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_token_whitening_weighs_by_length(experiences: list[Experience]):
     """A12: the reference's code, as a documented option; its token-weighted mean is 0."""
@@ -85,6 +87,7 @@ def test_a_stream_is_not_compared_with_another():
     assert advantages[2] > 0 > advantages[5]
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_the_global_baseline_is_over_all(experiences: list[Experience]):
     """Feature 53."""
@@ -92,12 +95,14 @@ def test_the_global_baseline_is_over_all(experiences: list[Experience]):
     assert sum(advantages) == pytest.approx(0, abs=1e-6)
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_without_baseline_the_advantage_is_the_reward(experiences: list[Experience]):
     advantages = task_relative_advantages(experiences, LearnerConfig(advantage="none"))
     assert advantages == [e.reward for e in experiences]
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES, st.randoms(use_true_random=False))
 def test_advantages_stay_with_their_experiences(experiences: list[Experience], random):
     """STYLE 3.11: a result is aligned with its request, in whatever order they come."""
@@ -180,6 +185,7 @@ def test_streams_that_share_a_group_s_name_are_two_groups():
 
 
 @pytest.mark.parametrize("kind", ["group", "rloo", "two_level"])
+@settings(deadline=None)  # a busy machine
 @given(experiences=EXPERIENCES)
 def test_groups_are_centred_and_equal_rewards_give_exactly_0(
     kind: str, experiences: list[Experience]
@@ -205,6 +211,7 @@ def test_other_roles_than_those_that_learn_have_no_advantage():
     assert frozen[2:] == estimated("trr++", experiences)[2:]
 
 
+@settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_shuffled_rewards_stay_in_their_stream_and_say_nothing(experiences: list[Experience]):
     plain = estimated("trr++", experiences)

@@ -1,7 +1,10 @@
 """The update: right gradient, right bookkeeping, nothing half done."""
 
+import json
 import math
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -231,3 +234,128 @@ def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
 def test_a_folder_without_weights_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         TorchLearner(RunConfig(), tmp_path)
+
+
+def count_steps(learner: TorchLearner) -> list[int]:
+    taken: list[int] = []
+    learner.optimizer.register_step_post_hook(lambda *_: taken.append(1))
+    return taken
+
+
+@pytest.mark.parametrize(("mini_batches", "epochs"), [(1, 1), (2, 1), (1, 3), (2, 2), (9, 1)])
+def test_optimizer_steps_are_as_many_as_asked_for(
+    folder: Path, mini_batches: int, epochs: int
+) -> None:
+    """Feature 56: one by default. Mini-batches without a gradient take no step."""
+    learner = TorchLearner(run_config(mini_batches=mini_batches, epochs=epochs), folder)
+    taken = count_steps(learner)
+    statistics = learner.update(EXPERIENCES, [1.0, -0.5, 0.2, 0.7])
+    expected = min(mini_batches, len(EXPERIENCES)) * epochs
+    assert statistics["optimizer_steps"] == len(taken) == expected
+    assert statistics["tokens"] == sum(len(e.rollout.completion_ids) for e in EXPERIENCES)
+    assert learner.num_updates == 1
+
+
+def test_after_the_first_step_the_ratio_is_that_to_the_weights_before_the_update(
+    folder: Path,
+) -> None:
+    """Feature 54: with one step the ratio is exactly 1 and no clip can act."""
+    one = TorchLearner(run_config(), folder).update(EXPERIENCES, ADVANTAGES)
+    assert (one["ratio"], one["kl_old"], one["clip_frac"]) == (1.0, 0.0, 0.0)
+    several = TorchLearner(run_config(epochs=2), folder).update(EXPERIENCES, ADVANTAGES)
+    assert several["kl_old"] > 1e-3
+    assert several["clip_frac"] > 0
+
+
+def test_the_second_of_two_epochs_is_ppo_with_the_first_log_probabilities(folder: Path) -> None:
+    """Against a learner whose weights are where the first epoch ended, by hand."""
+    learner = TorchLearner(run_config(epochs=2, max_grad_norm=1e9), folder)
+    start = TorchLearner(run_config(), folder).weights
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def keep(*_: object) -> None:
+        seen.append({n: p.grad.clone() for n, p in learner.model.named_parameters()})
+
+    learner.optimizer.register_step_pre_hook(keep)
+    learner.update(EXPERIENCES, ADVANTAGES)
+
+    moved = TorchLearner(run_config(max_grad_norm=1e9), folder)
+    moved.update(EXPERIENCES, ADVANTAGES)
+    model, total = moved.model, torch.zeros(())
+    for e, advantage in zip(EXPERIENCES, ADVANTAGES, strict=True):
+        prompt, completion = e.rollout.prompt_ids, e.rollout.completion_ids
+        old = torch.tensor(start.probe_logprobs(prompt + completion)[len(prompt) - 1 :])
+        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+        logprobs = logits[len(prompt) - 1 : -1].log_softmax(-1)
+        new = logprobs.gather(1, torch.tensor(completion)[:, None])[:, 0]
+        ratio = (new - old).exp()
+        clipped = ratio.clamp(1 - 0.2, 1 + 0.28)
+        total = total - torch.minimum(ratio * advantage, clipped * advantage).sum()
+    num_tokens = sum(len(e.rollout.completion_ids) for e in EXPERIENCES)
+    (total / num_tokens).backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(seen[1][name], parameter.grad, atol=2e-4, rtol=5e-3)
+
+
+def with_kl(coef: float, kl: str = "k2", **learner: object) -> RunConfig:
+    changed = run_config(**learner)
+    return RunConfig(learner=changed.learner, loss=LossConfig(kl=kl, kl_coef=coef))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_reference_is_the_model_the_run_started_from(
+    folder: Path, tmp_path: Path, dtype: str
+) -> None:
+    """Feature 55. Resumed, a learner is opened with a checkpoint's weights, but compares with
+    the initial ones: its divergence is not 0 again."""
+    config = replace(with_kl(0.0, "k3"), model=ModelConfig(dtype=dtype))
+    learner = TorchLearner(config, folder)
+    divergences = [learner.update(EXPERIENCES, ADVANTAGES)["kl"] for _ in range(3)]
+    assert divergences[0] == 0.0
+    assert 0 < divergences[1] < divergences[2]
+    learner.save_model(tmp_path / "model")
+    resumed = TorchLearner(config, tmp_path / "model", initial=folder)
+    assert resumed.update(EXPERIENCES, ADVANTAGES)["kl"] > divergences[2]
+    own = TorchLearner(config, tmp_path / "model")
+    assert own.update(EXPERIENCES, ADVANTAGES)["kl"] == 0.0
+
+
+def test_without_a_penalty_no_reference_is_held(folder: Path) -> None:
+    assert TorchLearner(RunConfig(), folder)._reference is None
+
+
+def test_a_penalty_holds_the_policy_near_its_start(folder: Path) -> None:
+    """Same updates, weights that went less far; the reference itself never moves."""
+    ends = []
+    for coef in (0.0, 3.0):
+        learner = TorchLearner(with_kl(coef, lr=1e-3), folder)
+        before = [p.clone() for p in learner._reference.model.parameters()]
+        for _ in range(6):
+            last = learner.update(EXPERIENCES, ADVANTAGES)
+        assert all(map(torch.equal, before, learner._reference.model.parameters()))
+        ends.append(last["kl"])
+    assert ends[1] < 0.7 * ends[0]
+
+
+def test_an_entropy_target_lifts_the_entropy(folder: Path) -> None:
+    """Without it the advantages alone narrow the distribution."""
+    entropies = []
+    for target in (0.0, 10.0):
+        config = run_config(lr=1e-3, entropy_target=target, entropy_step=0.05, entropy_limit=0.5)
+        learner = TorchLearner(config, folder)
+        found = [learner.update(EXPERIENCES, ADVANTAGES) for _ in range(6)]
+        entropies.append(found[-1]["entropy"])
+        if target:
+            coefficients = [one["entropy_coef"] for one in found]
+            assert coefficients == pytest.approx([0.0, 0.05, 0.1, 0.15, 0.2, 0.25])
+    assert entropies[1] > entropies[0] + 0.02
+
+
+def test_layers_whose_state_runs_on_are_refused(folder: Path, tmp_path: Path) -> None:
+    """Packed rollouts would not stay apart, and nothing would tell."""
+    copied = shutil.copytree(folder, tmp_path / "hybrid")
+    config = json.loads((copied / "config.json").read_text())
+    config["layer_types"] = ["full_attention", "chunked_attention"]
+    (copied / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="chunked_attention"):
+        TorchLearner(RunConfig(), copied)
