@@ -19,6 +19,9 @@ from azr.parse import (
     fences,
     first_block,
     has_entry,
+    has_function,
+    has_test_input,
+    is_wrapped,
     labelled_lines,
     last_block,
     tagged,
@@ -128,22 +131,27 @@ class TripletRules:
         return example_pattern(self.title, [*shown, ""], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The first program and the first input."""
-        body = answer_body(rollout)
+        """The first input, and the first program (the last one where parsing.code_block says so)."""
+        body, reading = answer_body(rollout), rollout.prompt.reading
         if isinstance(body, ParseFailure):
             return body
         blocks = fences(body)
-        program = first_block(blocks, PROGRAM_TAGS)
+        which = last_block if reading.code_block == "last" else first_block
+        program = which(blocks, PROGRAM_TAGS)
         if not program:
             return ParseFailure("no program block")
-        if not has_entry(program):
+        if reading.entry == "f" and not has_entry(program):
             return ParseFailure("no function f")
+        if not has_function(program):  # by another rule the judge has it renamed
+            return ParseFailure("no function")
         given = first_block(blocks, ("input",))
         if given is None:
             given = next(iter(labelled_lines(body, "Input")), None)
             program = without_labelled_lines(program, "Input")
         if given is None:
             return ParseFailure("no input block")
+        if reading.reject_test_input and has_test_input(program, given):
+            return ParseFailure("test in the program")
         return Proposal(self.mode, program, (unwrapped(given),))
 
     def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
@@ -164,7 +172,7 @@ class TripletRules:
         line = next(reversed(labelled_lines(body, tag)), None)
         for fallback in (line, tagged(body, tag), boxed(body)):
             found = fallback if found is None else found
-        if found is None and body is not rollout.text:  # inside an envelope nothing else can be
+        if found is None and is_wrapped(rollout):  # nothing else can stand there
             found = last_block(fences(body), ("", "python")) or body
         if not found or not found.strip():
             return ParseFailure(f"no {tag} block")
