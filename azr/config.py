@@ -107,7 +107,7 @@ class SelfPlayConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsingConfig:
-    """How proposals and answers are read from completions. (AZR: parse_code_input_output)
+    """How proposals and answers are read from completions (AZR: parse_code_input_output).
 
     What needs Python's grammar (renaming, counting, stripping) runs inside the sandbox.
     """
@@ -144,9 +144,7 @@ class ParsingConfig:
         """Check words."""
         one_of("parsing.format", self.format, ("prefix", "strict", "exact"))
         one_of("parsing.code_block", self.code_block, ("first", "last"))
-        one_of(
-            "parsing.entry", self.entry, ("f", "not_first", "not_last", "any_first", "any_last")
-        )
+        one_of("parsing.entry", self.entry, ("f", "not_first", "not_last", "any_first", "any_last"))
 
     @property
     def reading(self) -> Reading:

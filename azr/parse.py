@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from azr.types import ParseFailure, Rollout
+from azr.types import ParseFailure, Reading, Rollout
 
 __all__ = [
     "PROGRAM_TAGS",
@@ -25,6 +25,7 @@ __all__ = [
     "is_wrapped",
     "labelled_lines",
     "last_block",
+    "program_block",
     "tagged",
     "unwrapped",
     "without_labelled_lines",
@@ -169,12 +170,24 @@ def has_function(program: str) -> bool:
     return re.search(r"^(?:async[ \t]+)?def[ \t]+\w", program, re.MULTILINE) is not None
 
 
+def program_block(blocks: Collection[Fence], reading: Reading) -> str | ParseFailure:
+    """The proposed program: the first or the last block of code, with an entry function in it."""
+    which = last_block if reading.code_block == "last" else first_block
+    program = which(blocks, PROGRAM_TAGS)
+    if not program:
+        return ParseFailure("no program block")
+    if reading.entry == "f":
+        return program if has_entry(program) else ParseFailure("no function f")
+    # By any other rule the judge renames one, whatever it is called.
+    return program if has_function(program) else ParseFailure("no function")
+
+
 TELLING_CHARS = 8
 """Shorter inputs (`5`, `'ab', 2`) occur in many programs by chance."""
 
 TEST_SIGNS = re.compile(
-    r"""^(?:expected|output|result|\w*input)\w*[ \t]*=(?!=)  # a global that holds a test's parts
-      | ^(?:\w+[ \t]*=[ \t]*|print[ \t]*\([ \t]*|assert[ \t]+)?(?-i:f)[ \t]*\(   # the module calls f
+    r"""^(?:expected|output|result|\w*input)\w*[ \t]*=(?!=)  # a global for a test
+      | ^(?:\w+[ \t]*=[ \t]*|print[ \t]*\([ \t]*|assert[ \t]+)?(?-i:f)[ \t]*\(  # a call of f
       | ^[ \t]*assert\b
       | \#[ \t]*(?:tests?|examples?)\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -13,17 +13,15 @@ from azr.modes.wording import (
     numbered_references,
 )
 from azr.parse import (
-    PROGRAM_TAGS,
     answer_body,
     boxed,
     fences,
     first_block,
-    has_entry,
-    has_function,
     has_test_input,
     is_wrapped,
     labelled_lines,
     last_block,
+    program_block,
     tagged,
     unwrapped,
     without_labelled_lines,
@@ -131,19 +129,14 @@ class TripletRules:
         return example_pattern(self.title, [*shown, ""], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The first input, and the first program (the last one where parsing.code_block says so)."""
+        """The first input, and the program that the prompt's reading names."""
         body, reading = answer_body(rollout), rollout.prompt.reading
         if isinstance(body, ParseFailure):
             return body
         blocks = fences(body)
-        which = last_block if reading.code_block == "last" else first_block
-        program = which(blocks, PROGRAM_TAGS)
-        if not program:
-            return ParseFailure("no program block")
-        if reading.entry == "f" and not has_entry(program):
-            return ParseFailure("no function f")
-        if not has_function(program):  # by another rule the judge has it renamed
-            return ParseFailure("no function")
+        program = program_block(blocks, reading)
+        if isinstance(program, ParseFailure):
+            return program
         given = first_block(blocks, ("input",))
         if given is None:
             given = next(iter(labelled_lines(body, "Input")), None)
