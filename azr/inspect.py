@@ -11,16 +11,13 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from azr.errors import CheckpointError
+from azr.inert import inert
 from azr.records import read_records
 from azr.runfolder import rollout_files
 from azr.types import STREAMS, stream_name
 
 __all__ = ["show_rollouts"]
 
-CONTROL_PICTURES = {
-    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
-    **dict.fromkeys(range(127, 160), "�"),
-}
 STYLES = {"passed": "green", "failed": "red", "ill_formed": "yellow"}
 
 
@@ -82,7 +79,7 @@ def visible(value: Any) -> Any:
     A model may write terminal escape sequences; whoever looks at them should not run them.
     """
     if isinstance(value, str):
-        return value.translate(CONTROL_PICTURES)
+        return inert(value)
     if isinstance(value, list):
         return [visible(item) for item in cast(list[Any], value)]
     if isinstance(value, dict):
