@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 from typing import Any, cast
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -52,6 +52,7 @@ def test_a_task_is_shown_whole():
     assert shown.endswith("\n    message: Add\n    3.")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_control_character_reaches_the_terminal(text: str):
     shown = inert(text)

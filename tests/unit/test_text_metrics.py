@@ -5,7 +5,7 @@ import time
 import tokenize
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.parse import MAX_CHARS
@@ -93,6 +93,7 @@ def test_a_hash_in_a_string_is_no_comment(program: str, expected: bool):
 PIECES = st.sampled_from(["'", '"', "'''", '"""', "#", "\\", "\n", "a", " ", "= 1"])
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_comments_are_where_python_finds_them(program: str):
     """As far as Python can read the text at all; on this side only texts of this test."""
