@@ -190,13 +190,22 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("source", type=Path, metavar="RUN")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     export.add_argument("--step", type=int, help="default: the newest checkpoint")
-    model = command("model", model_command, "make a model that needs no model hub")
-    model.add_argument("name", choices=["smollm2"], help="SmolLM2-135M-Instruct (Apache-2.0)")
-    model.add_argument("folder", type=Path, nargs="?", help="default: the demo's model folder")
+    add_models(command("model", model_command, "make a model, or one fit for training"))
     doctor = command(
         "doctor", doctor_command, "check this machine; says how to get what is missing"
     )
     doctor.add_argument("--model", default=RunConfig().model.name, help="the model to look for")
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """What `azr model` makes."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", title="kinds", required=True)
+    smollm2 = kinds.add_parser("smollm2", help="SmolLM2-135M-Instruct (Apache-2.0), without a hub")
+    smollm2.add_argument("folder", type=Path, nargs="?", help="default: the demo's model folder")
+    text = "a copy of a Qwen3 base model whose <think> tags are plain text"
+    think = kinds.add_parser("strip-think", help=text, description=text)
+    think.add_argument("source", metavar="MODEL", help="Hugging Face id or folder")
+    think.add_argument("folder", type=Path, metavar="OUT", help="a new folder")
 
 
 def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
@@ -327,8 +336,13 @@ def export_command(arguments: argparse.Namespace) -> int:
 
 
 def model_command(arguments: argparse.Namespace) -> int:
-    """`azr model smollm2`."""
-    print(make_smollm2(arguments.folder or Path(RunConfig().model.name)))
+    """`azr model smollm2` and `azr model strip-think`."""
+    if arguments.kind == "smollm2":
+        print(make_smollm2(arguments.folder or Path(RunConfig().model.name)))
+        return EXIT_OK
+    from azr.think_tokens import strip_think_tokens
+
+    print(strip_think_tokens(arguments.source, arguments.folder))
     return EXIT_OK
 
 

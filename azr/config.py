@@ -10,7 +10,7 @@ from pathlib import Path
 
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
-from azr.types import STREAMS, Mode, Role
+from azr.types import STREAMS, Mode, Reading, Role
 
 __all__ = [
     "BuffersConfig",
@@ -20,6 +20,7 @@ __all__ = [
     "LoggingConfig",
     "LossConfig",
     "ModelConfig",
+    "ParsingConfig",
     "RewardConfig",
     "RolloutConfig",
     "RunConfig",
@@ -114,6 +115,58 @@ class SelfPlayConfig:
         at_least("selfplay.pattern_examples", self.pattern_examples, 1)
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsingConfig:
+    """How proposals and answers are read from completions (AZR: parse_code_input_output).
+
+    What needs Python's grammar (renaming, counting, stripping) runs inside the sandbox.
+    """
+
+    format: str = "strict"
+    """r1 envelope: prefix (AZR's get_format_reward: whatever follows the first answer), strict
+    (the last answer is closed as well), exact (one thought, one answer, nothing else)."""
+    code_block: str = "first"
+    """A proposal's program is the first or the last block of code. (AZR: code_location)"""
+    entry: str = "f"
+    """Which module-level function is the entry: f (it is called so), or one that is renamed to f:
+    not_first (the first, always), not_last (the last, always), any_first, any_last (f if there is
+    one, else the first, the last). (AZR: f_replace_location, not_first)"""
+    reject_multiple_functions: bool = False
+    """Refuse proposals with more than one def, nested ones and methods included. (AZR: on, while
+    its prompt welcomes them)"""
+    reject_test_input: bool = False
+    """Refuse programs that seem to hold a test of themselves. (AZR: reject_test_input_in_code)"""
+    strip_comments: bool = False
+    """Take comments and docstrings out of proposed programs. (AZR: remove_comments; the paper
+    found that it hurts self-play)"""
+    strip_globals: bool = False
+    """Keep imports, classes and functions alone at module level. (AZR: remove_after_return)"""
+    strip_prints: bool = False
+    """Take calls of print out. (AZR: remove_print)"""
+    seeding_strip_comments: bool = False
+    """The same while seeding. (AZR's seeding scripts: on)"""
+    seeding_strip_globals: bool = False
+    """The same while seeding. (AZR's seeding scripts: on)"""
+    seeding_strip_prints: bool = False
+    """The same while seeding. (AZR: off)"""
+
+    def __post_init__(self) -> None:
+        """Check words."""
+        one_of("parsing.format", self.format, ("prefix", "strict", "exact"))
+        one_of("parsing.code_block", self.code_block, ("first", "last"))
+        one_of("parsing.entry", self.entry, ("f", "not_first", "not_last", "any_first", "any_last"))
+
+    @property
+    def reading(self) -> Reading:
+        """What a reader of completions has to know."""
+        return Reading(
+            format=self.format,
+            code_block=self.code_block,
+            entry=self.entry,
+            reject_test_input=self.reject_test_input,
         )
 
 
@@ -340,6 +393,12 @@ class LoggingConfig:
     wandb_project: str = "azr"
     rollouts: bool = True
     """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
+    print_tasks: int = 0
+    """Show so many of a step's new tasks, drawn at random, on stderr. (AZR: 3 a stream)"""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("logging.print_tasks", self.print_tasks, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,6 +413,7 @@ class RunConfig:
     seed: int = 0
     model: ModelConfig = field(default_factory=ModelConfig)
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+    parsing: ParsingConfig = field(default_factory=ParsingConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)

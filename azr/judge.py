@@ -11,13 +11,14 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
 
-from azr.config import SandboxConfig
+from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.modes import rules_of
+from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
 from azr.types import Answer, Check, Grade, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
@@ -71,8 +72,11 @@ class JudgeStatistics:
 class SandboxJudge:
     """Judges by running programs in the sandbox."""
 
-    def __init__(self, client: Executor, config: SandboxConfig) -> None:
+    def __init__(
+        self, client: Executor, config: SandboxConfig, parsing: ParsingConfig | None = None
+    ) -> None:
         self._client = client
+        self._parsing = parsing or ParsingConfig()
         self._config = config
         self._limits = Limits(
             fuel=config.fuel, memory_bytes=config.memory_bytes, output_bytes=config.output_bytes
@@ -93,11 +97,19 @@ class SandboxJudge:
         return metrics
 
     async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
-        """Check caps and literals, then run under several hash seeds, clocks and entropies."""
+        """Check caps and literals, then run under several hash seeds, clocks and entropies.
+
+        A program is rewritten first where an option of [parsing] asks for it; seeds are born at
+        step 0 and have their own options.
+        """
+        rules = rules_of(proposal.mode)
         read = self._readable(proposal)
+        if not isinstance(read, str) and not rules.shows_program:  # its program was one before
+            read = await self._rewritten(
+                read, Rewriting.of(self._parsing, is_seeding=not born_step)
+            )
         if isinstance(read, str):
             return _refused(read)
-        rules = rules_of(read.mode)
         objection = rules.objection_to(read)
         if objection:
             return _refused(objection)
@@ -113,6 +125,23 @@ class SandboxJudge:
                 return _refused("output too large")  # never cut: a cut output has no answer
             outputs.append(result.value)
         return Ruling(verdict=Verdict.PASSED, task=rules.task_of(read, outputs, born_step))
+
+    async def _rewritten(self, proposal: Proposal, rewriting: Rewriting) -> Proposal | str:
+        """The proposal with its program rewritten in the guest, or why there is none."""
+        if not rewriting.is_needed:
+            return proposal
+        results = await self._results(
+            rewriting_job(str(next(self._ids)), proposal.program, rewriting)
+        )
+        if isinstance(results, str):
+            return f"rewriting: {results}"
+        [result] = results
+        reply = read_rewritten(result.value) if result.value is not None else None
+        if reply is None:
+            return f"rewriting: {_why_failed(result) or 'no program'}"
+        return objection_to_rewritten(reply, rewriting) or self._readable(
+            replace(proposal, program=reply.program)
+        )
 
     async def grade(self, task: Task, answer: Answer) -> Grade:
         """Compare typed values on this side of the border."""
@@ -182,6 +211,10 @@ class SandboxJudge:
             images=images,
             banned_modules=self._banned,
         )
+        return await self._results(job)
+
+    async def _results(self, job: Job) -> Sequence[CallResult] | str:
+        """One result a call of the job; see `_run`."""
         started = time.perf_counter()
         try:
             [result] = await self._client.arun([job])
@@ -193,12 +226,13 @@ class SandboxJudge:
         self._count(result, time.perf_counter() - started)
         if result.id != job.id:
             raise ExecutorUnavailable(f"job {job.id} was answered with the result of {result.id}")
-        if len(result.calls) == len(calls):
+        if len(result.calls) == len(job.calls):
             return result.calls
         if len(result.calls) == 1 and result.calls[0].outcome is not Outcome.RETURNED:
             return _why_failed(result.calls[0])  # it failed before its first call
         raise ExecutorUnavailable(
-            f"job {job.id} with {len(calls)} calls was answered with {len(result.calls)} results"
+            f"job {job.id} with {len(job.calls)} calls was answered with"
+            f" {len(result.calls)} results"
         )
 
     def _count(self, result: JobResult, waited_s: float) -> None:

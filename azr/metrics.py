@@ -2,11 +2,12 @@
 
     reward/<stream>/{mean,min,max}   accuracy/solver/<mode>        well_formed/<stream>
     valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
-    lines/<mode>   length/<stream>/{mean,max}   truncated/<stream>   entropy/<stream>
+    lines/<mode>   length/<stream>/{mean,min,max}   truncated/<stream>   entropy/<stream>
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
     time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
     parts report
 
+What is read from the texts themselves comes from azr.text_metrics; docs/metrics.md explains all.
 A quantity that a step has no data for (the solve rate when no proposal is valid) is left out,
 never 0. All are numbers of one step; nothing is smoothed here.
 """
@@ -28,6 +29,7 @@ from typing import Any
 from azr.config import RunConfig
 from azr.errors import CheckpointError, ConfigError
 from azr.settings import to_dict
+from azr.text_metrics import text_metrics
 from azr.types import STREAMS, Experience, Role, Verdict, stream_name
 
 __all__ = ["MetricsWriter", "Stopwatch", "step_metrics"]
@@ -85,6 +87,7 @@ def step_metrics(
             metrics.update(spread(f"advantage/{stream_name(stream)}", [a for _, a in mine]))
             role_metrics = proposer_metrics if stream[0] is Role.PROPOSER else solver_metrics
             metrics.update(role_metrics(stream[1].value, experiences))
+    metrics.update(text_metrics(experiences_N))
     metrics.update(refusals(experiences_N))
     metrics.update(outcomes(experiences_N))
     sampled = metrics.get(TOKENS, sum(len(e.rollout.completion_ids) for e in experiences_N))
@@ -114,6 +117,7 @@ def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, fl
     metrics = spread(f"reward/{name}", [e.reward for e in experiences])
     metrics[f"well_formed/{name}"] = share(e.verdict != Verdict.ILL_FORMED for e in experiences)
     metrics[f"length/{name}/mean"] = fmean(lengths)
+    metrics[f"length/{name}/min"] = min(lengths)
     metrics[f"length/{name}/max"] = max(lengths)
     metrics[f"truncated/{name}"] = share(rollout.truncated for rollout in rollouts)
     if logprobs:  # the sampled tokens' mean surprise estimates the policy's entropy without bias

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from azr.types import ParseFailure, Rollout
+from azr.types import ParseFailure, Reading, Rollout
 
 __all__ = [
     "PROGRAM_TAGS",
@@ -20,8 +20,12 @@ __all__ = [
     "fences",
     "first_block",
     "has_entry",
+    "has_function",
+    "has_test_input",
+    "is_wrapped",
     "labelled_lines",
     "last_block",
+    "program_block",
     "tagged",
     "unwrapped",
     "without_labelled_lines",
@@ -161,6 +165,48 @@ def has_entry(program: str) -> bool:
     return re.search(r"^def[ \t]+f[ \t]*\(", program, re.MULTILINE) is not None
 
 
+def has_function(program: str) -> bool:
+    """Whether some line defines a function of the module, whatever its name."""
+    return re.search(r"^(?:async[ \t]+)?def[ \t]+\w", program, re.MULTILINE) is not None
+
+
+def program_block(blocks: Collection[Fence], reading: Reading) -> str | ParseFailure:
+    """The proposed program: the first or the last block of code, with an entry function in it."""
+    which = last_block if reading.code_block == "last" else first_block
+    program = which(blocks, PROGRAM_TAGS)
+    if not program:
+        return ParseFailure("no program block")
+    if reading.entry == "f":
+        return program if has_entry(program) else ParseFailure("no function f")
+    # By any other rule the judge renames one, whatever it is called.
+    return program if has_function(program) else ParseFailure("no function")
+
+
+TELLING_CHARS = 8
+"""Shorter inputs (`5`, `'ab', 2`) occur in many programs by chance."""
+
+TEST_SIGNS = re.compile(
+    r"""^(?:expected|output|result|\w*input)\w*[ \t]*=(?!=)  # a global for a test
+      | ^(?:\w+[ \t]*=[ \t]*|print[ \t]*\([ \t]*|assert[ \t]+)?(?-i:f)[ \t]*\(  # a call of f
+      | ^[ \t]*assert\b
+      | \#[ \t]*(?:tests?|examples?)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def has_test_input(program: str, given: str) -> bool:
+    """Whether the program seems to hold a test of itself, or the very input.
+
+    A heuristic like AZR's has_test_input, and narrower: that one also takes `result = []` inside
+    a function and every line that ends with a recursive call for a test.
+    """
+    needle = "".join(given.split())
+    if len(needle) >= TELLING_CHARS and needle in "".join(program.split()):
+        return True
+    # By line, each no longer than what it takes to write a name: \w*input looks back in it.
+    return any(TEST_SIGNS.search(line[:200]) for line in program.split("\n"))
+
+
 def answer_body(rollout: Rollout) -> str | ParseFailure:
     """Take the envelope off: the text that holds the blocks the prompt asked for."""
     if len(rollout.text) > MAX_CHARS:
@@ -171,19 +217,38 @@ def answer_body(rollout: Rollout) -> str | ParseFailure:
     return body
 
 
+def is_wrapped(rollout: Rollout) -> bool:
+    """Whether the envelope sets the answer apart from what else is written.
+
+    Where it does, a body without the block that was asked for can still be the answer itself.
+    """
+    return rollout.prompt.envelope in WRAPPING
+
+
 def _plain(rollout: Rollout) -> str | ParseFailure:
     return rollout.text
 
 
 def _r1(rollout: Rollout) -> str | ParseFailure:
     """Thought, blanks, answer: in that order, from the first character on."""
-    text = rollout.text.lstrip()
+    text, rule = rollout.text.lstrip(), rollout.prompt.reading.format
     if not text.startswith("<think>"):
         return ParseFailure("no think tags")
-    if not re.search(r"</think>\s*<answer>", text):
+    seam = re.search(r"</think>\s*<answer>", text)
+    if seam is None:
         return ParseFailure("no answer tags")
+    if rule == "exact" and not _is_exact(text):
+        return ParseFailure("not one thought and one answer")
     body = tagged(text, "answer")
+    if body is None and rule == "prefix" and text.find("</answer>", seam.end()) >= 0:
+        return text.rpartition("<answer>")[2].strip()  # an earlier answer is closed: enough for AZR
     return ParseFailure("answer not closed") if body is None else body
+
+
+def _is_exact(text: str) -> bool:
+    """Each of the four tags once, and nothing behind the last."""
+    once = all(text.count(tag) == 1 for tag in ("<think>", "</think>", "<answer>", "</answer>"))
+    return once and text.rstrip().endswith("</answer>")
 
 
 def _boxed(rollout: Rollout) -> str | ParseFailure:
@@ -198,6 +263,9 @@ def _completion(rollout: Rollout) -> str | ParseFailure:
     """
     return rollout.text if rollout.truncated else f"{rollout.text}\n{FENCE}"
 
+
+WRAPPING = frozenset({"r1", "boxed"})
+"""Envelopes within which there is the answer and nothing else."""
 
 _OPENERS: dict[str, Callable[[Rollout], str | ParseFailure]] = {
     "r1": _r1,

@@ -7,7 +7,7 @@ again, with fewer references each time, and the number of draws is bounded.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azr.config import RolloutConfig, SelfPlayConfig
+from azr.config import ParsingConfig, RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.modes import Pattern, Setting, rules_of
 from azr.ports import Buffers
@@ -70,10 +70,12 @@ class Prompts:
         config: SelfPlayConfig,
         rollout: RolloutConfig,
         count_tokens: Callable[[str], int],
+        parsing: ParsingConfig | None = None,
     ) -> None:
         self._config = config
         self._max_tokens = rollout.max_prompt_tokens
         self._count_tokens = count_tokens
+        self._reading = (parsing or ParsingConfig()).reading
 
     def proposer(self, mode: Mode, buffers: Buffers, seed: int) -> Prompt:
         """Ask for a new task.
@@ -205,6 +207,7 @@ class Prompts:
             stop=wrapped.stop,
             chat=self._config.chat_template,
             envelope=self._config.envelope,
+            reading=self._reading,
             num_inputs=num_inputs,
             task=task,
             seed=derive_seed(seed, role, mode),

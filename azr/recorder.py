@@ -14,10 +14,12 @@ from azr.config import RunConfig
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter, step_metrics
+from azr.new_tasks import drawn_tasks, task_text
 from azr.policy import EnginePolicy
 from azr.progress import Display
 from azr.records import rollout_records
 from azr.runfolder import RunFolder
+from azr.seeds import derive_seed
 from azr.types import Experience
 
 __all__ = ["RunRecorder"]
@@ -56,6 +58,9 @@ class RunRecorder:
             self.checkpoint(step)
         self.last_step = step
         self.display.step_done(step, metrics)
+        seed = derive_seed(self.config.seed, step)
+        for new in drawn_tasks(experiences_N, self.config.logging.print_tasks, seed):
+            self.display.message(task_text(step, new))
 
     def checkpoint(self, step: int) -> None:
         """Save one consistent cut of the whole run, unless this step is saved already."""

@@ -221,13 +221,15 @@ def open_players(
         display.message("starting the engine")
         with closing(open_policy(config, model if cut is None else cut.model)) as policy:
             policy.watch = display.sampled
-            judge = SandboxJudge(client, config.sandbox)
+            judge = SandboxJudge(client, config.sandbox, config.parsing)
             table = Table(
                 config=config,
                 policy=policy,
                 judge=judge,
                 buffers=b,
-                prompts=Prompts(config.selfplay, config.rollout, policy.count_tokens),
+                prompts=Prompts(
+                    config.selfplay, config.rollout, policy.count_tokens, config.parsing
+                ),
                 watch=display.played,
             )
             yield Players(

@@ -21,6 +21,7 @@ __all__ = [
     "ParseFailure",
     "Prompt",
     "Proposal",
+    "Reading",
     "Role",
     "Rollout",
     "Ruling",
@@ -98,6 +99,20 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the blocks of a completion are to be found; a part of [parsing], told with the prompt."""
+
+    format: str = "strict"
+    """Of the r1 envelope: prefix, strict or exact."""
+    code_block: str = "first"
+    """Which block of code is a proposal's program: first or last."""
+    entry: str = "f"
+    """f: the program defines f; any other word: the rule by which a function becomes f."""
+    reject_test_input: bool = False
+    """Whether a program that seems to hold its own test is no proposal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What the policy is asked to do, as text, plus what the judge needs to know about it."""
 
@@ -112,6 +127,8 @@ class Prompt:
     """Wrap `text` in the model's own chat template; else it is given to the model as it stands."""
     envelope: str = "none"
     """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
+    reading: Reading = Reading()
+    """How the answer is to be read (parsing.*)."""
     num_inputs: int = 1
     """Proposers only: how many inputs a proposal must hold."""
     task: Task | None = None

@@ -225,7 +225,7 @@ def make_table(
     if buffers is None:
         buffers = TaskBuffers(":memory:", config.buffers.max_tasks)
         buffers.add_zero_tasks()
-    prompts = Prompts(config.selfplay, config.rollout, count_words)
+    prompts = Prompts(config.selfplay, config.rollout, count_words, config.parsing)
     return Table(
         config=config,
         policy=policy,

@@ -13,14 +13,15 @@ from azr.modes.wording import (
     numbered_references,
 )
 from azr.parse import (
-    PROGRAM_TAGS,
     answer_body,
     boxed,
     fences,
     first_block,
-    has_entry,
+    has_test_input,
+    is_wrapped,
     labelled_lines,
     last_block,
+    program_block,
     tagged,
     unwrapped,
     without_labelled_lines,
@@ -130,22 +131,22 @@ class TripletRules:
         return example_pattern(self.title, [*shown, ""], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The first program and the first input."""
-        body = answer_body(rollout)
+        """The first input, and the program that the prompt's reading names."""
+        body, reading = answer_body(rollout), rollout.prompt.reading
         if isinstance(body, ParseFailure):
             return body
         blocks = fences(body)
-        program = first_block(blocks, PROGRAM_TAGS)
-        if not program:
-            return ParseFailure("no program block")
-        if not has_entry(program):
-            return ParseFailure("no function f")
+        program = program_block(blocks, reading)
+        if isinstance(program, ParseFailure):
+            return program
         given = first_block(blocks, ("input",))
         if given is None:
             given = next(iter(labelled_lines(body, "Input")), None)
             program = without_labelled_lines(program, "Input")
         if given is None:
             return ParseFailure("no input block")
+        if reading.reject_test_input and has_test_input(program, given):
+            return ParseFailure("test in the program")
         return Proposal(self.mode, program, (unwrapped(given),))
 
     def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
@@ -166,7 +167,7 @@ class TripletRules:
         line = next(reversed(labelled_lines(body, tag)), None)
         for fallback in (line, tagged(body, tag), boxed(body)):
             found = fallback if found is None else found
-        if found is None and body is not rollout.text:  # inside an envelope nothing else can be
+        if found is None and is_wrapped(rollout):  # nothing else can stand there
             found = last_block(fences(body), ("", "python")) or body
         if not found or not found.strip():
             return ParseFailure(f"no {tag} block")

@@ -7,6 +7,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from azr.curriculum import Story
+from azr.inert import inert
 
 __all__ = [
     "STYLES",
@@ -19,12 +20,6 @@ __all__ = [
     "visible",
 ]
 
-CONTROL_PICTURES = {
-    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
-    **dict.fromkeys(range(127, 160), "�"),
-    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�"),  # turn text around
-    **dict.fromkeys(range(0xD800, 0xE000), "�"),  # no encoding knows a lone surrogate
-}
 STYLES = {"passed": "green", "failed": "red", "ill_formed": "yellow"}
 VERDICTS = {"passed": "right", "failed": "wrong", "ill_formed": "ill-formed"}
 
@@ -40,7 +35,7 @@ def visible(value: Any) -> Any:
     A model may write terminal escape sequences; whoever looks at them should not run them.
     """
     if isinstance(value, str):
-        return value.translate(CONTROL_PICTURES)
+        return inert(value)
     if isinstance(value, list):
         return [visible(item) for item in cast(list[Any], value)]
     if isinstance(value, dict):

@@ -1,5 +1,7 @@
 """azr.modes: what each mode reads, stores and checks."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,20 @@ def test_the_last_answer_block_is_the_answer(
         assert isinstance(found, ParseFailure)
     else:
         assert found == Answer(mode, expected)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "prefill"),
+    [("none", ""), ("none", "Answer: "), ("completion", ""), ("completion", "# Output:")],
+)
+@pytest.mark.parametrize("truncated", [False, True])
+def test_without_a_wrapping_envelope_a_body_is_no_answer(
+    envelope: str, prefill: str, truncated: bool
+):
+    """Whether a prefill or a stop string was put back says nothing about where the answer is."""
+    rollout = make_rollout("", envelope=envelope, prefill=prefill, truncated=truncated)
+    rollout = replace(rollout, completion="" if envelope == "completion" else "it is 5")
+    assert rules_of(Mode.DEDUCTION).read_answer(rollout) == ParseFailure("no output block")
 
 
 @pytest.mark.parametrize("mode", list(Mode))
