@@ -15,6 +15,7 @@ from azr.types import STREAMS, Mode
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
+    "CompositeConfig",
     "EvaluationConfig",
     "LearnerConfig",
     "LoggingConfig",
@@ -61,7 +62,8 @@ class ModelConfig:
 class SelfPlayConfig:
     """The game."""
 
-    modes: tuple[Mode, ...] = tuple(Mode)
+    modes: tuple[Mode, ...] = (Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION)
+    """Which are played. (paper; error is an experiment of its D.1)"""
     batch_size: int = 64
     """Proposals, and answers, per mode and step. (AZR, scripts/selfplay/7b.sh)"""
     trials_per_task: int = 8
@@ -79,12 +81,17 @@ class SelfPlayConfig:
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
     """Off trains the solver only. (AZR: train_propose)"""
+    error_banned: tuple[str, ...] = ()
+    """Of assert, raise, try, except: statements error proposals may not use. (AZR: an option)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
         if not self.modes:
             raise ConfigError(f"selfplay.modes must name at least one of {', '.join(Mode)}")
+        object.__setattr__(self, "error_banned", tuple(self.error_banned))
+        for word in self.error_banned:
+            one_of("selfplay.error_banned", word, ("assert", "raise", "try", "except"))
         one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
         if self.chat_template and self.envelope == "completion":
             raise ConfigError(
@@ -102,6 +109,51 @@ class SelfPlayConfig:
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositeConfig:
+    """Proposals that must build on past programs, as functions g_0, g_1, ... (paper, D.2)."""
+
+    start_step: int = -1
+    """First step with such proposals; -1 = never. (AZR: composite_start_step)"""
+    chance: float = 0.5
+    """Share of the proposals asked for it. (paper: p = 0.5; AZR: composite_chance)"""
+    n_min: int = 1
+    """Fewest functions. (paper: c uniform in 1 to 3)"""
+    n_max: int = 3
+    """Most functions; as many as that are usable where fewer can be drawn."""
+    schedule: bool = False
+    """Let n_max and chance grow during the run. (AZR: scheduler_step)"""
+    schedule_start: int = 101
+    """Step from which growth is counted."""
+    schedule_every: int = 50
+    """Steps between two increments: the first is at schedule_start + schedule_every."""
+    schedule_n_max: int = 3
+    """n_max grows by 1 up to this."""
+    schedule_chance_gain: float = 0.01
+    """chance grows by this."""
+    schedule_chance_max: float = 0.8
+    """Up to this."""
+    min_own_operations: int = 0
+    """Operations f must do beside calling the functions; 1 refuses mere wrappers. (AZR: 0)"""
+    whole_references: bool = True
+    """Show a composite reference with its functions; off = f alone."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("chance", "schedule_chance_gain", "schedule_chance_max"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise ConfigError(f"composite.{name} must be in [0, 1], got {value}")
+        at_least("composite.start_step", self.start_step, -1)
+        at_least("composite.n_min", self.n_min, 1, "composite.start_step = -1 switches them off")
+        at_least("composite.n_max", self.n_max, self.n_min, "not below composite.n_min")
+        at_least("composite.schedule_every", self.schedule_every, 1)
+        at_least("composite.min_own_operations", self.min_own_operations, 0)
+        if self.schedule:  # it only ever raises
+            at_least("composite.schedule_n_max", self.schedule_n_max, self.n_max)
+            at_least("composite.schedule_chance_max", self.schedule_chance_max, self.chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +358,7 @@ class RunConfig:
     seed: int = 0
     model: ModelConfig = field(default_factory=ModelConfig)
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+    composite: CompositeConfig = field(default_factory=CompositeConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)

@@ -209,7 +209,9 @@ def open_players(
                 policy=policy,
                 judge=judge,
                 buffers=b,
-                prompts=Prompts(config.selfplay, config.rollout, policy.count_tokens),
+                prompts=Prompts(
+                    config.selfplay, config.rollout, policy.count_tokens, config.composite
+                ),
                 watch=display.played,
             )
             yield Players(

@@ -126,6 +126,8 @@ def expected(mode: str, task: Row) -> str:
     cases = task["cases"]
     if mode == "deduction":
         return shorten(cases[0][1])
+    if mode == "error":
+        return shorten(cases[0][1].strip("'"))
     if mode == "abduction":
         return shorten(f"any input giving {cases[0][1]}\n# for example {cases[0][0]}")
     hidden = cases[len(cases) // 2 :]

@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const RUNS = DATA.runs;
 const SOLO = RUNS.length === 1;
-const MODES = ["deduction", "abduction", "induction"].filter((m) => RUNS.some((r) => Object.keys(r.metrics).some((k) => k.endsWith(`/${m}`) || k.includes(`/${m}/`))));
+const MODES = ["deduction", "abduction", "induction", "error"].filter((m) => RUNS.some((r) => Object.keys(r.metrics).some((k) => k.endsWith(`/${m}`) || k.includes(`/${m}/`))));
 const palette = (i) => `var(--c${i % 8})`;
 const by = (id) => document.getElementById(id);
 

@@ -168,7 +168,7 @@ const answerColumns = [
 
 function questionCell(r) {
   const program = r.mode === "induction" ? casesText(r.task.cases.slice(0, Math.floor(r.task.cases.length / 2))) : r.task.program;
-  const asked = { deduction: () => `f(${r.task.cases[0][0]}) = ?`, abduction: () => `f(?) = ${r.task.cases[0][1]}`, induction: () => "which f?" }[r.mode]();
+  const asked = { deduction: () => `f(${r.task.cases[0][0]}) = ?`, abduction: () => `f(?) = ${r.task.cases[0][1]}`, induction: () => "which f?", error: () => `f(${r.task.cases[0][0]}) raises ?` }[r.mode]();
   return make("div", {}, clip(python(program), program), make("div", { class: "reason mono" }, asked));
 }
 
