@@ -48,6 +48,7 @@ class Error(TripletRules):
         " call raises, if any, by following the code."
     )
     title = "Error puzzle"
+    executable = "the code can be compiled, and the call with your input ends."
     difficulty = "telling from the code and the input which error is raised takes many steps."
     format_examples = FORMAT_ERRORS
 

@@ -45,7 +45,7 @@ Demands on the input:
 
 CRITERIA = f"""\
 How the task is judged:
-- Executable: the code runs with the input you give.
+- Executable: {{executable}}
 - Difficult: {{difficulty}} Ideas: {DIFFICULTY_IDEAS}.
 - Creative: it is unlike the references in what it computes and in how.
 - These words must not occur in any form, not even in a comment: {", ".join(BANNED_WORDS)}."""
@@ -92,6 +92,8 @@ class TripletRules:
     """Shown in patterns while references are too few."""
     title: str
     """Of an example in a pattern."""
+    executable = "the code runs with the input you give."
+    """Criterion of the proposer prompt: what running means."""
     difficulty: str
     """Criterion of the proposer prompt: what must be hard."""
 
@@ -119,7 +121,7 @@ class TripletRules:
             "\n".join((f"{CODE_DEMANDS}\n{STATE_DEMAND}", *self.further_demands(setting))),
             INPUT_DEMANDS,
             FORMAT,
-            CRITERIA.format(difficulty=self.difficulty),
+            CRITERIA.format(executable=self.executable, difficulty=self.difficulty),
             PLAN,
         ]
         if setting.references:

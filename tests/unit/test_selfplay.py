@@ -9,7 +9,7 @@ import pytest
 from azr.config import BuffersConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable
 from azr.selfplay import play_step
-from azr.types import STREAMS, Answer, Experience, Mode, Prompt, Role, Task, Verdict
+from azr.types import Answer, Experience, Mode, Prompt, Role, Task, Verdict
 from tests.fakes import ScriptedJudge, ScriptedPolicy, make_table
 
 BATCH = 4
@@ -49,7 +49,9 @@ def with_selfplay(**changes) -> RunConfig:
 def test_every_stream_gives_one_full_batch():
     """Features 5 and 56: one policy in both roles, 2 x 3 x B experiences an update."""
     experiences, _ = play()
-    assert Counter(e.stream for e in experiences) == dict.fromkeys(STREAMS, BATCH)
+    assert Counter(e.stream for e in experiences) == {
+        (role, mode): BATCH for role in Role for mode in SELFPLAY.modes
+    }
 
 
 def test_a_valid_proposal_is_tried_by_g_solvers():
@@ -134,7 +136,9 @@ def test_solver_only_training_proposes_nothing():
     """Feature 58, A13: the streams keep their labels."""
     experiences, policy = play(with_selfplay(train_proposer=False))
     assert {p.role for p in policy.prompts} == {Role.SOLVER}
-    assert Counter(e.stream for e in experiences) == {(Role.SOLVER, mode): BATCH for mode in Mode}
+    assert Counter(e.stream for e in experiences) == {
+        (Role.SOLVER, mode): BATCH for mode in SELFPLAY.modes
+    }
 
 
 def test_the_modes_in_play_are_the_run_s_choice():
@@ -158,7 +162,7 @@ def test_a_broken_executor_raises_and_stores_nothing():
     table = make_table(CONFIG, ScriptedPolicy(well_formed), ScriptedJudge(is_broken=True))
     with pytest.raises(ExecutorUnavailable):
         asyncio.run(play_step(table, 1))
-    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1]  # type: ignore[attr-defined]
+    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1, 1]  # type: ignore[attr-defined]
 
 
 def test_an_executor_that_breaks_in_the_middle_stores_nothing():
@@ -172,7 +176,7 @@ def test_an_executor_that_breaks_in_the_middle_stores_nothing():
     table = make_table(CONFIG, ScriptedPolicy(well_formed), judge)
     with pytest.raises(ExecutorUnavailable):
         asyncio.run(play_step(table, 1))
-    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1]  # type: ignore[attr-defined]
+    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1, 1]  # type: ignore[attr-defined]
 
 
 def test_a_step_replays():
