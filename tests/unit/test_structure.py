@@ -1,6 +1,7 @@
 """The guest's program about structure, run here on the tests' own texts; it parses, never runs."""
 
 import asyncio
+import contextlib
 import itertools
 
 import pytest
@@ -109,8 +110,8 @@ FUNCTIONS = compose([DOUBLE, WITH_HELPERS], 2)
         ("def f(xs):\n    return sorted(map(g_0, xs), key=g_1)", ""),
         ("def h(x):\n    return g_1(x)\n\ndef f(x):\n    return g_0(x) + h(x)", ""),
         ("h = lambda x: g_1(x)\n\ndef f(x):\n    return g_0(x) + h(x)", ""),
-        ("class A:\n    def m(self, x):\n        return g_1(x)\n\ndef f(x):\n"
-         "    return g_0(x) + A().m(x)", ""),
+        ("class A:\n    def m(self, x):\n        return g_1(x)\ndef f(x):\n    return A().m(g_0(x))",
+         ""),
         ("def f(x):\n    def inner(y):\n        return g_1(y)\n    return g_0(x) + inner(x)", ""),
         ("import math\ndef f(x):\n    return math.floor(g_0(x) + g_1(x))", ""),
         ("def f(x):\n    return g_0(x)", "g_1 is not called"),
@@ -177,10 +178,9 @@ def test_mere_wrappers_are_refused_on_demand(body: str, is_wrapper: bool):
 @given(TEXTS)
 def test_no_text_makes_a_reply_of_another_kind(text: str):
     for functions, banned in itertools.product(([], FUNCTIONS), ([], ["raise", "try"])):
-        try:
+        # in the guest these are outcomes: the judge says "unreadable"
+        with contextlib.suppress(RecursionError, MemoryError):
             assert isinstance(objection(text, functions, 1, banned), str)
-        except (RecursionError, MemoryError):
-            pass  # in the guest an outcome: the judge says "unreadable"
     assert len(compose([text], 1)) <= 1
 
 
