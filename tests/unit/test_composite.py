@@ -12,6 +12,7 @@ from azr.composite import MAX_CANDIDATES, Odds, functions_to_build_on, odds_at
 from azr.config import CompositeConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.judge import SandboxJudge
+from azr.metrics import step_metrics
 from azr.selfplay import play_step
 from azr.types import Experience, Mode, Prompt, Role, Task
 from tests.fakes import InProcessExecutor, ScriptedJudge, ScriptedPolicy, make_table, make_task
@@ -193,6 +194,14 @@ def test_wrappers_are_refused_where_own_operations_are_demanded():
     assert reasons == {"a mere wrapper"}
     lenient = replace(CONFIG, composite=replace(ALWAYS, n_max=1))
     assert all(e.task for e in play(lenient, wrapping)[0] if e.stream[0] is Role.PROPOSER)
+
+
+def test_metrics_tell_how_many_were_asked_and_how_many_of_those_are_valid():
+    experiences, _ = play(CONFIG)
+    metrics = step_metrics(experiences, [0.0] * len(experiences), {})
+    assert metrics["composite/deduction"] == metrics["valid_composite/deduction"] == 1.0
+    plain, _ = play(replace(CONFIG, composite=CompositeConfig()))
+    assert not any("composite" in name for name in step_metrics(plain, [0.0] * len(plain), {}))
 
 
 def test_a_step_replays_with_functions_too():

@@ -110,7 +110,7 @@ FUNCTIONS = compose([DOUBLE, WITH_HELPERS], 2)
         ("def f(xs):\n    return sorted(map(g_0, xs), key=g_1)", ""),
         ("def h(x):\n    return g_1(x)\n\ndef f(x):\n    return g_0(x) + h(x)", ""),
         ("h = lambda x: g_1(x)\n\ndef f(x):\n    return g_0(x) + h(x)", ""),
-        ("class A:\n    def m(self, x):\n        return g_1(x)\ndef f(x):\n    return A().m(g_0(x))",
+        ("class A:\n    def m(s, x):\n        return g_1(x)\ndef f(x):\n    return A().m(g_0(x))",
          ""),
         ("def f(x):\n    def inner(y):\n        return g_1(y)\n    return g_0(x) + inner(x)", ""),
         ("import math\ndef f(x):\n    return math.floor(g_0(x) + g_1(x))", ""),
