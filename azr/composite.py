@@ -61,8 +61,10 @@ async def functions_to_build_on(
         ExecutorUnavailable: The machinery failed.
     """
     odds = odds_at(config, step)
+    if odds.chance == 0.0 or rules_of(mode).shows_program:
+        return ()
     draws = Random(derive_seed(seed, "composite"))  # noqa: S311 - not for secrets
-    if rules_of(mode).shows_program or not draws.random() < odds.chance:
+    if draws.random() >= odds.chance:
         return ()
     count = draws.randint(config.n_min, odds.n_max)
     drawn = buffers.references(mode, MAX_CANDIDATES, derive_seed(seed, "composite", "tasks"))

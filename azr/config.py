@@ -146,7 +146,8 @@ class CompositeConfig:
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"composite.{name} must be in [0, 1], got {value}")
-        at_least("composite.start_step", self.start_step, -1)
+        if self.start_step != -1:  # step 0 is seeding, which starts from nothing to build on
+            at_least("composite.start_step", self.start_step, 1, "or -1 for never")
         at_least("composite.n_min", self.n_min, 1, "composite.start_step = -1 switches them off")
         at_least("composite.n_max", self.n_max, self.n_min, "not below composite.n_min")
         at_least("composite.schedule_every", self.schedule_every, 1)

@@ -50,10 +50,10 @@ def test_the_schedule_is_the_reference_s(step: int, expected: Odds):
     assert found.chance == pytest.approx(expected.chance)
 
 
-@given(st.integers(0, 2000), st.integers(1, 4), st.floats(0, 0.8))
+@given(st.integers(1, 2000), st.integers(1, 4), st.floats(0, 0.8))
 def test_the_schedule_never_falls(step: int, n_max: int, chance: float):
     config = CompositeConfig(
-        start_step=0, n_max=n_max, chance=chance, schedule=True, schedule_n_max=4
+        start_step=1, n_max=n_max, chance=chance, schedule=True, schedule_n_max=4
     )
     now, later = odds_at(config, step), odds_at(config, step + 1)
     assert config.chance <= now.chance <= later.chance <= 0.8
@@ -66,7 +66,8 @@ def test_the_schedule_never_falls(step: int, n_max: int, chance: float):
         ({"chance": 1.5}, r"composite\.chance must be in \[0, 1\], got 1.5"),
         ({"n_min": 0}, r"composite\.n_min must be at least 1"),
         ({"n_min": 3, "n_max": 2}, r"composite\.n_max must be at least 3"),
-        ({"start_step": -2}, r"composite\.start_step must be at least -1"),
+        ({"start_step": -2}, r"composite\.start_step must be at least 1, got -2: or -1"),
+        ({"start_step": 0}, r"composite\.start_step must be at least 1, got 0: or -1"),
         ({"schedule": True, "schedule_n_max": 1}, r"composite\.schedule_n_max must be at least 3"),
         ({"schedule": True, "chance": 0.9}, r"composite\.schedule_chance_max must be at least 0.9"),
         ({"min_own_operations": -1}, r"composite\.min_own_operations must be at least 0"),
@@ -209,8 +210,8 @@ def test_a_step_replays_with_functions_too():
 
 
 def test_seeding_composes_nothing():
-    """It is step 0, and the first step that can be configured is 1 in effect."""
-    assert odds_at(replace(ALWAYS, start_step=1), 0).chance == 0.0
+    """It is step 0, and the first step that can be configured is 1."""
+    assert odds_at(ALWAYS, 0) == Odds(0.0, 3)
 
 
 def test_a_composite_task_survives_its_record_and_old_records_have_no_functions():
