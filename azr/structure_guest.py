@@ -1,11 +1,12 @@
 """What a program is made of. Runs inside the guest: azr.structure ships it there as text.
 
 Programs come as texts and are parsed here, never run, so a reply is this module's own. Everything
-is a function of its arguments. Syntax trees are walked without recursion, but for `ast.unparse`.
+is a function of its arguments. Syntax trees are walked without recursion.
 """
 
 import ast
 import builtins
+from collections.abc import Iterable
 
 __all__ = ["compose", "objection"]
 
@@ -25,15 +26,21 @@ _WAYS_AROUND = frozenset(
 """Names by which a program can rebind one that it never spells."""
 _MODULES_AROUND = frozenset({"sys", "builtins", "inspect", "gc", "importlib", "types", "ctypes"})
 _BUILTINS = frozenset(dir(builtins))
-_NAMED = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.ExceptHandler,
-    ast.MatchAs,
-    ast.MatchStar,
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_CAPTURES = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_TYPE_PARAMETERS = tuple(
+    getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name)
 )
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BINDING = frozenset(
+    (
+        *(ast.Name, ast.NamedExpr, ast.arg, ast.Global),
+        *(*_DEFINITIONS, *_CAPTURES, *_IMPORTS, *_TYPE_PARAMETERS),
+    )
+)
+"""The kinds of node that can bind a name; most nodes are of none and are left at once."""
+_SCOPES = frozenset((ast.Lambda, *_DEFINITIONS))
+_COMPREHENSIONS = frozenset((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
 _OPERATIONS = (
     ast.BinOp,
     ast.BoolOp,
@@ -64,7 +71,8 @@ class _Bindings:
         stack: list[tuple[ast.AST, bool]] = [(root, False) for root in reversed(roots)]
         while stack:
             node, is_inner = stack.pop()
-            self._bind_names_of(node, is_inner)
+            if type(node) in _BINDING:
+                self._bind_names_of(node, is_inner)
             stack.extend(_children(node, is_inner))
 
     @property
@@ -77,27 +85,22 @@ class _Bindings:
             (self.inner if is_inner else self.top).add(name)
 
     def _bind_names_of(self, node: ast.AST, is_inner: bool) -> None:
-        if isinstance(node, _NAMED):
-            self._bind(node.name, is_inner)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            self._bind(node.id, is_inner)
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                self._bind(node.id, is_inner)
         elif isinstance(node, ast.NamedExpr):  # in a comprehension it binds outside: both
             self._bind(node.target.id, True)
             self._bind(node.target.id, False)
         elif isinstance(node, ast.arg):
             self._bind(node.arg, True)
-        else:
-            self._bind_rarer_names_of(node, is_inner)
-
-    def _bind_rarer_names_of(self, node: ast.AST, is_inner: bool) -> None:
-        if isinstance(node, ast.MatchMapping):
+        elif isinstance(node, ast.MatchMapping):
             self._bind(node.rest, is_inner)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, _IMPORTS):
             self._import(node, is_inner)
         elif isinstance(node, ast.Global):
             self.has_global = True
-        elif type(node).__name__ in {"TypeVar", "ParamSpec", "TypeVarTuple"}:
-            self._bind(str(getattr(node, "name", "")), True)
+        else:  # a definition, a capture or a type parameter
+            self._bind(getattr(node, "name", None), is_inner or isinstance(node, _TYPE_PARAMETERS))
 
     def _import(self, node: ast.Import | ast.ImportFrom, is_inner: bool) -> None:
         is_from = isinstance(node, ast.ImportFrom)
@@ -118,16 +121,17 @@ class _Bindings:
 
 def _children(node: ast.AST, is_inner: bool) -> list[tuple[ast.AST, bool]]:
     """The nodes below, each with whether it stands in an inner scope."""
-    if isinstance(node, _COMPREHENSIONS):
+    kind = type(node)
+    if kind in _COMPREHENSIONS:
         return [(child, True) for child in ast.iter_child_nodes(node)]
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-        body = node.body if isinstance(node.body, list) else [node.body]
-        inside = {id(part) for part in body}
-        return [
-            (child, is_inner or id(child) in inside or isinstance(child, ast.arguments))
-            for child in ast.iter_child_nodes(node)
-        ]
-    return [(child, is_inner) for child in ast.iter_child_nodes(node)]
+    if kind not in _SCOPES:
+        return [(child, is_inner) for child in ast.iter_child_nodes(node)]
+    body = getattr(node, "body", [])
+    inside = {id(part) for part in (body if isinstance(body, list) else [body])}
+    return [
+        (child, is_inner or id(child) in inside or isinstance(child, ast.arguments))
+        for child in ast.iter_child_nodes(node)
+    ]
 
 
 # ---------------------------------------------------------------- composing
@@ -137,7 +141,7 @@ def compose(programs: list[str], count: int) -> list[str]:
     """The first `count` programs that can be built upon, as sources of g_0, g_1, ...
 
     Each is the program with its entry f called g_i, every other name of its top level called
-    g_i_name (but imports), comments and layout normalised. They can stand in one module together
+    g_i_name (but imports). They can stand in one module together
     and beside any program that binds no such name.
     """
     functions: list[str] = []
@@ -161,7 +165,8 @@ def _as_function(program: str, number: int, imports: dict[str, str]) -> str:
     tree = ast.parse(program)
     bound = _Bindings(tree)
     renamed = {name: f"g_{number}_{name}" for name in bound.top} | {"f": f"g_{number}"}
-    spelled = bound.all | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    nodes = list(ast.walk(tree))
+    spelled = bound.all | {node.id for node in nodes if isinstance(node, ast.Name)}
     clashes = [name for name, meant in bound.imports.items() if imports.get(name, meant) != meant]
     if (
         not any(isinstance(node, ast.FunctionDef) and node.name == "f" for node in tree.body)
@@ -175,17 +180,55 @@ def _as_function(program: str, number: int, imports: dict[str, str]) -> str:
         or any(_is_given(name) for name in spelled)
     ):
         raise ValueError("cannot be renamed")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            node.id = renamed.get(node.id, node.id)
-        elif isinstance(node, _NAMED) and node.name is not None:
-            node.name = renamed.get(node.name, node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest is not None:
-            node.rest = renamed.get(node.rest, node.rest)
-    text = ast.unparse(tree)
-    ast.parse(text)
+    text = _renamed(program, nodes, renamed)
     imports.update(bound.imports)
     return text
+
+
+def _renamed(program: str, nodes: list[ast.AST], renamed: dict[str, str]) -> str:
+    """The program with other names for those; comments and layout stay. Renames the nodes, too.
+
+    Not `ast.unparse`, which loses both and what the paper found worth keeping.
+
+    Args:
+        program: The text.
+        nodes: Of its tree, as `ast.walk` finds them.
+        renamed: New names by old ones.
+
+    Raises:
+        ValueError: Not every name could be found in the text.
+    """
+    lines = [line.encode() for line in program.split("\n")]
+    places: list[tuple[int, int, str]] = []
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in renamed:
+            places.append((node.lineno - 1, node.col_offset, node.id))
+            node.id = renamed[node.id]
+        elif isinstance(node, _DEFINITIONS) and node.name in renamed:
+            row = node.lineno - 1
+            column = lines[row].find(f" {node.name}".encode(), node.col_offset) + 1
+            places.append((row, column, node.name))
+            node.name = renamed[node.name]
+        elif isinstance(node, _CAPTURES) and _captured(node) in renamed:
+            raise ValueError("a name of which the tree does not tell the place")
+    for row, column, old in sorted(places, reverse=True):
+        line = lines[row]
+        lines[row] = line[:column] + renamed[old].encode() + line[column + len(old.encode()) :]
+    text = b"\n".join(lines).decode().strip("\n")
+    if _spelled(ast.walk(ast.parse(text))) != _spelled(nodes):
+        raise ValueError("a name that was not where the tree said")
+    return text
+
+
+def _captured(node: ast.AST) -> object:
+    return node.rest if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
+
+
+def _spelled(nodes: Iterable[ast.AST]) -> list[tuple[type[ast.AST], object]]:
+    """Every node's kind and name."""
+    return [
+        (type(node), getattr(node, "id", None) or getattr(node, "name", None)) for node in nodes
+    ]
 
 
 def _is_given(name: str) -> bool:

@@ -26,8 +26,9 @@ WITH_HELPERS = (
 )
 RECURSIVE = "def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)"
 MATCHING = (
-    "match 3:\n    case n:\n        LAST = n\n\n"
-    "def f(x):\n    match x:\n        case [a, *rest]:\n            return a + LAST\n    return n"
+    "class Pair:\n    pass\n\n# of a list\nLAST = 3\n\n"
+    "def f(x: 'list', k: int = LAST) -> 'f':\n    match x:\n        case [a, *rest]:\n"
+    "            return f'{a + LAST} {k} é {LAST!r}', isinstance(x, Pair)\n    return LAST"
 )
 
 
@@ -44,6 +45,10 @@ def test_a_function_does_what_its_program_did(program: str, argument: object):
     [function] = compose([program], 1)
     caller = f"{function}\n\n\ndef f(x):\n    return g_0(x)"
     assert run(caller, argument) == run(program, argument)
+
+
+def test_comments_and_layout_stay():
+    assert compose([DOUBLE], 1) == [DOUBLE.replace("f(", "g_0(")]
 
 
 def test_several_functions_live_together_though_their_names_are_the_same():
@@ -71,6 +76,8 @@ def test_several_functions_live_together_though_their_names_are_the_same():
         "import math\nmath = 3\ndef f(x):\n    return math",
         "from math import floor as h\nfrom math import ceil as h\ndef f(x):\n    return h(x)",
         "f = lambda x: x",
+        "match 3:\n    case n:\n        pass\ndef f(x):\n    return n",
+        "def \\\n f(x):\n    return x",
         "async def f(x):\n    return x",
         "def g(x):\n    return x",
         "def f(x:\n    return x",
