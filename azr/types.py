@@ -143,7 +143,7 @@ class Prompt:
     """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
     num_inputs: int = 1
     """Proposers only: how many inputs a proposal must hold."""
-    demands: Demands = field(default_factory=Demands)
+    demands: Demands = field(default_factory=Demands, repr=False)
     """Proposers only: what the program is asked to be like."""
     task: Task | None = None
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
