@@ -179,7 +179,11 @@ class Prompts:
             references = [replace(t, program=t.own_program, functions=()) for t in references]
         num_inputs = rules.num_inputs(self._config.induction_inputs)
         setting = Setting(
-            references=references, shown=shown, num_inputs=num_inputs, demands=demands
+            references=references,
+            shown=shown,
+            num_inputs=num_inputs,
+            num_examples=self._config.pattern_examples,
+            demands=demands,
         )
         wrapped = (
             rules.proposer_pattern(setting)
@@ -194,7 +198,7 @@ class Prompts:
     def _solve(self, task: Task, references: list[Task], seed: int) -> Prompt:
         rules = rules_of(task.mode)
         wrapped = (
-            rules.solver_pattern(task, references)
+            rules.solver_pattern(task, references, self._config.pattern_examples)
             if self._is_pattern
             else self._wrapped(rules.solver_text(task))
         )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_ERRORS, zero_error
-from azr.modes.rules import Pattern, Setting
+from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
 from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
 from azr.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
@@ -76,11 +76,13 @@ class Error(TripletRules):
         asked = "\n".join((block("python", task.program), block("input", task.cases[0].input)))
         return "\n\n".join((GOAL, asked, FORMAT))
 
-    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
         """Program, input, class name."""
         shown = [
             f"{_opening(t)}# Output: {_bare(t)}"
-            for t in with_format_examples(references, FORMAT_ERRORS)
+            for t in with_format_examples(references, FORMAT_ERRORS, num_examples)
         ]
         return example_pattern(self.title, [*shown, _opening(task)], "# Output:", "\n")
 

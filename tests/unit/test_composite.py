@@ -64,12 +64,18 @@ def test_the_schedule_never_falls(step: int, n_max: int, chance: float):
     ("values", "message"),
     [
         ({"chance": 1.5}, r"composite\.chance must be in \[0, 1\], got 1.5"),
-        ({"n_min": 0}, r"composite\.n_min must be at least 1"),
-        ({"n_min": 3, "n_max": 2}, r"composite\.n_max must be at least 3"),
-        ({"start_step": -2}, r"composite\.start_step must be at least 1, got -2: or -1"),
-        ({"start_step": 0}, r"composite\.start_step must be at least 1, got 0: or -1"),
-        ({"schedule": True, "schedule_n_max": 1}, r"composite\.schedule_n_max must be at least 3"),
-        ({"schedule": True, "chance": 0.9}, r"composite\.schedule_chance_max must be at least 0.9"),
+        ({"n_min": 0}, r"composite\.n_min must be at least 1 .*, got 0"),
+        ({"n_min": 3, "n_max": 2}, r"composite\.n_max must be at least n_min, 3, got 2"),
+        ({"start_step": -2}, r"composite\.start_step must be at least 1, or -1, got -2"),
+        ({"start_step": 0}, r"composite\.start_step must be at least 1, or -1, got 0"),
+        (
+            {"schedule": True, "schedule_n_max": 1},
+            r"composite\.schedule_n_max must be at least n_max, 3",
+        ),
+        (
+            {"schedule": True, "chance": 0.9},
+            r"composite\.schedule_chance_max must be at least chance, 0.9",
+        ),
         ({"min_own_operations": -1}, r"composite\.min_own_operations must be at least 0"),
     ],
 )
