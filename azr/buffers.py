@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
@@ -37,15 +38,14 @@ CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
 
 def task_to_json(task: Task) -> str:
     """One line of JSON; the format of seed files."""
-    return json.dumps(
-        {
-            "mode": task.mode,
-            "program": task.program,
-            "cases": [{"input": case.input, "output": case.output} for case in task.cases],
-            "message": task.message,
-            "born_step": task.born_step,
-        }
-    )
+    record: dict[str, object] = {
+        "mode": task.mode,
+        "program": task.program,
+        "cases": [{"input": case.input, "output": case.output} for case in task.cases],
+        "message": task.message,
+        "born_step": task.born_step,
+    }
+    return json.dumps(record | ({"functions": task.functions} if task.functions else {}))
 
 
 def task_from_json(line: str) -> Task:
@@ -63,6 +63,7 @@ def task_from_json(line: str) -> Task:
             cases=cases,
             message=str(record.get("message", "")),
             born_step=int(record.get("born_step", 0)),
+            functions=tuple(map(str, record.get("functions", ()))),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a task record: {type(error).__name__} {error}") from error
@@ -147,9 +148,9 @@ class TaskBuffers:
             self._ids_of[mode].append(row_id)
         return len(new)
 
-    def add_zero_tasks(self) -> int:
-        """Store the zero task of every mode, where self-play starts from."""
-        return self.add([rules_of(mode).zero_task for mode in Mode])
+    def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
+        """Store the zero task of these modes, where self-play starts from."""
+        return self.add([rules_of(mode).zero_task for mode in modes])
 
     def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
         """Up to `n` different drawable tasks, uniformly without replacement."""
@@ -243,7 +244,5 @@ class TaskBuffers:
                 task = task_from_json(line)
             except ValueError as error:
                 raise ConfigError(f"seed file {path}, line {number}: {error}") from error
-            seeds.append(
-                Task(mode=task.mode, program=task.program, cases=task.cases, message=task.message)
-            )
+            seeds.append(replace(task, born_step=0))
         return self.add(seeds)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
 from azr.types import STREAMS, Mode, Reading, Role
@@ -15,6 +16,7 @@ from azr.types import STREAMS, Mode, Reading, Role
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
+    "CompositeConfig",
     "EvaluationConfig",
     "LearnerConfig",
     "LoggingConfig",
@@ -62,7 +64,8 @@ class ModelConfig:
 class SelfPlayConfig:
     """The game."""
 
-    modes: tuple[Mode, ...] = tuple(Mode)
+    modes: tuple[Mode, ...] = (Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION)
+    """Which are played. (paper; error is an experiment of its D.1)"""
     batch_size: int = 64
     """Proposals, and answers, per mode and step. (AZR, scripts/selfplay/7b.sh)"""
     trials_per_task: int = 8
@@ -83,6 +86,8 @@ class SelfPlayConfig:
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
     """Off trains the solver only. (AZR: train_propose)"""
+    error_banned: tuple[str, ...] = ()
+    """Of assert, raise, try, except: statements error proposals may not use. (AZR: an option)"""
     train_on_trials: bool = False
     """The trials of a valid proposal are what its solver learns from, in place of one attempt
     more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
@@ -93,6 +98,9 @@ class SelfPlayConfig:
         object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
         if not self.modes:
             raise ConfigError(f"selfplay.modes must name at least one of {', '.join(Mode)}")
+        object.__setattr__(self, "error_banned", tuple(self.error_banned))
+        for word in self.error_banned:
+            one_of("selfplay.error_banned", word, ("assert", "raise", "try", "except"))
         one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
         if self.chat_template and self.envelope == "completion":
             raise ConfigError(
@@ -414,6 +422,7 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
     parsing: ParsingConfig = field(default_factory=ParsingConfig)
+    composite: CompositeConfig = field(default_factory=CompositeConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)

@@ -17,9 +17,10 @@ from typing import Protocol
 
 from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
-from azr.modes import rules_of
+from azr.modes import ModeRules, rules_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
-from azr.types import Answer, Check, Grade, Proposal, Ruling, Task, Verdict
+from azr.structure import SOURCE, as_functions, as_reason, compose_call, objection_call
+from azr.types import Answer, Check, Demands, Grade, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
 from sandbox_wasm.types import (
@@ -37,6 +38,8 @@ __all__ = ["Executor", "JudgeStatistics", "SandboxJudge"]
 logger = logging.getLogger(__name__)
 
 NOT_A_LITERAL = "not a literal"
+NO_ERROR = "NoError"
+"""The answer of an error task whose call returns. (AZR's code_e)"""
 
 
 class Executor(Protocol):
@@ -110,21 +113,27 @@ class SandboxJudge:
             )
         if isinstance(read, str):
             return _refused(read)
-        objection = rules.objection_to(read)
+        objection = rules.objection_to(read) or await self._structural_objection(read)
         if objection:
             return _refused(objection)
-        results = await self._run(read.program, read.inputs, self._config.images)
+        results = await self._run(read.whole_program, read.inputs, self._config.images)
         if isinstance(results, str):
             return _refused(results)
         outputs: list[str] = []
         for result in results:
-            reason = _why_no_case(result)
-            if reason or result.value is None:
+            reason = _why_no_case(result, rules)
+            output = _output_of(result, rules)
+            if reason or output is None:
                 return _refused(reason or "no value")
-            if len(result.value.encode()) > self._config.output_bytes:
+            if len(output.encode()) > self._config.output_bytes:
                 return _refused("output too large")  # never cut: a cut output has no answer
-            outputs.append(result.value)
+            outputs.append(output)
         return Ruling(verdict=Verdict.PASSED, task=rules.task_of(read, outputs, born_step))
+
+    async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
+        """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
+        answer = await self._ask("compose", compose_call(programs, count))
+        return as_functions(answer)
 
     async def _rewritten(self, proposal: Proposal, rewriting: Rewriting) -> Proposal | str:
         """The proposal with its program rewritten in the guest, or why there is none."""
@@ -165,12 +174,39 @@ class SandboxJudge:
 
     def _readable(self, proposal: Proposal) -> Proposal | str:
         """The proposal with canonical inputs, or why it cannot be one."""
-        if len(proposal.program) > self._config.max_program_chars:
+        if len(proposal.whole_program) > self._config.max_program_chars:
             return "program too long"
         inputs = self._canonical(proposal.inputs)
-        if isinstance(inputs, str):
-            return inputs
-        return Proposal(proposal.mode, proposal.program, inputs, proposal.message)
+        return inputs if isinstance(inputs, str) else replace(proposal, inputs=inputs)
+
+    async def _structural_objection(self, proposal: Proposal) -> str:
+        """What the program does against its demands; empty if nothing, or if it has none."""
+        if proposal.demands == Demands():
+            return ""
+        return as_reason(
+            await self._ask("objection", objection_call(proposal.program, proposal.demands))
+        )
+
+    async def _ask(self, question: str, arguments: str) -> object:
+        """The guest's answer to a question of azr.structure, as a value; None if it gave none.
+
+        The programs in the arguments are texts there, too: parsed, never run.
+        """
+        limits = replace(self._limits, output_bytes=max(len(arguments.encode()) * 4, 4096))
+        job = Job(
+            id=str(next(self._ids)),
+            source=SOURCE,
+            calls=(arguments,),
+            entry=question,
+            limits=limits,
+        )
+        results = await self._results(job)
+        if isinstance(results, str) or results[0].value is None:
+            return None
+        try:
+            return parse_literal(results[0].value)
+        except LiteralError as error:
+            raise ExecutorUnavailable(f"job {job.id} was answered with no literal") from error
 
     def _canonical(self, inputs: Sequence[str]) -> tuple[str, ...] | str:
         """Argument lists as literals in their one spelling, or why they are none."""
@@ -226,13 +262,13 @@ class SandboxJudge:
         self._count(result, time.perf_counter() - started)
         if result.id != job.id:
             raise ExecutorUnavailable(f"job {job.id} was answered with the result of {result.id}")
-        if len(result.calls) == len(job.calls):
+        num_calls = len(job.calls)
+        if len(result.calls) == num_calls:
             return result.calls
         if len(result.calls) == 1 and result.calls[0].outcome is not Outcome.RETURNED:
             return _why_failed(result.calls[0])  # it failed before its first call
         raise ExecutorUnavailable(
-            f"job {job.id} with {len(job.calls)} calls was answered with"
-            f" {len(result.calls)} results"
+            f"job {job.id} with {num_calls} calls was answered with {len(result.calls)} results"
         )
 
     def _count(self, result: JobResult, waited_s: float) -> None:
@@ -271,9 +307,37 @@ def _mismatch(value: str | None, expected: str) -> str:
     return "" if value is not None and equal(value, expected) else "wrong value"
 
 
-def _why_no_case(result: CallResult) -> str:
+def _why_no_case(result: CallResult, rules: ModeRules) -> str:
     """What keeps a proposal's call from being a case."""
-    return "not deterministic" if result.differs is not None else _why_failed(result)
+    if result.differs is not None:
+        return "not deterministic"
+    if rules.names_error and _error_output(result) is not None:
+        return ""
+    return _why_failed(result)
+
+
+def _output_of(result: CallResult, rules: ModeRules) -> str | None:
+    """The literal that is a case's output: a value, or what the call raised."""
+    if not rules.names_error:
+        return result.value
+    return _error_output(result)
+
+
+def _error_output(result: CallResult) -> str | None:
+    """The class name of what was raised, or NoError, as a literal; None if there is neither.
+
+    A raised class may have any name, also one that was set at run time: only plain ASCII
+    identifiers can be asked for, and none that says that nothing was raised. Running out of fuel
+    or memory and ending the interpreter are no exceptions of the program.
+    """
+    if result.outcome is Outcome.RETURNED and result.value is not None:
+        return repr(NO_ERROR)
+    if result.outcome is not Outcome.RAISED:
+        return None
+    found = re.match(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?=:|\Z)", result.error or "")
+    if found is None or found.group().lower() == NO_ERROR.lower():
+        return None
+    return repr(found.group())
 
 
 def _why_failed(result: CallResult) -> str:

@@ -1,6 +1,7 @@
 """A step in numbers: what they are called, how they are computed, where they are written.
 
     reward/<stream>/{mean,min,max}   accuracy/solver/<mode>        well_formed/<stream>
+    composite/<mode>   valid_composite/<mode>
     valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
     lines/<mode>   length/<stream>/{mean,min,max}   truncated/<stream>   entropy/<stream>
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
@@ -135,6 +136,11 @@ def proposer_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, 
     tasks = [e.task for e in experiences if e.verdict == Verdict.PASSED and e.task is not None]
     rates = [e.solve_rate for e in experiences if e.solve_rate is not None]
     metrics = {f"valid/{mode}": share(e.verdict == Verdict.PASSED for e in experiences)}
+    composite = [e for e in experiences if e.rollout.prompt.demands.functions]
+    if composite:  # those asked to build on past programs; left out in steps without any
+        metrics[f"composite/{mode}"] = len(composite) / len(experiences)
+        valid = share(e.verdict == Verdict.PASSED for e in composite)
+        metrics[f"valid_composite/{mode}"] = valid
     if tasks:
         different = {(task.program, task.cases) for task in tasks}
         metrics[f"distinct/{mode}"] = len(different) / len(tasks)

@@ -54,6 +54,10 @@ class Judge(Protocol):
         """Is the answer right for this task?"""
         ...
 
+    async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
+        """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
+        ...
+
 
 class Learner(Protocol):
     """The model as a pupil (azr.learner: torch)."""

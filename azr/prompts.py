@@ -5,14 +5,14 @@ again, with fewer references each time, and the number of draws is bounded.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from azr.config import ParsingConfig, RolloutConfig, SelfPlayConfig
+from azr.config import CompositeConfig, ParsingConfig, RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.modes import Pattern, Setting, rules_of
 from azr.ports import Buffers
 from azr.seeds import derive_seed
-from azr.types import Mode, Prompt, Role, Task
+from azr.types import Demands, Mode, Prompt, Role, Task
 
 __all__ = ["ENVELOPES", "Envelope", "Prompts"]
 
@@ -71,14 +71,25 @@ class Prompts:
         rollout: RolloutConfig,
         count_tokens: Callable[[str], int],
         parsing: ParsingConfig | None = None,
+        composite: CompositeConfig | None = None,
     ) -> None:
         self._config = config
+        self._composite = composite or CompositeConfig()
         self._max_tokens = rollout.max_prompt_tokens
         self._count_tokens = count_tokens
         self._reading = (parsing or ParsingConfig()).reading
 
-    def proposer(self, mode: Mode, buffers: Buffers, seed: int) -> Prompt:
+    def proposer(
+        self, mode: Mode, buffers: Buffers, seed: int, functions: tuple[str, ...] = ()
+    ) -> Prompt:
         """Ask for a new task.
+
+        Args:
+            mode: Which.
+            buffers: Where references are drawn from.
+            seed: Of the draws and of the rollout.
+            functions: Sources of g_0, g_1, ... to build on; left out where not even a prompt
+                without references has room for them. `prompt.demands` says what was asked.
 
         Raises:
             ConfigError: Not even a prompt without references fits rollout.max_prompt_tokens.
@@ -89,12 +100,12 @@ class Prompts:
             drawn = derive_seed(seed, "proposer", attempt)
             shown = buffers.program(drawn) if rules.shows_program else None
             references = buffers.references(mode, num_references, derive_seed(drawn, "references"))
-            prompt = self._propose(mode, references, shown, seed)
+            prompt = self._propose(mode, references, shown, seed, self._demands(mode, functions))
             if self._is_short(prompt):
                 return prompt
         # Last of all the program every run starts from, which is as short as a program gets.
         shown = rules.zero_task if rules.shows_program else None
-        prompt = self._propose(mode, [], shown, seed)
+        prompt = self._propose(mode, [], shown, seed, self._demands(mode, ()))
         if self._is_short(prompt):
             return prompt
         raise ConfigError(
@@ -153,25 +164,38 @@ class Prompts:
         drawn = buffers.references(task.mode, n + 1, seed)
         return [other for other in drawn if other.program != task.program][:n]
 
-    def _propose(self, mode: Mode, references: list[Task], shown: Task | None, seed: int) -> Prompt:
+    def _demands(self, mode: Mode, functions: tuple[str, ...]) -> Demands:
+        return Demands(
+            functions=functions,
+            min_own_operations=self._composite.min_own_operations if functions else 0,
+            banned_statements=rules_of(mode).banned_statements(self._config.error_banned),
+        )
+
+    def _propose(
+        self, mode: Mode, references: list[Task], shown: Task | None, seed: int, demands: Demands
+    ) -> Prompt:
         rules = rules_of(mode)
         if shown is not None:
             references = [other for other in references if other.program != shown.program]
+        if not self._composite.whole_references:
+            references = [replace(t, program=t.own_program, functions=()) for t in references]
         num_inputs = rules.num_inputs(self._config.induction_inputs)
         setting = Setting(
             references=references,
             shown=shown,
             num_inputs=num_inputs,
             num_examples=self._config.pattern_examples,
+            demands=demands,
         )
         wrapped = (
             rules.proposer_pattern(setting)
             if self._is_pattern
             else self._wrapped(rules.proposer_text(setting))
         )
-        return self._prompt(
+        prompt = self._prompt(
             Role.PROPOSER, mode, wrapped, task=shown, seed=seed, num_inputs=num_inputs
         )
+        return replace(prompt, demands=demands)
 
     def _solve(self, task: Task, references: list[Task], seed: int) -> Prompt:
         rules = rules_of(task.mode)

@@ -46,7 +46,8 @@ def rollout_records(
 
 def task_record(task: Task) -> dict[str, Any]:
     """A task as plain values."""
-    return {
+    functions = {"functions": list(task.functions)} if task.functions else {}
+    return functions | {
         "mode": task.mode.value,
         "program": task.program,
         "cases": [[case.input, case.output] for case in task.cases],

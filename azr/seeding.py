@@ -1,7 +1,8 @@
 """The model makes its own first tasks, from the identity program on: no data from outside.
 
 Proposals of a round are all under way at once. Deduction and abduction share their seeds, for
-both are about the same triplets; induction follows, with the programs of those.
+both are about the same triplets; induction follows, with the programs of those, and error mode,
+whose tasks may raise, with its own.
 """
 
 import logging
@@ -64,10 +65,11 @@ async def seed_buffers(
         ModelError: The model made not one valid task for some mode.
         ExecutorUnavailable: The machinery failed.
     """
-    buffers.add_zero_tasks()
-    triplets = tuple(mode for mode in Mode if not rules_of(mode).shows_program)
-    others = tuple(mode for mode in table.config.selfplay.modes if rules_of(mode).shows_program)
-    played = tuple(mode for mode in triplets if mode in table.config.selfplay.modes)
+    modes = table.config.selfplay.modes
+    triplets = tuple(mode for mode in Mode if rules_of(mode).shares_seeds)
+    others = tuple(mode for mode in modes if not rules_of(mode).shares_seeds)
+    played = tuple(mode for mode in triplets if mode in modes)
+    buffers.add_zero_tasks([mode for mode in Mode if mode in (*triplets, *others)])
     # Without a triplet mode in play their buffers are filled all the same: for their programs.
     await _fill(table, buffers, played or triplets, triplets, on_progress)
     for mode in others:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from azr.composite import functions_to_build_on
 from azr.config import RunConfig
 from azr.modes import rules_of
 from azr.ports import Buffers, Judge, Policy
@@ -117,7 +118,11 @@ async def propose_and_measure(
 
 async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
     """Ask for a new task and have it judged."""
-    rollout = await table.policy.sample(table.prompts.proposer(mode, table.buffers, seed))
+    composite, buffers = table.config.composite, table.buffers
+    functions = await functions_to_build_on(
+        composite, mode, buffers, table.judge, step=step, seed=seed
+    )
+    rollout = await table.policy.sample(table.prompts.proposer(mode, buffers, seed, functions))
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")

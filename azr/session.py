@@ -228,7 +228,11 @@ def open_players(
                 judge=judge,
                 buffers=b,
                 prompts=Prompts(
-                    config.selfplay, config.rollout, policy.count_tokens, config.parsing
+                    config.selfplay,
+                    config.rollout,
+                    policy.count_tokens,
+                    config.parsing,
+                    config.composite,
                 ),
                 watch=display.played,
             )

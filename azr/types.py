@@ -6,7 +6,7 @@ Every type is frozen: a stage never edits what an earlier stage made, it makes t
 Only `Experience` carries numbers that a gradient will see.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
 
@@ -15,6 +15,7 @@ __all__ = [
     "Answer",
     "Case",
     "Check",
+    "Demands",
     "Experience",
     "Grade",
     "Mode",
@@ -28,6 +29,7 @@ __all__ = [
     "Stream",
     "Task",
     "Verdict",
+    "prefix_of",
     "stream_name",
 ]
 
@@ -41,6 +43,8 @@ class Mode(StrEnum):
     """Given program and output, find an input that yields it."""
     INDUCTION = "induction"
     """Given some input-output cases and a message, write the program."""
+    ERROR = "error"
+    """Given program and input, name the exception that the call raises, or NoError."""
 
 
 class Role(StrEnum):
@@ -80,6 +84,12 @@ class Case:
     input: str
     """What stands between the parentheses of f(...), e.g. "[1, 2], k=3"."""
     output: str
+    """The value; in error mode the exception's class name as a string: "'KeyError'"."""
+
+
+def prefix_of(functions: tuple[str, ...]) -> str:
+    """What stands before a program that builds on these functions, in the module both share."""
+    return "".join(f"{function}\n\n\n" for function in functions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +106,25 @@ class Task:
     message: str = ""
     born_step: int = 0
     """Training step that proposed it; 0 for seeds."""
+    functions: tuple[str, ...] = ()
+    """Of a composite task: the sources of g_0, g_1, ... that `program` begins with and calls."""
+
+    @property
+    def own_program(self) -> str:
+        """The program without the given functions: what its proposer wrote."""
+        return self.program.removeprefix(prefix_of(self.functions))
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a proposal's program is asked to be like, beyond what its mode asks of all."""
+
+    functions: tuple[str, ...] = ()
+    """Sources of g_0, g_1, ...: it must call each and may define none. (paper, D.2)"""
+    min_own_operations: int = 0
+    """Operations it must do beside calling them; 0 allows a mere wrapper."""
+    banned_statements: tuple[str, ...] = ()
+    """Of assert, raise, try, except."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +160,8 @@ class Prompt:
     """How the answer is to be read (parsing.*)."""
     num_inputs: int = 1
     """Proposers only: how many inputs a proposal must hold."""
+    demands: Demands = field(default_factory=Demands, repr=False)
+    """Proposers only: what the program is asked to be like."""
     task: Task | None = None
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
     seed: int = 0
@@ -175,6 +206,13 @@ class Proposal:
     program: str
     inputs: tuple[str, ...]
     message: str = ""
+    demands: Demands = field(default_factory=Demands)
+    """What it was asked to be like: the judge checks it."""
+
+    @property
+    def whole_program(self) -> str:
+        """The program with the given functions before it: what runs and what is stored."""
+        return prefix_of(self.demands.functions) + self.program
 
 
 @dataclass(frozen=True, slots=True)

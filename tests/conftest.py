@@ -14,6 +14,7 @@ from azr.runfolder import RunFolder
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
 from tests.curricula import make_curriculum
 
+PLAYED = [stream for stream in STREAMS if stream[1] in SelfPlayConfig().modes]
 SHARED_DATA = Path(
     os.environ.get("AZR_SHARED_DATA", Path(__file__).parents[1].parent / "shared" / "data")
 )
@@ -99,7 +100,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             writer = MetricsWriter(folder.path, config)
             for step in range(1, steps + 1):
                 skill = 0.2 + 0.5 * step / steps
-                batch = [scripted_experience(s, chance, skill) for s in STREAMS for _ in range(4)]
+                batch = [scripted_experience(s, chance, skill) for s in PLAYED for _ in range(4)]
                 batch += extra if step == steps else ()
                 advantages = [chance.gauss(0, 1) for _ in batch]
                 times = {"time/play": 20 - 8 * step / steps, "time/train": 7.0, "time/sync": 0.5}

@@ -40,7 +40,10 @@ def make_task(mode: Mode = Mode.DEDUCTION, number: int = 0, *, born_step: int = 
     """A small task; tasks with different numbers differ."""
     program = f"def f(x):\n    return x + {number}"
     count = 4 if mode is Mode.INDUCTION else 1
-    cases = tuple(Case(str(x), str(x + number)) for x in range(count))
+    outputs = [str(x + number) for x in range(count)]
+    if mode is Mode.ERROR:
+        outputs = ["'NoError'"]
+    cases = tuple(Case(str(x), outputs[x]) for x in range(count))
     message = f"Add {number}." if mode is Mode.INDUCTION else ""
     return Task(mode=mode, program=program, cases=cases, message=message, born_step=born_step)
 
@@ -122,6 +125,9 @@ class ScriptedJudge:
     admits: Callable[[Proposal], bool] = lambda _: True
     passes: Callable[[Task, Answer], bool] = lambda _task, _answer: True
     is_broken: bool = False
+    composed: list[tuple[tuple[str, ...], int]] = field(
+        default_factory=list[tuple[tuple[str, ...], int]]
+    )
 
     async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
         await self._answer()
@@ -136,6 +142,11 @@ class ScriptedJudge:
         passed = self.passes(task, answer)
         verdict = Verdict.PASSED if passed else Verdict.FAILED
         return Grade(verdict=verdict, score=float(passed))
+
+    async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
+        await self._answer()
+        self.composed.append((tuple(programs), count))
+        return tuple(f"def g_{n}(x):\n    return x" for n in range(min(count, len(programs))))
 
     async def _answer(self) -> None:
         await asyncio.sleep(0)
@@ -190,14 +201,14 @@ class InProcessExecutor:
 
 
 def _run_here(job: Job) -> tuple[CallResult, ...]:
-    return tuple(_call_here(job.source, call) for call in job.calls)
+    return tuple(_call_here(job.source, job.entry, call) for call in job.calls)
 
 
-def _call_here(source: str, call: str) -> CallResult:
+def _call_here(source: str, entry: str, call: str) -> CallResult:
     names: dict[str, object] = {}
     try:
         exec(source, names)  # trusted: the test wrote it
-        value = eval(f"f({call})", names)
+        value = eval(f"{entry}({call})", names)
     except Exception as error:  # noqa: BLE001 - any failure of the program is an outcome
         return CallResult(outcome=Outcome.RAISED, error=f"{type(error).__name__}: {error}")
     return CallResult(outcome=Outcome.RETURNED, value=repr(value), fuel=1)
@@ -225,7 +236,9 @@ def make_table(
     if buffers is None:
         buffers = TaskBuffers(":memory:", config.buffers.max_tasks)
         buffers.add_zero_tasks()
-    prompts = Prompts(config.selfplay, config.rollout, count_words, config.parsing)
+    prompts = Prompts(
+        config.selfplay, config.rollout, count_words, config.parsing, config.composite
+    )
     return Table(
         config=config,
         policy=policy,

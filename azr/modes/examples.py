@@ -6,9 +6,17 @@ the buffers hold too few references, as the paper's prompts hold a toy example. 
 stored, drawn or trained on.
 """
 
-from azr.types import Case, Mode, Task
+from azr.types import Case, Mode, Task, prefix_of
 
-__all__ = ["FORMAT_INDUCTIONS", "FORMAT_TRIPLETS", "zero_induction", "zero_triplet"]
+__all__ = [
+    "FORMAT_COMPOSITE",
+    "FORMAT_ERRORS",
+    "FORMAT_INDUCTIONS",
+    "FORMAT_TRIPLETS",
+    "zero_error",
+    "zero_induction",
+    "zero_triplet",
+]
 
 IDENTITY = "def f(a):\n    return a"
 
@@ -16,6 +24,11 @@ IDENTITY = "def f(a):\n    return a"
 def zero_triplet(mode: Mode) -> Task:
     """The identity function and the string "Hello World"."""
     return Task(mode=mode, program=IDENTITY, cases=(Case("'Hello World'", "'Hello World'"),))
+
+
+def zero_error() -> Task:
+    """The identity function, which raises nothing."""
+    return Task(mode=Mode.ERROR, program=IDENTITY, cases=(Case("'Hello World'", "'NoError'"),))
 
 
 def zero_induction() -> Task:
@@ -52,6 +65,28 @@ FORMAT_TRIPLETS = (
     _example(Mode.DEDUCTION, _COUNTS, {"['tree', 'a', 'sky'], 2": "['SKY', 'TREE']"}),
 )
 """Shown in deduction and abduction alike."""
+
+_DEEP = "def f(table, key):\n    row = table[key]\n    return sum(row) / len(row)"
+_EMPTY = (
+    "class Empty(Exception):\n    pass\n\ndef f(items):\n    if not items:\n"
+    "        raise Empty(items)\n    return items[0]"
+)
+FORMAT_ERRORS = (
+    _example(Mode.ERROR, _DEEP, {"{'a': [1, 3]}, 'b'": "'KeyError'"}),
+    _example(Mode.ERROR, _EVENS, {"[1, 2, 3, 4]": "'NoError'"}),
+    _example(Mode.ERROR, _EMPTY, {"[]": "'Empty'"}),
+)
+"""Shown in error mode."""
+
+_GIVEN = ("def g_0(text):\n    return [w for w in text.split() if w[0].isupper()]",)
+FORMAT_COMPOSITE = Task(
+    mode=Mode.DEDUCTION,
+    program=prefix_of(_GIVEN)
+    + "def f(text, k):\n    names = g_0(text)\n    return sorted(names, key=len)[-k:]",
+    cases=(Case("'Ann saw Bo and Clara', 2", "['Ann', 'Clara']"),),
+    functions=_GIVEN,
+)
+"""Shown first in the pattern of a proposer who must build on functions."""
 
 FORMAT_INDUCTIONS = (
     _example(

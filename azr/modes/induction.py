@@ -88,11 +88,17 @@ class Induction:
 
     mode = Mode.INDUCTION
     shows_program = True
+    shares_seeds = False
+    names_error = False
 
     @property
     def zero_task(self) -> Task:
         """The identity function with six cases."""
         return zero_induction()
+
+    def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """None: the program is there already."""
+        return ()
 
     def num_inputs(self, induction_inputs: int) -> int:
         """As configured."""

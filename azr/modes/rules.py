@@ -1,10 +1,10 @@
-"""What a mode has to say, as a protocol; the three modes are three values of it."""
+"""What a mode has to say, as a protocol; the modes are values of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from azr.types import Answer, Check, Mode, ParseFailure, Proposal, Rollout, Task
+from azr.types import Answer, Check, Demands, Mode, ParseFailure, Proposal, Rollout, Task
 
 __all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Setting"]
 
@@ -23,6 +23,8 @@ class Setting:
     """The task whose program is to be given inputs; only where `ModeRules.shows_program`."""
     num_inputs: int = 1
     """How many inputs the proposal must hold."""
+    demands: Demands = field(default_factory=Demands)
+    """What its program must be like; only where no program is shown."""
     num_examples: int = NUM_EXAMPLES
     """Patterns only: format examples fill up what references are missing to so many."""
 
@@ -56,6 +58,20 @@ class ModeRules(Protocol):
     @property
     def shows_program(self) -> bool:
         """Whether a proposer is given a program, and only invents its inputs."""
+        ...
+
+    @property
+    def shares_seeds(self) -> bool:
+        """Whether a seed of this mode is one of every mode that shares them: the same triplet."""
+        ...
+
+    @property
+    def names_error(self) -> bool:
+        """Whether a case's output is the name of what the call raises, not its value."""
+        ...
+
+    def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:
+        """Statements a proposal may not use, given selfplay.error_banned."""
         ...
 
     def num_inputs(self, induction_inputs: int) -> int:

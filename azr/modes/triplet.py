@@ -1,8 +1,8 @@
-"""What deduction and abduction share: both are about one program, one input, one output."""
+"""What deduction, abduction and error mode share: one program, one input, one output."""
 
 from collections.abc import Sequence
 
-from azr.modes.examples import FORMAT_TRIPLETS, zero_triplet
+from azr.modes.examples import FORMAT_COMPOSITE, FORMAT_TRIPLETS, zero_triplet
 from azr.modes.rules import Pattern, Setting
 from azr.modes.wording import (
     BANNED_WORDS,
@@ -10,6 +10,8 @@ from azr.modes.wording import (
     DIFFICULTY_IDEAS,
     STATE_DEMAND,
     block,
+    functions_to_build_on,
+    given_functions,
     numbered_references,
 )
 from azr.parse import (
@@ -44,7 +46,7 @@ Demands on the input:
 
 CRITERIA = f"""\
 How the task is judged:
-- Executable: the code runs with the input you give.
+- Executable: {{executable}}
 - Difficult: {{difficulty}} Ideas: {DIFFICULTY_IDEAS}.
 - Creative: it is unlike the references in what it computes and in how.
 - These words must not occur in any form, not even in a comment: {", ".join(BANNED_WORDS)}."""
@@ -84,22 +86,32 @@ def with_format_examples(
 
 
 class TripletRules:
-    """Rules common to the two modes whose task is a triplet; subclasses say what is asked."""
+    """Rules common to the modes whose task is a triplet; subclasses say what is asked."""
 
     mode: Mode
     puzzle: str
     """What the other mind is given, and what it must find."""
+    format_examples: Sequence[Task] = FORMAT_TRIPLETS
+    """Shown in patterns while references are too few."""
     title: str
     """Of an example in a pattern."""
+    executable = "the code runs with the input you give."
+    """Criterion of the proposer prompt: what running means."""
     difficulty: str
     """Criterion of the proposer prompt: what must be hard."""
 
     shows_program = False
+    shares_seeds = True
+    names_error = False
 
     @property
     def zero_task(self) -> Task:
         """The identity triplet."""
         return zero_triplet(self.mode)
+
+    def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """None."""
+        return ()
 
     def num_inputs(self, induction_inputs: int) -> int:  # noqa: ARG002 - the protocol's
         """One input a task."""
@@ -109,26 +121,38 @@ class TripletRules:
         """The instruction: goal, demands, format, criteria, plan, references."""
         parts = [
             f"{GOAL}\n\n{self.puzzle} {STYLE_OF_GOAL}",
-            f"{CODE_DEMANDS}\n{STATE_DEMAND}",
+            "\n".join((f"{CODE_DEMANDS}\n{STATE_DEMAND}", *self.further_demands(setting))),
             INPUT_DEMANDS,
             FORMAT,
-            CRITERIA.format(difficulty=self.difficulty),
+            CRITERIA.format(executable=self.executable, difficulty=self.difficulty),
             PLAN,
         ]
         if setting.references:
-            parts.append("### References\n\n" + numbered_references(setting.references))
-        return "\n\n".join(parts)
+            shown = numbered_references(setting.references, self.result_of)
+            parts.append(f"### References\n\n{shown}")
+        parts.append(functions_to_build_on(setting.demands.functions))
+        return "\n\n".join(filter(None, parts))
+
+    def further_demands(self, setting: Setting) -> Sequence[str]:  # noqa: ARG002 - of subclasses
+        """What this mode demands of the code beyond the others, a line each."""
+        return ()
+
+    def result_of(self, task: Task) -> str:
+        """The block that says what a reference's call results in."""
+        return block("output", task.cases[0].output)
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
         """Input, then program: small models end a text after a program, whatever should follow.
 
         The output is not shown, for nobody asks the proposer for it.
         """
-        tasks = with_format_examples(setting.references, FORMAT_TRIPLETS, setting.num_examples)
-        shown = [
-            block("python", f"# Input: {task.cases[0].input}\n{task.program}") for task in tasks
-        ]
-        return example_pattern(self.title, [*shown, ""], "```python\n# Input:", "\n```")
+        tasks = with_format_examples(setting.references, self.format_examples, setting.num_examples)
+        functions = setting.demands.functions
+        if functions:
+            tasks = [FORMAT_COMPOSITE, *tasks]
+        shown = [_proposed(task) for task in tasks]
+        opening = given_functions(functions)
+        return example_pattern(self.title, [*shown, opening], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
         """The first input, and the program that the prompt's reading names."""
@@ -147,7 +171,7 @@ class TripletRules:
             return ParseFailure("no input block")
         if reading.reject_test_input and has_test_input(program, given):
             return ParseFailure("test in the program")
-        return Proposal(self.mode, program, (unwrapped(given),))
+        return Proposal(self.mode, program, (unwrapped(given),), demands=rollout.prompt.demands)
 
     def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
         """None: whatever runs is a task."""
@@ -156,7 +180,13 @@ class TripletRules:
     def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
         """One program, one case."""
         case = Case(proposal.inputs[0], outputs[0])
-        return Task(mode=self.mode, program=proposal.program, cases=(case,), born_step=born_step)
+        return Task(
+            mode=self.mode,
+            program=proposal.whole_program,
+            cases=(case,),
+            born_step=born_step,
+            functions=proposal.demands.functions,
+        )
 
     def literal_answer(self, rollout: Rollout, tag: str) -> Answer | ParseFailure:
         """The last block with the tag, or what models write in its place."""
@@ -172,3 +202,9 @@ class TripletRules:
         if not found or not found.strip():
             return ParseFailure(f"no {tag} block")
         return Answer(self.mode, unwrapped(found))
+
+
+def _proposed(task: Task) -> str:
+    """A task of a pattern, as a proposer writes it."""
+    written = f"# Input: {task.cases[0].input}\n{task.own_program}"
+    return given_functions(task.functions) + block("python", written)

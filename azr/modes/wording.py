@@ -1,6 +1,6 @@
 """Sentences that several prompts share; tests/golden shows what changes when one is changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from azr.types import Task
 
@@ -10,6 +10,8 @@ __all__ = [
     "DIFFICULTY_IDEAS",
     "STATE_DEMAND",
     "block",
+    "functions_to_build_on",
+    "given_functions",
     "numbered_references",
 ]
 
@@ -46,12 +48,44 @@ def block(tag: str, body: str) -> str:
     return f"```{tag}\n{body}\n```"
 
 
-def numbered_references(references: Sequence[Task]) -> str:
-    """Past tasks, each in its own numbered tag with program, input and output."""
+BUILD_ON = """\
+### Functions to build on
+
+`f` must call {names}. The code below already stands above yours, in the same file: do not repeat \
+or redefine any of it. Build on what is computed there and do more than wrap it: first reason \
+about what each function does, then about what `f` can make of it."""
+
+
+def numbered_references(references: Sequence[Task], result_of: Callable[[Task], str]) -> str:
+    """Past tasks, each in its own numbered tag with program, input and what it results in."""
     shown: list[str] = []
     for number, task in enumerate(references, start=1):
-        case = task.cases[0]
-        blocks = (block("python", task.program), block("input", case.input),
-                  block("output", case.output))  # fmt: skip
+        blocks = (block("python", task.program), block("input", task.cases[0].input),
+                  result_of(task))  # fmt: skip
         shown.append("\n".join((f"<snippet_{number}>", *blocks, f"</snippet_{number}>")))
     return "\n\n".join(shown)
+
+
+def function_names(functions: Sequence[str]) -> str:
+    """`g_0`, `g_1` and `g_2`, as a sentence wants them."""
+    names = [f"`g_{number}`" for number in range(len(functions))]
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
+
+
+def functions_to_build_on(functions: Sequence[str]) -> str:
+    """The part of an instruction that gives functions; empty where there are none."""
+    if not functions:
+        return ""
+    text = BUILD_ON.format(names=function_names(functions))
+    return f"{text}\n{_sources(functions)}"
+
+
+def given_functions(functions: Sequence[str]) -> str:
+    """The same in a pattern, before the program that calls them."""
+    if not functions:
+        return ""
+    return f"{_sources(functions)}\nA function f that calls {function_names(functions)}:\n"
+
+
+def _sources(functions: Sequence[str]) -> str:
+    return block("python", "\n\n\n".join(functions))

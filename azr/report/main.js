@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const { runs: RUNS, arms: ARMS } = DATA;
 const SOLO = RUNS.length === 1;
-const KNOWN = ["deduction", "abduction", "induction"]; // in this order; others after them
+const KNOWN = ["deduction", "abduction", "induction", "error"]; // in this order; others after them
 const NAMES = ARMS.flatMap((a) => Object.keys(a.metrics)).map((n) => /^(?:valid|accuracy\/solver)\/(\w+)$/.exec(n)).filter(Boolean).map((m) => m[1]);
 const MODES = [...new Set([...KNOWN.filter((m) => NAMES.includes(m)), ...NAMES])];
 const palette = (i) => `var(--c${i % 8})`;

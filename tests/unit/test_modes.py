@@ -13,7 +13,7 @@ from tests.fakes import make_rollout, make_task
 from tests.unit.test_parse import TEXTS
 
 PROGRAM = "def f(a, b):\n    return a + b"
-TRIPLETS = [Mode.DEDUCTION, Mode.ABDUCTION]
+TRIPLETS = [Mode.DEDUCTION, Mode.ABDUCTION, Mode.ERROR]
 WITH_HELPERS = (
     "import math\n\nclass Point:\n    def __init__(self, x):\n        self.x = x\n\n"
     "def helper(p):\n    return p.x\n\ndef f(x):\n    def nested(y):\n        return y + 1\n"
@@ -78,6 +78,14 @@ def test_helpers_methods_and_nested_functions_are_welcome(mode: Mode):
         (Mode.ABDUCTION, "<input>5</input>", "none", "5"),
         (Mode.ABDUCTION, "<think></think><answer>```input\n5\n```</answer>", "r1", "5"),
         (Mode.ABDUCTION, fenced("output", "5"), "none", None),
+        (Mode.ERROR, fenced("output", "KeyError: 'b'"), "none", "KeyError"),
+        (Mode.ERROR, fenced("output", "`json.JSONDecodeError`"), "none", "JSONDecodeError"),
+        (Mode.ERROR, fenced("output", "'noerror'"), "none", "noerror"),
+        (Mode.ERROR, "<think></think><answer>ValueError</answer>", "r1", "ValueError"),
+        (Mode.ERROR, "\\boxed{ZeroDivisionError}", "boxed", "ZeroDivisionError"),
+        (Mode.ERROR, "# Output: Empty", "none", "Empty"),
+        (Mode.ERROR, fenced("output", "1"), "none", None),
+        (Mode.ERROR, fenced("output", "..."), "none", None),
         (Mode.INDUCTION, fenced("python", "old") + fenced("python", PROGRAM), "none", PROGRAM),
         (Mode.INDUCTION, fenced("", PROGRAM), "none", PROGRAM),
         (Mode.INDUCTION, "just so", "none", None),
@@ -222,6 +230,7 @@ def test_a_pattern_never_tells_what_is_to_be_found(mode: Mode):
         Mode.DEDUCTION: ["out_0"],
         Mode.ABDUCTION: ["in_0"],
         Mode.INDUCTION: ["secret", "in_2", "in_3", "out_2", "out_3"],
+        Mode.ERROR: ["out_0"],
     }[mode]
     rules = rules_of(mode)
     pattern = rules.solver_pattern(task, [make_task(mode, 1), make_task(mode, 2)])
@@ -273,6 +282,7 @@ def test_an_answer_written_as_the_pattern_shows_is_read(mode: Mode):
         Mode.DEDUCTION: case.output,
         Mode.ABDUCTION: case.input,
         Mode.INDUCTION: references[2].program,
+        Mode.ERROR: "NoError",
     }[mode]
     assert rules.read_answer(rollout) == Answer(mode, expected)
 

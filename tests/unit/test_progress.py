@@ -9,7 +9,7 @@ from rich.console import Console
 
 from azr.config import RunConfig, SelfPlayConfig
 from azr.progress import Display, sparkline
-from azr.types import STREAMS, Experience, Prompt, Rollout, Stream, Verdict
+from azr.types import Experience, Mode, Prompt, Role, Rollout, Stream, Verdict
 
 METRICS = {
     "reward/proposer/deduction/mean": -0.5,
@@ -25,6 +25,7 @@ METRICS = {
     "time/other": 0.1,
     "time/step": 34.1,
 }
+PLAYED: list[Stream] = [(role, mode) for role in Role for mode in Mode if mode is not Mode.ERROR]
 CONFIG = RunConfig(name="try", steps=12, selfplay=SelfPlayConfig(batch_size=2))
 
 
@@ -78,7 +79,7 @@ def test_what_a_step_has_no_data_for_is_left_out_of_the_line() -> None:
 def test_the_table_shows_what_is_done_during_a_step() -> None:
     display, _ = terminal()
     display.step_started(1)
-    for stream in STREAMS[:4]:
+    for stream in PLAYED[:4]:
         done = experience(stream)
         display.sampled(done.rollout)
         display.played(done)
@@ -92,7 +93,7 @@ def test_the_table_shows_what_is_done_during_a_step() -> None:
 def test_when_all_are_graded_the_step_is_learning_and_after_it_the_next_one_plays() -> None:
     display, _ = terminal()
     display.step_started(1)
-    for stream in STREAMS * 2:
+    for stream in PLAYED * 2:
         display.played(experience(stream))
     assert "learning" in shown(display)
     display.step_done(1, METRICS)
@@ -110,8 +111,8 @@ def test_the_trials_of_a_slot_count_as_one_of_the_step() -> None:
     display, _ = terminal()
     display.step_started(1)
     for _ in range(8):
-        display.played(replace(experience(STREAMS[3]), group="deduction/0"))
-    display.played(replace(experience(STREAMS[0]), group="deduction/0"))
+        display.played(replace(experience(PLAYED[3]), group="deduction/0"))
+    display.played(replace(experience(PLAYED[0]), group="deduction/0"))
     text = shown(display)
     assert "2 of 12 graded" in text
     assert re.search(r"solver/deduction .* 1/2 \+0\.50", text)
@@ -120,7 +121,7 @@ def test_the_trials_of_a_slot_count_as_one_of_the_step() -> None:
 def test_seeding_is_shown_before_the_first_step() -> None:
     display, _ = terminal()
     assert "starting" in shown(display)
-    display.sampled(experience(STREAMS[0]).rollout)
+    display.sampled(experience(PLAYED[0]).rollout)
     assert "1 proposals" in shown(display)
 
 

@@ -59,6 +59,44 @@ def test_prompts_are_pinned(envelope: str, role: Role, mode: Mode):
     assert found == path.read_text(encoding="utf-8")
 
 
+FUNCTIONS = (
+    "def g_0(x):\n    return x + 2",
+    "def g_1_helper(x):\n    return -x\n\ndef g_1(x):\n    return g_1_helper(x)",
+)
+
+
+@pytest.mark.parametrize("envelope", ["r1", "completion"])
+def test_prompts_with_functions_to_build_on_are_pinned(envelope: str):
+    """METHOD 2, item 8; renewed as above."""
+    prompt = writer(envelope=envelope).proposer(Mode.DEDUCTION, stocked(), 0, FUNCTIONS)
+    assert prompt.demands.functions == FUNCTIONS
+    found = f"{prompt.text}⟦{prompt.prefill}⟧\nstop: {prompt.stop}\n"
+    path = GOLDEN / f"prompt_{envelope}_proposer_composite.txt"
+    if not path.exists():
+        path.write_text(found, encoding="utf-8")
+        pytest.fail(f"{path.name} was not there; it is now: look at it and run again")
+    assert found == path.read_text(encoding="utf-8")
+
+
+def test_functions_that_do_not_fit_are_not_demanded():
+    """Feature 13: what was asked is what the judge holds the answer to."""
+    huge = ("def g_0(x):\n" + "    x = x + 1\n" * 3000 + "    return x",)
+    prompt = writer(max_prompt_tokens=900).proposer(Mode.DEDUCTION, stocked(), 0, huge)
+    assert prompt.demands.functions == ()
+    assert "g_0" not in prompt.text
+
+
+def test_banned_statements_are_told_to_error_proposers_alone():
+    prompts = writer(error_banned=("raise", "assert"))
+    error = prompts.proposer(Mode.ERROR, stocked(), 0)
+    assert error.demands.banned_statements == ("raise", "assert")
+    assert "does not use the statements raise, assert" in error.text
+    assert prompts.proposer(Mode.DEDUCTION, stocked(), 0).demands.banned_statements == ()
+    assert "does not use the statements" not in writer().proposer(Mode.ERROR, stocked(), 0).text
+    with pytest.raises(ConfigError, match=r"selfplay\.error_banned must be one of"):
+        writer(error_banned=("finally",))
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("role", list(Role))
 def test_an_r1_prompt_ends_with_the_prefilled_think_tag(role: Role, mode: Mode):

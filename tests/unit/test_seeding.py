@@ -37,7 +37,7 @@ def seed(
 def test_seeding_starts_from_the_identity_and_reaches_its_target_in_every_mode():
     """Features 21, 22 and 24."""
     buffers, policy, _ = seed()
-    assert [buffers.count(mode) for mode in Mode] == [20, 20, 20]
+    assert [buffers.count(mode) for mode in Mode] == [20, 20, 20, 0]
     assert "def f(a):\n    return a" in policy.prompts[0].text
     assert {task.born_step for mode in Mode for task in buffers.tasks(mode)} == {0}
     assert {p.role for p in policy.prompts} == {Role.PROPOSER}
@@ -67,7 +67,7 @@ def test_no_seed_is_stored_twice():
 
     config = replace(CONFIG, buffers=BuffersConfig(seed_tasks=4, max_seed_rounds=50))
     buffers, _, _ = seed(three_of_a_kind, config)
-    for mode in Mode:
+    for mode in CONFIG.selfplay.modes:
         tasks = [(t.program, t.cases, t.message) for t in buffers.tasks(mode)]
         assert len(tasks) == len(set(tasks)) == 4
 
@@ -123,10 +123,21 @@ def test_only_the_modes_in_play_are_seeded():
     selfplay = replace(CONFIG.selfplay, modes=("deduction",))
     buffers, policy, _ = seed(config=replace(CONFIG, selfplay=selfplay))
     assert {p.mode for p in policy.prompts} == {Mode.DEDUCTION}
-    assert buffers.count(Mode.INDUCTION) == 1
+    assert buffers.count(Mode.INDUCTION) == 0
     selfplay = replace(CONFIG.selfplay, modes=("induction",))
     buffers, _, _ = seed(config=replace(CONFIG, selfplay=selfplay))
     assert buffers.count(Mode.INDUCTION) == 20
+
+
+def test_error_mode_makes_seeds_of_its_own():
+    """A triplet's value is no error name, so its seeds cannot be shared."""
+    selfplay = replace(CONFIG.selfplay, modes=("deduction", "error"))
+    buffers, policy, seen = seed(config=replace(CONFIG, selfplay=selfplay))
+    assert [buffers.count(mode) for mode in Mode] == [20, 20, 0, 20]
+    assert {p.mode for p in policy.prompts} == {Mode.DEDUCTION, Mode.ERROR}
+    assert seen[-1].modes == (Mode.ERROR,)
+    first = next(iter(buffers.tasks(Mode.ERROR)))
+    assert first.cases[0].output == "'NoError'"
 
 
 def test_a_broken_executor_ends_the_seeding_as_what_it_is():

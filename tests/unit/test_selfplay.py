@@ -18,6 +18,7 @@ SELFPLAY = SelfPlayConfig(
     batch_size=BATCH, trials_per_task=TRIALS, envelope="none", induction_inputs=4, references=1
 )
 CONFIG = RunConfig(selfplay=SELFPLAY)
+PLAYED = [stream for stream in STREAMS if stream[1] in SELFPLAY.modes]
 
 
 def well_formed(prompt: Prompt) -> str:
@@ -49,7 +50,7 @@ def with_selfplay(**changes) -> RunConfig:
 def test_every_stream_gives_one_full_batch():
     """Features 5 and 56: one policy in both roles, 2 x 3 x B experiences an update."""
     experiences, _ = play()
-    assert Counter(e.stream for e in experiences) == dict.fromkeys(STREAMS, BATCH)
+    assert Counter(e.stream for e in experiences) == dict.fromkeys(PLAYED, BATCH)
 
 
 def test_a_valid_proposal_is_tried_by_g_solvers():
@@ -134,7 +135,9 @@ def test_solver_only_training_proposes_nothing():
     """Feature 58, A13: the streams keep their labels."""
     experiences, policy = play(with_selfplay(train_proposer=False))
     assert {p.role for p in policy.prompts} == {Role.SOLVER}
-    assert Counter(e.stream for e in experiences) == {(Role.SOLVER, mode): BATCH for mode in Mode}
+    assert Counter(e.stream for e in experiences) == {
+        (Role.SOLVER, mode): BATCH for mode in SELFPLAY.modes
+    }
 
 
 def test_the_modes_in_play_are_the_run_s_choice():
@@ -158,7 +161,7 @@ def test_a_broken_executor_raises_and_stores_nothing():
     table = make_table(CONFIG, ScriptedPolicy(well_formed), ScriptedJudge(is_broken=True))
     with pytest.raises(ExecutorUnavailable):
         asyncio.run(play_step(table, 1))
-    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1]  # type: ignore[attr-defined]
+    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1, 1]  # type: ignore[attr-defined]
 
 
 def test_an_executor_that_breaks_in_the_middle_stores_nothing():
@@ -172,7 +175,7 @@ def test_an_executor_that_breaks_in_the_middle_stores_nothing():
     table = make_table(CONFIG, ScriptedPolicy(well_formed), judge)
     with pytest.raises(ExecutorUnavailable):
         asyncio.run(play_step(table, 1))
-    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1]  # type: ignore[attr-defined]
+    assert [table.buffers.count(mode) for mode in Mode] == [1, 1, 1, 1]  # type: ignore[attr-defined]
 
 
 def test_a_step_replays():
@@ -229,7 +232,7 @@ def test_trials_become_the_solvers_experiences_and_nothing_more_is_sampled():
     """Weakness D: 80 % of the generations were thrown away."""
     experiences, policy = play(ON_TRIALS)
     expected = {
-        stream: BATCH if stream[0] is Role.PROPOSER else BATCH * TRIALS for stream in STREAMS
+        stream: BATCH if stream[0] is Role.PROPOSER else BATCH * TRIALS for stream in PLAYED
     }
     assert Counter(e.stream for e in experiences) == expected
     roles = Counter(prompt.role for prompt in policy.prompts)
@@ -273,7 +276,7 @@ def test_a_proposal_and_its_trials_agree_on_the_solve_rate():
 def test_where_no_proposal_is_valid_the_solver_has_one_attempt_at_the_past():
     """A14 with trials: the batch is never empty, and never larger than it must be."""
     experiences, policy = play(ON_TRIALS, judge=ScriptedJudge(admits=lambda _: False))
-    assert Counter(e.stream for e in experiences) == dict.fromkeys(STREAMS, BATCH)
+    assert Counter(e.stream for e in experiences) == dict.fromkeys(PLAYED, BATCH)
     assert {e.task.born_step for e in experiences if e.stream[0] is Role.SOLVER and e.task} == {0}
     assert sum(p.role is Role.SOLVER for p in policy.prompts) == 3 * BATCH
 
@@ -281,7 +284,7 @@ def test_where_no_proposal_is_valid_the_solver_has_one_attempt_at_the_past():
 def test_without_a_proposer_each_drawn_task_is_tried_g_times():
     experiences, _ = play(with_selfplay(train_on_trials=True, train_proposer=False))
     assert Counter(e.stream for e in experiences) == {
-        (Role.SOLVER, mode): BATCH * TRIALS for mode in Mode
+        (Role.SOLVER, mode): BATCH * TRIALS for mode in SELFPLAY.modes
     }
     assert set(Counter((e.stream, e.group) for e in experiences).values()) == {TRIALS}
 
