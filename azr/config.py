@@ -10,16 +10,19 @@ from pathlib import Path
 
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
+from azr.reward_config import IntrinsicConfig, NoveltyConfig
 from azr.types import STREAMS, Mode
 
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
     "EvaluationConfig",
+    "IntrinsicConfig",
     "LearnerConfig",
     "LoggingConfig",
     "LossConfig",
     "ModelConfig",
+    "NoveltyConfig",
     "RewardConfig",
     "RolloutConfig",
     "RunConfig",
@@ -114,6 +117,8 @@ class RewardConfig:
     """No readable answer or proposal. (paper, eq. 6)"""
     invalid_proposal: float = -1.0
     """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code)"""
+    not_novel: float | None = None
+    """A valid proposal that [novelty] refuses; default = as an invalid one."""
     unlearnable: float = 0.0
     """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
     learnability: str = "one_minus"
@@ -307,6 +312,8 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
+    intrinsic: IntrinsicConfig = field(default_factory=IntrinsicConfig)
+    novelty: NoveltyConfig = field(default_factory=NoveltyConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)

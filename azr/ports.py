@@ -3,9 +3,10 @@
 The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in scripted fakes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from azr.profile import Profile
 from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
 
 __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Policy", "Recorder", "Weights"]
@@ -54,6 +55,10 @@ class Judge(Protocol):
         """Is the answer right for this task?"""
         ...
 
+    async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
+        """What programs look like, in order; None where the analysis does not finish."""
+        ...
+
 
 class Learner(Protocol):
     """The model as a pupil (azr.learner: torch)."""
@@ -90,6 +95,14 @@ class Buffers(Protocol):
 
     def draw(self, mode: Mode, seed: int) -> Task:
         """One past task to solve."""
+        ...
+
+    def count(self, mode: Mode) -> int:
+        """All tasks of a mode."""
+        ...
+
+    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
+        """All tasks of a mode but the `start` oldest, the oldest first."""
         ...
 
     def program(self, seed: int) -> Task:

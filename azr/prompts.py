@@ -5,7 +5,7 @@ again, with fewer references each time, and the number of draws is bounded.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azr.config import RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
@@ -162,9 +162,10 @@ class Prompts:
             if self._is_pattern
             else self._wrapped(rules.proposer_text(setting))
         )
-        return self._prompt(
+        prompt = self._prompt(
             Role.PROPOSER, mode, wrapped, task=shown, seed=seed, num_inputs=num_inputs
         )
+        return replace(prompt, references=tuple(references))
 
     def _solve(self, task: Task, references: list[Task], seed: int) -> Prompt:
         rules = rules_of(task.mode)

@@ -1,7 +1,7 @@
 r"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
 
-    propose -> admit -> G trials at once -> learnability
-                    \-> one solver attempt, on the new task or on one drawn from the past
+    propose -> admit -> novel? -> G trials at once -> learnability (+ intrinsic terms)
+                              \-> one solver attempt, on the new task or on one drawn from the past
 
 All coroutines of a step run together: the engine's continuous batching and the sandbox
 client's micro-batching do the rest, and nothing waits but the update.
@@ -12,7 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from azr.appraisal import Appraiser
 from azr.config import RunConfig
+from azr.intrinsic import with_intrinsic
 from azr.modes import rules_of
 from azr.ports import Buffers, Judge, Policy
 from azr.prompts import Prompts
@@ -45,21 +47,25 @@ class Table:
     buffers: Buffers
     prompts: Prompts
     """Writes prompts in the run's envelope, within its token budget."""
+    appraiser: Appraiser
+    """Screens valid proposals for novelty and says what they are worth beside learnability."""
     watch: Callable[[Experience], None] = lambda _: None
     """Told of every experience as it comes to be; for the live display."""
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
     """Play every slot of every mode; the step's valid proposals enter the buffers together."""
+    if table.config.selfplay.train_proposer:
+        await table.appraiser.begin(table.config.selfplay.batch_size)
     slots = [
         play_slot(table, mode, step, slot)
         for mode in table.config.selfplay.modes
         for slot in range(table.config.selfplay.batch_size)
     ]
     experiences = [experience for slot in await all_or_nothing(slots) for experience in slot]
-    table.buffers.add(
-        [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
-    )
+    new = [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
+    table.buffers.add(await table.appraiser.storable(new))
+    experiences = table.appraiser.price_repetition(experiences)
     if not table.config.selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
     return experiences
@@ -85,20 +91,24 @@ async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Expe
         drawn = table.buffers.draw(mode, seed)
         return await all_or_nothing(
             [
-                propose_and_measure(table, mode, step, seed),
+                propose_and_measure(table, mode, step, slot, seed),
                 solve(table, drawn, derive_seed(seed, "solve")),
             ]
         )
     rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
     task = ruling.task or table.buffers.draw(mode, seed)
     return await all_or_nothing(
         [measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))]
     )
 
 
-async def propose_and_measure(table: Table, mode: Mode, step: int, seed: int) -> Experience:
+async def propose_and_measure(
+    table: Table, mode: Mode, step: int, slot: int, seed: int
+) -> Experience:
     """A proposal with its reward, when nobody waits for its task."""
     rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
     return await measure(table, rollout, ruling, seed)
 
 
@@ -116,7 +126,7 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
 
 async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> Experience:
     """Reward a proposal by what its task can still teach: the solve rate of G trials."""
-    solve_rate = None
+    solve_rate = appraisal = None
     if ruling.task is not None:
         trials = [
             attempt(table, ruling.task, derive_seed(seed, "trial", trial))
@@ -124,13 +134,19 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
         ]
         graded = await all_or_nothing(trials)
         solve_rate = mean_score([grade for _, grade in graded])
+        appraisal = await table.appraiser.appraise(rollout.prompt, ruling.task)
+    config = table.config
+    reward = proposal_reward(ruling.verdict, solve_rate, config.rewards, is_novel=ruling.is_novel)
+    if appraisal is not None:
+        reward = with_intrinsic(reward, appraisal.merits, config.intrinsic)
     experience = Experience(
         rollout=rollout,
         verdict=ruling.verdict,
-        reward=proposal_reward(ruling.verdict, solve_rate, table.config.rewards),
+        reward=reward,
         reason=ruling.reason,
         task=ruling.task,
         solve_rate=solve_rate,
+        appraisal=appraisal,
     )
     table.watch(experience)
     return experience

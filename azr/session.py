@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
@@ -209,6 +210,7 @@ def open_players(
                 policy=policy,
                 judge=judge,
                 buffers=b,
+                appraiser=Appraiser(config, judge, b),
                 prompts=Prompts(config.selfplay, config.rollout, policy.count_tokens),
                 watch=display.played,
             )
@@ -227,7 +229,9 @@ def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) ->
     if cut is None:
         for leftover in tasks_file.parent.glob(tasks_file.name + "*"):
             leftover.unlink()  # of an attempt that died before its first checkpoint
-    buffers = TaskBuffers(tasks_file, config.buffers.max_tasks)
+    buffers = TaskBuffers(
+        tasks_file, config.buffers.max_tasks, keeps_copies=config.novelty.dedupe == "none"
+    )
     if cut is not None:
         buffers.restore(cut.tasks)
     return buffers

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
+from azr.profile import Appraisal
+
 __all__ = [
     "STREAMS",
     "Answer",
@@ -114,6 +116,8 @@ class Prompt:
     """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
     num_inputs: int = 1
     """Proposers only: how many inputs a proposal must hold."""
+    references: tuple[Task, ...] = ()
+    """Proposers only: the past tasks that are shown."""
     task: Task | None = None
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
     seed: int = 0
@@ -197,6 +201,8 @@ class Ruling:
     """Set exactly when the verdict is PASSED."""
     reason: str = ""
     """For metrics and the report: "parse: no input block", "raised: ValueError", ..."""
+    is_novel: bool = True
+    """False: valid, and FAILED for being no news ([novelty])."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +227,8 @@ class Experience:
     """The task that was solved, or the one a valid proposal became."""
     solve_rate: float | None = None
     """Proposals only: share of trials that passed."""
+    appraisal: Appraisal | None = None
+    """Valid proposals only: what the task is like, and worth beside its learnability."""
 
     @property
     def stream(self) -> Stream:

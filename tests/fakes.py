@@ -8,10 +8,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers
 from azr.config import RunConfig
 from azr.errors import ExecutorUnavailable
 from azr.modes import rules_of
+from azr.profile import Profile
+from azr.profiler import profile_jobs, profile_of
 from azr.prompts import Prompts
 from azr.selfplay import Table
 from azr.types import (
@@ -133,6 +136,10 @@ class ScriptedJudge:
         verdict = Verdict.PASSED if passed else Verdict.FAILED
         return Grade(verdict=verdict, score=float(passed))
 
+    async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
+        await self._answer()
+        return [profile_here(program) for program in programs]
+
     async def _answer(self) -> None:
         await asyncio.sleep(0)
         if self.is_broken:
@@ -186,14 +193,20 @@ class InProcessExecutor:
 
 
 def _run_here(job: Job) -> tuple[CallResult, ...]:
-    return tuple(_call_here(job.source, call) for call in job.calls)
+    return tuple(_call_here(job.source, call, job.entry) for call in job.calls)
 
 
-def _call_here(source: str, call: str) -> CallResult:
+def profile_here(program: str) -> Profile | None:
+    """A program of a test's, profiled by the real analysis program in this process."""
+    [job] = profile_jobs(iter(["0"]), [program])
+    return profile_of(_call_here(job.source, job.calls[0], job.entry))
+
+
+def _call_here(source: str, call: str, entry: str = "f") -> CallResult:
     names: dict[str, object] = {}
     try:
         exec(source, names)  # trusted: the test wrote it
-        value = eval(f"f({call})", names)
+        value = eval(f"{entry}({call})", names)
     except Exception as error:  # noqa: BLE001 - any failure of the program is an outcome
         return CallResult(outcome=Outcome.RAISED, error=f"{type(error).__name__}: {error}")
     return CallResult(outcome=Outcome.RETURNED, value=repr(value), fuel=1)
@@ -222,10 +235,12 @@ def make_table(
         buffers = TaskBuffers(":memory:", config.buffers.max_tasks)
         buffers.add_zero_tasks()
     prompts = Prompts(config.selfplay, config.rollout, count_words)
+    judge = judge or ScriptedJudge()
     return Table(
         config=config,
         policy=policy,
-        judge=judge or ScriptedJudge(),
+        judge=judge,
+        appraiser=Appraiser(config, judge, buffers),
         buffers=buffers,
         prompts=prompts,
     )
