@@ -138,8 +138,13 @@ def shape(tree, bound):
 
 
 def parts_of(node, name, renamed):
-    """One field: its name, then words and nodes."""
+    """One field: its name, then words and nodes; nothing where it is empty.
+
+    A field that only some versions of Python have leaves no trace then.
+    """
     value = getattr(node, name, None)
+    if value == [] or (value is None and not isinstance(node, ast.Constant)):
+        return ()
     if isinstance(value, ast.AST):
         return name, value
     if isinstance(value, list):
