@@ -30,7 +30,7 @@ LOOPS = (ast.For, ast.AsyncFor, ast.While)
 TRIES = tuple(getattr(ast, name) for name in ("Try", "TryStar") if hasattr(ast, name))
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
-IGNORED = frozenset(("ctx", "annotation", "returns", "type_comment", "kind", "simple"))
+IGNORED = frozenset(("ctx", "annotation", "returns", "type_comment", "kind", "simple", "is_lazy"))
 """Fields that change nothing about what a program computes."""
 
 BINDERS = frozenset(("id", "arg", "name", "names", "asname", "rest"))

@@ -1,4 +1,4 @@
-"""azr.novelty and azr.appraisal: the gate, copies, clusters; the same after a kill, in any order."""
+"""azr.novelty and azr.appraisal: gate, copies, clusters; the same after a kill, in any order."""
 
 import asyncio
 import random
@@ -358,7 +358,8 @@ def test_every_value_is_logged_though_nothing_is_paid():
         for term in ("complexity", "mean_edit_distance", "halstead", "answer_diversity"):
             assert f"intrinsic/{mode}/{term}" in metrics
         for name in ("ast_distance", "complexity", "cyclomatic", "halstead_effort", "nodes",
-                     "halstead_volume", "uses_input", "distinct_structures", "profiled"):  # fmt: skip
+                     "halstead_volume", "uses_input", "distinct_structures",
+                     "profiled"):  # fmt: skip
             assert f"{name}/{mode}" in metrics
     assert metrics["uses_input/deduction"] == metrics["profiled/deduction"] == 1.0
     assert "intrinsic/induction/input_diversity" in metrics
