@@ -11,7 +11,7 @@ from pathlib import Path
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
 from azr.reward_config import IntrinsicConfig, NoveltyConfig
-from azr.types import STREAMS, Mode
+from azr.types import STREAMS, Mode, Role
 
 __all__ = [
     "BuffersConfig",
@@ -76,12 +76,19 @@ class SelfPlayConfig:
     envelope: str = "r1"
     """r1 (think and answer tags), boxed, none, or completion (a few-shot pattern to continue:
     what models below 1B need, docs/LOG.md)."""
+    pattern_examples: int = 3
+    """Completion envelope: solved miniatures fill a pattern up to so many examples where there are
+    fewer references. Fewer make prompts shorter and completions less often well-formed."""
     chat_template: bool = False
     """Wrap prompts in the model's chat template; off = plain text. (AZR: off for base models)"""
     same_step_tasks: bool = True
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
     """Off trains the solver only. (AZR: train_propose)"""
+    train_on_trials: bool = False
+    """The trials of a valid proposal are what its solver learns from, in place of one attempt
+    more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
+    away; arXiv 2604.27644: on)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -94,6 +101,11 @@ class SelfPlayConfig:
                 "selfplay.chat_template must be off with selfplay.envelope = completion:"
                 " a pattern to continue is no chat"
             )
+        if self.train_on_trials and not self.same_step_tasks:
+            raise ConfigError(
+                "selfplay.train_on_trials must be off with selfplay.same_step_tasks = false:"
+                " trials are answers to the step's own tasks"
+            )
         at_least("selfplay.batch_size", self.batch_size, 1)
         at_least(
             "selfplay.trials_per_task",
@@ -102,6 +114,7 @@ class SelfPlayConfig:
             "with one trial every task looks either trivial or impossible",
         )
         at_least("selfplay.references", self.references, 0)
+        at_least("selfplay.pattern_examples", self.pattern_examples, 1)
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
         )
@@ -188,12 +201,16 @@ class RolloutConfig:
         at_least("rollout.max_prompt_tokens", self.max_prompt_tokens, 1)
 
 
+ADVANTAGES = ("trr++", "global", "group", "rloo", "two_level", "none")
+"""Their formulas and sources are in azr.advantages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerConfig:
     """The update."""
 
     lr: float = 1e-6
-    """AdamW's step size, constant. (AZR)"""
+    """AdamW's step size, constant; at 0 nothing is computed and nothing changes. (AZR)"""
     warmup_steps: int = 0
     """Linear rise of the step size from 0. (AZR: none)"""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -202,17 +219,48 @@ class LearnerConfig:
     max_grad_norm: float = 1.0
     micro_batch_tokens: int = 16_384
     """Tokens per forward-backward pass; lower it when memory runs out, results do not change."""
+    share_prompts: bool = True
+    """Rollouts of an equal prompt read it once, with the same result; off = each by itself."""
     advantage: str = "trr++"
-    """trr++: centred and scaled per stream. global: over the whole step. none: the reward."""
+    """trr++: centred and scaled per stream. global: over the whole step. group: among the attempts
+    at a task (GRPO). rloo: less the mean of the other attempts. two_level: proposals per stream,
+    answers per group (ANCORA). none: the reward. Groups want selfplay.train_on_trials."""
+    group_std: bool = True
+    """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
+    roles: tuple[Role, ...] = tuple(Role)
+    """Whose rollouts the update learns from. `solver` alone freezes the proposer: it goes on
+    proposing, with weights that only solving has moved; terms of entropy and divergence see all
+    rollouts. (control)"""
+    shuffle_rewards: bool = False
+    """Rewards change places within their stream before they are compared, so that they say nothing
+    about their rollout: what is learned then is not learned from them. (control)"""
     whitening: str = "sample"
     """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
+    mini_batches: int = 1
+    """Optimizer steps a step's rollouts are dealt to. (AZR: one)"""
+    epochs: int = 1
+    """Times the rollouts are gone over. (AZR: ppo_epochs 1)"""
+    entropy_target: float = 0.0
+    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2);
+    0 = loss.entropy_coef as it is."""
+    entropy_step: float = 0.005
+    """What the bonus' coefficient rises or falls by in an update. (arXiv 2505.22312)"""
+    entropy_limit: float = 0.1
+    """The coefficient's upper bound; it starts at loss.entropy_coef."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "betas", tuple(self.betas))
+        object.__setattr__(self, "roles", tuple(Role(role) for role in self.roles))
+        if not self.roles:
+            raise ConfigError(f"learner.roles must name at least one of {', '.join(Role)}")
         at_least("learner.lr", self.lr, 0.0)
         at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
-        one_of("learner.advantage", self.advantage, ("trr++", "global", "none"))
+        one_of("learner.advantage", self.advantage, ADVANTAGES)
+        at_least("learner.mini_batches", self.mini_batches, 1)
+        at_least("learner.epochs", self.epochs, 1)
+        for name in ("entropy_target", "entropy_step", "entropy_limit"):
+            at_least(f"learner.{name}", getattr(self, name), 0.0)
         one_of("learner.whitening", self.whitening, ("sample", "token"))
 
 
@@ -326,10 +374,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         at_least("steps", self.steps, 0)
-        if self.loss.kl != "none":
+        limit = self.learner.entropy_limit
+        if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
             raise ConfigError(
-                f"loss.kl must be none, got {self.loss.kl}: no reference model is loaded by"
-                " azr train (azr.loss itself takes ref_logprobs)"
+                f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
+                f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
@@ -341,7 +390,7 @@ class RunConfig:
 
     @property
     def rollouts_per_step(self) -> int:
-        """Experiences that enter one update: every stream gives one batch."""
+        """Slots of all streams in a step: each gives one experience, or the trials of a task."""
         roles = 2 if self.selfplay.train_proposer else 1
         return roles * len(self.selfplay.modes) * self.selfplay.batch_size
 

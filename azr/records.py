@@ -35,6 +35,7 @@ def rollout_records(
             "advantage": advantage,
             "solve_rate": experience.solve_rate,
             "merits": None if experience.appraisal is None else merits_record(experience.appraisal),
+            "group": experience.group,
             "prompt": rollout.prompt.text,
             "prefill": rollout.prompt.prefill,
             "completion": rollout.completion,

@@ -3,6 +3,8 @@ r"""The game: one coroutine per proposal, from the first token to the last trial
     propose -> admit -> novel? -> G trials at once -> learnability (+ intrinsic terms)
                               \-> one solver attempt, on the new task or on one drawn from the past
 
+With selfplay.train_on_trials the trials themselves are the new task's attempts.
+
 All coroutines of a step run together: the engine's continuous batching and the sandbox
 client's micro-batching do the rest, and nothing waits but the update.
 """
@@ -82,34 +84,44 @@ async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Experience]:
-    """One proposal, its trials, and one solver attempt."""
+    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough."""
     seed = derive_seed(table.config.seed, step, mode, slot)
+    group = f"{mode}/{slot}"
     selfplay = table.config.selfplay
+    once = [derive_seed(seed, "solve")]
     if not selfplay.train_proposer:
-        return [await solve(table, table.buffers.draw(mode, seed), derive_seed(seed, "solve"))]
+        seeds = trial_seeds(table, seed) if selfplay.train_on_trials else once
+        return await solve(table, table.buffers.draw(mode, seed), seeds, group)
     if not selfplay.same_step_tasks:
         drawn = table.buffers.draw(mode, seed)
-        return await all_or_nothing(
-            [
-                propose_and_measure(table, mode, step, slot, seed),
-                solve(table, drawn, derive_seed(seed, "solve")),
-            ]
+        return await both(
+            propose_and_measure(table, mode, step, slot, seed, group),
+            solve(table, drawn, once, group),
         )
     rollout, ruling = await propose(table, mode, step, seed)
     ruling = await table.appraiser.screen(mode, slot, ruling)
+    measured = measure(table, rollout, ruling, seed, group)
+    if selfplay.train_on_trials and ruling.task is not None:
+        return await measured
     task = ruling.task or table.buffers.draw(mode, seed)
-    return await all_or_nothing(
-        [measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))]
-    )
+    return await both(measured, solve(table, task, once, group))
+
+
+async def both(
+    first: Coroutine[Any, Any, list[Experience]], second: Coroutine[Any, Any, list[Experience]]
+) -> list[Experience]:
+    """Run the two together; the experiences of the first come first."""
+    parts = await all_or_nothing([first, second])
+    return [experience for part in parts for experience in part]
 
 
 async def propose_and_measure(
-    table: Table, mode: Mode, step: int, slot: int, seed: int
-) -> Experience:
+    table: Table, mode: Mode, step: int, slot: int, seed: int, group: str
+) -> list[Experience]:
     """A proposal with its reward, when nobody waits for its task."""
     rollout, ruling = await propose(table, mode, step, seed)
     ruling = await table.appraiser.screen(mode, slot, ruling)
-    return await measure(table, rollout, ruling, seed)
+    return await measure(table, rollout, ruling, seed, group)
 
 
 async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
@@ -124,18 +136,22 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
     return rollout, ruling
 
 
-async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> Experience:
-    """Reward a proposal by what its task can still teach: the solve rate of G trials."""
+async def measure(
+    table: Table, rollout: Rollout, ruling: Ruling, seed: int, group: str
+) -> list[Experience]:
+    """Reward a proposal by what its task can still teach: the solve rate of G trials.
+
+    Returns the proposal and, with selfplay.train_on_trials, the trials after it.
+    """
+    config, trials = table.config, list[Experience]()
     solve_rate = appraisal = None
     if ruling.task is not None:
-        trials = [
-            attempt(table, ruling.task, derive_seed(seed, "trial", trial))
-            for trial in range(table.config.selfplay.trials_per_task)
-        ]
-        graded = await all_or_nothing(trials)
+        seeds = trial_seeds(table, seed)
+        graded = await all_or_nothing([attempt(table, ruling.task, one) for one in seeds])
         solve_rate = mean_score([grade for _, grade in graded])
+        if config.selfplay.train_on_trials:
+            trials = [answered(table, *one, group) for one in graded]
         appraisal = await table.appraiser.appraise(rollout.prompt, ruling.task)
-    config = table.config
     reward = proposal_reward(ruling.verdict, solve_rate, config.rewards, is_novel=ruling.is_novel)
     if appraisal is not None:
         reward = with_intrinsic(reward, appraisal.merits, config.intrinsic)
@@ -147,20 +163,33 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
         task=ruling.task,
         solve_rate=solve_rate,
         appraisal=appraisal,
+        group=group,
     )
     table.watch(experience)
-    return experience
+    return [experience, *trials]
 
 
-async def solve(table: Table, task: Task, seed: int) -> Experience:
-    """Solve one task; a solver is rewarded for being right."""
-    rollout, grade = await attempt(table, task, seed)
+def trial_seeds(table: Table, seed: int) -> list[int]:
+    """One seed for each of G attempts at the same task."""
+    num_trials = table.config.selfplay.trials_per_task
+    return [derive_seed(seed, "trial", trial) for trial in range(num_trials)]
+
+
+async def solve(table: Table, task: Task, seeds: Sequence[int], group: str) -> list[Experience]:
+    """Solve one task, once for each seed, all at once."""
+    attempts = await all_or_nothing([attempt(table, task, seed) for seed in seeds])
+    return [answered(table, rollout, grade, group) for rollout, grade in attempts]
+
+
+def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experience:
+    """An attempt as an experience; a solver is rewarded for being right."""
     experience = Experience(
         rollout=rollout,
         verdict=grade.verdict,
         reward=answer_reward(grade, table.config.rewards),
         reason=grade.reason,
-        task=rollout.prompt.task,  # what was asked: another, if `task` was too long to ask
+        task=rollout.prompt.task,  # what was asked: another, if the task was too long to ask
+        group=group,
     )
     table.watch(experience)
     return experience

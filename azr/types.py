@@ -229,6 +229,9 @@ class Experience:
     """Proposals only: share of trials that passed."""
     appraisal: Appraisal | None = None
     """Valid proposals only: what the task is like, and worth beside its learnability."""
+    group: str = ""
+    """The slot it was played in, `mode/slot`: experiences of one stream and group answer the same
+    prompt. Empty = a group of its own."""
 
     @property
     def stream(self) -> Stream:
