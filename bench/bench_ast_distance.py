@@ -37,7 +37,7 @@ def as_json(program: str) -> str:
 
 def main() -> None:
     """Print medians, and how often difflib disagrees with itself."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("programs", type=Path)
     parser.add_argument("--pairs", type=int, default=60)
     arguments = parser.parse_args()
