@@ -85,17 +85,21 @@ def content_hash(task: Task) -> bytes:
 class TaskBuffers:
     """The buffers of a run, in one file. Not for use by several threads."""
 
-    def __init__(self, path: Path | str, max_tasks: int = 16_384) -> None:
+    def __init__(
+        self, path: Path | str, max_tasks: int = 16_384, *, keeps_copies: bool = False
+    ) -> None:
         """Open or create the file.
 
         Args:
             path: The file; ":memory:" for none.
             max_tasks: How many of the newest tasks of a mode can be drawn.
+            keeps_copies: Equal tasks are all stored (novelty.dedupe = none).
 
         Raises:
             CheckpointError: The file is no task buffer, or one of another version.
         """
         self._max_tasks = max_tasks
+        self._keeps_copies = keeps_copies
         self._path = str(path)
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None)
@@ -136,7 +140,7 @@ class TaskBuffers:
                 cursor = self._db.execute(
                     "INSERT OR IGNORE INTO tasks (mode, content_hash, born_step, record)"
                     " VALUES (?, ?, ?, ?)",
-                    (task.mode, content_hash(task), task.born_step, task_to_json(task)),
+                    (task.mode, self._key(task, len(new)), task.born_step, task_to_json(task)),
                 )
                 if cursor.rowcount and cursor.lastrowid is not None:
                     new.append((task.mode, cursor.lastrowid))
@@ -147,6 +151,12 @@ class TaskBuffers:
         for mode, row_id in new:
             self._ids_of[mode].append(row_id)
         return len(new)
+
+    def _key(self, task: Task, place: int) -> bytes:
+        """What may be stored once; with copies, the hash and the place in the order of all."""
+        if not self._keeps_copies:
+            return content_hash(task)
+        return content_hash(task) + (sum(map(len, self._ids_of.values())) + place).to_bytes(8)
 
     def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
         """Store the zero task of these modes, where self-play starts from."""
@@ -184,9 +194,9 @@ class TaskBuffers:
         """All tasks of a mode, those that can no longer be drawn included."""
         return len(self._ids_of[mode])
 
-    def tasks(self, mode: Mode) -> Iterator[Task]:
-        """All tasks of a mode, the oldest first."""
-        for row_id in list(self._ids_of[mode]):
+    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
+        """All tasks of a mode but the `start` oldest, the oldest first."""
+        for row_id in self._ids_of[mode][start:]:
             yield self._task(row_id)
 
     def rewind(self, step: int) -> int:

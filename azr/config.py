@@ -11,6 +11,7 @@ from pathlib import Path
 from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
+from azr.reward_config import IntrinsicConfig, NoveltyConfig
 from azr.types import STREAMS, Mode, Reading, Role
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "CheckpointConfig",
     "CompositeConfig",
     "EvaluationConfig",
+    "IntrinsicConfig",
     "LearnerConfig",
     "LoggingConfig",
     "LossConfig",
     "ModelConfig",
+    "NoveltyConfig",
     "ParsingConfig",
     "RewardConfig",
     "RolloutConfig",
@@ -188,6 +191,8 @@ class RewardConfig:
     """No readable answer or proposal. (paper, eq. 6)"""
     invalid_proposal: float = -1.0
     """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code)"""
+    not_novel: float | None = None
+    """A valid proposal that [novelty] refuses; default = as an invalid one."""
     unlearnable: float = 0.0
     """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
     learnability: str = "one_minus"
@@ -424,6 +429,8 @@ class RunConfig:
     parsing: ParsingConfig = field(default_factory=ParsingConfig)
     composite: CompositeConfig = field(default_factory=CompositeConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
+    intrinsic: IntrinsicConfig = field(default_factory=IntrinsicConfig)
+    novelty: NoveltyConfig = field(default_factory=NoveltyConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)

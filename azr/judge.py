@@ -18,6 +18,8 @@ from typing import Protocol
 from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.modes import ModeRules, rules_of
+from azr.profile import Profile
+from azr.profiler import profile_jobs, profile_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
 from azr.structure import SOURCE, as_functions, as_reason, compose_call, objection_call
 from azr.types import Answer, Check, Demands, Grade, Proposal, Ruling, Task, Verdict
@@ -59,6 +61,10 @@ class JudgeStatistics:
     waited_s: float = 0.0
     """Sum over jobs of the time from sending to result; many wait at once."""
     fuel: int = 0
+    profiles: int = 0
+    """Programs looked at; their jobs and calls are not in the numbers above."""
+    unprofiled: int = 0
+    """Of these, how many came to nothing."""
     outcomes: Counter[str] = field(default_factory=Counter[str])
 
     def as_metrics(self) -> dict[str, float]:
@@ -68,6 +74,8 @@ class JudgeStatistics:
             "judge/calls": self.calls,
             "judge/waited_s": self.waited_s,
             "judge/fuel": self.fuel,
+            "judge/profiles": self.profiles,
+            "judge/unprofiled": self.unprofiled,
         }
         return numbers | {f"judge/outcome/{name}": n for name, n in sorted(self.outcomes.items())}
 
@@ -89,7 +97,7 @@ class SandboxJudge:
             if config.banned_modules is None
             else frozenset(config.banned_modules)
         )
-        self._ids = count(1)
+        self._ids = map(str, count(1))
         self.statistics = JudgeStatistics()
         """Since the last call of `stats`."""
 
@@ -172,6 +180,31 @@ class SandboxJudge:
             ]
         )
 
+    async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
+        """What programs look like, in order; None where the analysis does not finish.
+
+        The guest parses them, and runs none: a pure function of the text.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed or broke its contract.
+        """
+        jobs = profile_jobs(self._ids, programs)
+        try:
+            results = await self._client.arun(jobs) if jobs else []
+        except SandboxUnavailable as error:
+            raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
+        except BadJob as error:
+            logger.warning("the sandbox refused a profile: %s", error)
+            return [None] * len(programs)
+        profiles: list[Profile | None] = []
+        for job, result in zip(jobs, results, strict=True):
+            if result.id != job.id or len(result.calls) != len(job.calls):
+                raise ExecutorUnavailable(f"job {job.id} was answered with another's result")
+            profiles += map(profile_of, result.calls)
+        self.statistics.profiles += len(programs)
+        self.statistics.unprofiled += profiles.count(None)
+        return profiles
+
     def _readable(self, proposal: Proposal) -> Proposal | str:
         """The proposal with canonical inputs, or why it cannot be one."""
         if len(proposal.whole_program) > self._config.max_program_chars:
@@ -240,7 +273,7 @@ class SandboxJudge:
         except UnicodeEncodeError:
             return "not unicode"
         job = Job(
-            id=str(next(self._ids)),
+            id=next(self._ids),
             source=program,
             calls=tuple(calls),
             limits=self._limits,

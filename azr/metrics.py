@@ -4,6 +4,7 @@
     composite/<mode>   valid_composite/<mode>
     valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
     lines/<mode>   length/<stream>/{mean,min,max}   truncated/<stream>   entropy/<stream>
+    intrinsic/<mode>/<term>   ast_distance/<mode>   and what else azr.appraisal_metrics names
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
     time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
     parts report
@@ -27,6 +28,7 @@ from statistics import fmean
 from types import ModuleType
 from typing import Any
 
+from azr.appraisal_metrics import appraisal_metrics
 from azr.config import RunConfig
 from azr.errors import CheckpointError, ConfigError
 from azr.settings import to_dict
@@ -145,6 +147,7 @@ def proposer_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, 
         different = {(task.program, task.cases) for task in tasks}
         metrics[f"distinct/{mode}"] = len(different) / len(tasks)
         metrics[f"lines/{mode}"] = fmean(count_lines(task.program) for task in tasks)
+    metrics.update(appraisal_metrics(mode, experiences))
     if rates:
         metrics[f"solve_rate/{mode}"] = fmean(rates)
         metrics[f"learnable/{mode}"] = share(0 < rate < 1 for rate in rates)

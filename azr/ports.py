@@ -3,9 +3,10 @@
 The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in scripted fakes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from azr.profile import Profile
 from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
 
 __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Policy", "Recorder", "Weights"]
@@ -58,6 +59,10 @@ class Judge(Protocol):
         """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
         ...
 
+    async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
+        """What programs look like, in order; None where the analysis does not finish."""
+        ...
+
 
 class Learner(Protocol):
     """The model as a pupil (azr.learner: torch)."""
@@ -94,6 +99,14 @@ class Buffers(Protocol):
 
     def draw(self, mode: Mode, seed: int) -> Task:
         """One past task to solve."""
+        ...
+
+    def count(self, mode: Mode) -> int:
+        """All tasks of a mode."""
+        ...
+
+    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
+        """All tasks of a mode but the `start` oldest, the oldest first."""
         ...
 
     def program(self, seed: int) -> Task:

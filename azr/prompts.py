@@ -195,7 +195,7 @@ class Prompts:
         prompt = self._prompt(
             Role.PROPOSER, mode, wrapped, task=shown, seed=seed, num_inputs=num_inputs
         )
-        return replace(prompt, demands=demands)
+        return replace(prompt, demands=demands, references=tuple(references))
 
     def _solve(self, task: Task, references: list[Task], seed: int) -> Prompt:
         rules = rules_of(task.mode)

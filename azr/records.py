@@ -7,10 +7,12 @@ One `rollouts/step_N.jsonl.gz` a step, one experience a line, all values plain. 
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 from azr.errors import CheckpointError
+from azr.profile import Appraisal
 from azr.types import Experience, Task, stream_name
 
 __all__ = ["read_records", "rollout_records", "write_records"]
@@ -32,6 +34,7 @@ def rollout_records(
             "reward": experience.reward,
             "advantage": advantage,
             "solve_rate": experience.solve_rate,
+            "merits": None if experience.appraisal is None else merits_record(experience.appraisal),
             "group": experience.group,
             "prompt": rollout.prompt.text,
             "prefill": rollout.prompt.prefill,
@@ -42,6 +45,13 @@ def rollout_records(
             "truncated": rollout.truncated,
             "policy_version": rollout.policy_version,
         }
+
+
+def merits_record(appraisal: Appraisal) -> dict[str, Any]:
+    """The intrinsic values that a task has, and the hash that copies of its program share."""
+    merits = {name: value for name, value in asdict(appraisal.merits).items() if value is not None}
+    structure = None if appraisal.profile is None else appraisal.profile.structure
+    return {**merits, "structure": structure}
 
 
 def task_record(task: Task) -> dict[str, Any]:

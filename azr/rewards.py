@@ -2,8 +2,10 @@
 
 | stream   | ill-formed | not valid / wrong       | valid / right                                  |
 |----------|------------|-------------------------|------------------------------------------------|
-| proposer | ill_formed | invalid_proposal        | learnability, or unlearnable where that is 0   |
+| proposer | ill_formed | invalid_proposal (1)    | learnability, or unlearnable where that is 0   |
 | solver   | ill_formed | wrong                   | 1 (induction: its share, by rewards.induction) |
+
+(1) not_novel where [novelty] refuses a valid proposal, if the run gives that a number.
 """
 
 from azr.config import RewardConfig
@@ -31,10 +33,17 @@ def learnability(solve_rate: float, kind: str = "one_minus") -> float:
     return 1.0 - solve_rate
 
 
-def proposal_reward(verdict: Verdict, solve_rate: float | None, config: RewardConfig) -> float:
-    """Reward a proposer; `solve_rate` is given exactly when the verdict is PASSED."""
+def proposal_reward(
+    verdict: Verdict, solve_rate: float | None, config: RewardConfig, *, is_novel: bool = True
+) -> float:
+    """Reward a proposer; `solve_rate` is given exactly when the verdict is PASSED.
+
+    The intrinsic terms come on top (azr.intrinsic), then the price of repetition (azr.novelty).
+    """
     if verdict is Verdict.ILL_FORMED:
         return config.ill_formed
+    if not is_novel and config.not_novel is not None:
+        return config.not_novel
     if verdict is Verdict.FAILED:
         return config.invalid_proposal
     assert solve_rate is not None, "a valid proposal has a solve rate"

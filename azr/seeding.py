@@ -92,8 +92,9 @@ async def _fill(
             _stop_short(buffers, filled, number, target)
             return
         number += 1
-        rulings = await _round(table, asked, number)
+        rulings = await _round(table, asked, filled[0], number)
         tasks = [ruling.task for ruling in rulings if ruling.task is not None]
+        tasks = await table.appraiser.storable(tasks)
         room = target - _fewest(buffers, filled)
         new = _add(buffers, tasks, filled, room)
         barren = 0 if new else barren + 1
@@ -111,13 +112,21 @@ async def _fill(
             )
 
 
-async def _round(table: Table, asked: Sequence[Mode], number: int) -> list[Ruling]:
-    """One batch of proposals, all at once; the modes take turns."""
+async def _round(table: Table, asked: Sequence[Mode], filled: Mode, number: int) -> list[Ruling]:
+    """One batch of proposals, all at once; the modes take turns.
+
+    All become tasks of the mode `filled`, whose buffer says what is novel.
+    """
+    await table.appraiser.begin(table.config.selfplay.batch_size)
     slots = [
         propose(table, asked[slot % len(asked)], SEED_STEP, _seed(table, number, slot))
         for slot in range(table.config.selfplay.batch_size)
     ]
-    return [ruling for _, ruling in await all_or_nothing(slots)]
+    rulings = [ruling for _, ruling in await all_or_nothing(slots)]
+    rulings = [
+        r if r.task is None else replace(r, task=replace(r.task, mode=filled)) for r in rulings
+    ]
+    return await table.appraiser.screen_all(rulings)
 
 
 def _seed(table: Table, number: int, slot: int) -> int:

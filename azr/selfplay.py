@@ -1,7 +1,7 @@
 r"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
 
-    propose -> admit -> G trials at once -> learnability
-                    \-> one solver attempt, on the new task or on one drawn from the past
+    propose -> admit -> novel? -> G trials at once -> learnability (+ intrinsic terms)
+                              \-> one solver attempt, on the new task or on one drawn from the past
 
 With selfplay.train_on_trials the trials themselves are the new task's attempts.
 
@@ -14,8 +14,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from azr.appraisal import Appraiser
 from azr.composite import functions_to_build_on
 from azr.config import RunConfig
+from azr.intrinsic import with_intrinsic
 from azr.modes import rules_of
 from azr.ports import Buffers, Judge, Policy
 from azr.prompts import Prompts
@@ -48,21 +50,25 @@ class Table:
     buffers: Buffers
     prompts: Prompts
     """Writes prompts in the run's envelope, within its token budget."""
+    appraiser: Appraiser
+    """Screens valid proposals for novelty and says what they are worth beside learnability."""
     watch: Callable[[Experience], None] = lambda _: None
     """Told of every experience as it comes to be; for the live display."""
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
     """Play every slot of every mode; the step's valid proposals enter the buffers together."""
+    if table.config.selfplay.train_proposer:
+        await table.appraiser.begin(table.config.selfplay.batch_size)
     slots = [
         play_slot(table, mode, step, slot)
         for mode in table.config.selfplay.modes
         for slot in range(table.config.selfplay.batch_size)
     ]
     experiences = [experience for slot in await all_or_nothing(slots) for experience in slot]
-    table.buffers.add(
-        [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
-    )
+    new = [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
+    table.buffers.add(await table.appraiser.storable(new))
+    experiences = table.appraiser.price_repetition(experiences)
     if not table.config.selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
     return experiences
@@ -90,9 +96,11 @@ async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Expe
     if not selfplay.same_step_tasks:
         drawn = table.buffers.draw(mode, seed)
         return await both(
-            propose_and_measure(table, mode, step, seed, group), solve(table, drawn, once, group)
+            propose_and_measure(table, mode, step, slot, seed, group),
+            solve(table, drawn, once, group),
         )
     rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
     measured = measure(table, rollout, ruling, seed, group)
     if selfplay.train_on_trials and ruling.task is not None:
         return await measured
@@ -109,10 +117,11 @@ async def both(
 
 
 async def propose_and_measure(
-    table: Table, mode: Mode, step: int, seed: int, group: str
+    table: Table, mode: Mode, step: int, slot: int, seed: int, group: str
 ) -> list[Experience]:
     """A proposal with its reward, when nobody waits for its task."""
     rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
     return await measure(table, rollout, ruling, seed, group)
 
 
@@ -139,20 +148,26 @@ async def measure(
 
     Returns the proposal and, with selfplay.train_on_trials, the trials after it.
     """
-    solve_rate, trials = None, list[Experience]()
+    config, trials = table.config, list[Experience]()
+    solve_rate = appraisal = None
     if ruling.task is not None:
         seeds = trial_seeds(table, seed)
         graded = await all_or_nothing([attempt(table, ruling.task, one) for one in seeds])
         solve_rate = mean_score([grade for _, grade in graded])
-        if table.config.selfplay.train_on_trials:
+        if config.selfplay.train_on_trials:
             trials = [answered(table, *one, group) for one in graded]
+        appraisal = await table.appraiser.appraise(rollout.prompt, ruling.task)
+    reward = proposal_reward(ruling.verdict, solve_rate, config.rewards, is_novel=ruling.is_novel)
+    if appraisal is not None:
+        reward = with_intrinsic(reward, appraisal.merits, config.intrinsic)
     experience = Experience(
         rollout=rollout,
         verdict=ruling.verdict,
-        reward=proposal_reward(ruling.verdict, solve_rate, table.config.rewards),
+        reward=reward,
         reason=ruling.reason,
         task=ruling.task,
         solve_rate=solve_rate,
+        appraisal=appraisal,
         group=group,
     )
     table.watch(experience)

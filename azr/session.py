@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
@@ -234,6 +235,7 @@ def open_players(
                     config.parsing,
                     config.composite,
                 ),
+                appraiser=Appraiser(config, judge, b),
                 watch=display.played,
             )
             yield Players(
@@ -251,7 +253,9 @@ def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) ->
     if cut is None:
         for leftover in tasks_file.parent.glob(tasks_file.name + "*"):
             leftover.unlink()  # of an attempt that died before its first checkpoint
-    buffers = TaskBuffers(tasks_file, config.buffers.max_tasks)
+    buffers = TaskBuffers(
+        tasks_file, config.buffers.max_tasks, keeps_copies=config.novelty.dedupe == "none"
+    )
     if cut is not None:
         buffers.restore(cut.tasks)
     return buffers

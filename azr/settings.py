@@ -286,15 +286,20 @@ def to_dict(config: object) -> dict[str, Any]:
 
 def to_toml(config: RunConfig) -> str:
     """A file that `load` reads back into an equal configuration."""
-    tree = to_dict(config)
-    lines = [
-        f"{word} = {spell_value(value)}" for word, value in tree.items() if not is_table(value)
-    ]
-    for section, values in tree.items():
-        if is_table(values):
-            lines += ["", f"[{section}]"]
-            lines += [f"{word} = {spell_value(value)}" for word, value in values.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(table_lines("", to_dict(config))).lstrip("\n") + "\n"
+
+
+def table_lines(name: str, table: Mapping[str, object]) -> Iterable[str]:
+    """A table's own keys, then the tables within it, under their dotted names."""
+    if name:
+        yield from ("", f"[{name}]")
+    for word, value in table.items():
+        if not is_table(value):
+            yield f"{word} = {spell_value(value)}"
+    for word, value in table.items():
+        if is_table(value):
+            inner = f"{name}.{word}" if name else word
+            yield from table_lines(inner, cast(Mapping[str, object], value))
 
 
 def is_table(value: object) -> bool:

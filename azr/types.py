@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
 
+from azr.profile import Appraisal
+
 __all__ = [
     "STREAMS",
     "Answer",
@@ -162,6 +164,8 @@ class Prompt:
     """Proposers only: how many inputs a proposal must hold."""
     demands: Demands = field(default_factory=Demands, repr=False)
     """Proposers only: what the program is asked to be like."""
+    references: tuple[Task, ...] = ()
+    """Proposers only: the past tasks that are shown."""
     task: Task | None = None
     """The task to solve; for an induction proposer the task whose program is shown; else None."""
     seed: int = 0
@@ -252,6 +256,8 @@ class Ruling:
     """Set exactly when the verdict is PASSED."""
     reason: str = ""
     """For metrics and the report: "parse: no input block", "raised: ValueError", ..."""
+    is_novel: bool = True
+    """False: valid, and FAILED for being no news ([novelty])."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +282,8 @@ class Experience:
     """The task that was solved, or the one a valid proposal became."""
     solve_rate: float | None = None
     """Proposals only: share of trials that passed."""
+    appraisal: Appraisal | None = None
+    """Valid proposals only: what the task is like, and worth beside its learnability."""
     group: str = ""
     """The slot it was played in, `mode/slot`: experiences of one stream and group answer the same
     prompt. Empty = a group of its own."""

@@ -8,10 +8,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers
 from azr.config import RunConfig
 from azr.errors import ExecutorUnavailable
 from azr.modes import rules_of
+from azr.profile import Profile
+from azr.profiler import profile_jobs, profile_of
 from azr.prompts import Prompts
 from azr.selfplay import Table
 from azr.types import (
@@ -148,6 +151,10 @@ class ScriptedJudge:
         self.composed.append((tuple(programs), count))
         return tuple(f"def g_{n}(x):\n    return x" for n in range(min(count, len(programs))))
 
+    async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
+        await self._answer()
+        return [profile_here(program) for program in programs]
+
     async def _answer(self) -> None:
         await asyncio.sleep(0)
         if self.is_broken:
@@ -204,6 +211,12 @@ def _run_here(job: Job) -> tuple[CallResult, ...]:
     return tuple(_call_here(job.source, job.entry, call) for call in job.calls)
 
 
+def profile_here(program: str) -> Profile | None:
+    """A program of a test's, profiled by the real analysis program in this process."""
+    [job] = profile_jobs(iter(["0"]), [program])
+    return profile_of(_call_here(job.source, job.entry, job.calls[0]))
+
+
 def _call_here(source: str, entry: str, call: str) -> CallResult:
     names: dict[str, object] = {}
     try:
@@ -239,10 +252,12 @@ def make_table(
     prompts = Prompts(
         config.selfplay, config.rollout, count_words, config.parsing, config.composite
     )
+    judge = judge or ScriptedJudge()
     return Table(
         config=config,
         policy=policy,
-        judge=judge or ScriptedJudge(),
+        judge=judge,
+        appraiser=Appraiser(config, judge, buffers),
         buffers=buffers,
         prompts=prompts,
     )

@@ -28,6 +28,7 @@ class Abduction(TripletRules):
     """The answer is an argument list; the task's own program decides."""
 
     mode = Mode.ABDUCTION
+    answer_part = "input"
     puzzle = (
         "Somebody else will see your code and the output it gives for your input, but not the"
         " input, and must find an input that gives this output."

@@ -27,6 +27,7 @@ class Deduction(TripletRules):
     """The answer is a literal; nothing runs to grade it."""
 
     mode = Mode.DEDUCTION
+    answer_part = "output"
     puzzle = (
         "Somebody else will see your code and your input, but not the output, and must work out"
         " the output by following the code."

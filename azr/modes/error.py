@@ -50,6 +50,7 @@ class Error(TripletRules):
     title = "Error puzzle"
     executable = "the code can be compiled, and the call with your input ends."
     difficulty = "telling from the code and the input which error is raised takes many steps."
+    answer_part = "output"
     format_examples = FORMAT_ERRORS
 
     @property

@@ -87,6 +87,7 @@ class Induction:
     """The proposer is given a program; the answer is a program, graded on the hidden cases."""
 
     mode = Mode.INDUCTION
+    answer_part = "program"
     shows_program = True
     shares_seeds = False
     names_error = False

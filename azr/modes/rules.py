@@ -56,6 +56,11 @@ class ModeRules(Protocol):
         ...
 
     @property
+    def answer_part(self) -> str:
+        """What a solver must find: "output" or "input" of the one case, or the "program"."""
+        ...
+
+    @property
     def shows_program(self) -> bool:
         """Whether a proposer is given a program, and only invents its inputs."""
         ...

@@ -89,6 +89,8 @@ class TripletRules:
     """Rules common to the modes whose task is a triplet; subclasses say what is asked."""
 
     mode: Mode
+    answer_part: str
+    """The part of the case that must be found."""
     puzzle: str
     """What the other mind is given, and what it must find."""
     format_examples: Sequence[Task] = FORMAT_TRIPLETS

@@ -1,0 +1,154 @@
+"""Looks at valid proposals: profiles their programs, screens them for novelty, weighs them.
+
+A step's screening is a matter of the whole step: where proposals are compared with each other,
+each slot of a mode waits here until all have brought theirs, and slot order decides. The result
+depends on the buffers and the proposals alone, not on which coroutine came first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from azr.config import RunConfig
+from azr.history import History
+from azr.intrinsic import program_merits
+from azr.modes import rules_of
+from azr.novelty import NOT_NOVEL, objections, penalised, structure_key
+from azr.ports import Buffers, Judge
+from azr.profile import Appraisal, Merits, Profile
+from azr.types import Experience, Mode, Prompt, Role, Ruling, Task, Verdict
+
+__all__ = ["Appraiser"]
+
+MAX_KNOWN = 65_536
+"""Profiles kept in memory; a profile is a pure function of the program's text."""
+
+
+class Meeting:
+    """Where the rulings of one mode and step wait for each other."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._rulings: dict[int, Ruling] = {}
+        self._screened: asyncio.Future[dict[int, Ruling]] | None = None
+
+    async def bring(self, slot: int, ruling: Ruling, appraiser: "Appraiser") -> Ruling:
+        """Returns the ruling as it stands after screening, when every slot has brought its own."""
+        if self._screened is None:
+            self._screened = asyncio.get_running_loop().create_future()
+        self._rulings[slot] = ruling
+        if len(self._rulings) == self._slots:
+            order = sorted(self._rulings)
+            screened = await appraiser.screen_all([self._rulings[slot] for slot in order])
+            self._screened.set_result(dict(zip(order, screened, strict=True)))
+        return (await asyncio.shield(self._screened))[slot]
+
+
+class Appraiser:
+    """Keeps profiles and history; one for a run."""
+
+    def __init__(self, config: RunConfig, judge: Judge, buffers: Buffers) -> None:
+        self._config = config
+        self._judge = judge
+        self._known: dict[str, Profile | None] = {}
+        self._history = History(buffers, self.profiles, config.novelty)
+        self._meetings: dict[Mode, Meeting] = {}
+
+    async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
+        """What programs look like, in order; asked of the guest where not known."""
+        unknown = [p for p in dict.fromkeys(programs) if p not in self._known]
+        asked = await self._judge.profile(unknown) if unknown else []
+        found = dict(zip(unknown, asked, strict=True))
+        answer = [found[p] if p in found else self._known[p] for p in programs]
+        self._known.update(found)
+        while len(self._known) > MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        return answer
+
+    async def begin(self, slots: int) -> None:
+        """Start a step, or a round of seeding: catch up with the buffers.
+
+        Args:
+            slots: How many rulings of each mode `screen` will be given, one a slot.
+        """
+        await self._history.catch_up()
+        self._meetings = {mode: Meeting(slots) for mode in Mode}
+
+    async def screen(self, mode: Mode, slot: int, ruling: Ruling) -> Ruling:
+        """The ruling, or a refusal for want of novelty.
+
+        Returns at once unless proposals of a step are compared with each other.
+        """
+        if self._config.novelty.compares and not rules_of(mode).shows_program:
+            return await self._meetings[mode].bring(slot, ruling, self)
+        return (await self.screen_all([ruling]))[0]
+
+    async def screen_all(self, rulings: Sequence[Ruling]) -> list[Ruling]:
+        """The same for several, in the order of their slots."""
+        config, screened = self._config.novelty, list(rulings)
+        if not (config.compares or config.min_nodes or config.require_use_of_input):
+            return screened
+        for mode in Mode:
+            if rules_of(mode).shows_program:
+                continue  # its proposer did not write the program
+            valid = [(i, r.task) for i, r in enumerate(rulings) if r.task and r.task.mode is mode]
+            places, programs = [i for i, _ in valid], [task.program for _, task in valid]
+            candidates = list(zip(programs, await self.profiles(programs), strict=True))
+            reasons = objections(candidates, self._history.of(mode).past, config)
+            for place, reason in zip(places, reasons, strict=True):
+                if reason:
+                    screened[place] = not_novel(reason)
+        return screened
+
+    async def appraise(self, prompt: Prompt, task: Task) -> Appraisal:
+        """What the task that came of this proposer's prompt is like, and worth."""
+        references = [reference.program for reference in prompt.references]
+        profile, *shown = await self.profiles([task.program, *references])
+        rules, seen = rules_of(task.mode), self._history.of(task.mode)
+        how = self._config.intrinsic.surprise
+        if rules.shows_program:
+            inputs, outputs = zip(*((c.input, c.output) for c in task.cases), strict=True)
+            merits = Merits(
+                input_diversity=seen.inputs.mean_surprise(inputs, how),
+                output_diversity=seen.outputs.mean_surprise(outputs, how),
+            )
+            return Appraisal(profile=profile, merits=merits)
+        frequencies = seen.inputs if rules.answer_part == "input" else seen.outputs
+        answer: str = getattr(task.cases[0], rules.answer_part)
+        merits = Merits() if profile is None else program_merits(profile, [p for p in shown if p])
+        merits = replace(merits, answer_diversity=frequencies.surprise(answer, how))
+        return Appraisal(profile=profile, merits=merits)
+
+    async def storable(self, tasks: Sequence[Task]) -> list[Task]:
+        """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
+        if self._config.novelty.dedupe != "structure":
+            return list(tasks)
+        profiles = await self.profiles([task.program for task in tasks])
+        seen = {mode: set(self._history.of(mode).past.copies) for mode in Mode}
+        kept: list[Task] = []
+        for task, profile in zip(tasks, profiles, strict=True):
+            key = structure_key(task.program, profile)
+            if rules_of(task.mode).shows_program or key not in seen[task.mode]:
+                kept.append(task)
+                seen[task.mode].add(key)
+        return kept
+
+    def price_repetition(self, experiences: Sequence[Experience]) -> list[Experience]:
+        """A step's experiences, proposals paid less for being many of a kind; same order."""
+        paid, batch_size = list(experiences), self._config.selfplay.batch_size
+        if self._config.novelty.repetition_penalty == 0:
+            return paid
+        for mode in Mode:
+            if rules_of(mode).shows_program:
+                continue
+            places = [i for i, e in enumerate(paid) if e.stream == (Role.PROPOSER, mode)]
+            dear = penalised([paid[i] for i in places], batch_size, self._config.novelty)
+            for place, experience in zip(places, dear, strict=True):
+                paid[place] = experience
+        return paid
+
+
+def not_novel(reason: str) -> Ruling:
+    """The refusal of a valid proposal."""
+    assert reason.startswith(NOT_NOVEL), reason
+    return Ruling(verdict=Verdict.FAILED, reason=reason, is_novel=False)

@@ -1,0 +1,124 @@
+"""What a proposer is paid for beside learnability, and what is too old or too small to be a task.
+
+Apart from azr.config, which holds what all runs have in common. docs/method/rewards.md says more.
+"""
+
+import math
+from dataclasses import dataclass, field, fields
+
+from azr.errors import ConfigError
+
+__all__ = ["TERMS", "IntrinsicConfig", "NoveltyConfig", "TermConfig"]
+
+COMBINATIONS = ("sum", "multiply", "sum_multiply", "multiply_sum")
+
+
+def check_range(key: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raise `ConfigError` unless low <= value <= high; nan is in no range."""
+    if not low <= value <= high:
+        limit = f"at least {low}" if math.isinf(high) else f"in [{low}, {high}]"
+        raise ConfigError(f"{key} must be {limit}, got {value}")
+
+
+def check_word(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise `ConfigError` unless value is one of the allowed words."""
+    if value not in allowed:
+        raise ConfigError(f"{key} must be one of {', '.join(allowed)}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermConfig:
+    """One intrinsic reward: min(coef * value, max)."""
+
+    coef: float = 0.0
+    """0 = measured, not paid. (AZR: 0)"""
+    max: float = 0.5
+    """Most that the term pays. (AZR: 0.5)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntrinsicConfig:
+    """Terms beside learnability, paid where that is above 0; all off in the paper (D.4)."""
+
+    complexity: TermConfig = field(default_factory=TermConfig)
+    """Cognitive complexity / 15."""
+    mean_edit_distance: TermConfig = field(default_factory=TermConfig)
+    """Distance of the syntax tree to the references' of the prompt, in [0, 1], as a mean."""
+    halstead: TermConfig = field(default_factory=TermConfig)
+    """0.5 min(effort/10000, 1) + 0.3 min(cyclomatic/10, 1) + 0.2 min(volume/500, 1)."""
+    answer_diversity: TermConfig = field(default_factory=TermConfig)
+    """How seldom the answer was seen in the mode's tasks; deduction and abduction."""
+    input_diversity: TermConfig = field(default_factory=TermConfig)
+    """The same of an induction task's inputs, as a mean over its cases."""
+    output_diversity: TermConfig = field(default_factory=TermConfig)
+    """The same of its outputs."""
+    surprise: str = "flat"
+    """Of an answer: flat = 1 - its frequency; hierarchical = mean of its type's and, within the
+    type, its own. (AZR's code: answer_diversity_reward, hierarchical)"""
+    combine: str = "sum"
+    """sum: r + terms; multiply: r * product; sum_multiply: r + product; multiply_sum: r * sum.
+    (paper, D.4: sum is the most stable)"""
+    clip: float | None = None
+    """Most that a proposal is paid in all; default = no limit."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for term in TERMS:
+            config: TermConfig = getattr(self, term)
+            check_range(f"intrinsic.{term}.coef", config.coef, 0.0)
+            check_range(f"intrinsic.{term}.max", config.max, 0.0)
+        check_word("intrinsic.surprise", self.surprise, ("flat", "hierarchical"))
+        check_word("intrinsic.combine", self.combine, COMBINATIONS)
+        if self.clip is not None:
+            check_range("intrinsic.clip", self.clip, 0.0)
+
+
+TERMS: tuple[str, ...] = tuple(
+    entry.name for entry in fields(IntrinsicConfig) if entry.default_factory is TermConfig
+)
+"""Names of the terms; azr.profile.Merits has a value for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoveltyConfig:
+    """Which valid proposals become tasks; all but `dedupe` is for proposers of programs."""
+
+    dedupe: str = "exact"
+    """What is stored once: exact = equal tasks; structure = also programs of a mode that differ
+    in names, layout and annotations alone; none = every task. (AZR: none)"""
+    min_distance: float = 0.0
+    """Closer than this to one of the last tasks of its mode a program is not novel; distance of
+    syntax trees, in [0, 1]: 0.01 refuses the same tree with other names and constants. 0 = off."""
+    window: int = 256
+    """How many of the last tasks `min_distance` looks at."""
+    max_copies: int = 0
+    """Tasks of a mode with the same program (up to renaming), at most; 0 = any number."""
+    min_nodes: int = 0
+    """Programs with fewer nodes in their syntax tree are refused; 0 = none. `return x` has 6."""
+    require_use_of_input: bool = False
+    """Programs whose `f` reads none of its parameters are refused."""
+    repetition_penalty: float = 0.0
+    """A proposal is paid less by this times its cluster's share of the mode's batch, never less
+    than 0. 0 = off. (R-Zero, arXiv 2508.05004: its clusters go by BLEU)"""
+    cluster_distance: float = 0.1
+    """Proposals closer than this are of one cluster, and so are those of theirs."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        check_word("novelty.dedupe", self.dedupe, ("exact", "structure", "none"))
+        check_range("novelty.min_distance", self.min_distance, 0.0, 1.0)
+        check_range("novelty.window", self.window, 1)
+        check_range("novelty.max_copies", self.max_copies, 0)
+        check_range("novelty.min_nodes", self.min_nodes, 0)
+        check_range("novelty.repetition_penalty", self.repetition_penalty, 0.0)
+        check_range("novelty.cluster_distance", self.cluster_distance, 0.0, 1.0)
+
+    @property
+    def compares(self) -> bool:
+        """Whether a proposal is measured against others of its step."""
+        return self.min_distance > 0 or self.max_copies > 0
+
+    @property
+    def needs_structures(self) -> bool:
+        """Whether the programs of all stored tasks must be profiled."""
+        return self.dedupe == "structure" or self.max_copies > 0
