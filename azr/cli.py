@@ -25,6 +25,7 @@ from azr.settings import (
     to_toml,
     unknown_key,
 )
+from azr.types import Mode
 from sandbox_wasm.errors import SandboxError
 
 __all__ = ["main"]
@@ -52,6 +53,13 @@ examples:
 
 Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
 Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
+"""
+
+TASKS_EXAMPLES = """\
+examples:
+  azr tasks runs/NAME tasks.jsonl                what buffers.seed_file of another run takes
+  azr tasks runs/NAME seeds.jsonl --step 0       its seeds alone
+  azr tasks runs/NAME seed_io.jsonl --format azr for the reference: triplets, and *_code_f.jsonl
 """
 
 
@@ -183,6 +191,12 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("source", type=Path, metavar="RUN")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     export.add_argument("--step", type=int, help="default: the newest checkpoint")
+    tasks = command("tasks", tasks_command, "write a run's tasks as JSON Lines", TASKS_EXAMPLES)
+    tasks.add_argument("source", type=Path, metavar="RUN")
+    tasks.add_argument("output", type=Path, metavar="FILE")
+    tasks.add_argument("--format", choices=["ours", "azr"], default="ours", help="default: ours")
+    tasks.add_argument("--mode", choices=list(map(str, Mode)), action="append", help="default: all")
+    tasks.add_argument("--step", type=int, help="only tasks born by this step; 0 = the seeds")
     model = command("model", model_command, "make a model that needs no model hub")
     model.add_argument("name", choices=["smollm2"], help="SmolLM2-135M-Instruct (Apache-2.0)")
     model.add_argument("folder", type=Path, nargs="?", help="default: the demo's model folder")
@@ -296,6 +310,21 @@ def export_command(arguments: argparse.Namespace) -> int:
     from azr.runfolder import export_model
 
     print(export_model(arguments.source, arguments.folder, arguments.step))
+    return EXIT_OK
+
+
+def tasks_command(arguments: argparse.Namespace) -> int:
+    """`azr tasks`."""
+    from azr.seed_files import export_tasks
+
+    files = export_tasks(
+        arguments.source,
+        arguments.output,
+        azr=arguments.format == "azr",
+        modes=tuple(map(Mode, arguments.mode or Mode)),
+        step=arguments.step,
+    )
+    print(*files, sep="\n")
     return EXIT_OK
 
 

@@ -15,6 +15,7 @@ from azr.types import STREAMS, Mode
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
+    "CurriculumConfig",
     "EvaluationConfig",
     "LearnerConfig",
     "LoggingConfig",
@@ -79,6 +80,19 @@ class SelfPlayConfig:
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
     """Off trains the solver only. (AZR: train_propose)"""
+    propose_untrained: bool = False
+    """With train_proposer off: propose all the same, so that the buffers grow (AZR's code);
+    off = nothing is proposed."""
+    pretrain_solver_steps: int = 0
+    """The first so many steps train the solver only, on what is in the buffers. (AZR:
+    pretrain_pred_steps)"""
+    solver_tasks: str = "same_step"
+    """What solvers are asked. same_step: each its slot's own proposal, else one drawn. Others
+    draw for a whole mode: max_new, half_new, uniform, step (AZR: pred_data_mix_strategy),
+    learnable (ours); docs/method/tasks.md."""
+    update_iteration: int = 1
+    """Steps whose prompts are drawn from the buffers as they were before the first of them; also
+    the window of max_new and half_new. (AZR: update_iteration)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -99,6 +113,13 @@ class SelfPlayConfig:
             "with one trial every task looks either trivial or impossible",
         )
         at_least("selfplay.references", self.references, 0)
+        at_least("selfplay.pretrain_solver_steps", self.pretrain_solver_steps, 0)
+        at_least("selfplay.update_iteration", self.update_iteration, 1)
+        one_of(
+            "selfplay.solver_tasks",
+            self.solver_tasks,
+            ("same_step", "max_new", "half_new", "uniform", "step", "learnable"),
+        )
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
         )
@@ -136,14 +157,46 @@ class BuffersConfig:
     seed_tasks: int = 256
     """Tasks per mode the model makes itself before step 1. (AZR: 64 x 4)"""
     seed_file: str = ""
-    """JSON Lines of seed tasks to start from instead (`azr seed` writes one)."""
+    """JSON Lines of seed tasks to start from instead: what `azr seed` or `azr tasks` writes, or
+    AZR's own seed files. Each is judged again before it enters."""
     max_seed_rounds: int = 64
     """Seeding ends after so many rounds and the run goes on with what there is, with a warning."""
+    store: str = "all"
+    """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0
+    as well). (AZR: valid_program_filter)"""
+    reference_sampling: str = "uniform"
+    """References of proposers: uniform; recency, by born step + 1 (AZR:
+    gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours)."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        one_of("buffers.store", self.store, ("all", "non_one", "non_extremes"))
+        one_of(
+            "buffers.reference_sampling",
+            self.reference_sampling,
+            ("uniform", "recency", "easy"),
+        )
         at_least("buffers.max_tasks", self.max_tasks, 1)
         at_least("buffers.seed_tasks", self.seed_tasks, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurriculumConfig:
+    """Longer programs little by little: proposals over the limit are refused. Ours."""
+
+    lines_from: int = 0
+    """Most lines of a program before step 1, blank ones not counted; 0 = no limit, ever."""
+    lines_to: int = 40
+    """The same from step `curriculum.steps` on; between the two it grows linearly."""
+    steps: int = 100
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("curriculum.lines_from", self.lines_from, 0)
+        at_least("curriculum.steps", self.steps, 1)
+        if self.lines_from:
+            at_least("curriculum.lines_from", self.lines_from, 2, "the zero task has two lines")
+            at_least("curriculum.lines_to", self.lines_to, self.lines_from, "it grows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +361,7 @@ class RunConfig:
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     loss: LossConfig = field(default_factory=LossConfig)

@@ -4,6 +4,7 @@
     valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
     lines/<mode>   length/<stream>/{mean,max}   truncated/<stream>   entropy/<stream>
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
+    buffer/<mode>/{size,distinct_programs}   buffer/<mode>/type/<type of output>
     time/{step,play,train,sync,other}   perf/tokens_per_s   rollouts, and what the parts report
 
 A quantity that a step has no data for (the solve rate when no proposal is valid) is left out,
