@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import batched
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,7 +82,8 @@ async def import_seeds(
     claims = [claim for record in records for claim in record]
     refused: Counter[str] = Counter()
     new = 0
-    for some in batched(claims, AT_ONCE, strict=False):
+    for start in range(0, len(claims), AT_ONCE):
+        some = claims[start : start + AT_ONCE]
         rulings = await all_or_nothing([_judged(judge, claim) for claim in some])
         tasks: list[Task] = []
         for ruling in rulings:
