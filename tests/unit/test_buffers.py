@@ -281,11 +281,13 @@ def test_a_file_of_version_1_is_read_with_unknown_solve_rates(tmp_path: Path):
 def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path):
     path = old_file(tmp_path / "old.db")
     with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE tasks ADD COLUMN solve_rate REAL")
-    with pytest.raises(CheckpointError):
+        database.executescript("DROP INDEX tasks_by_birth; CREATE TABLE tasks_by_birth (x)")
+    with pytest.raises(CheckpointError):  # after the column was added
         TaskBuffers(path)
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        columns = [row[1] for row in database.execute("PRAGMA table_info(tasks)")]
+    assert "solve_rate" not in columns
 
 
 def test_counts_are_the_same_whether_they_came_one_by_one_or_are_read_again(tmp_path: Path):
