@@ -1,10 +1,12 @@
-"""From rollouts to packed micro-batches: no padding, nothing shared across sequences.
+"""From rollouts to packed micro-batches: no padding, and a prompt is read once.
 
-The sequences of a micro-batch lie one behind the other in one row; positions restart with each,
-and attention is computed sequence by sequence (`packed_attention`). Only states that predict a
-completion token reach the head, so prompt tokens cost no logits.
+Rollouts of equal prompts form a tree: the prompt is its stem, each completion a branch, and lies
+in the row once. The trees of a micro-batch lie one behind the other; positions restart with each
+tree and go on from the stem in each branch. A branch attends to its stem and itself alone
+(`packed_attention`), so every state is the one the rollout would have by itself. Only states that
+predict a completion token reach the head, so prompt tokens cost no logits.
 
-T tokens of a micro-batch that the model reads, C of its completion tokens, B sequences.
+T tokens of a micro-batch that the model reads, C of its completion tokens, B rollouts.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -13,6 +15,7 @@ T tokens of a micro-batch that the model reads, C of its completion tokens, B se
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,12 +23,26 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from azr.seeds import derive_seed
 from azr.types import Rollout
 
-__all__ = ["PACKED_ATTENTION", "MicroBatch", "Sequence1", "pack", "packed_attention", "unpack"]
+__all__ = [
+    "PACKED_ATTENTION",
+    "MicroBatch",
+    "Sequence1",
+    "Tree",
+    "mini_batches",
+    "pack",
+    "packed_attention",
+    "unpack",
+]
 
 PACKED_ATTENTION = "azr_packed"
 """The attention's name in transformers' registry (attn_implementation)."""
+
+JOINT_TOKENS = 512
+"""Branches of at most so many tokens together, and no more than their stem has, are attended to
+in one call with a mask. Longer ones cost more by what they must not see of each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +58,28 @@ class Sequence1:
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """How the tokens of some rollouts of one prompt lie in the row."""
+
+    stem: int
+    """Tokens of the prompt; of a rollout by itself all that the model reads."""
+    branches: tuple[int, ...] = ()
+    """Tokens the model reads of each completion: all but the last, which may be none."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens the model reads."""
+        return self.stem + sum(self.branches)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicroBatch:
     """What one forward-backward takes."""
 
     input_ids: Tensor  # [T] int64
-    positions: Tensor  # [T] int64, from 0 in each sequence
-    lengths: tuple[int, ...]  # B numbers, their sum is T
+    positions: Tensor  # [T] int64, each token's place in its rollout
+    trees: tuple[Tree, ...]  # in the row's order; their tokens sum to T
     rows: Tensor  # [C] int64, which of the T states predict completion tokens
     targets: Tensor  # [C] int64, the tokens they predict
     advantages: Tensor  # [C]
@@ -61,7 +93,7 @@ class MicroBatch:
             for name in self.__slots__
             if isinstance(value := getattr(self, name), Tensor)
         }
-        return MicroBatch(lengths=self.lengths, **tensors)
+        return MicroBatch(trees=self.trees, **tensors)
 
     @property
     def num_tokens(self) -> int:
@@ -74,43 +106,89 @@ class MicroBatch:
         return self.targets.shape[0]
 
 
-def pack(sequences: Iterable[Sequence1], max_tokens: int) -> list[MicroBatch]:
-    """Fill micro-batches in order, each with at most `max_tokens` tokens or one longer sequence.
+def pack(
+    sequences: Iterable[Sequence1], max_tokens: int, *, share_prompts: bool = True
+) -> list[MicroBatch]:
+    """Fill micro-batches, each with at most `max_tokens` tokens or one longer rollout.
 
-    Rollouts without a completion token have nothing to learn from and are left out.
+    Rollouts without a completion token have nothing to learn from and are left out. The others
+    stay in order, but for those of an equal prompt, which follow its first.
+
+    Args:
+        sequences: Of one update.
+        max_tokens: Tokens the model reads at once: a prompt counts once in each micro-batch.
+        share_prompts: Off, every rollout has a prompt of its own.
     """
     batches: list[MicroBatch] = []
-    taken: list[Sequence1] = []
+    taken: list[list[Sequence1]] = []
     num_tokens = 0
-    for sequence in sequences:
-        if not sequence.rollout.completion_ids:
-            continue
-        if taken and num_tokens + sequence.num_tokens > max_tokens:
-            batches.append(_packed(taken))
-            taken, num_tokens = [], 0
-        taken.append(sequence)
-        num_tokens += sequence.num_tokens
+    for family in _families(sequences, share_prompts):
+        is_open = False
+        for sequence in family:
+            added = len(sequence.rollout.completion_ids) - 1 if is_open else sequence.num_tokens
+            if taken and num_tokens + added > max_tokens:
+                batches.append(_packed(taken))
+                taken, num_tokens, is_open, added = [], 0, False, sequence.num_tokens
+            if is_open:
+                taken[-1].append(sequence)
+            else:
+                taken.append([sequence])
+            is_open = True
+            num_tokens += added
     return [*batches, _packed(taken)] if taken else batches
 
 
-def _packed(sequences: Sequence[Sequence1]) -> MicroBatch:
+def mini_batches(sequences: Sequence[Sequence1], number: int, seed: int) -> list[list[Sequence1]]:
+    """Deal an update's rollouts to optimizer steps, about as many to each; one gets all in order.
+
+    Rollouts of an equal prompt stay together, so that it is read once; prompts are shuffled, so
+    that every mini-batch is of all streams. A function of its arguments.
+    """
+    if number == 1:
+        return [list(sequences)]
+    families: dict[object, list[Sequence1]] = {}
+    for sequence in sequences:
+        families.setdefault(sequence.rollout.prompt_ids, []).append(sequence)
+    shuffled = sorted(
+        families.values(), key=lambda family: derive_seed(seed, *family[0].rollout.prompt_ids)
+    )
+    dealt: list[list[Sequence1]] = [[] for _ in range(number)]
+    for family in shuffled:
+        min(dealt, key=len).extend(family)
+    return [part for part in dealt if part]
+
+
+def _families(sequences: Iterable[Sequence1], share_prompts: bool) -> Iterable[list[Sequence1]]:
+    """Rollouts of one prompt, in the order in which the prompts come."""
+    families: dict[object, list[Sequence1]] = {}
+    for place, sequence in enumerate(sequences):
+        if sequence.rollout.completion_ids:
+            key = sequence.rollout.prompt_ids if share_prompts else place
+            families.setdefault(key, []).append(sequence)
+    return families.values()
+
+
+def _packed(families: Sequence[Sequence[Sequence1]]) -> MicroBatch:
     input_ids: list[int] = []
     positions: list[int] = []
     rows: list[int] = []
-    for sequence in sequences:
-        start, prompt = len(input_ids), sequence.rollout.prompt_ids
+    for family in families:
+        start, prompt = len(input_ids), family[0].rollout.prompt_ids
         input_ids += prompt
-        input_ids += sequence.rollout.completion_ids[:-1]
-        positions += range(sequence.num_tokens)
-        rows += range(start + len(prompt) - 1, start + sequence.num_tokens)
+        positions += range(len(prompt))
+        for sequence in family:
+            read = sequence.rollout.completion_ids[:-1]
+            rows += [start + len(prompt) - 1, *range(len(input_ids), len(input_ids) + len(read))]
+            input_ids += read
+            positions += range(len(prompt), len(prompt) + len(read))
+    sequences = [sequence for family in families for sequence in family]
     rollouts = [sequence.rollout for sequence in sequences]
-    num_targets = [len(rollout.completion_ids) for rollout in rollouts]
-    repeats = torch.tensor(num_targets)
+    repeats = torch.tensor([len(rollout.completion_ids) for rollout in rollouts])
     advantages = torch.tensor([sequence.advantage for sequence in sequences], dtype=torch.float32)
     return MicroBatch(
         input_ids=torch.tensor(input_ids),
         positions=torch.tensor(positions),
-        lengths=tuple(sequence.num_tokens for sequence in sequences),
+        trees=tuple(_tree(family) for family in families),
         rows=torch.tensor(rows),
         targets=torch.tensor([token for r in rollouts for token in r.completion_ids]),
         advantages=advantages.repeat_interleave(repeats),
@@ -119,13 +197,25 @@ def _packed(sequences: Sequence[Sequence1]) -> MicroBatch:
     )
 
 
+def _tree(family: Sequence[Sequence1]) -> Tree:
+    """A rollout by itself is a stem: one causal attention and no mask."""
+    if len(family) == 1:
+        return Tree(family[0].num_tokens)
+    lengths = (len(sequence.rollout.completion_ids) - 1 for sequence in family)
+    return Tree(len(family[0].rollout.prompt_ids), tuple(lengths))
+
+
 def unpack(batch: MicroBatch) -> Iterator[tuple[list[int], list[int]]]:
-    """Prompt and completion ids of each sequence; the inverse of `pack`, for checks and tests."""
-    ids = batch.input_ids.split(list(batch.lengths))
-    for index, sequence in enumerate(ids):
-        completion = batch.targets[batch.sequence_ids == index].tolist()
-        num_prompt = len(sequence) + 1 - len(completion)
-        yield sequence[:num_prompt].tolist(), completion
+    """Prompt and completion ids of each rollout; the inverse of `pack`, for checks and tests."""
+    sequence = 0
+    for tree, ids in zip(
+        batch.trees, batch.input_ids.split([tree.num_tokens for tree in batch.trees]), strict=True
+    ):
+        for _ in tree.branches or (0,):
+            completion = batch.targets[batch.sequence_ids == sequence].tolist()
+            num_prompt = tree.stem if tree.branches else len(ids) + 1 - len(completion)
+            yield ids[:num_prompt].tolist(), completion
+            sequence += 1
 
 
 def packed_attention(  # noqa: PLR0913 - transformers' signature
@@ -135,15 +225,15 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
     value: Tensor,  # [1, key heads, T, D]
     attention_mask: Tensor | None,  # noqa: ARG001 - always None here
     *,
-    sequence_lengths: tuple[int, ...] | None = None,
+    trees: tuple[Tree, ...] | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:  # [1, T, heads, D]
-    """Causal attention within each sequence of a packed row, and none across.
+    """Causal attention within each rollout of a packed row, and none across.
 
-    A loop of exact attentions: the cost grows with the sum of squared lengths, not with the
-    square of their sum, and no mask is made.
+    A loop of exact attentions over the trees: the cost grows with the sum of squared lengths, not
+    with the square of their sum. Without `trees` the row is one rollout.
     """
     for name in ("softcap", "s_aux"):
         if kwargs.get(name) is not None:
@@ -151,16 +241,73 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (tensor.repeat_interleave(groups, dim=1) for tensor in (key, value))
-    lengths = list(sequence_lengths or (query.shape[2],))
+    trees = trees or (Tree(query.shape[2]),)
+    lengths = [tree.num_tokens for tree in trees]
     parts = [
-        scaled_dot_product_attention(
-            q, k, v, scale=scaling, **_causal(q.shape[2], sliding_window, query.device)
+        part
+        for tree, q, k, v in zip(
+            trees, query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2),
+            strict=True,
         )
-        for q, k, v in zip(
-            query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True
-        )
-    ]
+        for part in _tree_attention(tree, (q, k, v), scaling, sliding_window)
+    ]  # fmt: skip
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+
+
+Projections = tuple[Tensor, Tensor, Tensor]
+"""Query, key and value, [1, heads, tokens, D] each."""
+
+
+def _tree_attention(
+    tree: Tree, qkv: Projections, scaling: float | None, window: int | None
+) -> list[Tensor]:
+    """What the tree's tokens attend to, in parts along the tokens."""
+    num_branch_tokens = sum(tree.branches)
+    if num_branch_tokens == 0:
+        return [_rollout_attention(qkv, scaling, window)]
+    if num_branch_tokens <= min(JOINT_TOKENS, tree.stem):
+        return _joint_attention(tree, qkv, scaling, window)
+    # One exact causal attention a rollout: the stem's own are computed again and left out, which
+    # needs no mask and, with long branches, is little.
+    query, key, value = (tensor.split([tree.stem, *tree.branches], 2) for tensor in qkv)
+    parts: list[Tensor] = []
+    for branch in range(1, len(query)):
+        q, k, v = (torch.cat([part[0], part[branch]], dim=2) for part in (query, key, value))
+        whole = _rollout_attention((q, k, v), scaling, window)
+        parts.append(whole[:, :, tree.stem :] if parts else whole)
+    return parts
+
+
+def _rollout_attention(qkv: Projections, scaling: float | None, window: int | None) -> Tensor:
+    query, key, value = qkv
+    masking = _causal(query.shape[2], window, query.device)
+    return scaled_dot_product_attention(query, key, value, scale=scaling, **masking)
+
+
+def _joint_attention(
+    tree: Tree, qkv: Projections, scaling: float | None, window: int | None
+) -> list[Tensor]:
+    """The stem causally; all branches in one call, each blind to the others."""
+    stem, branches = zip(
+        *(tensor.split([tree.stem, sum(tree.branches)], 2) for tensor in qkv), strict=True
+    )
+    _, key, value = qkv
+    mask = _branch_mask(tree, window, key.device)
+    together = scaled_dot_product_attention(branches[0], key, value, scale=scaling, attn_mask=mask)
+    return [_rollout_attention(stem, scaling, window), together]
+
+
+@lru_cache(maxsize=64)  # the same in every layer of a kind; each has at most JOINT_TOKENS rows
+def _branch_mask(tree: Tree, window: int | None, device: torch.device) -> Tensor:
+    """Which tokens of the tree each token of its branches attends to, [branch tokens, T] bool."""
+    lengths = torch.tensor([tree.stem, *tree.branches], device=device)
+    part = torch.arange(len(lengths), device=device).repeat_interleave(lengths)
+    place = torch.arange(tree.num_tokens, device=device)
+    start = (lengths.cumsum(0) - lengths)[part]
+    position = torch.where(part == 0, place, place - start + tree.stem)
+    row_part, row_position = part[tree.stem :, None], position[tree.stem :, None]
+    mask = ((part == 0) | (part == row_part)) & (position <= row_position)
+    return mask if window is None else mask & (row_position - position < window)
 
 
 def _causal(length: int, window: int | None, device: torch.device) -> dict[str, Any]:

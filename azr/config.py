@@ -93,6 +93,10 @@ class SelfPlayConfig:
     update_iteration: int = 1
     """Steps whose prompts are drawn from the buffers as they were before the first of them; also
     the window of max_new and half_new. (AZR: update_iteration)"""
+    train_on_trials: bool = False
+    """The trials of a valid proposal are what its solver learns from, in place of one attempt
+    more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
+    away; arXiv 2604.27644: on)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -104,6 +108,21 @@ class SelfPlayConfig:
             raise ConfigError(
                 "selfplay.chat_template must be off with selfplay.envelope = completion:"
                 " a pattern to continue is no chat"
+            )
+        if self.train_on_trials and not self.same_step_tasks:
+            raise ConfigError(
+                "selfplay.train_on_trials must be off with selfplay.same_step_tasks = false:"
+                " trials are answers to the step's own tasks"
+            )
+        if (
+            self.train_on_trials
+            and self.solver_tasks != "same_step"
+            and (self.train_proposer or self.propose_untrained)
+        ):
+            raise ConfigError(
+                "selfplay.train_on_trials must be off with selfplay.solver_tasks ="
+                f" {self.solver_tasks}: where tasks are proposed, trials are answers to these;"
+                " or propose nothing (selfplay.train_proposer = false)"
             )
         at_least("selfplay.batch_size", self.batch_size, 1)
         at_least(
@@ -236,6 +255,10 @@ class RolloutConfig:
         at_least("rollout.max_prompt_tokens", self.max_prompt_tokens, 1)
 
 
+ADVANTAGES = ("trr++", "global", "group", "rloo", "two_level", "none")
+"""Their formulas and sources are in azr.advantages."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerConfig:
     """The update."""
@@ -250,17 +273,38 @@ class LearnerConfig:
     max_grad_norm: float = 1.0
     micro_batch_tokens: int = 16_384
     """Tokens per forward-backward pass; lower it when memory runs out, results do not change."""
+    share_prompts: bool = True
+    """Rollouts of an equal prompt read it once, with the same result; off = each by itself."""
     advantage: str = "trr++"
-    """trr++: centred and scaled per stream. global: over the whole step. none: the reward."""
+    """trr++: centred and scaled per stream. global: over the whole step. group: among the attempts
+    at a task (GRPO). rloo: less the mean of the other attempts. two_level: proposals per stream,
+    answers per group (ANCORA). none: the reward. Groups want selfplay.train_on_trials."""
+    group_std: bool = True
+    """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
     whitening: str = "sample"
     """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
+    mini_batches: int = 1
+    """Optimizer steps a step's rollouts are dealt to. (AZR: one)"""
+    epochs: int = 1
+    """Times the rollouts are gone over. (AZR: ppo_epochs 1)"""
+    entropy_target: float = 0.0
+    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2);
+    0 = loss.entropy_coef as it is."""
+    entropy_step: float = 0.005
+    """What the bonus' coefficient rises or falls by in an update. (arXiv 2505.22312)"""
+    entropy_limit: float = 0.1
+    """The coefficient's upper bound; it starts at loss.entropy_coef."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "betas", tuple(self.betas))
         at_least("learner.lr", self.lr, 0.0)
         at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
-        one_of("learner.advantage", self.advantage, ("trr++", "global", "none"))
+        one_of("learner.advantage", self.advantage, ADVANTAGES)
+        at_least("learner.mini_batches", self.mini_batches, 1)
+        at_least("learner.epochs", self.epochs, 1)
+        for name in ("entropy_target", "entropy_step", "entropy_limit"):
+            at_least(f"learner.{name}", getattr(self, name), 0.0)
         one_of("learner.whitening", self.whitening, ("sample", "token"))
 
 
@@ -373,10 +417,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         at_least("steps", self.steps, 0)
-        if self.loss.kl != "none":
+        limit = self.learner.entropy_limit
+        if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
             raise ConfigError(
-                f"loss.kl must be none, got {self.loss.kl}: no reference model is loaded by"
-                " azr train (azr.loss itself takes ref_logprobs)"
+                f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
+                f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
@@ -388,7 +433,7 @@ class RunConfig:
 
     @property
     def rollouts_per_step(self) -> int:
-        """Experiences that enter one update: every stream gives one batch."""
+        """Slots of all streams in a step: each gives one experience, or the trials of a task."""
         roles = 2 if self.selfplay.train_proposer else 1
         return roles * len(self.selfplay.modes) * self.selfplay.batch_size
 

@@ -105,7 +105,8 @@ class LossConfig:
     max_length: int = 0
     """Only dr_grpo: the completion length, in tokens, that divides each sum; 0 elsewhere."""
     kl: Kl = Kl.NONE
-    """The estimator of the divergence from the reference; needs ref_logprobs."""
+    """The estimator of the divergence from the model the run started from, which is then kept in
+    memory too; needs ref_logprobs."""
     kl_coef: float = 0.0
     """Weight of the divergence in the loss; 0 reports it without training on it."""
     entropy_coef: float = 0.0

@@ -52,6 +52,7 @@ class Display:
         self._history: dict[str, list[float]] = defaultdict(list)
         self._metrics: Mapping[str, float] = {}
         self._rewards: dict[Stream, list[float]] = defaultdict(list)
+        self._slots: dict[Stream, set[object]] = defaultdict(set)
         self._sampled: Counter[str] = Counter()
         self._started = time.monotonic()
         self._opened = self._started
@@ -87,6 +88,7 @@ class Display:
         self._step = step
         self._started = time.monotonic()
         self._rewards.clear()
+        self._slots.clear()
         self._sampled.clear()
         self.phase("play")
 
@@ -103,8 +105,11 @@ class Display:
         """One experience is graded."""
         if not self._phase:
             self.step_started(self._step)
-        self._rewards[experience.stream].append(experience.reward)
-        if sum(map(len, self._rewards.values())) == self._config.rollouts_per_step:
+        rewards = self._rewards[experience.stream]
+        rewards.append(experience.reward)
+        # trials of one task are several experiences of one slot
+        self._slots[experience.stream].add(experience.group or len(rewards))
+        if self._num_slots == self._config.rollouts_per_step:
             self.phase("train")
 
     def step_done(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -119,6 +124,12 @@ class Display:
             self.step_started(step + 1)
         else:
             self._rewards.clear()
+            self._slots.clear()
+
+    @property
+    def _num_slots(self) -> int:
+        """Slots of all streams that are graded."""
+        return sum(len(slots) for slots in tuple(self._slots.values()))
 
     # ------------------------------------------------------------ one line
 
@@ -176,7 +187,8 @@ class Display:
         metrics, now = self._metrics, self._rewards[stream]
         reward = metrics.get(f"reward/{name}/mean")
         is_proposer = stream[0] is Role.PROPOSER
-        done = f"{len(now)}/{self._config.selfplay.batch_size}" if self._phase else ""
+        slots = len(self._slots[stream])
+        done = f"{slots}/{self._config.selfplay.batch_size}" if self._phase else ""
         return [
             Text(name, style="green" if is_proposer else "blue"),
             Text("-" if reward is None else f"{reward:+.2f}", style="bold"),
@@ -190,7 +202,7 @@ class Display:
 
     def _this_step(self) -> RenderableType:
         total = self._config.rollouts_per_step
-        done = sum(len(rewards) for rewards in self._rewards.values())
+        done = self._num_slots
         seconds = time.monotonic() - self._started
         row = Table.grid(padding=(0, 1))
         row.add_row(

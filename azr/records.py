@@ -32,6 +32,7 @@ def rollout_records(
             "reward": experience.reward,
             "advantage": advantage,
             "solve_rate": experience.solve_rate,
+            "group": experience.group,
             "prompt": rollout.prompt.text,
             "prefill": rollout.prompt.prefill,
             "completion": rollout.completion,

@@ -3,6 +3,8 @@ r"""The game: one coroutine per proposal, from the first token to the last trial
     propose -> admit -> G trials at once -> learnability
                     \-> one solver attempt, on the new task or on one drawn from the past
 
+With selfplay.train_on_trials the trials themselves are the new task's attempts.
+
 All coroutines of a step run together: the engine's continuous batching and the sandbox
 client's micro-batching do the rest, and nothing waits but the update. One exception: solver tasks
 that are drawn for a whole mode from a past that holds this step's proposals (selfplay.solver_tasks)
@@ -84,17 +86,21 @@ async def play_in_turns(
     table: Table, step: int, slots: Sequence[tuple[Mode, int]]
 ) -> list[Experience]:
     """All proposals, then all solver attempts, whose tasks are drawn when the former are stored."""
-    seeds = [derive_seed(table.config.seed, step, *slot) for slot in slots]
-    turns = zip(slots, seeds, strict=True)
-    proposals = await all_or_nothing(
-        [propose_and_measure(table, mode, step, seed) for (mode, _), seed in turns]
+    places = [
+        (mode, derive_seed(table.config.seed, step, mode, slot), f"{mode}/{slot}")
+        for mode, slot in slots
+    ]
+    proposed = await all_or_nothing(
+        [propose_and_measure(table, mode, step, seed, group) for mode, seed, group in places]
     )
-    store(table, proposals)
-    attempts = zip(solver_tasks(table, step), seeds, strict=True)
-    answers = await all_or_nothing(
-        [solve(table, task, derive_seed(seed, "solve")) for task, seed in attempts]
+    store(table, [experience for slot in proposed for experience in slot])
+    solved = await all_or_nothing(
+        [
+            solve(table, task, [derive_seed(seed, "solve")], group)
+            for task, (_, seed, group) in zip(solver_tasks(table, step), places, strict=True)
+        ]
     )
-    return proposals + answers
+    return [experience for slot in proposed + solved for experience in slot]
 
 
 def store(table: Table, experiences: Sequence[Experience]) -> None:
@@ -153,31 +159,44 @@ async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 async def play_slot(
     table: Table, mode: Mode, step: int, slot: int, task: Task | None
 ) -> list[Experience]:
-    """One proposal, its trials, and one solver attempt: at `task`, if it was drawn beforehand."""
+    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough.
+
+    The attempt is at `task`, if it was drawn beforehand.
+    """
     seed = derive_seed(table.config.seed, step, mode, slot)
+    group = f"{mode}/{slot}"
     selfplay = table.config.selfplay
-    past = past_of(table, step)
+    once, past = [derive_seed(seed, "solve")], past_of(table, step)
     if not proposes(selfplay, step):
-        return [await solve(table, task or past.draw(mode, seed), derive_seed(seed, "solve"))]
+        seeds = trial_seeds(table, seed) if selfplay.train_on_trials else once
+        return await solve(table, task or past.draw(mode, seed), seeds, group)
     if task is not None or not selfplay.same_step_tasks:
         drawn = task or past.draw(mode, seed)
-        return await all_or_nothing(
-            [
-                propose_and_measure(table, mode, step, seed),
-                solve(table, drawn, derive_seed(seed, "solve")),
-            ]
+        return await both(
+            propose_and_measure(table, mode, step, seed, group), solve(table, drawn, once, group)
         )
     rollout, ruling = await propose(table, mode, step, seed)
+    measured = measure(table, rollout, ruling, seed, group)
+    if selfplay.train_on_trials and ruling.task is not None:
+        return await measured
     task = ruling.task or past.draw(mode, seed)
-    return await all_or_nothing(
-        [measure(table, rollout, ruling, seed), solve(table, task, derive_seed(seed, "solve"))]
-    )
+    return await both(measured, solve(table, task, once, group))
 
 
-async def propose_and_measure(table: Table, mode: Mode, step: int, seed: int) -> Experience:
+async def both(
+    first: Coroutine[Any, Any, list[Experience]], second: Coroutine[Any, Any, list[Experience]]
+) -> list[Experience]:
+    """Run the two together; the experiences of the first come first."""
+    parts = await all_or_nothing([first, second])
+    return [experience for part in parts for experience in part]
+
+
+async def propose_and_measure(
+    table: Table, mode: Mode, step: int, seed: int, group: str
+) -> list[Experience]:
     """A proposal with its reward, when nobody waits for its task."""
     rollout, ruling = await propose(table, mode, step, seed)
-    return await measure(table, rollout, ruling, seed)
+    return await measure(table, rollout, ruling, seed, group)
 
 
 async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
@@ -197,16 +216,20 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
     return rollout, ruling
 
 
-async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> Experience:
-    """Reward a proposal by what its task can still teach: the solve rate of G trials."""
-    solve_rate = None
+async def measure(
+    table: Table, rollout: Rollout, ruling: Ruling, seed: int, group: str
+) -> list[Experience]:
+    """Reward a proposal by what its task can still teach: the solve rate of G trials.
+
+    Returns the proposal and, with selfplay.train_on_trials, the trials after it.
+    """
+    solve_rate, trials = None, list[Experience]()
     if ruling.task is not None:
-        trials = [
-            attempt(table, ruling.task, derive_seed(seed, "trial", trial))
-            for trial in range(table.config.selfplay.trials_per_task)
-        ]
-        graded = await all_or_nothing(trials)
+        seeds = trial_seeds(table, seed)
+        graded = await all_or_nothing([attempt(table, ruling.task, one) for one in seeds])
         solve_rate = mean_score([grade for _, grade in graded])
+        if table.config.selfplay.train_on_trials:
+            trials = [answered(table, *one, group) for one in graded]
     experience = Experience(
         rollout=rollout,
         verdict=ruling.verdict,
@@ -214,20 +237,33 @@ async def measure(table: Table, rollout: Rollout, ruling: Ruling, seed: int) -> 
         reason=ruling.reason,
         task=ruling.task,
         solve_rate=solve_rate,
+        group=group,
     )
     table.watch(experience)
-    return experience
+    return [experience, *trials]
 
 
-async def solve(table: Table, task: Task, seed: int) -> Experience:
-    """Solve one task; a solver is rewarded for being right."""
-    rollout, grade = await attempt(table, task, seed)
+def trial_seeds(table: Table, seed: int) -> list[int]:
+    """One seed for each of G attempts at the same task."""
+    num_trials = table.config.selfplay.trials_per_task
+    return [derive_seed(seed, "trial", trial) for trial in range(num_trials)]
+
+
+async def solve(table: Table, task: Task, seeds: Sequence[int], group: str) -> list[Experience]:
+    """Solve one task, once for each seed, all at once."""
+    attempts = await all_or_nothing([attempt(table, task, seed) for seed in seeds])
+    return [answered(table, rollout, grade, group) for rollout, grade in attempts]
+
+
+def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experience:
+    """An attempt as an experience; a solver is rewarded for being right."""
     experience = Experience(
         rollout=rollout,
         verdict=grade.verdict,
         reward=answer_reward(grade, table.config.rewards),
         reason=grade.reason,
-        task=rollout.prompt.task,  # what was asked: another, if `task` was too long to ask
+        task=rollout.prompt.task,  # what was asked: another, if the task was too long to ask
+        group=group,
     )
     table.watch(experience)
     return experience

@@ -201,7 +201,7 @@ def open_players(
     ):
         model = resolve_model(config.model.name)
         display.message(f"loading {config.model.name}")
-        learner = TorchLearner(config, model if cut is None else cut.model)
+        learner = TorchLearner(config, model if cut is None else cut.model, initial=model)
         if cut is not None:
             learner.restore(cut)
             display.message(f"resuming after step {cut.step}")

@@ -221,6 +221,9 @@ class Experience:
     """The task that was solved, or the one a valid proposal became."""
     solve_rate: float | None = None
     """Proposals only: share of trials that passed."""
+    group: str = ""
+    """The slot it was played in, `mode/slot`: experiences of one stream and group answer the same
+    prompt. Empty = a group of its own."""
 
     @property
     def stream(self) -> Stream:

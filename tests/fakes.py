@@ -79,11 +79,15 @@ def complete(prompt: Prompt, text: str, *, truncated: bool = False, tokens: int 
 
 
 def make_experience(
-    reward: float, mode: Mode = Mode.DEDUCTION, role: Role = Role.SOLVER, tokens: int = 1
+    reward: float,
+    mode: Mode = Mode.DEDUCTION,
+    role: Role = Role.SOLVER,
+    tokens: int = 1,
+    group: str = "",
 ) -> Experience:
     """An experience with a reward, as the learner sees it."""
     rollout = make_rollout("", mode=mode, role=role, tokens=tokens)
-    return Experience(rollout=rollout, verdict=Verdict.PASSED, reward=reward)
+    return Experience(rollout=rollout, verdict=Verdict.PASSED, reward=reward, group=group)
 
 
 @dataclass

@@ -21,6 +21,7 @@ EXPERIENCES = st.lists(
         st.sampled_from(Mode),
         st.sampled_from(Role),
         st.integers(1, 50),
+        st.sampled_from(["", "a", "b", "c"]),
     ),
     max_size=60,
 )
@@ -112,3 +113,84 @@ def test_empty_completions_of_a_stream_give_no_gradient():
     experiences = [make_experience(r, tokens=0) for r in (1.0, -1.0)]
     config = LearnerConfig(whitening="token")
     assert task_relative_advantages(experiences, config) == [0.0, 0.0]
+
+
+def estimated(advantage: str, experiences: list[Experience], **config: object) -> list[float]:
+    return task_relative_advantages(experiences, LearnerConfig(advantage=advantage, **config))
+
+
+def answers(rewards: list[float], group: str, **kind: object) -> list[Experience]:
+    return [make_experience(reward, group=group, **kind) for reward in rewards]
+
+
+EASY, HARD = answers([1, 1, 1, 0], "deduction/0"), answers([0, 0, 1, 0], "deduction/1")
+ROOT = math.sqrt(3 / 16)  # of the population variance of one in four
+
+
+def test_grpo_compares_the_attempts_at_one_task():
+    """arXiv 2402.03300: (r - mean) / std within the group, whatever other groups did."""
+    expected = [0.25, 0.25, 0.25, -0.75, -0.25, -0.25, 0.75, -0.25]
+    found = estimated("group", [*EASY, *HARD])
+    assert found == pytest.approx([a / ROOT for a in expected], rel=1e-6)
+
+
+def test_dr_grpo_only_centres():
+    """arXiv 2503.20783: no division, so hard and easy groups weigh by their spread."""
+    found = estimated("group", [*EASY, *HARD], group_std=False)
+    assert found == pytest.approx([0.25, 0.25, 0.25, -0.75, -0.25, -0.25, 0.75, -0.25])
+
+
+def test_rloo_leaves_the_own_reward_out():
+    """arXiv 2402.14740: r - mean of the others; 4/3 of the centred reward for four."""
+    found = estimated("rloo", [*EASY, *HARD])
+    assert found == pytest.approx([1 / 3, 1 / 3, 1 / 3, -1, -1 / 3, -1 / 3, 1, -1 / 3])
+
+
+def test_a_group_counts_by_tokens_if_whitening_does():
+    group = [make_experience(1.0, tokens=3, group="g"), make_experience(0.0, tokens=1, group="g")]
+    found = estimated("group", group, whitening="token", group_std=False)
+    assert found == pytest.approx([0.25, -0.75])
+
+
+def test_two_levels_are_streams_for_proposals_and_groups_for_answers():
+    """ANCORA, arXiv 2604.27644: proposals across tasks, answers across attempts."""
+    proposals = [
+        make_experience(r, role=Role.PROPOSER, group="deduction/0") for r in (0.25, 0.25, 1.0, 1.0)
+    ]
+    found = estimated("two_level", [*proposals, *EASY, *HARD])
+    assert found[:4] == pytest.approx([-1, -1, 1, 1], rel=1e-6)
+    assert found[4:] == estimated("group", [*EASY, *HARD])
+
+
+@pytest.mark.parametrize("kind", ["group", "rloo", "two_level"])
+def test_who_is_alone_in_a_group_is_compared_with_the_stream(kind: str):
+    """A proposal, or the answer to a past task: its baseline are all rewards of its stream."""
+    alone = [make_experience(1.0, group="deduction/2"), make_experience(1.0)]
+    found = estimated(kind, [*EASY, *HARD, *alone], group_std=False)
+    rewards = [e.reward for e in [*EASY, *HARD, *alone]]
+    others = (sum(rewards) - 1) / 9 if kind == "rloo" else fmean(rewards)
+    assert found[8:] == pytest.approx([1 - others] * 2)
+    assert found[:8] == estimated(kind, [*EASY, *HARD], group_std=False)
+
+
+def test_streams_that_share_a_group_s_name_are_two_groups():
+    """A slot's proposal and its trials carry one name."""
+    mixed = [*EASY, *answers([-1.0, 0.0], "deduction/0", role=Role.PROPOSER)]
+    assert estimated("group", mixed)[:4] == estimated("group", EASY)
+
+
+@pytest.mark.parametrize("kind", ["group", "rloo", "two_level"])
+@given(experiences=EXPERIENCES)
+def test_groups_are_centred_and_equal_rewards_give_exactly_0(
+    kind: str, experiences: list[Experience]
+):
+    found = estimated(kind, experiences)
+    groups: dict[object, list[tuple[float, float]]] = defaultdict(list)
+    for e, advantage in zip(experiences, found, strict=True):
+        if e.group and (kind != "two_level" or e.stream[0] is Role.SOLVER):
+            groups[e.stream, e.group].append((e.reward, advantage))
+    for pairs in groups.values():
+        if len(pairs) > 1:
+            assert sum(a for _, a in pairs) == pytest.approx(0, abs=1e-6)
+            if len({reward for reward, _ in pairs}) == 1:
+                assert [a for _, a in pairs] == [0.0] * len(pairs)

@@ -1,14 +1,23 @@
 """Packing loses nothing, pads nothing and lets no sequence see another."""
 
+import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    Qwen3Config,
+)
 
-from azr.batch import PACKED_ATTENTION, Sequence1, pack, packed_attention, unpack
+from azr.batch import PACKED_ATTENTION, MicroBatch, Sequence1, pack, packed_attention, unpack
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
@@ -37,31 +46,82 @@ SEQUENCES = st.lists(
     ),
     max_size=8,
 )
+SHARED = st.lists(  # few different prompts, so that many are equal
+    st.builds(
+        sequence,
+        st.sampled_from([[1], [7, 8], [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9], [7, 9]]),
+        st.lists(TOKENS, min_size=1, max_size=9),
+        st.floats(-2, 2, width=32),
+    ),
+    max_size=12,
+)
+
+
+def pair(s: Sequence1) -> tuple[list[int], list[int]]:
+    return list(s.rollout.prompt_ids), list(s.rollout.completion_ids)
 
 
 @settings(deadline=None)  # a busy machine
 @given(SEQUENCES, st.integers(1, 40))
 def test_unpacking_gives_back_what_was_packed(sequences: list[Sequence1], budget: int) -> None:
-    batches = pack(sequences, budget)
+    batches = pack(sequences, budget, share_prompts=False)
     back = [pair for batch in batches for pair in unpack(batch)]
-    assert back == [(list(s.rollout.prompt_ids), list(s.rollout.completion_ids)) for s in sequences]
+    assert back == [pair(s) for s in sequences]
     advantages = [a for batch in batches for a in batch.advantages.tolist()]
     assert advantages == [s.advantage for s in sequences for _ in s.rollout.completion_ids]
 
 
 @settings(deadline=None)  # a busy machine
-@given(SEQUENCES, st.integers(1, 40))
-def test_a_micro_batch_keeps_its_budget_unless_it_is_one_sequence(
+@given(SHARED, st.integers(1, 40))
+def test_shared_prompts_lose_nothing(sequences: list[Sequence1], budget: int) -> None:
+    """The same rollouts, those of a prompt behind its first; each token keeps its numbers."""
+    batches = pack(sequences, budget)
+    first = {s.rollout.prompt_ids: place for place, s in reversed([*enumerate(sequences)])}
+    expected = sorted(sequences, key=lambda s: first[s.rollout.prompt_ids])
+    assert [pair for batch in batches for pair in unpack(batch)] == [pair(s) for s in expected]
+    advantages = [a for batch in batches for a in batch.advantages.tolist()]
+    assert advantages == [s.advantage for s in expected for _ in s.rollout.completion_ids]
+    logprobs = [p for batch in batches for p in batch.rollout_logprobs.tolist()]
+    assert logprobs == [p for s in expected for p in s.rollout.rollout_logprobs]
+
+
+@settings(deadline=None)  # a busy machine
+@given(SHARED, st.integers(1, 40))
+def test_a_state_is_read_where_it_predicts_its_target(
     sequences: list[Sequence1], budget: int
 ) -> None:
+    """Row and position of every target are those of the token before it in its own rollout."""
     for batch in pack(sequences, budget):
-        assert batch.num_tokens <= budget or len(batch.lengths) == 1
-        assert sum(batch.lengths) == batch.num_tokens
+        rollouts = list(unpack(batch))
+        for index, (prompt, completion) in enumerate(rollouts):
+            mine = batch.rows[batch.sequence_ids == index]
+            before = [prompt[-1], *completion[:-1]]
+            assert batch.input_ids[mine].tolist() == before
+            places = range(len(prompt) - 1, len(prompt) + len(completion) - 1)
+            assert batch.positions[mine].tolist() == list(places)
+
+
+@settings(deadline=None)  # a busy machine
+@given(SHARED, st.integers(1, 40), st.booleans())
+def test_a_micro_batch_keeps_its_budget_unless_it_is_one_sequence(
+    sequences: list[Sequence1], budget: int, share: bool
+) -> None:
+    """The budget is of tokens that are read: a shared prompt counts once."""
+    for batch in pack(sequences, budget, share_prompts=share):
+        assert batch.num_tokens <= budget or len(list(unpack(batch))) == 1
+        assert sum(tree.num_tokens for tree in batch.trees) == batch.num_tokens
+
+
+def test_a_prompt_is_read_once_in_each_micro_batch() -> None:
+    group = [sequence([1, 2, 3], [4, 5]) for _ in range(4)]
+    assert [batch.num_tokens for batch in pack(group, 100)] == [3 + 4]
+    assert [batch.num_tokens for batch in pack(group, 5)] == [3 + 2, 3 + 2]
+    assert [batch.num_tokens for batch in pack(group, 100, share_prompts=False)] == [4 * 4]
 
 
 def test_a_rollout_without_a_token_is_left_out() -> None:
     assert pack([sequence([1, 2], [])], 100) == []
-    assert len(pack([sequence([1], []), sequence([1], [2])], 100)[0].lengths) == 1
+    assert len(pack([sequence([1], []), sequence([1], [2])], 100)[0].trees) == 1
 
 
 @pytest.fixture(scope="module")
@@ -69,27 +129,104 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-@settings(max_examples=20, deadline=None)
-@given(sequences=SEQUENCES.filter(bool))
-def test_packed_logprobs_equal_those_of_each_sequence_alone(
-    folder: Path, sequences: list[Sequence1]
+SMALL = {
+    "vocab_size": 259,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 64,
+    "initializer_range": 0.3,
+}
+ARCHITECTURES = {
+    "llama": LlamaConfig(**SMALL),
+    "qwen3": Qwen3Config(**SMALL),
+    "mistral, a window of 3": MistralConfig(**SMALL, sliding_window=3),
+    "mistral, a window of 12": MistralConfig(**SMALL, sliding_window=12),
+    "gemma3, a window in every other layer": Gemma3TextConfig(
+        **SMALL, sliding_window=5, layer_types=["sliding_attention", "full_attention"]
+    ),
+    "gpt2, learned positions": GPT2Config(
+        vocab_size=259, n_embd=32, n_layer=2, n_head=4, n_positions=64,
+        initializer_range=0.3, bos_token_id=1, eos_token_id=2,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def models(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """The same weights twice: with the packed attention, and with transformers' own."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        packed, eager = (
+            AutoModelForCausalLM.from_config(
+                copy.deepcopy(ARCHITECTURES[request.param]), attn_implementation=name
+            )
+            for name in (PACKED_ATTENTION, "eager")
+        )
+        eager.load_state_dict(packed.state_dict())
+    return packed.eval(), eager.eval()
+
+
+def packed_logprobs(model: Any, batch: MicroBatch) -> torch.Tensor:
+    logits = model(
+        input_ids=batch.input_ids[None], position_ids=batch.positions[None], trees=batch.trees
+    ).logits[0, batch.rows]
+    return logits.log_softmax(-1).gather(1, batch.targets[:, None])[:, 0]
+
+
+def gradients(model: Any, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    model.zero_grad(set_to_none=True)
+    loss.backward()
+    return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("joint_tokens", [512, 0])
+@pytest.mark.parametrize("share", [True, False])
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(sequences=SHARED.filter(bool))
+@example(sequences=[sequence([7, 8] * 8, [5] * n) for n in (1, 4, 6)])  # one call for all branches
+def test_packed_logprobs_and_gradients_equal_those_of_each_rollout_alone(
+    models: tuple[Any, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    joint_tokens: int,
+    share: bool,
+    sequences: list[Sequence1],
 ) -> None:
-    packed = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=PACKED_ATTENTION)
-    eager = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
-    (batch,) = pack(sequences, 10**6)
-    with torch.no_grad():
-        logits = packed(
-            input_ids=batch.input_ids[None],
-            position_ids=batch.positions[None],
-            sequence_lengths=batch.lengths,
-        ).logits[0, batch.rows]
-        found = logits.log_softmax(-1).gather(1, batch.targets[:, None])[:, 0]
-        expected = []
-        for prompt, completion in unpack(batch):
-            alone = eager(input_ids=torch.tensor([prompt + completion])).logits[0, :-1]
-            logprobs = alone.log_softmax(-1)[len(prompt) - 1 :]
-            expected.append(logprobs.gather(1, torch.tensor(completion)[:, None])[:, 0])
-    torch.testing.assert_close(found, torch.cat(expected), atol=3e-5, rtol=1e-5)
+    """Against transformers' own attention: windows, grouped heads, both kinds of positions."""
+    monkeypatch.setattr("azr.batch.JOINT_TOKENS", joint_tokens)
+    packed, eager = models
+    (batch,) = pack(sequences, 10**6, share_prompts=share)
+    found = packed_logprobs(packed, batch)
+    expected = []
+    for prompt, completion in unpack(batch):
+        alone = eager(input_ids=torch.tensor([prompt + completion])).logits[0, :-1]
+        logprobs = alone.log_softmax(-1)[len(prompt) - 1 :]
+        expected.append(logprobs.gather(1, torch.tensor(completion)[:, None])[:, 0])
+    torch.testing.assert_close(found, torch.cat(expected), atol=5e-5, rtol=1e-5)
+    mine = gradients(packed, found @ batch.advantages)
+    theirs = gradients(eager, torch.cat(expected) @ batch.advantages)
+    scale = max(float(gradient.abs().max()) for gradient in theirs.values())
+    assert mine.keys() == theirs.keys()
+    for name, gradient in theirs.items():
+        torch.testing.assert_close(mine[name], gradient, atol=2e-5 * (1 + scale), rtol=1e-3)
+
+
+def test_the_branches_of_a_tree_do_not_see_each_other(folder: Path) -> None:
+    """What another completion of the prompt says changes nothing, not even a last digit."""
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=PACKED_ATTENTION)
+    found = []
+    for other in ([9, 9, 9, 9], [200, 3, 77, 1]):
+        (batch,) = pack([sequence([5] * 9, other), sequence([5] * 9, [8, 9, 10])], 100)
+        found.append(packed_logprobs(model, batch)[-3:])
+    assert torch.equal(*found)
 
 
 def test_a_sliding_window_hides_what_lies_further_back() -> None:

@@ -93,6 +93,31 @@ def test_micro_batches_change_nothing(folder: Path, aggregation: str) -> None:
     assert second["mismatch/mean_abs"] == pytest.approx(first["mismatch/mean_abs"], rel=1e-5)
 
 
+@pytest.mark.parametrize("micro_batch_tokens", [10_000, 30])
+def test_sharing_prompts_changes_nothing_but_what_is_read(
+    folder: Path, micro_batch_tokens: int
+) -> None:
+    group = [experience(range(100, 120), [first, *range(5, 5 + first)]) for first in range(1, 9)]
+    advantages = [0.1 * place - 0.35 for place in range(8)]
+    results = [
+        gradients(
+            TorchLearner(
+                run_config(share_prompts=share, micro_batch_tokens=micro_batch_tokens), folder
+            ),
+            [*EXPERIENCES, *group],
+            [*ADVANTAGES, *advantages],
+        )
+        for share in (True, False)
+    ]
+    (shared, first), (alone, second) = results
+    for name, gradient in alone.items():
+        torch.testing.assert_close(shared[name], gradient, atol=1e-6, rtol=1e-4)
+    assert first["loss"] == pytest.approx(second["loss"], abs=1e-6)
+    assert first["tokens"] == second["tokens"]
+    if micro_batch_tokens == 10_000:
+        assert second["read_tokens"] - first["read_tokens"] == 7 * 20
+
+
 def test_a_rollout_of_no_advantage_counts_in_the_mean(folder: Path) -> None:
     """It is not computed, but the others weigh less because it is there."""
     _, alone = gradients(TorchLearner(run_config(), folder), EXPERIENCES[:1], [1.0])

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -103,6 +104,17 @@ def test_when_all_are_graded_the_step_is_learning_and_after_it_the_next_one_play
     assert "play 82%" in text
     assert "412 tokens/s" in text
     assert "0:06:15 to go" in text
+
+
+def test_the_trials_of_a_slot_count_as_one_of_the_step() -> None:
+    display, _ = terminal()
+    display.step_started(1)
+    for _ in range(8):
+        display.played(replace(experience(STREAMS[3]), group="deduction/0"))
+    display.played(replace(experience(STREAMS[0]), group="deduction/0"))
+    text = shown(display)
+    assert "2 of 12 graded" in text
+    assert re.search(r"solver/deduction .* 1/2 \+0\.50", text)
 
 
 def test_seeding_is_shown_before_the_first_step() -> None:

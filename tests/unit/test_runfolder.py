@@ -201,7 +201,7 @@ def test_a_record_holds_what_the_report_needs(make_run: Callable[..., Path]) -> 
     assert set(records[0]) == {
         *("step", "stream", "verdict", "reason", "reward", "advantage", "solve_rate", "prompt"),
         *("prefill", "completion", "task", "prompt_tokens", "tokens", "truncated"),
-        "policy_version",
+        *("policy_version", "group"),
     }
     task = next(record["task"] for record in records if record["task"])
     assert set(task) == {"mode", "program", "cases", "message", "born_step"}

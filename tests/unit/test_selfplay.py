@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from azr.config import BuffersConfig, CurriculumConfig, RunConfig, SelfPlayConfig
-from azr.errors import ExecutorUnavailable
+from azr.errors import ConfigError, ExecutorUnavailable
 from azr.selfplay import play_step
 from azr.types import STREAMS, Answer, Experience, Mode, Prompt, Role, Task, Verdict
 from tests.fakes import ScriptedJudge, ScriptedPolicy, make_table, make_task
@@ -223,6 +223,83 @@ def test_an_answer_is_graded_against_the_task_that_was_asked():
     assert [e.task for e in experiences] == [p.task for p in policy.prompts]
 
 
+ON_TRIALS = with_selfplay(train_on_trials=True)
+
+
+def test_trials_become_the_solvers_experiences_and_nothing_more_is_sampled():
+    """Weakness D: 80 % of the generations were thrown away."""
+    experiences, policy = play(ON_TRIALS)
+    expected = {
+        stream: BATCH if stream[0] is Role.PROPOSER else BATCH * TRIALS for stream in STREAMS
+    }
+    assert Counter(e.stream for e in experiences) == expected
+    roles = Counter(prompt.role for prompt in policy.prompts)
+    assert roles == {Role.PROPOSER: 3 * BATCH, Role.SOLVER: 3 * BATCH * TRIALS}
+
+
+def test_the_trials_of_a_task_are_one_group_of_one_prompt():
+    experiences, _ = play(ON_TRIALS)
+    groups: dict[object, list[Experience]] = {}
+    for e in experiences:
+        groups.setdefault((e.stream, e.group), []).append(e)
+    assert len(groups) == 2 * 3 * BATCH
+    for (stream, group), members in groups.items():
+        assert group.startswith(f"{stream[1]}/")
+        assert len(members) == (TRIALS if stream[0] is Role.SOLVER else 1)
+        assert len({e.rollout.prompt.text for e in members}) == 1
+        assert len({e.rollout.prompt.seed for e in members}) == len(members)
+        assert len({id(e.task) for e in members}) == 1
+
+
+def test_a_proposal_and_its_trials_agree_on_the_solve_rate():
+    """The rewards of the trials are what the proposer's was made of."""
+    seen: Counter[str] = Counter()
+
+    def passes(task: Task, _answer: Answer) -> bool:
+        seen[task.program] += 1
+        return seen[task.program] % 3 == 0
+
+    config = with_selfplay(train_on_trials=True, modes=("deduction",))
+    experiences, _ = play(config, judge=ScriptedJudge(passes=passes))
+    for proposal in (e for e in experiences if e.stream[0] is Role.PROPOSER):
+        trials = [
+            e for e in experiences if e.stream[0] is Role.SOLVER and e.group == proposal.group
+        ]
+        passed = sum(e.verdict is Verdict.PASSED for e in trials)
+        assert proposal.solve_rate == passed / TRIALS
+        assert {e.task for e in trials} == {proposal.task}
+        assert {e.reward for e in trials} == {1.0, -0.5}
+
+
+def test_where_no_proposal_is_valid_the_solver_has_one_attempt_at_the_past():
+    """A14 with trials: the batch is never empty, and never larger than it must be."""
+    experiences, policy = play(ON_TRIALS, judge=ScriptedJudge(admits=lambda _: False))
+    assert Counter(e.stream for e in experiences) == dict.fromkeys(STREAMS, BATCH)
+    assert {e.task.born_step for e in experiences if e.stream[0] is Role.SOLVER and e.task} == {0}
+    assert sum(p.role is Role.SOLVER for p in policy.prompts) == 3 * BATCH
+
+
+def test_without_a_proposer_each_drawn_task_is_tried_g_times():
+    experiences, _ = play(with_selfplay(train_on_trials=True, train_proposer=False))
+    assert Counter(e.stream for e in experiences) == {
+        (Role.SOLVER, mode): BATCH * TRIALS for mode in Mode
+    }
+    assert set(Counter((e.stream, e.group) for e in experiences).values()) == {TRIALS}
+
+
+def test_training_on_trials_changes_no_prompt_and_replays():
+    """Trials have the seeds they had when they were thrown away."""
+    with_trials, without = play(ON_TRIALS), play()
+    assert with_trials[0] == play(ON_TRIALS)[0]
+    seeds = {p.seed for p in without[1].prompts}
+    assert {p.seed for p in with_trials[1].prompts} < seeds
+
+
+def test_trials_are_of_this_step_and_refused_with_lag_1():
+    with pytest.raises(ConfigError, match="train_on_trials must be off"):
+        with_selfplay(train_on_trials=True, same_step_tasks=False)
+
+
 # ---------------------------------------------------------------- which tasks are solved
 
 DRAWING = ("max_new", "half_new", "uniform", "step", "learnable")
@@ -414,3 +491,17 @@ def test_a_program_over_the_curriculum_is_refused_unless_it_was_given():
     }
     late, _ = play(config, script=script, step=10)
     assert {e.verdict for e in late} == {Verdict.PASSED}
+
+
+def test_trials_to_train_on_are_refused_where_other_tasks_than_the_own_are_drawn():
+    with pytest.raises(ConfigError, match="train_on_trials must be off with selfplay.solver_tasks"):
+        with_selfplay(train_on_trials=True, solver_tasks="max_new")
+
+
+def test_a_solver_alone_tries_each_task_that_is_drawn_g_times():
+    """Groups for GRPO, of tasks that are neither too easy nor too hard."""
+    config = with_selfplay(train_on_trials=True, train_proposer=False, solver_tasks="learnable")
+    experiences, _ = play(config)
+    assert Counter(e.stream for e in experiences) == {
+        (Role.SOLVER, mode): BATCH * TRIALS for mode in Mode
+    }
