@@ -431,11 +431,5 @@ class RunConfig:
         """The run's folder."""
         return Path(self.runs) / self.name
 
-    @property
-    def rollouts_per_step(self) -> int:
-        """Slots of all streams in a step: each gives one experience, or the trials of a task."""
-        roles = 2 if self.selfplay.train_proposer else 1
-        return roles * len(self.selfplay.modes) * self.selfplay.batch_size
-
 
 assert len(STREAMS) == 2 * len(Mode)

@@ -6,7 +6,15 @@ All of it is a function of (configuration, step), so that a resumed run does wha
 from azr.config import CurriculumConfig, SelfPlayConfig
 from azr.types import Ruling, Verdict
 
-__all__ = ["block_start", "line_limit", "over_the_curriculum", "proposes", "solves_after_proposing"]
+__all__ = [
+    "block_start",
+    "draws_batches",
+    "line_limit",
+    "over_the_curriculum",
+    "proposes",
+    "slots_in",
+    "solves_after_proposing",
+]
 
 SAME_STEP = "same_step"
 """selfplay.solver_tasks: each slot solves its own proposal; no draw for the whole batch."""
@@ -17,9 +25,13 @@ def proposes(config: SelfPlayConfig, step: int) -> bool:
 
     Not in the first selfplay.pretrain_solver_steps. (AZR's code: pretrain_pred)
     """
-    return step > config.pretrain_solver_steps and (
-        config.train_proposer or config.propose_untrained
-    )
+    is_pretraining = 1 <= step <= config.pretrain_solver_steps  # step 0 is seeding
+    return (config.train_proposer or config.propose_untrained) and not is_pretraining
+
+
+def slots_in(config: SelfPlayConfig, step: int) -> int:
+    """Slots of all streams in a step: each gives one experience, or the trials of a task."""
+    return (1 + proposes(config, step)) * len(config.modes) * config.batch_size
 
 
 def draws_batches(config: SelfPlayConfig) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from azr.config import BuffersConfig, CurriculumConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.schedule import block_start, line_limit, over_the_curriculum, proposes
+from azr.schedule import block_start, line_limit, over_the_curriculum, proposes, slots_in
 
 
 def test_blocks_start_with_the_first_step():
@@ -21,6 +21,15 @@ def test_pretraining_comes_first_and_ends():
     assert not proposes(untrained, 9)
     growing = SelfPlayConfig(train_proposer=False, propose_untrained=True, pretrain_solver_steps=1)
     assert [proposes(growing, step) for step in (1, 2)] == [False, True]
+
+
+def test_a_step_has_the_slots_of_those_who_play():
+    """What the live display counts up to: also where proposals are made and not learned from."""
+    config = SelfPlayConfig(batch_size=4, pretrain_solver_steps=1)
+    assert [slots_in(config, step) for step in (1, 2)] == [12, 24]
+    assert slots_in(SelfPlayConfig(batch_size=4, train_proposer=False), 1) == 12
+    untrained = SelfPlayConfig(batch_size=4, train_proposer=False, propose_untrained=True)
+    assert slots_in(untrained, 1) == 24
 
 
 def test_the_line_limit_grows_linearly():
