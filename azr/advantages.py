@@ -17,8 +17,11 @@ Shape suffix: _N experiences of a step.
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from random import Random
 
 from azr.config import LearnerConfig
+from azr.seeds import derive_seed
 from azr.types import Experience, Role
 
 __all__ = ["task_relative_advantages"]
@@ -40,12 +43,25 @@ def task_relative_advantages(
         config: `advantage`: see above. `whitening`: sample (each rollout counts once,
             population variance) or token (each counts as often as its completion has tokens,
             Bessel's correction, as in AZR's code); rloo always counts rollouts. `group_std`:
-            off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783).
+            off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783). `roles`: the
+            others' advantages are 0. `shuffle_rewards`: a control, see azr.config.
 
     Returns:
         advantages_N, aligned with the argument. What is compared has weighted mean 0 and, where
         it is scaled, standard deviation 1, unless all its rewards are equal: then all are 0.
     """
+    if config.shuffle_rewards:
+        experiences_N = _shuffled(experiences_N)
+    return [
+        advantage if experience.stream[0] in config.roles else 0.0
+        for experience, advantage in zip(
+            experiences_N, _compared(experiences_N, config), strict=True
+        )
+    ]
+
+
+def _compared(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """The advantages of all roles."""
     kind = config.advantage
 
     def scaled(pool: Sequence[Experience]) -> list[float]:
@@ -70,6 +86,20 @@ def task_relative_advantages(
         in_streams[row] if experience.stream[0] is Role.PROPOSER else in_groups[row]
         for row, experience in enumerate(experiences_N)
     ]
+
+
+def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
+    """Each stream's rewards in an order that depends on the rollouts' seeds alone."""
+    rows_of: dict[Hashable, list[int]] = defaultdict(list)
+    for row, experience in enumerate(experiences_N):
+        rows_of[experience.stream].append(row)
+    shuffled = list(experiences_N)
+    for stream, rows in rows_of.items():
+        seeds = [experiences_N[row].rollout.prompt.seed for row in rows]
+        order = Random(derive_seed("shuffled", *stream, *seeds)).sample(rows, len(rows))  # noqa: S311
+        for row, other in zip(rows, order, strict=True):
+            shuffled[row] = replace(experiences_N[row], reward=experiences_N[other].reward)
+    return shuffled
 
 
 def _apart(

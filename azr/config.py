@@ -10,7 +10,7 @@ from pathlib import Path
 
 from azr.errors import ConfigError
 from azr.loss_config import LossConfig
-from azr.types import STREAMS, Mode
+from azr.types import STREAMS, Mode, Role
 
 __all__ = [
     "BuffersConfig",
@@ -74,6 +74,9 @@ class SelfPlayConfig:
     envelope: str = "r1"
     """r1 (think and answer tags), boxed, none, or completion (a few-shot pattern to continue:
     what models below 1B need, docs/LOG.md)."""
+    pattern_examples: int = 3
+    """Completion envelope: solved miniatures fill a pattern up to so many examples where there are
+    fewer references. Fewer make prompts shorter and completions less often well-formed."""
     chat_template: bool = False
     """Wrap prompts in the model's chat template; off = plain text. (AZR: off for base models)"""
     same_step_tasks: bool = True
@@ -139,6 +142,7 @@ class SelfPlayConfig:
             self.solver_tasks,
             ("same_step", "max_new", "half_new", "uniform", "step", "learnable"),
         )
+        at_least("selfplay.pattern_examples", self.pattern_examples, 1)
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
         )
@@ -264,7 +268,7 @@ class LearnerConfig:
     """The update."""
 
     lr: float = 1e-6
-    """AdamW's step size, constant. (AZR)"""
+    """AdamW's step size, constant; at 0 nothing is computed and nothing changes. (AZR)"""
     warmup_steps: int = 0
     """Linear rise of the step size from 0. (AZR: none)"""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -281,6 +285,13 @@ class LearnerConfig:
     answers per group (ANCORA). none: the reward. Groups want selfplay.train_on_trials."""
     group_std: bool = True
     """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
+    roles: tuple[Role, ...] = tuple(Role)
+    """Whose rollouts the update learns from. `solver` alone freezes the proposer: it goes on
+    proposing, with weights that only solving has moved; terms of entropy and divergence see all
+    rollouts. (control)"""
+    shuffle_rewards: bool = False
+    """Rewards change places within their stream before they are compared, so that they say nothing
+    about their rollout: what is learned then is not learned from them. (control)"""
     whitening: str = "sample"
     """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
     mini_batches: int = 1
@@ -298,6 +309,9 @@ class LearnerConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "betas", tuple(self.betas))
+        object.__setattr__(self, "roles", tuple(Role(role) for role in self.roles))
+        if not self.roles:
+            raise ConfigError(f"learner.roles must name at least one of {', '.join(Role)}")
         at_least("learner.lr", self.lr, 0.0)
         at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
         one_of("learner.advantage", self.advantage, ADVANTAGES)

@@ -117,6 +117,9 @@ class TorchLearner:
             for experience, advantage in zip(experiences_N, advantages_N, strict=True)
         ]
         check_finite([sequence.advantage for sequence in sequences])
+        if lr == 0:  # a control: a step costs its play alone
+            self.num_updates += 1
+            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
         loss_config = self._loss_config
         if self._entropy_control is not None:
             loss_config = replace(loss_config, entropy_coef=self._entropy_control.coefficient)

@@ -156,7 +156,12 @@ class Prompts:
         if shown is not None:
             references = [other for other in references if other.program != shown.program]
         num_inputs = rules.num_inputs(self._config.induction_inputs)
-        setting = Setting(references=references, shown=shown, num_inputs=num_inputs)
+        setting = Setting(
+            references=references,
+            shown=shown,
+            num_inputs=num_inputs,
+            num_examples=self._config.pattern_examples,
+        )
         wrapped = (
             rules.proposer_pattern(setting)
             if self._is_pattern
@@ -169,7 +174,7 @@ class Prompts:
     def _solve(self, task: Task, references: list[Task], seed: int) -> Prompt:
         rules = rules_of(task.mode)
         wrapped = (
-            rules.solver_pattern(task, references)
+            rules.solver_pattern(task, references, self._config.pattern_examples)
             if self._is_pattern
             else self._wrapped(rules.solver_text(task))
         )

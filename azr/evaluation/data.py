@@ -16,6 +16,8 @@ from azr.evaluation.suites import Suite
 __all__ = ["SuiteData", "data_folder", "load_suite"]
 
 VARIABLE = "AZR_SHARED_DATA"
+SHIPPED = Path(__file__).parent
+"""Where the package has its own suites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,10 @@ def load_suite(suite: Suite, folder: Path) -> SuiteData:
     Raises:
         ConfigError: The file is not there (the message says where to get it), or is damaged.
     """
-    path = folder / suite.file
+    path = (SHIPPED if suite.shipped else folder) / suite.file
     packed = read(suite, path)
     try:
-        text = gzip.decompress(packed).decode()
+        text = packed.decode() if suite.shipped else gzip.decompress(packed).decode()
         records = [json.loads(line) for line in text.split("\n") if line]
     except (OSError, EOFError, ValueError) as error:
         raise ConfigError(f"{path} is not gzipped JSON Lines: {error}") from error

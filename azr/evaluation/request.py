@@ -80,7 +80,8 @@ class Request:
 
 def template_of(config: RunConfig) -> Template:
     """The template that the configuration asks with."""
-    return Template(config.selfplay.envelope, config.selfplay.chat_template)
+    game = config.selfplay
+    return Template(game.envelope, game.chat_template, game.pattern_examples)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,6 +48,8 @@ class Suite:
     item_of: Callable[[Record], Item]
     evalplus: bool = False
     """Whether EvalPlus can grade the same programs."""
+    shipped: bool = False
+    """The file is in this package, plain JSON Lines; no folder is needed."""
 
 
 def humaneval_item(record: Record) -> CodeItem:
@@ -159,6 +161,7 @@ def maths(name: str, title: str, file: str, origin: str) -> Suite:
     )
 
 
+EASY = "scripts/easy_suite.py: 45 programs of one to five lines, four inputs each"
 AZR_MATHS = "evaluation/math_eval/eval/data of github.com/LeapLabTHU/Absolute-Zero-Reasoner"
 
 SUITES: Mapping[str, Suite] = {
@@ -214,6 +217,22 @@ SUITES: Mapping[str, Suite] = {
             file="execution/cruxeval.jsonl.gz",
             origin="github.com/facebookresearch/cruxeval data/cruxeval.jsonl",
             item_of=cruxeval_input,
+        ),
+        Suite(
+            name="easy-o",
+            title="azr easy, outputs",
+            file="easy.jsonl",
+            origin=EASY,
+            item_of=cruxeval_output,
+            shipped=True,
+        ),
+        Suite(
+            name="easy-i",
+            title="azr easy, inputs",
+            file="easy.jsonl",
+            origin=EASY,
+            item_of=cruxeval_input,
+            shipped=True,
         ),
         maths("aime24", "AIME 2024", "aime24", AZR_MATHS),
         maths("aime25", "AIME 2025", "aime25", AZR_MATHS),

@@ -11,6 +11,7 @@ from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
 from azr.evaluation.shots import COMPLETED_FUNCTIONS, SOLVED_MATHS, WRITTEN_PROGRAMS, Shot
 from azr.modes import Pattern, rules_of
 from azr.modes.examples import FORMAT_TRIPLETS
+from azr.modes.rules import NUM_EXAMPLES
 from azr.modes.wording import block
 from azr.parse import PROGRAM_TAGS, answer_body, boxed, fences, last_block
 from azr.prompts import ENVELOPES
@@ -41,14 +42,18 @@ class Template:
     Args:
         envelope: One of `TEMPLATES`; completion is a few-shot pattern to continue.
         chat: Put the instruction into the model's own chat template.
+        num_examples: Solved miniatures before an execution item in a pattern.
     """
 
     envelope: str
     chat: bool = False
+    num_examples: int = NUM_EXAMPLES
 
     @property
     def name(self) -> str:
         """For results."""
+        if self.envelope == "completion" and self.num_examples != NUM_EXAMPLES:
+            return f"completion-{self.num_examples}"
         return f"{self.envelope}+chat" if self.chat else self.envelope
 
     def ask(self, item: Item, *, seed: int, temperature: float, max_tokens: int) -> Prompt:
@@ -76,7 +81,7 @@ class Template:
             case CodeItem():
                 return len(code_shots(item))
             case ExecutionItem():
-                return len(FORMAT_TRIPLETS)
+                return min(self.num_examples, len(FORMAT_TRIPLETS))
             case MathsItem():
                 return len(SOLVED_MATHS)
 
@@ -102,7 +107,7 @@ class Template:
             case CodeItem():
                 return code_pattern(item)
             case ExecutionItem(task=task):
-                return rules_of(task.mode).solver_pattern(task, [])
+                return rules_of(task.mode).solver_pattern(task, [], self.num_examples)
             case MathsItem(statement=statement):
                 shown = [f"Problem: {shot.statement}\nSolution: {shot.solution}"
                          for shot in SOLVED_MATHS]  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_TRIPLETS
-from azr.modes.rules import Pattern
+from azr.modes.rules import NUM_EXAMPLES, Pattern
 from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
 from azr.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
@@ -39,11 +39,13 @@ class Abduction(TripletRules):
         """Program and output."""
         return "\n\n".join((GOAL, _asked(task), FORMAT))
 
-    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
         """Program, output, input."""
         shown = [
             f"{_opening(t)}# Input: {t.cases[0].input}"
-            for t in with_format_examples(references, FORMAT_TRIPLETS)
+            for t in with_format_examples(references, FORMAT_TRIPLETS, num_examples)
         ]
         return example_pattern(self.title, [*shown, _opening(task)], "# Input:", "\n")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_TRIPLETS
-from azr.modes.rules import Pattern
+from azr.modes.rules import NUM_EXAMPLES, Pattern
 from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
 from azr.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
@@ -38,11 +38,13 @@ class Deduction(TripletRules):
         """Program and input."""
         return "\n\n".join((GOAL, _asked(task), FORMAT))
 
-    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
         """Program, input, output."""
         shown = [
             f"{_opening(t)}# Output: {t.cases[0].output}"
-            for t in with_format_examples(references, FORMAT_TRIPLETS)
+            for t in with_format_examples(references, FORMAT_TRIPLETS, num_examples)
         ]
         return example_pattern(self.title, [*shown, _opening(task)], "# Output:", "\n")
 

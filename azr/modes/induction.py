@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_INDUCTIONS, zero_induction
-from azr.modes.rules import Pattern, Setting
+from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
 from azr.modes.triplet import example_pattern, with_format_examples
 from azr.modes.wording import BANNED_WORDS, CODE_DEMANDS, block
 from azr.parse import (
@@ -129,16 +129,20 @@ class Induction:
                     )
                 ),
             )
-            for t in with_format_examples(setting.references, FORMAT_INDUCTIONS)
+            for t in with_format_examples(
+                setting.references, FORMAT_INDUCTIONS, setting.num_examples
+            )
         ]
         opening = f"```python\n{setting.shown.program}\n\n"
         return example_pattern(TITLE, [*shown, opening], "f(", "\n```")
 
-    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
         """Message, shown cases, program."""
         shown = [
             f"{_opening(t, len(task.cases))}{block('python', t.program)}"
-            for t in with_format_examples(references, FORMAT_INDUCTIONS)
+            for t in with_format_examples(references, FORMAT_INDUCTIONS, num_examples)
         ]
         opening = _opening(task, len(task.cases))
         return example_pattern(TITLE, [*shown, opening], "```python\ndef f(", "\n```")

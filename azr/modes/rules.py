@@ -6,7 +6,11 @@ from typing import Protocol
 
 from azr.types import Answer, Check, Mode, ParseFailure, Proposal, Rollout, Task
 
-__all__ = ["ModeRules", "Pattern", "Setting"]
+__all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Setting"]
+
+
+NUM_EXAMPLES = 3
+"""Examples a pattern shows at least, unless told otherwise (selfplay.pattern_examples)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,8 @@ class Setting:
     """The task whose program is to be given inputs; only where `ModeRules.shows_program`."""
     num_inputs: int = 1
     """How many inputs the proposal must hold."""
+    num_examples: int = NUM_EXAMPLES
+    """Patterns only: format examples fill up what references are missing to so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,13 @@ class ModeRules(Protocol):
         """The same as a pattern to continue."""
         ...
 
-    def solver_pattern(self, task: Task, references: Sequence[Task]) -> Pattern:
-        """The same as a pattern to continue; references are shown solved."""
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
+        """The same as a pattern to continue; references are shown solved.
+
+        Where there are fewer than `num_examples` of them, format examples come first.
+        """
         ...
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:

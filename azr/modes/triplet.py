@@ -74,9 +74,11 @@ def example_pattern(title: str, parts: Sequence[str], prefill: str, stop: str) -
     return Pattern(text, prefill, (stop, f"\n{title}"))
 
 
-def with_format_examples(references: Sequence[Task], examples: Sequence[Task]) -> list[Task]:
-    """References, after format examples where there are too few to show a pattern."""
-    missing = max(len(examples) - len(references), 0)
+def with_format_examples(
+    references: Sequence[Task], examples: Sequence[Task], least: int
+) -> list[Task]:
+    """References, after format examples where there are fewer than `least` to show a pattern."""
+    missing = max(min(least, len(examples)) - len(references), 0)
     return [*examples[:missing], *references]
 
 
@@ -121,7 +123,7 @@ class TripletRules:
 
         The output is not shown, for nobody asks the proposer for it.
         """
-        tasks = with_format_examples(setting.references, FORMAT_TRIPLETS)
+        tasks = with_format_examples(setting.references, FORMAT_TRIPLETS, setting.num_examples)
         shown = [
             block("python", f"# Input: {task.cases[0].input}\n{task.program}") for task in tasks
         ]

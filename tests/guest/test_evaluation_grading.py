@@ -131,6 +131,17 @@ def test_an_endless_program_is_out_of_fuel_and_reported_so(
     assert mark.parts == {"base": False}
 
 
+@pytest.mark.parametrize("name", ["easy-o", "easy-i"])
+def test_every_gold_of_the_easy_suites_is_right(sandbox: Sandbox, name: str) -> None:
+    items = execution_items(Path("needs no folder"), name)
+    assert len(items) == 180
+    answers = [
+        (item, item.task.cases[0].output if name == "easy-o" else item.task.cases[0].input)
+        for item in items
+    ]
+    assert {mark.status for mark in marks(sandbox, answers)} == {Status.PASSED}
+
+
 @pytest.mark.parametrize("name", ["cruxeval-o", "cruxeval-i"])
 def test_every_gold_of_cruxeval_is_right(sandbox: Sandbox, shared_data: Path, name: str) -> None:
     items = execution_items(shared_data, name)

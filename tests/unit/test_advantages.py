@@ -194,3 +194,29 @@ def test_groups_are_centred_and_equal_rewards_give_exactly_0(
             assert sum(a for _, a in pairs) == pytest.approx(0, abs=1e-6)
             if len({reward for reward, _ in pairs}) == 1:
                 assert [a for _, a in pairs] == [0.0] * len(pairs)
+
+
+def test_other_roles_than_those_that_learn_have_no_advantage():
+    experiences = [
+        make_experience(reward, Mode.DEDUCTION, role) for role in Role for reward in (0.0, 1.0)
+    ]
+    frozen = estimated("trr++", experiences, roles=("solver",))
+    assert frozen[:2] == [0.0, 0.0]
+    assert frozen[2:] == estimated("trr++", experiences)[2:]
+
+
+@given(EXPERIENCES)
+def test_shuffled_rewards_stay_in_their_stream_and_say_nothing(experiences: list[Experience]):
+    plain = estimated("trr++", experiences)
+    mixed = estimated("trr++", experiences, shuffle_rewards=True)
+    assert mixed == estimated("trr++", experiences, shuffle_rewards=True)
+    for stream, pairs in by_stream(experiences, mixed).items():
+        before = sorted(advantage for _, advantage in by_stream(experiences, plain)[stream])
+        assert sorted(advantage for _, advantage in pairs) == pytest.approx(before)
+
+
+def test_shuffled_rewards_change_places():
+    experiences = answers([float(i) for i in range(20)], "")
+    plain = estimated("trr++", experiences)
+    mixed = estimated("trr++", experiences, shuffle_rewards=True)
+    assert sum(a != b for a, b in zip(plain, mixed, strict=True)) > 10

@@ -221,7 +221,7 @@ def test_every_field_of_the_configuration_is_described_once() -> None:
         return names
 
     assert sorted(describe()) == sorted(leaves(RunConfig, ""))
-    assert describe()["learner.lr"].doc == "AdamW's step size, constant. (AZR)"
+    assert describe()["steps"].doc == "(paper)"
     for key in describe().values():
         assert spell_kind(key.kind)
         assert spell_value(key.default)
