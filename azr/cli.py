@@ -17,6 +17,10 @@ from azr.errors import AzrError, CheckpointError, ConfigError
 from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
+from azr.inspect import EXAMPLES as INSPECT_EXAMPLES
+from azr.inspect import add_arguments as add_inspect
+from azr.report.request import EXAMPLES as REPORT_EXAMPLES
+from azr.report.request import add_arguments as add_report
 from azr.runfolder import is_run
 from azr.settings import (
     COMMAND_LINE,
@@ -179,14 +183,10 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
 
 def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     """The commands that train nothing."""
-    report = command("report", report_command, "write a run's report: one self-contained HTML file")
-    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="several are compared")
-    report.add_argument("--output", type=Path, help="default: report.html in the first run")
-    inspect = command("inspect", inspect_command, "show a run's rollouts in the terminal")
-    inspect.add_argument("folder", type=Path, metavar="RUN")
-    inspect.add_argument("--step", type=int, help="default: the newest")
-    inspect.add_argument("--stream", help="for example proposer/deduction, or solver")
-    inspect.add_argument("--limit", type=int, default=5, help="rollouts to show (default: 5)")
+    text = "write a run's report, or a comparison of several: one self-contained HTML file"
+    add_report(command("report", report_command, text, REPORT_EXAMPLES))
+    text = "read a run in the terminal: its curriculum, tasks, answers"
+    add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
     export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
     export.add_argument("source", type=Path, metavar="RUN")
     export.add_argument("folder", type=Path, metavar="FOLDER")
@@ -293,15 +293,17 @@ def eval_command(arguments: argparse.Namespace) -> int:
 
 def report_command(arguments: argparse.Namespace) -> int:
     """`azr report`."""
-    print(write_report(arguments.runs, arguments.output))
+    from azr.report.request import answer
+
+    answer(arguments, print)
     return EXIT_OK
 
 
 def inspect_command(arguments: argparse.Namespace) -> int:
     """`azr inspect`."""
-    from azr.inspect import show_rollouts
+    from azr.inspect import answer
 
-    show_rollouts(arguments.folder, arguments.step, arguments.stream, arguments.limit)
+    answer(arguments)
     return EXIT_OK
 
 

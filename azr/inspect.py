@@ -1,125 +1,64 @@
-"""`azr inspect`: the rollouts of a step, read in the terminal."""
+"""The command line of `azr inspect`, and which view answers it."""
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+import argparse
 from pathlib import Path
-from typing import Any, cast
 
-from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
-from rich.syntax import Syntax
-from rich.text import Text
+from azr.curriculum import ORDERS
+from azr.errors import ConfigError
+from azr.types import Verdict
 
-from azr.errors import CheckpointError
-from azr.records import read_records
-from azr.runfolder import rollout_files
-from azr.types import STREAMS, stream_name
+__all__ = ["EXAMPLES", "add_arguments", "answer"]
 
-__all__ = ["show_rollouts"]
+VERDICTS = tuple(verdict.value for verdict in Verdict)
 
-CONTROL_PICTURES = {
-    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
-    **dict.fromkeys(range(127, 160), "�"),
-}
-STYLES = {"passed": "green", "failed": "red", "ill_formed": "yellow"}
+EXAMPLES = """\
+examples:
+  azr inspect runs/demo                           how the tasks grew: how many, how hard, how new
+  azr inspect runs/demo --step 8                  rollouts of a step, with the judge's reasons
+  azr inspect runs/demo --stream solver/deduction --verdict failed --limit 20
+  azr inspect runs/demo --tasks hardest           tasks that nobody solved; also easiest, newest,
+                                                  longest
+  azr inspect runs/demo --task deduction-3f9a21c8 one task, and everything that was answered to it
+
+A task's name is shown beside it, here and in the report; its beginning is enough.
+Streams are proposer/MODE and solver/MODE; a role or a mode alone chooses all that have it.
+"""
 
 
-def show_rollouts(
-    folder: Path,
-    step: int | None = None,
-    stream: str | None = None,
-    limit: int = 5,
-    console: Console | None = None,
-) -> None:
-    """Print rollouts of one step.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All but the configuration: there is none."""
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    view = parser.add_mutually_exclusive_group()
+    view.add_argument("--tasks", choices=ORDERS, help="list tasks, these first")
+    view.add_argument("--task", metavar="NAME", help="one task with all answers to it")
+    view.add_argument("--step", type=int, help="rollouts of this step; default: the newest")
+    parser.add_argument("--stream", help="for example proposer/deduction, or solver")
+    parser.add_argument("--verdict", choices=VERDICTS, help="only rollouts that ended like this")
+    parser.add_argument("--limit", type=int, help="rollouts or tasks to show (default: 5)")
 
-    Args:
-        folder: The run's folder.
-        step: The newest one with rollouts unless given.
-        stream: `proposer/deduction`, or a role or a mode alone; all if not given.
-        limit: How many at most.
-        console: stdout unless told otherwise.
+
+def answer(arguments: argparse.Namespace) -> None:
+    """Print what was asked for.
 
     Raises:
-        CheckpointError: The run, the step or the stream does not exist.
+        ConfigError: The flags do not go together.
+        CheckpointError: The run, or what was asked of it, does not exist.
     """
-    console = console or Console(highlight=False)
-    files = rollout_files(folder)
-    if not files:
-        raise CheckpointError(f"{folder} holds no rollouts (logging.rollouts keeps them)")
-    step = max(files) if step is None else step
-    if step not in files:
-        steps = f"{min(files)} to {max(files)}"
-        raise CheckpointError(
-            f"{folder} has no rollouts of step {step}; there are those of {steps}"
-        )
-    check_stream(stream)
-    chosen = list(islice((r for r in read_records(files[step]) if is_of(r, stream)), limit))
-    for record in chosen:
-        console.print(panel(visible(record)))
-    if not chosen:
-        console.print(f"step {step} has no rollouts of {stream}", markup=False)
+    from azr.terminal import show_overview, show_rollouts, show_task, show_tasks
 
-
-def check_stream(stream: str | None) -> None:
-    """Refuse a word that no stream has, or every answer would be `none`."""
-    names = [stream_name(known) for known in STREAMS]
-    words = {word for name in names for word in name.split("/")}
-    if stream is not None and stream not in names and stream not in words:
-        known = ", ".join([*names, *sorted(words)])
-        raise CheckpointError(f"--stream must be one of {known}, got {stream!r}")
-
-
-def is_of(record: Mapping[str, Any], stream: str | None) -> bool:
-    """Does the record belong to the stream, the role or the mode that was asked for?"""
-    name: str = record["stream"]
-    return stream is None or stream == name or stream in name.split("/")
-
-
-def visible(value: Any) -> Any:
-    """The record with every control character as a picture of it.
-
-    A model may write terminal escape sequences; whoever looks at them should not run them.
-    """
-    if isinstance(value, str):
-        return value.translate(CONTROL_PICTURES)
-    if isinstance(value, list):
-        return [visible(item) for item in cast(list[Any], value)]
-    if isinstance(value, dict):
-        return {key: visible(item) for key, item in cast(dict[str, Any], value).items()}
-    return value
-
-
-def panel(record: Mapping[str, Any]) -> RenderableType:
-    """One rollout in a frame."""
-    style = STYLES.get(record["verdict"], "white")
-    title = Text.assemble(
-        (f"{record['stream']} ", "bold"),
-        (record["verdict"], style),
-        f"  reward {record['reward']:+.2f}  advantage {record['advantage']:+.2f}",
-    )
-    if record["solve_rate"] is not None:
-        title.append(f"  solve rate {record['solve_rate']:.0%}")
-    cut = ", cut at the limit" if record["truncated"] else ""
-    foot = Text(f"{record['reason']}  {record['tokens']} tokens{cut}".strip(), style="dim")
-    parts = Group(*body(record))
-    return Panel(parts, title=title, title_align="left", subtitle=foot, subtitle_align="left")
-
-
-def body(record: Mapping[str, Any]) -> Iterable[RenderableType]:
-    """The task, if there is one, and what the model wrote."""
-    task = record["task"]
-    if task is not None:
-        yield python(task["program"])
-        for given, value in task["cases"]:
-            yield python(f"f({given})  # -> {value}")
-        if task["message"]:
-            yield Text(f"message: {task['message']}")
-        yield Text("completion", style="dim")
-    yield Text(record["prefill"], style="dim", end="")
-    yield Text(record["completion"])
-
-
-def python(source: str) -> Syntax:
-    """Highlighted, on the terminal's own background."""
-    return Syntax(source, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    folder, stream, verdict = arguments.folder, arguments.stream, arguments.verdict
+    limit = 5 if arguments.limit is None else arguments.limit
+    if limit < 1:
+        raise ConfigError(f"--limit must be at least 1, got {limit}")
+    if arguments.tasks and verdict:
+        raise ConfigError("--verdict chooses rollouts; --tasks lists valid tasks alone")
+    if arguments.task and stream:
+        raise ConfigError("--stream chooses rollouts; --task shows one task of one mode")
+    if arguments.tasks:
+        show_tasks(folder, arguments.tasks, limit, stream)
+    elif arguments.task:
+        show_task(folder, arguments.task, arguments.limit, verdict)
+    elif (arguments.step, stream, verdict, arguments.limit) == (None, None, None, None):
+        show_overview(folder)
+    else:
+        show_rollouts(folder, arguments.step, stream, limit, verdict=verdict)

@@ -12,6 +12,7 @@ from azr.metrics import MetricsWriter, step_metrics
 from azr.records import rollout_records
 from azr.runfolder import RunFolder
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
+from tests.curricula import make_curriculum
 
 SHARED_DATA = Path(
     os.environ.get("AZR_SHARED_DATA", Path(__file__).parents[1].parent / "shared" / "data")
@@ -110,3 +111,9 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         return folder.path
 
     return make
+
+
+@pytest.fixture
+def made_curriculum(tmp_path: Path) -> Path:
+    """A run of 12 steps whose answers belong to its tasks (tests/curricula.py)."""
+    return make_curriculum(tmp_path / "grown", steps=12)

@@ -46,9 +46,10 @@ function niceTicks(low, high, count) {
   return ticks;
 }
 
+// centred running mean over a 40th of the values, as azr.report.arms computes it; gaps stay gaps
 function smooth(values) {
-  let last = null;
-  return values.map((v) => (isNumber(v) ? (last = last === null ? v : 0.85 * last + 0.15 * v) : null));
+  const half = Math.max(1, values.length >> 6);
+  return values.map((v, i) => (isNumber(v) ? mean(values.slice(Math.max(0, i - half), i + half + 1).filter(isNumber)) : null));
 }
 
 const SIZE = { height: 178, left: 46, right: 10, top: 8, bottom: 22 };
@@ -68,32 +69,44 @@ function frame(width, xs, low, high, format) {
   return { svg, x, y };
 }
 
-// series: [{name, color, x: steps, y: values}]
+// series: [{name, color, x: steps, y: values, low, high, isSmooth}]; low and high may be missing
 function drawLines(host, { series, format, zero }) {
-  const values = series.flatMap((s) => s.y).filter(isNumber);
+  const values = series.flatMap((s) => [...s.y, ...(s.low || []), ...(s.high || [])]).filter(isNumber);
   if (!values.length) return empty(host);
   let [low, high] = [Math.min(...values), Math.max(...values)];
+  if (format === formats.percent) [low, high] = [Math.max(0, low), Math.min(1, high)];
   if (zero) [low, high] = [Math.min(0, low), Math.max(0, high)];
   const room = (high - low || Math.abs(high) || 1) * 0.06;
   if (!(zero && low === 0)) low -= room;
   high += room;
   const { svg, x, y } = frame(host.clientWidth, series.flatMap((s) => s.x), low, high, format);
+  for (const s of series) svg.append(area(s, x, y, low, high));
   for (const s of series) {
-    const dense = s.y.filter(isNumber).length > 40;
-    if (dense) svg.append(curve(s, s.y, x, y, "line raw"));
-    svg.append(curve(s, dense ? smooth(s.y) : s.y, x, y, "line"));
-    if (!dense) s.y.forEach((v, i) => isNumber(v) && svg.append(make("circle", { cx: x(s.x[i]), cy: y(v), r: 2.6, style: { fill: s.color } })));
+    const known = s.y.filter(isNumber).length;
+    const sparse = known <= s.y.length / 2 || known <= 40; // an evaluation every tenth step is a curve too
+    if (!sparse && !s.isSmooth) svg.append(curve(s, s.y, x, y, "line raw"));
+    svg.append(curve(s, sparse || s.isSmooth ? s.y : smooth(s.y), x, y, "line", known <= s.y.length / 2));
+    if (known <= 40 && !s.isSmooth) s.y.forEach((v, i) => isNumber(v) && svg.append(make("circle", { cx: x(s.x[i]), cy: y(v), r: 2.6, style: { fill: s.color } })));
   }
   host.replaceChildren(svg);
   hover(svg, series, x, format);
 }
 
-function curve(series, values, x, y, kind) {
+// the band around a mean; what leaves the axis is cut there
+function area(s, x, y, least, most) {
+  if (!s.low) return make("g", {});
+  const cut = (v) => y(Math.min(Math.max(v, least), most));
+  const known = s.x.map((step, i) => [x(step), s.low[i], s.high[i]]).filter(([, low, high]) => isNumber(low) && isNumber(high));
+  const points = [...known.map(([px, , high]) => [px, cut(high)]), ...known.reverse().map(([px, low]) => [px, cut(low)])];
+  return make("polygon", { class: "band", points: points.map((p) => p.map((c) => c.toFixed(1)).join()).join(" "), style: { fill: s.color } });
+}
+
+function curve(series, values, x, y, kind, bridges = false) {
   let path = "";
   let drawing = false;
   values.forEach((v, i) => {
     if (isNumber(v)) path += `${drawing ? "L" : "M"}${x(series.x[i]).toFixed(1)} ${y(v).toFixed(1)}`;
-    drawing = isNumber(v);
+    drawing = isNumber(v) || (bridges && drawing);
   });
   return make("path", { d: path, class: kind, style: { stroke: series.color } });
 }
@@ -107,7 +120,7 @@ function binned(s, count) {
 }
 
 // shares of a whole, stacked to 100 %
-function drawStack(host, { series: whole }) {
+function drawStack(host, whole) {
   const series = whole.map((s) => binned(s, 50));
   const xs = series.length ? series[0].x : [];
   const totals = xs.map((_, i) => series.reduce((sum, s) => sum + (s.y[i] || 0), 0));
@@ -145,8 +158,9 @@ function hover(svg, series, x, format) {
     cross.setAttribute("x1", x(step));
     cross.setAttribute("x2", x(step));
     cross.setAttribute("visibility", "visible");
-    const rows = series.map((s) => [s, s.y[s.x.indexOf(step)]]).filter(([, v]) => isNumber(v));
-    tip.replaceChildren(make("b", {}, `step ${step}`), ...rows.map(([s, v]) => make("div", {}, make("span", { class: "tip-key", style: { background: s.color } }), `${s.name}  ${format(v)}`)));
+    const rows = series.map((s) => [s, s.x.indexOf(step)]).filter(([s, i]) => isNumber(s.y[i]));
+    const band = (s, i) => (s.low && isNumber(s.low[i]) ? `  [${format(s.low[i])}, ${format(s.high[i])}]` : "");
+    tip.replaceChildren(make("b", {}, `step ${step}`), ...rows.map(([s, i]) => make("div", {}, make("span", { class: "tip-key", style: { background: s.color } }), `${s.name}  ${format(s.y[i])}${band(s, i)}`)));
     tip.hidden = false;
     tip.style.left = `${Math.min(event.clientX + 16, innerWidth - tip.offsetWidth - 8)}px`;
     tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)}px`;
@@ -159,13 +173,17 @@ function hover(svg, series, x, format) {
 
 // a card with title, keys and a plot that is redrawn when its width changes
 function addChart(grid, { title, about, keys, draw, control }) {
+  const keyRow = keys ? make("div", { class: "legend keys" }) : null;
   const host = make("div", { class: "plot" });
   const card = make("div", { class: "chart" },
     make("div", { class: "head" }, make("h3", {}, title), control || make("span", { class: "about" }, about || "")),
-    keys ? make("div", { class: "legend keys" }, ...keys.map(legendKey)) : null,
+    keyRow,
     host);
   grid.append(card);
-  const redraw = () => host.clientWidth && draw(host);
+  const redraw = () => {
+    if (keyRow) keyRow.replaceChildren(...keys().map(legendKey));
+    if (host.clientWidth) draw(host);
+  };
   let width = 0;
   new ResizeObserver(() => {
     if (host.clientWidth !== width) {

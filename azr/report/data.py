@@ -1,52 +1,87 @@
 """From run folders to the plain data a report shows; bounded, however long the run was."""
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from azr.curriculum import (
+    Growth,
+    Story,
+    envelope_of,
+    explain,
+    read_object,
+    resolved_config,
+    stories_in,
+)
 from azr.errors import CheckpointError
 from azr.records import read_records
+from azr.report.labels import with_all_modes
 from azr.runfolder import read_metrics, rollout_files
 
-__all__ = ["collect"]
+__all__ = ["MAX_STORIES", "Row", "collect", "collect_metrics"]
 
-MAX_RECORDS = 600
-"""Rollouts of each role in the report; more are sampled evenly over the steps."""
+MAX_STORIES = 600
+"""Tasks and refused proposals in a report, over all its runs; sampled evenly over the steps. Fewer
+where each has many answers: about twice as many rollouts are kept."""
 MAX_FILES = 60
-"""Rollout files that are read; of more, evenly chosen ones."""
+"""Steps that are sampled from; of more, evenly chosen ones. The counts are of all steps."""
+MAX_ANSWERS = 16
+"""Answers shown of one task and step."""
 MAX_CHARS = 6_000
 """Of one text; the rest is in the run folder."""
+MAX_PROMPT_CHARS = 3_000
 
 Row = Mapping[str, Any]
 
 
-def collect(folder: Path, name: str) -> dict[str, Any]:
+def collect(folder: Path, name: str, most: int = MAX_STORIES) -> dict[str, Any]:
     """All that the page needs to know about one run.
+
+    Args:
+        folder: The run's folder.
+        name: What the report calls it.
+        most: Stories to keep, about.
 
     Raises:
         CheckpointError: There is no run in the folder, or it is damaged.
     """
-    if not (folder / "metrics.jsonl").exists():
-        raise CheckpointError(f"{folder} holds no run: there is no metrics.jsonl")
-    rows = read_metrics(folder)
-    config, environment = read_json(folder / "resolved.json"), read_json(folder / "env.json")
-    proposals, answers, totals = collect_records(folder)
+    rows = read_rows(folder)
+    config, environment = resolved_config(folder), read_object(folder / "env.json")
+    growth, stories, totals = collect_stories(folder, most)
+    rows = [{**row, **growth.metrics(row["step"])} for row in rows]
     config_file = folder / "config.toml"
     return {
         "name": name,
         "steps": [row["step"] for row in rows],
         "planned": config.get("steps", rows[-1]["step"] if rows else 0),
         "batch": config.get("selfplay", {}).get("batch_size", 0),
-        "metrics": columns(rows),
-        "proposals": proposals,
-        "answers": answers,
-        "totals": totals,
+        "metrics": with_all_modes(columns(rows)),
+        "stories": stories,
+        "totals": {**totals, "programs": len(growth.programs)},
         "facts": facts(folder, config, environment),
         "config": config_file.read_text(encoding="utf-8") if config_file.exists() else "",
     }
+
+
+def collect_metrics(folder: Path) -> tuple[list[int], dict[str, list[float | None]]]:
+    """(steps, metrics) of one run, those of its curriculum among them, and no texts.
+
+    Raises:
+        CheckpointError: There is no run in the folder, or it is damaged.
+    """
+    rows = read_rows(folder)
+    growth, _, _ = collect_stories(folder, 0)
+    steps: list[int] = [row["step"] for row in rows]
+    rows = [{**row, **growth.metrics(row["step"])} for row in rows]
+    return steps, with_all_modes(columns(rows))
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """The run's metrics; refuses a folder that holds none."""
+    if not (folder / "metrics.jsonl").exists():
+        raise CheckpointError(f"{folder} holds no run: there is no metrics.jsonl")
+    return read_metrics(folder)
 
 
 def columns(rows: Sequence[Row]) -> dict[str, list[float | None]]:
@@ -60,23 +95,41 @@ def round_off(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
-def collect_records(folder: Path) -> tuple[list[Any], list[Any], dict[str, int]]:
-    """(proposals, answers, totals), newest step first."""
-    files = list(rollout_files(folder).values())
-    chosen = evenly(files, MAX_FILES)
-    quota = max(1, MAX_RECORDS // max(1, len(chosen)))
-    kept: dict[str, list[Any]] = {"proposer": [], "solver": []}
-    totals = {"proposer": 0, "solver": 0}
-    for file in reversed(chosen):
-        found: dict[str, list[Row]] = {"proposer": [], "solver": []}
-        for record in read_records(file):
-            found[record["stream"].partition("/")[0]].append(record)
-        for role, records in found.items():
-            totals[role] += len(records)
-            kept[role] += [shown(record) for record in evenly(records, quota)]
-    # files that were not read hold about as many
-    totals = {r: count * len(files) // max(1, len(chosen)) for r, count in totals.items()}
-    return kept["proposer"], kept["solver"], totals
+def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[str, int]]:
+    """(how the tasks grew, sampled stories with the newest step first, totals).
+
+    Every file is read once: what was made before can only be told by who has seen all of it.
+    """
+    files = rollout_files(folder)
+    chosen = set(evenly(list(files), MAX_FILES)) if most else set[int]()
+    quota = max(1, most // max(1, len(chosen)))
+    envelope = envelope_of(folder)
+    growth = Growth()
+    kept: list[Any] = []
+    for step, file in files.items():
+        records = list(read_records(file))
+        growth.take(step, records)
+        if step in chosen:
+            found = stories_in(records)
+            found = evenly(found, fewer_of_long(quota, len(records) / max(1, len(found))))
+            kept = [shown_story(story, envelope) for story in found] + kept
+    counts = [counts for modes in growth.steps.values() for counts in modes.values()]
+    totals = {
+        "proposals": sum(found.proposals for found in counts),
+        "valid": sum(found.valid for found in counts),
+        "answers": sum(found.answers for found in counts),
+    }
+    return growth, kept, totals
+
+
+def fewer_of_long(quota: int, rollouts: float) -> int:
+    """Stories to keep of a step: fewer where each holds many rollouts, for it is these that weigh.
+
+    Args:
+        quota: Stories of at most two rollouts: a proposal and an answer.
+        rollouts: Of a story, on average; not all of very many are kept.
+    """
+    return max(1, min(quota, int(2 * quota / min(max(rollouts, 1.0), 1.0 + MAX_ANSWERS))))
 
 
 def evenly(items: Sequence[Any], count: int) -> list[Any]:
@@ -86,50 +139,61 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
     return [items[(place + 1) * len(items) // count - 1] for place in range(count)]
 
 
-def shown(record: Row) -> dict[str, Any]:
-    """One record as the page takes it."""
-    mode = record["stream"].partition("/")[2]
-    task = cast(dict[str, Any] | None, record["task"])
-    text = record["prefill"] + record["completion"]
-    kept = ("step", "verdict", "reason", "tokens", "prompt_tokens", "truncated")
-    numbers = ("reward", "advantage", "solve_rate")
+def shown_story(story: Story, envelope: str) -> dict[str, Any]:
+    """A story as the page takes it: one card, with its answers."""
+    source = story.proposal or story.answers[0]
+    task, explained = story.task, explain(source, envelope)
+    asked = explain(story.answers[0], envelope) if story.answers else None
     return {
-        **{name: record[name] for name in kept},
-        **{name: round_off(record[name]) for name in numbers},
-        "mode": mode,
-        "prompt": shorten(record["prompt"]),
-        "completion": shorten(text),
-        "task": task and {**task, "program": shorten(task["program"])},
-        "program": shorten(task["program"] if task else unfenced(text)),
-        "expected": expected(mode, task) if task else "",
-        "given": shorten(unfenced(text)),
+        "step": source["step"],
+        "mode": source["stream"].partition("/")[2],
+        "name": story.name,
+        "program": shorten(task.program if task else explained.given),
+        "cases": [[shorten(case.input), shorten(case.output)] for case in task.cases]
+        if task
+        else [],
+        "message": shorten(task.message) if task else "",
+        "born": task.born_step if task else None,
+        "verdict": source["verdict"] if story.proposal else "again",
+        "why": shorten(explained.why) if story.proposal else "",
+        "rate": round_off(source["solve_rate"]),
+        "proposal": shown_rollout(story.proposal, envelope) if story.proposal else None,
+        "question": shorten(asked.question) if asked else "",
+        "expected": shorten(asked.expected) if asked else "",
+        "shows_program": asked.shows_program if asked else True,
+        "answers": shown_answers(story.answers[:MAX_ANSWERS], envelope),
+        "more": max(0, len(story.answers) - MAX_ANSWERS),
     }
 
 
-def shorten(text: str) -> str:
+def shown_answers(answers: Sequence[Row], envelope: str) -> list[dict[str, Any]]:
+    """A prompt that is the first answer's as well is empty: it is kept once."""
+    shown = [shown_rollout(answer, envelope) for answer in answers]
+    for answer in shown[1:]:
+        if answer["prompt"] == shown[0]["prompt"]:
+            answer["prompt"] = ""
+    return shown
+
+
+def shown_rollout(record: Row, envelope: str) -> dict[str, Any]:
+    """What was sampled, and what became of it."""
+    explained = explain(record, envelope)
+    kept = ("verdict", "tokens", "prompt_tokens", "truncated")
+    return {
+        **{name: record[name] for name in kept},
+        **{name: round_off(record[name]) for name in ("reward", "advantage")},
+        "why": shorten(explained.why),
+        "given": shorten(explained.given),
+        "prompt": shorten(record["prompt"], MAX_PROMPT_CHARS),
+        "completion": shorten(record["prefill"] + record["completion"]),
+    }
+
+
+def shorten(text: str, most: int = MAX_CHARS) -> str:
     """The text, or its beginning and a note of how much is missing."""
-    if len(text) <= MAX_CHARS:
+    if len(text) <= most:
         return text
-    return f"{text[:MAX_CHARS]}\n... ({len(text) - MAX_CHARS} more characters)"
-
-
-def unfenced(text: str) -> str:
-    """For display only: the answer part, without tags and fences around it."""
-    answer = re.search(r"(?s).*<answer>(.*?)(?:</answer>|$)", text)
-    text = (answer[1] if answer else text).strip()
-    block = re.fullmatch(r"(?s)```\w*\n(.*?)(?:\n?```)?", text)
-    return (block[1] if block else text).strip("\n")
-
-
-def expected(mode: str, task: Row) -> str:
-    """What would have been right, in words of the task."""
-    cases = task["cases"]
-    if mode == "deduction":
-        return shorten(cases[0][1])
-    if mode == "abduction":
-        return shorten(f"any input giving {cases[0][1]}\n# for example {cases[0][0]}")
-    hidden = cases[len(cases) // 2 :]
-    return shorten("\n".join(f"f({given}) = {value}" for given, value in hidden))
+    return f"{text[:most]}\n... ({len(text) - most} more characters)"
 
 
 def facts(folder: Path, config: Row, environment: Row) -> list[tuple[str, str]]:
@@ -154,13 +218,3 @@ def facts(folder: Path, config: Row, environment: Row) -> list[tuple[str, str]]:
         "versions": ", ".join(f"{package} {version}" for package, version in versions.items()),
     }
     return [(label, str(value)) for label, value in found.items() if value not in (None, "")]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The file's object; empty if the run did not get that far."""
-    if not path.exists():
-        return {}
-    try:
-        return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON") from error

@@ -2,11 +2,14 @@
 // What is shown, and in which order.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const RUNS = DATA.runs;
+const { runs: RUNS, arms: ARMS } = DATA;
 const SOLO = RUNS.length === 1;
-const MODES = ["deduction", "abduction", "induction"].filter((m) => RUNS.some((r) => Object.keys(r.metrics).some((k) => k.endsWith(`/${m}`) || k.includes(`/${m}/`))));
+const KNOWN = ["deduction", "abduction", "induction"]; // in this order; others after them
+const NAMES = ARMS.flatMap((a) => Object.keys(a.metrics)).map((n) => /^(?:valid|accuracy\/solver)\/(\w+)$/.exec(n)).filter(Boolean).map((m) => m[1]);
+const MODES = [...new Set([...KNOWN.filter((m) => NAMES.includes(m)), ...NAMES])];
 const palette = (i) => `var(--c${i % 8})`;
 const by = (id) => document.getElementById(id);
+const plural = (count, word) => `${formats.number(count)} ${word}${count === 1 ? "" : "s"}`;
 
 function theme() {
   const root = document.documentElement;
@@ -21,27 +24,26 @@ function theme() {
 
 // ------------------------------------------------------------ series
 
-const values = (run, name) => run.metrics[name] || [];
-const series = (run, name, label, color) => ({ name: label, color, x: run.steps, y: values(run, name) });
+const values = (arm, name) => arm.metrics[name] || [];
+const has = (name) => ARMS.some((arm) => values(arm, name).some(isNumber));
 
-// the mean over those modes that have a value, step by step
-function averaged(run, names, label, color) {
-  const columns = names.map((n) => values(run, n)).filter((c) => c.length);
-  const y = run.steps.map((_, i) => mean(columns.map((c) => c[i]).filter(isNumber)));
-  return { name: label, color, x: run.steps, y };
+function series(arm, name, label, color) {
+  const [low, high] = arm.bands[name] || [];
+  return { name: label, color, x: arm.steps, y: values(arm, name), low, high, isSmooth: arm.smooth > 1 };
 }
 
-let focus = ""; // a mode, when several runs are compared
+let focus = "*"; // a mode, when several runs are compared; `*` is all of them
 function byMode(pattern) {
-  if (SOLO) return MODES.map((m) => series(RUNS[0], pattern(m), m, `var(--${m})`)).filter((s) => s.y.some(isNumber));
-  const names = (focus ? [focus] : MODES).map(pattern);
-  return RUNS.map((run, i) => averaged(run, names, run.name, palette(i)));
+  const found = SOLO
+    ? MODES.map((m) => series(ARMS[0], pattern(m), m, `var(--${m}, var(--c3))`))
+    : ARMS.map((arm, i) => series(arm, pattern(focus), arm.name, palette(i)));
+  return found.filter((s) => s.y.some(isNumber));
 }
 
-function byRun(matches) {
-  return RUNS.flatMap((run, i) => {
-    const names = Object.keys(run.metrics).filter(matches);
-    return names.map((n, j) => series(run, n, SOLO ? n : `${run.name}${names.length > 1 ? ` ${n}` : ""}`, palette(SOLO ? j : i)));
+function byArm(matches) {
+  return ARMS.flatMap((arm, i) => {
+    const names = Object.keys(arm.metrics).filter(matches);
+    return names.map((n, j) => series(arm, n, SOLO ? n : `${arm.name}${names.length > 1 ? ` ${n}` : ""}`, palette(SOLO ? j : i)));
   }).filter((s) => s.y.some(isNumber));
 }
 
@@ -49,12 +51,12 @@ function byRun(matches) {
 
 function ends(values) {
   const seen = values.filter(isNumber);
-  const n = Math.max(1, Math.min(3, Math.floor(seen.length / 2)));
+  const n = Math.max(1, Math.min(10, Math.floor(seen.length / 4)));
   return seen.length ? { first: mean(seen.slice(0, n)), last: mean(seen.slice(-n)), n, steps: seen.length } : null;
 }
 
-function moved(label, run, names, format) {
-  const e = ends(averaged(run, names, "", "").y);
+function moved(label, arm, name, format) {
+  const e = ends(values(arm, name));
   if (!e) return tile(label, "–", "no data");
   if (e.steps < 2) return tile(label, format(e.last), "one step");
   const up = e.last > e.first ? "up" : e.last < e.first ? "down" : "";
@@ -65,18 +67,18 @@ function moved(label, run, names, format) {
 const tile = (label, value, note) => make("div", { class: "tile" }, make("div", { class: "label" }, label), make("div", { class: "value" }, ...[value].flat()), make("div", { class: "note" }, note));
 
 function tiles() {
-  const run = RUNS[0];
-  const times = values(run, "time/step").filter(isNumber);
-  const speed = median(values(run, "perf/tokens_per_s").filter(isNumber));
-  const proposals = run.batch * run.steps.length * MODES.length;
-  const valid = MODES.flatMap((m) => values(run, `valid/${m}`)).reduce((sum, v) => sum + (v || 0), 0) * run.batch;
+  if (!SOLO) return by("tiles").remove();
+  const [run, arm] = [RUNS[0], ARMS[0]];
+  const times = values(arm, "time/step").filter(isNumber);
+  const speed = median(values(arm, "perf/tokens_per_s").filter(isNumber));
+  const { proposals, valid, programs } = run.totals;
   by("tiles").replaceChildren(
     tile("steps", [String(run.steps.length ? run.steps[run.steps.length - 1] : 0), make("small", {}, ` of ${run.planned}`)], times.length ? `${formats.seconds(times.reduce((a, b) => a + b, 0))} in all` : ""),
-    moved("proposer reward", run, MODES.map((m) => `reward/proposer/${m}/mean`), formats.reward),
-    moved("solver reward", run, MODES.map((m) => `reward/solver/${m}/mean`), formats.reward),
-    moved("valid proposals", run, MODES.map((m) => `valid/${m}`), formats.percent),
-    moved("answers correct", run, MODES.map((m) => `accuracy/solver/${m}`), formats.percent),
-    tile("tasks made", formats.number(Math.round(valid)), `valid, of ${formats.number(proposals)} proposals`),
+    moved("valid proposals", arm, "valid/*", formats.percent),
+    moved("answers correct", arm, "accuracy/solver/*", formats.percent),
+    moved("learnable tasks", arm, "learnable/*", formats.percent),
+    tile("tasks made", proposals ? formats.number(valid) : "–", proposals ? `of ${plural(proposals, "proposal")}; ${plural(programs, "different program")}` : "no rollouts were kept"),
+    moved("solver reward", arm, "reward/solver/*/mean", formats.reward),
     tile("seconds a step", times.length ? formats.number(median(times)) : "–", "median"),
     tile("tokens a second", speed === null ? "–" : formats.number(speed), "while playing, median"),
   );
@@ -84,85 +86,151 @@ function tiles() {
 
 // ------------------------------------------------------------ charts
 
-const PHASES = { play: "var(--c0)", train: "var(--c3)", sync: "var(--c1)", other: "var(--faint)" };
+const PHASES = { play: "var(--c0)", train: "var(--c3)", sync: "var(--c1)", evaluate: "var(--c2)", other: "var(--faint)" };
+const DIFFICULTIES = { none: ["solved by none", "var(--bad)"], some: ["by some", "var(--c0)"], all: ["by all", "var(--good)"] };
+const pct = formats.percent;
 
-function chartList() {
-  const lines = (title, about, find, format, zero = true) => ({ title, about, draw: (host) => drawLines(host, { series: find(), format, zero }) });
-  const pct = formats.percent;
+function lines(title, about, find, format = formats.number, zero = true) {
+  return { title, about, draw: (host) => drawLines(host, { series: find(), format, zero }) };
+}
+
+const modeLines = (title, about, pattern, format, zero) => lines(title, about, () => byMode((m) => pattern.replace("*", m)), format, zero);
+const ifAny = (pattern, chart) => (has(pattern) ? [chart] : []);
+
+function taskCharts() {
   return [
-    lines("Proposer reward", "mean of a step", () => byMode((m) => `reward/proposer/${m}/mean`), formats.reward, false),
-    lines("Solver reward", "mean of a step", () => byMode((m) => `reward/solver/${m}/mean`), formats.reward, false),
-    lines("Valid proposals", "share that runs, safe and deterministic", () => byMode((m) => `valid/${m}`), pct),
-    lines("Answers correct", "share of solver answers", () => byMode((m) => `accuracy/solver/${m}`), pct),
-    lines("Solve rate", "mean over valid proposals", () => byMode((m) => `solve_rate/${m}`), pct),
-    lines("Learnability", "1 − solve rate, 0 when nobody solves it", () => byMode((m) => `learnability/${m}`), formats.number),
-    lines("Proposal length", "tokens, mean", () => byMode((m) => `length/proposer/${m}/mean`), formats.number),
-    lines("Answer length", "tokens, mean", () => byMode((m) => `length/solver/${m}/mean`), formats.number),
-    lines("Entropy of proposals", "nats a token", () => byMode((m) => `entropy/proposer/${m}`), formats.number),
-    ...(SOLO ? shares() : [lines("Seconds a step", "", () => byRun((n) => n === "time/step"), formats.seconds)]),
-    lines("Tokens a second", "sampled, while playing", () => byRun((n) => n === "perf/tokens_per_s"), formats.number),
-    lines("Mismatch", "|Δ log-probability|, engine against learner", () => byRun((n) => /mismatch(\/mean_abs)?$/.test(n)), formats.number),
-    lines("Gradient norm", "before clipping", () => byRun((n) => /(^|\/)grad_norm$/.test(n)), formats.number),
+    modeLines("New tasks", "valid proposals of a step", "curriculum/tasks/*"),
+    modeLines("Different tasks so far", "in the whole run", "curriculum/distinct/*"),
+    modeLines("Valid proposals", "share that runs, safe and deterministic", "valid/*", pct),
+    ...(SOLO ? [difficultyChart()] : [
+      modeLines("Solved by no trial", "share of new tasks", "curriculum/none/*", pct),
+      modeLines("Solved by some trials", "share: those that teach", "curriculum/some/*", pct),
+      modeLines("Solved by all trials", "share of new tasks", "curriculum/all/*", pct)]),
+    modeLines("Mean solve rate", "over the trials of new tasks", "solve_rate/*", pct),
+    modeLines("Novelty", "share never made before in the run", "curriculum/novel/*", pct),
+    ...ifAny("ast_distance/*", modeLines("Distance from references", "AST edit distance, 0 to 1", "ast_distance/*", formats.number, false)),
+    modeLines("Program length", "lines, mean of valid proposals", "lines/*"),
+    modeLines("Learnability", "1 − solve rate, 0 when nobody solves it", "learnability/*"),
+    ...intrinsicCharts(),
+    ...(SOLO ? [stack("What becomes of proposals", "share of a step's proposals", outcomes()), stack("Why proposals were refused", "share of refusals", refusals())] : []),
   ];
 }
 
-function shares() {
-  const run = RUNS[0];
-  const phases = Object.entries(PHASES).map(([n, color]) => series(run, `time/${n}`, n, color)).filter((s) => s.y.some(isNumber));
-  const prefix = "outcome/proposer/";
-  const size = (name) => values(run, name).reduce((sum, v) => sum + (v || 0), 0);
-  const kinds = Object.keys(run.metrics).filter((n) => n.startsWith(prefix)).sort((a, b) => size(b) - size(a)).slice(0, 8);
-  const outcomes = kinds.map((n, i) => series(run, n, n.slice(prefix.length), n.endsWith("/passed") ? "var(--good)" : palette([5, 1, 4, 3, 7, 6, 0, 2][i % 8])));
+function learningCharts() {
   return [
-    { title: "Where the time goes", about: "share of a step", keys: phases, draw: (host) => drawStack(host, { series: phases }) },
-    { title: "What becomes of proposals", about: "share of a step's proposals", keys: outcomes, draw: (host) => drawStack(host, { series: outcomes }) },
+    modeLines("Answers correct", "share of solver answers", "accuracy/solver/*", pct),
+    modeLines("Proposer reward", "mean of a step", "reward/proposer/*/mean", formats.reward, false),
+    modeLines("Solver reward", "mean of a step", "reward/solver/*/mean", formats.reward, false),
+    modeLines("Entropy of proposals", "nats a token", "entropy/proposer/*", formats.number, false),
+    modeLines("Entropy of answers", "nats a token", "entropy/solver/*", formats.number, false),
+    modeLines("Proposal length", "tokens, mean", "length/proposer/*/mean"),
+    modeLines("Answer length", "tokens, mean", "length/solver/*/mean"),
+    ...ifAny("length/solver/*/right", modeLines("Length of right answers", "tokens, mean", "length/solver/*/right")),
+    ...ifAny("length/solver/*/wrong", modeLines("Length of wrong answers", "tokens, mean", "length/solver/*/wrong")),
   ];
 }
+
+function evaluationCharts() {
+  const names = [...new Set(ARMS.flatMap((arm) => Object.keys(arm.metrics)))].filter((n) => /^eval\/.+\/pass@1$/.test(n)).sort();
+  return names.map((name) => lines(name.split("/")[1], `pass@1; band: 95 % over ${SOLO ? "items" : "seeds, or items"}`, () => byArm((n) => n === name), pct, false));
+}
+
+function machineCharts() {
+  return [
+    SOLO ? stack("Where the time goes", "share of a step", phases()) : lines("Seconds a step", "", () => byArm((n) => n === "time/step"), formats.seconds),
+    lines("Tokens a second", "sampled, while playing", () => byArm((n) => n === "perf/tokens_per_s")),
+    lines("Mismatch", "|Δ log-probability|, engine against learner", () => byArm((n) => /mismatch(\/mean_abs)?$/.test(n))),
+    lines("Gradient norm", "before clipping", () => byArm((n) => /(^|\/)grad_norm$/.test(n))),
+    anyMetric(),
+  ];
+}
+
+function intrinsicCharts() {
+  const names = ARMS.flatMap((arm) => Object.keys(arm.metrics)).filter((n) => n.startsWith("intrinsic/*/"));
+  return [...new Set(names)].sort().map((name) => modeLines(`Intrinsic: ${name.split("/").slice(2).join(" ").replaceAll("_", " ")}`, "mean of valid proposals", name));
+}
+
+function stack(title, about, parts) {
+  return { title, about, keys: () => parts, draw: (host) => drawStack(host, parts) };
+}
+
+function difficultyChart() {
+  const select = make("select", { "aria-label": "mode of difficulty" }, make("option", { value: "*" }, "all modes"), ...MODES.map((m) => make("option", { value: m }, m)));
+  const parts = () => Object.entries(DIFFICULTIES).map(([key, [name, color]]) => series(ARMS[0], `curriculum/${key}/${select.value}`, name, color));
+  return { title: "Difficulty", control: select, keys: parts, draw: (host) => drawStack(host, parts()) };
+}
+
+const phases = () => Object.entries(PHASES).map(([n, color]) => series(ARMS[0], `time/${n}`, n, color)).filter((s) => s.y.some(isNumber));
+
+function largest(prefix, most, isKept = () => true) {
+  const [arm] = ARMS;
+  const size = (name) => values(arm, name).reduce((sum, v) => sum + (v || 0), 0);
+  const names = Object.keys(arm.metrics).filter((n) => n.startsWith(prefix) && isKept(n)).sort((a, b) => size(b) - size(a));
+  const rest = names.slice(most).map((n) => values(arm, n));
+  return { names: names.slice(0, most), rest: rest.length ? arm.steps.map((_, i) => rest.reduce((sum, y) => sum + (y[i] || 0), 0)) : null };
+}
+
+function parts(prefix, colors) {
+  const [arm] = ARMS;
+  const { names, rest } = largest(prefix, 7);
+  const spoken = (n) => n.slice(prefix.length).replaceAll("_", " ").replace(".", ": ");
+  const found = names.map((n, i) => series(arm, n, spoken(n), n.endsWith("/passed") ? "var(--good)" : palette(colors[i % colors.length])));
+  return rest ? [...found, { name: "other", color: "var(--faint)", x: arm.steps, y: rest }] : found;
+}
+
+const outcomes = () => parts("outcome/proposer/", [5, 1, 4, 3, 7, 6, 0, 2]);
+const refusals = () => parts("refused/", [0, 1, 4, 3, 5, 6, 7, 2]);
 
 function anyMetric() {
-  const names = [...new Set(RUNS.flatMap((r) => Object.keys(r.metrics)))].sort();
+  const names = [...new Set(ARMS.flatMap((arm) => Object.keys(arm.metrics)))].sort();
   const select = make("select", { "aria-label": "metric" }, ...names.map((n) => make("option", { value: n }, n)));
   select.value = names.find((n) => n === "loss" || n.endsWith("/loss")) || names[0] || "";
-  const draw = (host) => drawLines(host, { series: byRun((n) => n === select.value), format: formats.number, zero: false });
+  const draw = (host) => drawLines(host, { series: byArm((n) => n === select.value), format: formats.number, zero: false });
   return { title: "Any metric", control: select, draw };
 }
 
 function charts() {
-  const grid = by("charts");
-  const redraws = [...chartList(), anyMetric()].map((chart) => {
-    const redraw = addChart(grid, chart);
-    if (chart.control) chart.control.addEventListener("change", redraw);
-    return redraw;
+  const groups = { tasks: taskCharts(), learning: learningCharts(), evaluation: evaluationCharts(), machine: machineCharts() };
+  const redraws = Object.entries(groups).flatMap(([name, found]) => {
+    const grid = by(`${name}-charts`);
+    if (!found.length) grid.closest("section").remove();
+    return found.map((chart) => {
+      const redraw = addChart(grid, chart);
+      if (chart.control) chart.control.addEventListener("change", redraw);
+      return redraw;
+    });
   });
-  const keys = SOLO ? MODES.map((m) => ({ name: m, color: `var(--${m})` })) : RUNS.map((r, i) => ({ name: r.name, color: palette(i) }));
+  legend(redraws);
+}
+
+function legend(redraws) {
+  const keys = SOLO ? MODES.map((m) => ({ name: m, color: `var(--${m}, var(--c3))` })) : ARMS.map((arm, i) => ({ name: arm.runs.length > 1 ? `${arm.name} (${arm.runs.length} seeds)` : arm.name, color: palette(i) }));
+  const seeds = ARMS.filter((arm) => arm.runs.length > 1).map((arm) => arm.runs.length);
+  const bands = seeds.length === 0 ? "" : Math.max(...seeds) > 2 ? "band: 95 % interval of the mean over seeds" + (seeds.includes(2) ? " (of two seeds: from one to the other)" : "") : "band: from one seed to the other";
+  const smooth = Math.max(...ARMS.map((arm) => arm.smooth));
   by("legend").replaceChildren(...keys.map(legendKey));
+  if (bands) by("bands").textContent = bands + (smooth > 1 ? `; running mean over ${smooth} steps` : "");
   if (!SOLO && MODES.length > 1) {
-    by("legend").append(picker("mean of all modes", MODES.map((m) => [m, m]), (event) => { focus = event.target.value; redraws.forEach((r) => r()); }));
+    const select = make("select", { "aria-label": "mode", onchange: (event) => { focus = event.target.value; redraws.forEach((r) => r()); } },
+      make("option", { value: "*" }, "all modes"), ...MODES.map((m) => make("option", { value: m }, m)));
+    by("legend").append(select);
   }
 }
 
-// ------------------------------------------------------------ tables and facts
+// ------------------------------------------------------------ tasks, answers, facts
 
-function tables() {
-  let run = RUNS[0];
-  const render = () => {
-    fill("proposals", run.proposals, proposalColumns, run.totals.proposer, "valid");
-    fill("answers", run.answers, answerColumns, run.totals.solver, "correct");
+function rollouts() {
+  const render = (run) => {
+    const [cards, table] = ["cards", "answers"].map((id) => document.querySelector(`#${id} .table-host`));
+    if (run.stories.length) taskCards(cards, run.stories, run.totals);
+    else cards.replaceChildren(make("div", { class: "card" }, make("p", { class: "empty" }, "this run kept no rollouts (logging.rollouts)")));
+    answerTable(table, run.stories, run.totals.answers);
   };
   if (!SOLO) {
-    const select = make("select", { "aria-label": "run", onchange: (event) => { run = RUNS[event.target.value]; render(); } }, ...RUNS.map((r, i) => make("option", { value: i }, r.name)));
-    document.querySelector("#proposals .bar").append(select);
+    const select = make("select", { "aria-label": "run", onchange: (event) => render(RUNS[event.target.value]) }, ...RUNS.map((r, i) => make("option", { value: i }, r.name)));
+    document.querySelector("#cards .bar").append(select);
   }
-  render();
-}
-
-function fill(id, records, columns, total, good) {
-  const host = document.querySelector(`#${id} .table-host`);
-  for (const r of records) {
-    r.search = [r.program, r.given, r.completion, r.reason, r.task && r.task.program].filter(Boolean).join("\n").toLowerCase();
-  }
-  if (records.length) recordTable(host, records, columns, records.length, total, good);
-  else host.replaceChildren(make("div", { class: "card" }, make("p", { class: "empty" }, "this run kept no rollouts (logging.rollouts)")));
+  render(RUNS[0]);
 }
 
 function about() {
@@ -176,7 +244,9 @@ by("title").textContent = DATA.title;
 by("subtitle").textContent = DATA.subtitle;
 by("footer").textContent = DATA.footer;
 tiles();
+if (SOLO) by("finals").remove();
+else finalTable(document.querySelector("#finals .table-host"), ARMS, DATA.finals);
 charts();
-tables();
+rollouts();
 about();
 document.documentElement.dataset.ready = "yes";

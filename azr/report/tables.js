@@ -1,63 +1,10 @@
 "use strict";
-// Tables of rollouts: filter, sort, page, and open a row to see all of it.
+// Tables: answers (filter, sort, page, open a row to see all of it), and the final figures of arms.
 
 const PAGE = 20;
-const PYTHON = new RegExp(
-  [
-    "(?<com>#[^\\n]*)",
-    "(?<str>[rbfuRBFU]{0,2}(?:\"\"\"[\\s\\S]*?(?:\"\"\"|$)|'''[\\s\\S]*?(?:'''|$)|\"(?:\\\\.|[^\"\\\\\\n])*\"?|'(?:\\\\.|[^'\\\\\\n])*'?))",
-    "(?<def>\\b(?:def|class)[ \\t]+)(?<fn>\\w+)",
-    "(?<kw>\\b(?:and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield|match|case|None|True|False)\\b)",
-    "(?<bi>\\b(?:abs|all|any|bool|dict|enumerate|filter|float|int|isinstance|iter|len|list|map|max|min|next|ord|chr|print|range|repr|reversed|round|set|sorted|str|sum|tuple|type|zip|input|open|eval|exec)\\b(?=\\())",
-    "(?<n>\\b(?:0[xXbBoO][\\da-fA-F_]+|\\d[\\d_]*(?:\\.\\d*)?(?:[eE][+-]?\\d+)?)\\b)",
-  ].join("|"),
-  "g",
-);
-
-function python(text) {
-  const pre = make("pre", {});
-  let at = 0;
-  for (const match of text.matchAll(PYTHON)) {
-    pre.append(text.slice(at, match.index));
-    const g = match.groups;
-    if (g.def) pre.append(make("span", { class: "kw" }, g.def), make("span", { class: "fn" }, g.fn));
-    else {
-      const kind = ["com", "str", "kw", "bi", "n"].find((k) => g[k]);
-      pre.append(make("span", { class: kind }, match[0]));
-    }
-    at = match.index + match[0].length;
-  }
-  pre.append(text.slice(at));
-  return pre;
-}
-
-const words = { passed: "passed", failed: "failed", ill_formed: "ill-formed" };
-const clip = (node, text) => make("div", { class: text.split("\n").length > 6 || text.length > 420 ? "clip long" : "clip" }, node);
-const pill = (record, good) => make("span", { class: `pill ${record.verdict}` }, record.verdict === "passed" ? good : words[record.verdict]);
-const modeCell = (record) => make("span", { class: "mode" }, make("i", { style: { background: `var(--${record.mode})` } }), record.mode);
-const plain = (text) => make("pre", {}, text);
-
-function casesOf(cases) {
-  return make("div", {}, ...cases.map(([given, value]) =>
-    make("div", { class: "case" }, python(given), make("span", {}, "→"), python(value))));
-}
-
-function panel(title, ...content) {
-  return make("div", {}, make("h3", {}, title), ...content);
-}
-
-function details(record) {
-  const task = record.task;
-  return make("div", { class: "cols" },
-    task ? panel("Program", python(task.program)) : null,
-    task ? panel(task.cases.length > 1 ? `Cases (${task.cases.length}; the first half is shown to the solver)` : "Input → output", casesOf(task.cases),
-      task.message ? panel("Message", plain(task.message)) : null) : null,
-    panel(`Completion (${record.tokens} tokens${record.truncated ? ", cut at the limit" : ""})`, python(record.completion)),
-    panel(`Prompt (${record.prompt_tokens} tokens)`, plain(record.prompt)));
-}
 
 // columns: [{title, width, value: record -> sortable, cell: record -> node, num}]
-function recordTable(host, records, columns, shown, total, good) {
+function recordTable(host, records, columns, total) {
   const state = { mode: "", verdict: "", text: "", column: 0, down: true, page: 0 };
   const body = make("tbody");
   const count = make("span", { class: "count" });
@@ -75,17 +22,14 @@ function recordTable(host, records, columns, shown, total, good) {
     const text = state.text.toLowerCase();
     const value = columns[state.column].value;
     const kept = records.filter((r) =>
-      (!state.mode || r.mode === state.mode) && (!state.verdict || r.verdict === state.verdict) &&
+      (!state.mode || r.story.mode === state.mode) && (!state.verdict || r.verdict === state.verdict) &&
       (!text || r.search.includes(text)));
     const sign = state.down ? -1 : 1;
-    return kept.map((r) => [value(r), r]).sort(([a], [b]) => {
-      if (a === null || b === null) return (a === null) - (b === null);
-      return sign * (a < b ? -1 : a > b ? 1 : 0);
-    }).map(([, r]) => r);
+    return kept.map((r) => [value(r), r]).sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0)).map(([, r]) => r);
   }
   function row(record) {
     const line = make("tr", { class: "row", tabindex: 0 }, ...columns.map((column) =>
-      make("td", { class: column.num ? "num" : null }, column.cell(record))));
+      make("td", { class: column.num ? "num" : null, "data-label": column.title }, column.cell(record))));
     const toggle = () => {
       const next = line.nextSibling;
       if (next && next.classList.contains("detail")) next.remove();
@@ -102,74 +46,85 @@ function recordTable(host, records, columns, shown, total, good) {
     heads.forEach((head, i) => (i === state.column ? head.setAttribute("aria-sort", state.down ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
     const page = kept.slice(state.page * PAGE, (state.page + 1) * PAGE);
     body.replaceChildren(...(page.length ? page.map(row) : [make("tr", {}, make("td", { colspan: columns.length }, make("p", { class: "empty" }, "nothing matches")))]));
-    count.textContent = `${kept.length} of ${shown}` + (total > shown ? `, a sample over all steps of ${total}` : "");
-    const go = (by) => () => { state.page += by; render(); };
-    pages.replaceChildren(`page ${state.page + 1} of ${last + 1}`,
-      make("button", { class: "page", type: "button", disabled: state.page === 0 ? "" : null, onclick: go(-1) }, "← newer"),
-      make("button", { class: "page", type: "button", disabled: state.page === last ? "" : null, onclick: go(1) }, "older →"));
-    const [back, on] = pages.querySelectorAll("button");
-    if (state.column !== 0 || !state.down) [back.textContent, on.textContent] = ["← back", "on →"];
+    count.textContent = `${kept.length} of ${records.length}` + (total > records.length ? `, a sample of ${formats.number(total)}` : "");
+    pager(pages, state, last, render);
   }
   const change = (key) => (event) => { state[key] = event.target.value; state.page = 0; render(); };
-  const modes = [...new Set(records.map((r) => r.mode))];
+  const modes = [...new Set(records.map((r) => r.story.mode))];
   host.replaceChildren(make("div", { class: "card" },
     make("div", { class: "filters" },
       picker("all modes", modes.map((m) => [m, m]), change("mode")),
-      picker("all verdicts", Object.entries({ ...words, passed: good }), change("verdict")),
-      make("input", { type: "search", placeholder: "search programs, answers, reasons", "aria-label": "search", oninput: change("text") }),
+      picker("all verdicts", Object.entries(ANSWER_WORDS), change("verdict")),
+      make("input", { type: "search", placeholder: "search tasks, answers, reasons", "aria-label": "search", oninput: change("text") }),
       count),
     make("div", { class: "scroll" }, make("table", { class: "records" }, make("thead", {}, make("tr", {}, ...heads)), body)),
     pages));
   render();
 }
 
-function picker(all, choices, onchange) {
-  return make("select", { onchange, "aria-label": all }, make("option", { value: "" }, all), ...choices.map(([value, name]) => make("option", { value }, name)));
+function details(record) {
+  const story = record.story;
+  const part = (title, ...content) => make("div", {}, make("h3", {}, title), ...content);
+  const cut = record.truncated ? ", cut at the limit" : "";
+  return make("div", { class: "cols" },
+    part("Program", python(story.program)), part("Input → output", casesOf(story), story.message ? make("p", { class: "message" }, story.message) : null),
+    part(`Completion (${record.tokens} tokens${cut})`, python(record.completion)),
+    part(`Prompt (${record.prompt_tokens} tokens)`, plain(promptOf(record, story))));
 }
-
-const number = (key) => (r) => (isNumber(r[key]) ? r[key] : null);
-const signed = (key) => (r) => (isNumber(r[key]) ? formats.reward(r[key]) : "–");
-const reason = (r) => (r.reason ? make("div", { class: "reason" }, r.reason) : null);
-
-function rateCell(r) {
-  if (!isNumber(r.solve_rate)) return "–";
-  return make("div", {}, formats.percent(r.solve_rate), make("div", { class: "meter" }, make("i", { style: { width: `${100 * r.solve_rate}%` } })));
-}
-
-function inputsCell(r) {
-  if (!r.task) return make("span", { class: "reason" }, "–");
-  const first = r.task.cases.slice(0, 2);
-  const rest = r.task.cases.length - first.length;
-  return make("div", {}, casesOf(first), rest > 0 ? make("div", { class: "reason" }, `and ${rest} more`) : null);
-}
-
-const stepColumn = { title: "step", width: "64px", num: true, value: (r) => r.step, cell: (r) => r.step };
-const modeColumn = { title: "mode", width: "112px", value: (r) => r.mode, cell: modeCell };
-
-const proposalColumns = [
-  stepColumn,
-  modeColumn,
-  { title: "program", width: "auto", value: (r) => r.program.length, cell: (r) => clip(python(r.program), r.program) },
-  { title: "input → output", width: "25%", value: (r) => (r.task ? r.task.cases.length : null), cell: inputsCell },
-  { title: "outcome", width: "150px", value: (r) => r.verdict + r.reason, cell: (r) => make("div", {}, pill(r, "valid"), reason(r)) },
-  { title: "solve rate", width: "92px", num: true, value: number("solve_rate"), cell: rateCell },
-  { title: "reward", width: "78px", num: true, value: number("reward"), cell: signed("reward") },
-];
-
-const answerColumns = [
-  stepColumn,
-  modeColumn,
-  { title: "task", width: "auto", value: (r) => (r.task ? r.task.program.length : null), cell: (r) => (r.task ? questionCell(r) : "–") },
-  { title: "expected", width: "18%", value: (r) => r.expected, cell: (r) => clip(python(r.expected), r.expected) },
-  { title: "given", width: "24%", value: (r) => r.given, cell: (r) => clip(python(r.given), r.given) },
-  { title: "verdict", width: "140px", value: (r) => r.verdict + r.reason, cell: (r) => make("div", {}, pill(r, "correct"), reason(r)) },
-  { title: "reward", width: "78px", num: true, value: number("reward"), cell: signed("reward") },
-];
 
 function questionCell(r) {
-  const program = r.mode === "induction" ? casesText(r.task.cases.slice(0, Math.floor(r.task.cases.length / 2))) : r.task.program;
-  const asked = { deduction: () => `f(${r.task.cases[0][0]}) = ?`, abduction: () => `f(?) = ${r.task.cases[0][1]}`, induction: () => "which f?" }[r.mode]();
-  return make("div", {}, clip(python(program), program), make("div", { class: "reason mono" }, asked));
+  if (!r.story.shows_program) return make("div", {}, clip(python(r.story.question), r.story.question, 5), make("div", { class: "reason mono" }, "which f?"));
+  return make("div", {}, clip(python(r.story.program), r.story.program, 5), make("div", { class: "reason mono" }, r.story.question));
 }
 
-const casesText = (cases) => cases.map(([given, value]) => `f(${given}) = ${value}`).join("\n");
+const answerColumns = [
+  { title: "step", width: "62px", num: true, value: (r) => r.story.step, cell: (r) => r.story.step },
+  { title: "mode", width: "112px", value: (r) => r.story.mode, cell: (r) => modeCell(r.story.mode) },
+  { title: "task", width: "auto", value: (r) => r.story.program.length, cell: questionCell },
+  { title: "expected", width: "17%", value: (r) => r.story.expected, cell: (r) => clip(python(r.story.expected), r.story.expected, 5) },
+  { title: "answered", width: "20%", value: (r) => r.given, cell: (r) => clip(python(r.given), r.given, 5) },
+  { title: "verdict", width: "190px", value: (r) => r.verdict + r.why, cell: (r) => make("div", {}, pill(r.verdict, ANSWER_WORDS), make("div", { class: "reason" }, r.why)) },
+  { title: "reward", width: "78px", num: true, value: (r) => r.reward, cell: (r) => formats.reward(r.reward) },
+];
+
+function answerTable(host, stories, total) {
+  const records = stories.flatMap((story) => story.answers.map((answer) => ({ ...answer, story, search: [story.name, story.program, story.expected, story.question, answer.why, answer.completion].join("\n").toLowerCase() })));
+  if (records.length) recordTable(host, records, answerColumns, total);
+  else host.replaceChildren(make("div", { class: "card" }, make("p", { class: "empty" }, "no answers were recorded")));
+}
+
+// ------------------------------------------------------------ final figures
+
+function span(figure, format) {
+  return isNumber(figure.low) ? make("small", {}, ` [${format(figure.low)}, ${format(figure.high)}]`) : null;
+}
+
+function figureCell(figure, row) {
+  const format = row.is_share ? (v) => `${(100 * v).toFixed(1)}` : formats.number;
+  return figure ? make("div", {}, format(figure.value) + (row.is_share ? " %" : ""), span(figure, format)) : "–";
+}
+
+function differenceCell(difference, row) {
+  if (!difference) return null;
+  const format = row.is_share ? (v) => (v > 0 ? "+" : "") + (100 * v).toFixed(1) : (v) => (v > 0 ? "+" : "") + formats.number(v);
+  const isClear = isNumber(difference.low) && (difference.low > 0 || difference.high < 0);
+  return make("div", { class: isClear ? "delta clear" : "delta" }, format(difference.value), span(difference, format));
+}
+
+function finalTable(host, arms, rows) {
+  const head = make("tr", {}, make("th", { scope: "col" }, "at the end of training"), ...arms.map((arm, i) =>
+    make("th", { scope: "col", class: "num" }, make("i", { class: "key", style: { background: palette(i) } }), arm.name,
+      make("small", {}, arm.runs.length > 1 ? ` ${arm.runs.length} seeds` : ""))));
+  const line = (row) => make("tr", { class: row.is_part ? "part" : null },
+    make("th", { scope: "row" }, row.is_part ? row.title.split(", ").at(-1) : row.title, row.is_part ? null : make("small", {}, ` ${row.unit}`)),
+    ...row.figures.map((figure, i) => make("td", { class: "num" }, figureCell(figure, row), i ? differenceCell(row.differences[i - 1], row) : null)));
+  const table = make("table", { class: "finals" }, make("thead", {}, head), make("tbody", {}, ...rows.map(line)));
+  const fold = make("button", { class: "more", type: "button", "aria-expanded": "false" }, "show modes");
+  fold.addEventListener("click", () => {
+    const isOpen = table.classList.toggle("open");
+    fold.setAttribute("aria-expanded", String(isOpen));
+    fold.textContent = isOpen ? "hide modes" : "show modes";
+  });
+  if (rows.some((row) => row.is_part)) head.firstChild.append(" ", fold);
+  host.replaceChildren(make("div", { class: "card scroll" }, table));
+}

@@ -1,5 +1,7 @@
 """The report in a real browser: it draws, it answers, and what a model wrote stays text."""
 
+import html
+import json
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ import pytest
 
 from azr.report import write_report
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
+from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -101,30 +104,94 @@ def attack(role: Role) -> Experience:
     )
 
 
-def test_the_report_draws_every_plot_and_table_without_a_complaint(
-    browser: str, make_run: MakeRun, tmp_path: Path
+def test_the_report_draws_every_plot_and_card_without_a_complaint(
+    browser: str, made_curriculum: Path, tmp_path: Path
 ) -> None:
-    page = write_report([make_run("drawn", 6)])
-    dom, console = browse(browser, page, tmp_path)
+    dom, console = browse(browser, write_report([made_curriculum]), tmp_path)
     assert console == ""
     assert 'data-ready="yes"' in dom
     assert dom.count('class="tile"') == 8
-    assert dom.count('class="chart"') == 15
-    assert dom.count("<svg") == 15, "every plot has data in a complete run"
-    assert dom.count('class="line"') > 25
-    assert dom.count("<polygon") >= 8, "time and outcome shares are stacked"
-    assert dom.count('class="row"') == 40, "a page of proposals and one of answers"
-    assert "72 of 72" in dom
+    assert dom.count('class="chart"') == 25
+    assert dom.count("<svg") == 25, "every plot has data in a complete run"
+    assert dom.count('class="line"') > 40
+    assert dom.count("<polygon") >= 12, "difficulty, outcomes, refusals and time are stacked"
+    assert dom.count('class="task"') == 12, "a page of cards"
+    assert dom.count('class="row"') == 20, "a page of answers"
     assert '<span class="kw">def </span><span class="fn">f</span>' in dom
+    for title in ("Difficulty", "Novelty", "Distance from references", "Intrinsic: complexity"):
+        assert f"<h3>{title}</h3>" in dom
+    assert dom.count('class="band"') == 1, "the evaluation's interval"
 
 
-def test_several_runs_are_compared(browser: str, make_run: MakeRun, tmp_path: Path) -> None:
+def test_what_a_run_did_not_measure_is_left_out(
+    browser: str, make_run: MakeRun, tmp_path: Path
+) -> None:
+    dom, console = browse(browser, write_report([make_run(steps=3)]), tmp_path)
+    assert console == ""
+    assert dom.count("<svg") == 22
+    for words in (
+        "<h3>Distance",
+        "<h3>Intrinsic",
+        '<section id="evaluation"',
+        '<table class="finals',
+    ):
+        assert words not in dom
+
+
+def test_seeds_are_compared_as_arms_with_bands_and_a_table(browser: str, tmp_path: Path) -> None:
+    runs = [
+        make_curriculum(tmp_path / f"{arm}-s{seed}", 12, seed + 9 * place)
+        for place, arm in enumerate(("full", "frozen"))
+        for seed in range(3)
+    ]
+    script = """
+      const text = (css) => [...document.querySelectorAll(css)].map((n) => n.textContent);
+      const out = { title: text("h1")[0], keys: text("#legend span"), bands: text("#bands")[0] };
+      out.heads = text(".finals thead th").slice(1);
+      const accuracy = [...document.querySelectorAll(".finals tr")]
+        .find((row) => /^Answers correct/.test(row.textContent));
+      out.cells = accuracy.querySelectorAll("td").length;
+      out.differs = accuracy.querySelectorAll(".delta").length;
+      out.hidden = getComputedStyle(document.querySelector(".finals .part")).display;
+      document.querySelector(".finals button").click();
+      out.open = getComputedStyle(document.querySelector(".finals .part")).display;
+      out.runs = document.querySelectorAll("#cards .bar option").length;
+      const pick = document.querySelector("#cards .bar select");
+      const name = () => document.querySelector(".task .name").textContent;
+      const first = name(); pick.value = "3"; pick.dispatchEvent(new Event("change"));
+      out.other = name() !== first;
+      return out;
+    """
+    page = write_report(runs)
+    dom, console = browse(browser, page, tmp_path)
+    assert console == ""
+    assert dom.count("<svg") == 25
+    assert dom.count('class="band"') == 2 * 25, "every curve has its band"
+    dom, _ = browse(browser, driven(page, script), tmp_path)
+    found = json.loads(html.unescape(answer_of(dom)))
+    assert found == {
+        "title": "full against frozen",
+        "keys": ["full (3 seeds)", "frozen (3 seeds)"],
+        "bands": "band: 95 % interval of the mean over seeds",
+        "heads": ["full 3 seeds", "frozen 3 seeds"],
+        "cells": 2,
+        "differs": 1,
+        "hidden": "none",
+        "open": "table-row",
+        "runs": 6,
+        "other": True,
+    }
+
+
+def test_runs_of_different_lengths_are_compared(
+    browser: str, make_run: MakeRun, tmp_path: Path
+) -> None:
     page = write_report([make_run("first", 4), make_run("second", 6, 1)])
     dom, console = browse(browser, page, tmp_path)
     assert console == ""
     assert "first against second" in dom
-    assert "mean of all modes" in dom
-    assert dom.count("<svg") == 14
+    assert "all modes" in dom
+    assert dom.count("<svg") == 22
 
 
 @pytest.mark.parametrize("steps", [0, 1, 120])
@@ -144,14 +211,20 @@ def test_what_a_model_wrote_is_shown_as_text_and_never_run(
         [make_run("<b>x<%2fb>", 1, 0, (attack(Role.PROPOSER), attack(Role.SOLVER)))]
     )
     script = """
-      for (const id of ["proposals", "answers"]) rows(id).forEach((row) => row.click());
-      return [document.title, document.querySelectorAll("img, b b, main script").length,
-              [...document.querySelectorAll("main pre")]
+      rows("answers").forEach((row) => row.click());
+      const search = document.querySelector("#cards input[type=search]");
+      search.value = "onerror"; search.dispatchEvent(new Event("input"));
+      const found = document.querySelectorAll(".task").length;
+      for (const fold of document.querySelectorAll(".task details")) {
+        fold.open = true; fold.dispatchEvent(new Event("toggle"));
+      }
+      return [document.title, found, document.querySelectorAll("img, b b, main script").length,
+              [...document.querySelectorAll("main .task details pre")]
                 .some((p) => p.textContent.includes("<script>document.title"))];
     """
     dom, console = browse(browser, driven(page, script), tmp_path)
     assert console == ""
-    assert answer_of(dom) == '["&lt;b&gt;x&lt;%2fb&gt; - azr",0,true]'
+    assert answer_of(dom) == '["&lt;b&gt;x&lt;%2fb&gt; - azr",1,0,true]'
 
 
 def test_the_policy_of_the_page_runs_no_script_but_ours(
@@ -165,47 +238,126 @@ def test_the_policy_of_the_page_runs_no_script_but_ours(
     assert "Content Security Policy" in console
 
 
-def test_filters_sorting_paging_and_details_work(
-    browser: str, make_run: MakeRun, tmp_path: Path
+PICKING = """
+  const pick = (control, value) => {
+    control.value = value;
+    control.dispatchEvent(new Event(control.tagName === "INPUT" ? "input" : "change"));
+  };
+  const count = (id) => parseInt(document.querySelector(`#${id} .count`).textContent);
+"""
+
+
+def test_cards_are_filtered_searched_ordered_and_paged(
+    browser: str, made_curriculum: Path, tmp_path: Path
 ) -> None:
-    page = write_report([make_run(steps=6)])
-    script = """
-      const [mode, verdict] = document.querySelectorAll("#proposals select");
-      const count = () => parseInt(document.querySelector("#proposals .count").textContent);
-      const pick = (select, value) => {
-        select.value = value;
-        select.dispatchEvent(new Event("change"));
-      };
-      const out = { all: count() };
-      pick(mode, "abduction"); out.abduction = count();
-      pick(verdict, "ill_formed"); out.both = count();
-      out.right = rows("proposals").every((r) => /abduction.*ill-formed/s.test(r.textContent));
+    script = (
+        PICKING
+        + """
+      const [mode, verdict, hard] = document.querySelectorAll("#cards .filters select");
+      const order = document.querySelector("#cards select[aria-label=order]");
+      const [from, to] = document.querySelectorAll("#cards input[type=number]");
+      const search = document.querySelector("#cards input[type=search]");
+      const cards = () => [...document.querySelectorAll(".task")];
+      const every = (what) => cards().length && cards().every((c) => what.test(c.textContent));
+      const out = { all: count("cards") };
+      pick(mode, "abduction"); out.abduction = count("cards"); out.modes = every(/^abduction/);
+      pick(verdict, "failed"); out.both = count("cards"); out.refused = every(/refused/);
       pick(mode, ""); pick(verdict, "");
-      const search = document.querySelector("#proposals input");
-      search.value = "import of os"; search.dispatchEvent(new Event("input")); out.found = count();
-      search.value = "no such thing"; search.dispatchEvent(new Event("input")); out.none = count();
-      search.value = ""; search.dispatchEvent(new Event("input"));
-      const heads = [...document.querySelectorAll("#proposals th")];
-      const reward = heads.find((h) => h.textContent === "reward");
-      const rewards = () => rows("proposals").map((r) => Number(r.lastChild.textContent));
-      reward.click(); out.down = rewards().every((v, i, a) => !i || a[i - 1] >= v);
-      reward.click(); out.up = rewards().every((v, i, a) => !i || a[i - 1] <= v);
-      document.querySelectorAll("#proposals .pages button")[1].click();
-      out.page = document.querySelector("#proposals .pages").firstChild.textContent;
-      rows("proposals")[0].click(); out.open = document.querySelectorAll("tr.detail").length;
-      rows("proposals")[0].click(); out.closed = document.querySelectorAll("tr.detail").length;
+      pick(hard, "none"); out.nobody = every(/nobody solved it/);
+      pick(hard, "all"); out.everybody = every(/every trial solved it/); pick(hard, "");
+      pick(from, "3"); pick(to, "4"); out.steps = every(/step [34]/); out.some = count("cards");
+      pick(from, ""); pick(to, "");
+      pick(search, "RAISED VALUEERROR"); out.found = count("cards");
+      out.reason = every(/ValueError/);
+      pick(search, "no such thing"); out.none = count("cards"); pick(search, "");
+      pick(order, "oldest"); out.oldest = /step 1\\D/.test(cards()[0].textContent);
+      pick(order, "hardest"); out.hardest = /nobody solved it/.test(cards()[0].textContent);
+      pick(order, "newest"); out.newest = /step 12/.test(cards()[0].textContent);
+      document.querySelectorAll("#cards .pages button")[1].click();
+      out.page = document.querySelector("#cards .pages").firstChild.textContent.slice(0, 6);
+      pick(verdict, "passed");
+      out.answers = cards()[0].querySelectorAll(".answers li").length;
+      cards()[0].querySelector("button.more").click();
+      out.more = cards()[0].querySelectorAll(".answers li").length;
+      const fold = cards()[0].querySelector(".answers details");
+      fold.open = true; fold.dispatchEvent(new Event("toggle"));
+      out.written = /Completion .*Let me see/s.test(fold.textContent);
       const theme = document.documentElement.dataset.theme;
       document.getElementById("theme").click();
       out.theme = theme !== document.documentElement.dataset.theme;
       return out;
     """
+    )
+    page = write_report([made_curriculum])
     dom, console = browse(browser, driven(page, script), tmp_path)
     assert console == ""
-    text = answer_of(dom)
-    for fact in (
-        *('"all":72', '"abduction":24', '"right":true', '"none":0', '"down":true', '"up":true'),
-        *('"page":"page 2 of 4"', '"open":1', '"closed":0', '"theme":true'),
-    ):
-        assert fact in text, text
-    assert 0 < int(re.findall(r'"both":(\d+)', text)[0]) < 24
-    assert 0 < int(re.findall(r'"found":(\d+)', text)[0]) < 72
+    found = json.loads(html.unescape(answer_of(dom)))
+    total = found.pop("all")
+    assert total > found.pop("abduction") > found.pop("both") > 0
+    assert total > found.pop("some") > 0
+    assert total > found.pop("found") > 0
+    assert found.pop("none") == 0
+    assert (found.pop("page"), found.pop("answers"), found.pop("more")) == ("page 2", 3, 5)
+    assert found
+    assert all(found.values()), found
+
+
+def test_answers_are_filtered_sorted_and_opened(
+    browser: str, made_curriculum: Path, tmp_path: Path
+) -> None:
+    script = (
+        PICKING
+        + """
+      const [mode, verdict] = document.querySelectorAll("#answers select");
+      const search = document.querySelector("#answers input");
+      const out = { all: count("answers") };
+      pick(mode, "deduction"); out.mode = count("answers");
+      pick(verdict, "failed"); out.both = count("answers");
+      out.why = rows("answers").some((r) => /expected \\{.*answered \\{/.test(r.textContent));
+      pick(verdict, ""); pick(mode, ""); pick(search, "sum of all"); out.found = count("answers");
+      out.literal = rows("answers").every((r) => /not a Python literal: sum/.test(r.textContent));
+      pick(search, "");
+      const heads = [...document.querySelectorAll("#answers th")];
+      const reward = heads.find((h) => h.textContent === "reward");
+      const rewards = () => rows("answers").map((r) => Number(r.lastChild.textContent));
+      reward.click(); out.down = rewards().every((v, i, a) => !i || a[i - 1] >= v);
+      reward.click(); out.up = rewards().every((v, i, a) => !i || a[i - 1] <= v);
+      rows("answers")[0].click(); out.open = document.querySelectorAll("tr.detail").length === 1;
+      rows("answers")[0].click(); out.closed = document.querySelectorAll("tr.detail").length === 0;
+      return out;
+    """
+    )
+    page = write_report([made_curriculum])
+    dom, console = browse(browser, driven(page, script), tmp_path)
+    assert console == ""
+    found = json.loads(html.unescape(answer_of(dom)))
+    assert found.pop("all") > found.pop("mode") > found.pop("both") > 0
+    assert found.pop("found") > 0
+    assert all(found.values()), found
+
+
+@pytest.mark.parametrize("width", [420, 1360])
+def test_the_page_is_never_wider_than_the_screen(
+    browser: str, made_curriculum: Path, tmp_path: Path, width: int
+) -> None:
+    """In a frame, since a headless window is never narrower than 500 px."""
+    page = write_report([made_curriculum, make_curriculum(tmp_path / "second", 4, 1)])
+    around = tmp_path / "around.html"
+    around.write_text(
+        f"<iframe src={page.as_uri()} style='width:{width}px;height:2000px;border:0'></iframe>"
+        "<pre id=answer></pre><script>setTimeout(() => {"
+        "const page = document.querySelector('iframe').contentDocument.documentElement;"
+        "answer.textContent = page.dataset.ready + ' ' + page.scrollWidth; }, 1500)</script>"
+    )
+    dom, _ = browse(browser, around, tmp_path, "--allow-file-access-from-files")
+    ready, wide = answer_of(dom).split()
+    assert ready == "yes"
+    assert int(wide) <= width
+
+
+def test_the_page_asks_the_network_for_nothing(
+    browser: str, made_curriculum: Path, tmp_path: Path
+) -> None:
+    script = "return performance.getEntriesByType('resource').map((entry) => entry.name);"
+    dom, _ = browse(browser, driven(write_report([made_curriculum]), script), tmp_path)
+    assert answer_of(dom) == "[]"

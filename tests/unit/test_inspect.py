@@ -1,15 +1,18 @@
 """`azr inspect` shows what was asked for, and what a model wrote cannot drive the terminal."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from azr.cli import main
+from azr.curriculum import all_measured, task_name
 from azr.errors import CheckpointError
-from azr.inspect import show_rollouts
 from azr.records import read_records, write_records
+from azr.terminal import show_overview, show_rollouts, show_task, show_tasks
 
 MakeRun = Callable[..., Path]
 
@@ -65,3 +68,133 @@ def test_control_characters_of_a_model_never_reach_the_terminal(make_run: MakeRu
     assert not {"\x1b", "\x07", "\x9b", "\r", "\x08"} & {*text}
     assert "␛]0;owned␇" in text
     assert "[red]markup[/red]" in text
+
+
+# ---------------------------------------------------------------- overview, tasks
+
+
+def screen() -> tuple[io.StringIO, Console]:
+    text = io.StringIO()
+    return text, Console(file=text, width=110, highlight=False)
+
+
+def test_the_overview_shows_how_the_tasks_grew(made_curriculum: Path) -> None:
+    text, console = screen()
+    show_overview(made_curriculum, console)
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("grown  step 12 of 12  models/")
+    assert lines[1].split() == [
+        *("steps", "mode", "tasks", "valid", "solve", "rate", "learnable", "novel"),
+        *("correct", "distinct", "lines"),
+    ]
+    rows = [line.split() for line in lines[2:] if re.match(r"\d+-\d+ ", line)]
+    assert [row[0] for row in rows[:6]] == ["1-2", "3-4", "5-6", "7-8", "9-10", "11-12"]
+    assert len(rows) == 3 * 6
+    assert all(re.fullmatch(r"\d+%|-", cell) for row in rows for cell in row[3:8])
+    made = sum(1 for _ in all_measured(made_curriculum))
+    assert sum(int(row[2]) for row in rows) == made
+    assert f"{made} of 216 proposals became tasks" in text.getvalue()
+    assert "refused: " in text.getvalue()
+    assert f"azr inspect {made_curriculum} --tasks hardest" in text.getvalue().replace("\n", "")
+
+
+def test_a_run_without_rollouts_or_steps_has_an_overview(make_run: MakeRun) -> None:
+    run = make_run(steps=3)
+    for file in (run / "rollouts").iterdir():
+        file.unlink()
+    text, console = screen()
+    show_overview(run, console)
+    assert "no rollouts are kept" in text.getvalue()
+    assert re.search(r"^1 +deduction +- +\d+%", text.getvalue(), re.MULTILINE)
+    show_overview(make_run("empty", 0), console)
+    assert "no step is finished" in text.getvalue()
+
+
+@pytest.mark.parametrize("order", ["easiest", "hardest", "newest", "longest"])
+def test_tasks_are_listed(made_curriculum: Path, order: str) -> None:
+    text, console = screen()
+    show_tasks(made_curriculum, order, 4, "solver/deduction", console)
+    titles = [line for line in text.getvalue().splitlines() if line.startswith("╭")]
+    assert len(titles) == 4
+    assert all(re.search(r"deduction-[0-9a-f]{8}  step \d+  solve rate \d+%", t) for t in titles)
+
+
+def test_one_task_is_shown_with_all_its_answers(made_curriculum: Path) -> None:
+    first = next(iter(all_measured(made_curriculum)))
+    name = task_name(first.task)
+    text, console = screen()
+    show_task(made_curriculum, name.partition("-")[2], None, None, console)
+    found = text.getvalue()
+    assert name in found
+    assert first.task.program.splitlines()[0] in found
+    assert f"step {first.step}: proposed; valid" in found
+    assert len(re.findall(r"^  (right|wrong|ill-formed)  ", found, re.MULTILINE)) == 5
+    text, console = screen()
+    show_task(made_curriculum, name, 1, "passed", console)
+    assert not re.search(r"^  (wrong|ill-formed)  ", text.getvalue(), re.MULTILINE)
+
+
+def test_a_task_that_is_not_there_or_not_one_is_refused(made_curriculum: Path) -> None:
+    with pytest.raises(CheckpointError, match="has no task 'zzz'") as refusal:
+        show_task(made_curriculum, "zzz")
+    assert "--tasks newest" in refusal.value.__notes__[0]
+    with pytest.raises(CheckpointError, match="tasks begin with 'deduction'"):
+        show_task(made_curriculum, "deduction")
+
+
+def test_a_verdict_chooses(make_run: MakeRun) -> None:
+    text, console = screen()
+    show_rollouts(make_run(steps=1), None, "solver", 100, console, verdict="failed")
+    titles = [line for line in text.getvalue().splitlines() if line.startswith("╭")]
+    assert titles
+    assert all(" failed " in title for title in titles)
+
+
+def test_every_view_prints_a_model_s_text_inert(make_run: MakeRun) -> None:
+    run = make_run(steps=1)
+    file = run / "rollouts/step_1.jsonl.gz"
+    records = list(read_records(file))
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x08[red]x[/red]\u202e\ud800"
+    for record in records:
+        mode = record["stream"].partition("/")[2]
+        record["completion"] = record["prefill"] = record["reason"] = evil
+        record |= {"verdict": "passed", "solve_rate": 0.5}
+        cases = [[evil, evil]] * 2
+        record["task"] = {"mode": mode, "program": evil, "cases": cases, "message": evil}
+    write_records(file, records)
+    text, console = screen()
+    name = task_name(next(iter(all_measured(run))).task)
+    show_overview(run, console)
+    show_tasks(run, "newest", 5, None, console)
+    show_task(run, name, None, None, console)
+    show_rollouts(run, None, None, 100, console)
+    found = text.getvalue()
+    assert not {"\x1b", "\x07", "\x9b", "\r", "\x08", "\u202e", "\ud800"} & {*found}
+    assert found.encode()
+    assert "␛]0;owned␇" in found
+
+
+def test_the_command_chooses_the_view(
+    made_curriculum: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(made_curriculum)
+    for words, shows in (
+        ([], "became tasks"),
+        (["--limit", "1"], "step 12, "),
+        (["--step", "3"], "step 3, "),
+        (["--verdict", "failed"], " failed "),
+        (["--tasks", "hardest"], "solve rate 0%"),
+        (["--task", task_name(next(iter(all_measured(made_curriculum))).task)], "proposed; valid"),
+    ):
+        assert main(["inspect", run, *words]) == 0
+        assert shows in capsys.readouterr().out
+    for words in (
+        ["--limit", "0"],
+        ["--tasks", "newest", "--verdict", "failed"],
+        ["--task", "x", "--stream", "solver"],
+    ):
+        assert main(["inspect", run, *words]) == 2
+    assert main(["inspect", run, "--task", "zzz"]) == 1
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", run, "--tasks", "prettiest"])
+    assert stop.value.code == 2

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from azr.errors import CheckpointError
 from azr.report import fill_page, render_report, script_json, write_report
-from azr.report.data import MAX_CHARS, collect, evenly, expected, shorten, unfenced
+from azr.report.arms import Arm
+from azr.report.data import MAX_CHARS, MAX_STORIES, collect, evenly, shorten
+from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
 
@@ -54,8 +56,13 @@ def test_the_data_are_those_of_the_run(make_run: MakeRun) -> None:
     assert run["name"] == "mine"
     assert run["steps"] == [1, 2, 3]
     assert len(run["metrics"]["reward/solver/deduction/mean"]) == 3
-    assert len(run["proposals"]) == len(run["answers"]) == 3 * 12
-    assert [r["step"] for r in run["proposals"]] == [3] * 12 + [2] * 12 + [1] * 12
+    assert run["totals"]["proposals"] == run["totals"]["answers"] == 3 * 12
+    steps = [story["step"] for story in run["stories"]]
+    assert steps == sorted(steps, reverse=True)
+    assert set(steps) == {1, 2, 3}
+    assert sum(story["proposal"] is not None for story in run["stories"]) == 3 * 12
+    answers = sum(len(story["answers"]) + story["more"] for story in run["stories"])
+    assert answers == 3 * 12
     assert "[learner]" in run["config"]
     assert dict(run["facts"])["machine"]
 
@@ -103,28 +110,99 @@ def test_a_run_without_rollouts_still_has_a_report(make_run: MakeRun) -> None:
     run = make_run(steps=2)
     for file in (run / "rollouts").iterdir():
         file.unlink()
-    assert collect(run, "x")["proposals"] == []
+    found = collect(run, "x")
+    assert found["stories"] == []
+    assert not [name for name in found["metrics"] if name.startswith("curriculum/")]
 
 
 def test_a_metric_that_is_missing_or_not_finite_is_a_gap(make_run: MakeRun) -> None:
     run = make_run(steps=1)
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 2, "loss": null, "new": NaN}\n')
+    (run / "rollouts/step_1.jsonl.gz").unlink()
     metrics = collect(run, "x")["metrics"]
     assert metrics["loss"] == [0.1, None]
     assert metrics["new"] == [None, None]
     assert metrics["grad_norm"][1] is None
 
 
-def test_a_long_run_is_sampled_evenly_and_the_newest_step_is_in(
+def test_a_long_run_is_sampled_evenly_and_counted_in_full(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("azr.report.data.MAX_RECORDS", 20)
     monkeypatch.setattr("azr.report.data.MAX_FILES", 5)
-    run = collect(make_run(steps=10), "x")
-    assert len(run["proposals"]) == 20
-    assert [*dict.fromkeys(r["step"] for r in run["proposals"])] == [10, 8, 6, 4, 2]
-    assert run["totals"] == {"proposer": 120, "solver": 120}
+    run = collect(make_run(steps=10), "x", most=20)
+    assert len(run["stories"]) == 20
+    assert [*dict.fromkeys(r["step"] for r in run["stories"])] == [10, 8, 6, 4, 2]
+    assert run["totals"]["proposals"] == run["totals"]["answers"] == 120
+    assert len([v for v in run["metrics"]["curriculum/tasks/*"] if v is not None]) == 10
+
+
+def test_many_runs_share_the_room_for_texts(make_run: MakeRun) -> None:
+    runs = [make_run(f"r{number}", 1, number) for number in range(3)]
+    data = data_of(render_report(runs))
+    assert isinstance(data["runs"], list)
+    assert sum(len(run["stories"]) for run in data["runs"]) <= MAX_STORIES
+
+
+def test_answers_stand_with_the_task_they_answer(made_curriculum: Path) -> None:
+    run = collect(made_curriculum, "x")
+    valid = [story for story in run["stories"] if story["verdict"] == "passed"]
+    assert valid
+    for story in valid:
+        assert len(story["answers"]) == 5, "four trials and the attempt that is learned from"
+        right = [answer["verdict"] == "passed" for answer in story["answers"]]
+        assert sum(right[:4]) / 4 == pytest.approx(story["rate"])
+    refused = [story for story in run["stories"] if story["verdict"] in ("failed", "ill_formed")]
+    assert refused
+    assert all(story["why"] and not story["answers"] for story in refused)
+    assert any(story["verdict"] == "again" for story in run["stories"])
+
+
+def test_a_task_with_very_many_answers_says_how_many_are_left_out(
+    made_curriculum: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("azr.report.data.MAX_ANSWERS", 2)
+    run = collect(made_curriculum, "x")
+    assert {s["more"] for s in run["stories"] if s["verdict"] == "passed"} == {3}
+
+
+def test_a_run_that_keeps_its_trials_makes_no_heavier_a_report(tmp_path: Path) -> None:
+    """A story of 17 rollouts weighs as many of two."""
+    run = collect(make_curriculum(tmp_path / "heavy", 6, trials=15), "x", most=60)
+    kept = sum(bool(s["proposal"]) + len(s["answers"]) for s in run["stories"])
+    assert 60 < kept <= 2 * 60 + 6 * 17
+    for story in run["stories"]:
+        assert all(answer["prompt"] for answer in story["answers"][:1])
+        assert all(answer["prompt"] == "" for answer in story["answers"][1:]), "kept once"
+
+
+def test_seeds_of_an_arm_are_one_curve_with_a_band(make_run: MakeRun) -> None:
+    runs = [make_run(f"{arm}-s{seed}", 4, seed) for arm in "ab" for seed in range(3)]
+    data = data_of(render_report(runs))
+    assert data["title"] == "a against b"
+    arms, finals = data["arms"], data["finals"]
+    assert isinstance(arms, list)
+    assert isinstance(finals, list)
+    assert [arm["runs"] for arm in arms] == [[f"{a}-s{seed}" for seed in range(3)] for a in "ab"]
+    low, high = arms[0]["bands"]["accuracy/solver/*"]
+    mean = arms[0]["metrics"]["accuracy/solver/*"]
+    assert all(a <= m <= b for a, m, b in zip(low, mean, high, strict=True))
+    [row] = [row for row in finals if row["title"] == "Answers correct"]
+    assert [figure["seeds"] for figure in row["figures"]] == [3, 3]
+    assert len(row["differences"]) == 1
+    assert row["differences"][0]["low"] is not None
+
+
+def test_groups_of_the_command_line_come_first(make_run: MakeRun, tmp_path: Path) -> None:
+    one, two, other = (make_run(name, 2) for name in ("x", "y", "z"))
+    group = Arm("mine", (one, two))
+    data = data_of(render_report([other], [group]))
+    assert data["title"] == "mine against z"
+    assert write_report([], None, [group]) == one / "report.html"
+
+
+def test_one_run_has_no_table_of_differences(make_run: MakeRun) -> None:
+    assert data_of(render_report([make_run(steps=2)]))["finals"] == []
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
@@ -140,27 +218,6 @@ def test_even_samples_keep_order_and_the_last_item(items: list[int], count: int)
     assert kept == sorted(kept)
     assert len(kept) == min(count, len(pairs))
     assert kept[-1:] == pairs[-1:]
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("```python\ndef f(): pass\n```", "def f(): pass"),
-        ("```output\n[1]", "[1]"),
-        ("<think>x</think> <answer>```output\n3\n```</answer>", "3"),
-        ("<answer>1</answer> no <answer>2</answer>", "2"),
-        ("plain", "plain"),
-    ],
-)
-def test_an_answer_is_shown_without_its_wrapping(text: str, answer: str) -> None:
-    assert unfenced(text) == answer
-
-
-def test_what_was_expected_is_said_in_the_terms_of_the_mode() -> None:
-    task = {"cases": [["1", "2"], ["3", "4"]]}
-    assert expected("deduction", task) == "2"
-    assert expected("abduction", task).startswith("any input giving 2")
-    assert expected("induction", task) == "f(3) = 4"
 
 
 def test_a_torn_rollout_file_is_named(make_run: MakeRun) -> None:

@@ -1,0 +1,38 @@
+"""A run's tasks and answers as a person asks about them; the report and `azr inspect` read this.
+
+    explain    what was asked, what would have been right, what was answered, and why
+    growth     tasks by step and mode: how many, how new, how hard
+    stories    single tasks with everything that was answered to them
+
+Everything is read from rollout records (azr.records). Nothing here runs or evaluates a program.
+"""
+
+from azr.curriculum.explain import (
+    Explanation,
+    envelope_of,
+    explain,
+    read_object,
+    resolved_config,
+    task_in,
+    task_name,
+)
+from azr.curriculum.growth import Growth, ModeStep
+from azr.curriculum.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
+
+__all__ = [
+    "ORDERS",
+    "Explanation",
+    "Growth",
+    "MeasuredTask",
+    "ModeStep",
+    "Story",
+    "all_measured",
+    "envelope_of",
+    "explain",
+    "ordered",
+    "read_object",
+    "resolved_config",
+    "stories_in",
+    "task_in",
+    "task_name",
+]

@@ -1,0 +1,144 @@
+"use strict";
+// Tasks as cards: the program, what it gives, how many solved it, and every answer beside its reason.
+
+const CARDS = 12;
+const WORDS = { passed: "valid", failed: "refused", ill_formed: "ill-formed", again: "asked again" };
+const ANSWER_WORDS = { passed: "right", failed: "wrong", ill_formed: "ill-formed" };
+
+const plain = (text) => make("pre", {}, text);
+const clip = (node, text, most = 7) => make("div", { class: text.split("\n").length > most || text.length > 70 * most ? "clip long" : "clip" }, node);
+const dot = (mode) => make("i", { style: { background: `var(--${mode}, var(--c3))` } });
+const modeCell = (mode) => make("span", { class: "mode" }, dot(mode), mode);
+const pill = (verdict, words) => make("span", { class: `pill ${verdict}` }, words[verdict] || verdict);
+
+function picker(all, choices, onchange) {
+  return make("select", { onchange, "aria-label": all }, make("option", { value: "" }, all), ...choices.map(([value, name]) => make("option", { value }, name)));
+}
+
+// filled when it is first opened: a report holds thousands of texts
+function fold(title, fill) {
+  const node = make("details", {}, make("summary", {}, ...[title].flat()));
+  node.addEventListener("toggle", () => node.childElementCount === 1 && node.append(...fill()));
+  return node;
+}
+
+function sampledText(r, prompt = r.prompt) {
+  const cut = r.truncated ? ", cut at the limit" : "";
+  return [
+    make("h4", {}, `Completion (${r.tokens} tokens${cut}; reward ${formats.reward(r.reward)}, advantage ${formats.reward(r.advantage)})`), python(r.completion),
+    make("h4", {}, `Prompt (${r.prompt_tokens} tokens)`), plain(prompt)];
+}
+
+function casesOf(story) {
+  const rows = story.cases.slice(0, 4).map(([given, value]) =>
+    make("div", { class: "case" }, python(`f(${given})`), make("span", {}, "→"), python(value)));
+  const rest = story.cases.length - rows.length;
+  return make("div", { class: "cases" }, ...rows, rest > 0 ? make("div", { class: "reason" }, `and ${rest} more`) : null);
+}
+
+function difficulty(story) {
+  if (!isNumber(story.rate)) return "";
+  return story.rate === 0 ? "none" : story.rate === 1 ? "all" : "some";
+}
+
+function rateLine(story) {
+  if (!isNumber(story.rate)) return null;
+  const words = { none: "nobody solved it", some: `${formats.percent(story.rate)} of the trials solved it`, all: "every trial solved it" }[difficulty(story)];
+  return make("div", { class: "rate" }, make("div", { class: `meter ${difficulty(story)}` }, make("i", { style: { width: `${100 * story.rate}%` } })),
+    make("span", {}, words), make("span", { class: "reward" }, `reward ${formats.reward(story.proposal.reward)}`));
+}
+
+// a prompt that is empty is that of the first answer
+const promptOf = (answer, story) => answer.prompt || story.answers[0].prompt;
+
+function answerRow(answer, story) {
+  return make("li", {}, fold([pill(answer.verdict, ANSWER_WORDS), make("span", { class: "why" }, answer.why)], () => sampledText(answer, promptOf(answer, story))));
+}
+
+function answersOf(story) {
+  if (!story.answers.length) return null;
+  const right = story.answers.filter((a) => a.verdict === "passed").length;
+  const list = make("ul", {}, ...story.answers.slice(0, 3).map((a) => answerRow(a, story)));
+  const rest = story.answers.slice(3);
+  const more = rest.length ? make("button", { class: "more", type: "button", onclick: () => { list.append(...rest.map((a) => answerRow(a, story))); more.remove(); } }, `${rest.length} more`) : null;
+  return make("div", { class: "answers" },
+    make("h4", {}, `${right} of ${story.answers.length} recorded answers right${story.more ? ` (${story.more} are not in this report)` : ""}`),
+    story.shows_program ? make("div", { class: "reason mono" }, story.question) : make("div", { class: "reason" }, "The program is sought; the solver sees the first half of the cases."),
+    list, more);
+}
+
+function card(story) {
+  const isAgain = story.verdict === "again";
+  return make("article", { class: "task" },
+    make("header", {}, modeCell(story.mode), make("span", { class: "when" }, `step ${story.step}${isAgain ? `, ${story.born ? `made in step ${story.born}` : "a seed"}` : ""}`),
+      make("span", { class: "name mono" }, story.name), pill(story.verdict, WORDS)),
+    clip(python(story.program), story.program, 14),
+    story.cases.length ? casesOf(story) : null,
+    story.message ? make("p", { class: "message" }, story.message) : null,
+    rateLine(story),
+    !isAgain && story.verdict !== "passed" ? make("p", { class: "refusal" }, story.why) : null,
+    answersOf(story),
+    story.proposal ? fold("the proposal as written", () => sampledText(story.proposal)) : null);
+}
+
+const ORDERS = {
+  newest: (s) => -s.step,
+  oldest: (s) => s.step,
+  hardest: (s) => (isNumber(s.rate) ? s.rate : 2),
+  easiest: (s) => (isNumber(s.rate) ? -s.rate : 2),
+  longest: (s) => -s.program.split("\n").length,
+};
+
+function searchable(story) {
+  const answers = story.answers.flatMap((a) => [a.given, a.why, a.completion]);
+  return [story.name, story.program, story.message, story.why, ...story.cases.flat(), ...answers, story.proposal && story.proposal.completion].filter(Boolean).join("\n").toLowerCase();
+}
+
+function taskCards(host, stories, totals) {
+  for (const story of stories) story.search = searchable(story);
+  const state = { mode: "", verdict: "", difficulty: "", text: "", from: "", to: "", order: "newest", page: 0 };
+  const grid = make("div", { class: "tasks" });
+  const count = make("span", { class: "count" });
+  const pages = make("div", { class: "pages" });
+
+  function chosen() {
+    const text = state.text.toLowerCase();
+    const kept = stories.filter((s) =>
+      (!state.mode || s.mode === state.mode) && (!state.verdict || s.verdict === state.verdict) &&
+      (!state.difficulty || difficulty(s) === state.difficulty) &&
+      (!state.from || s.step >= Number(state.from)) && (!state.to || s.step <= Number(state.to)) &&
+      (!text || s.search.includes(text)));
+    const key = ORDERS[state.order];
+    return kept.map((s) => [key(s), s]).sort(([a], [b]) => a - b).map(([, s]) => s);
+  }
+  function render() {
+    const kept = chosen();
+    const last = Math.max(0, Math.ceil(kept.length / CARDS) - 1);
+    state.page = Math.min(state.page, last);
+    const page = kept.slice(state.page * CARDS, (state.page + 1) * CARDS);
+    grid.replaceChildren(...(page.length ? page.map(card) : [make("p", { class: "empty" }, "nothing matches")]));
+    count.textContent = `${kept.length} of ${stories.length}` + (totals.proposals > stories.length ? `, a sample of ${formats.number(totals.proposals)} proposals` : "");
+    pager(pages, state, last, render);
+  }
+  const change = (key) => (event) => { state[key] = event.target.value; state.page = 0; render(); };
+  const step = (key, words) => make("input", { type: "number", min: 0, placeholder: words, "aria-label": words, oninput: change(key) });
+  const modes = [...new Set(stories.map((s) => s.mode))];
+  host.replaceChildren(
+    make("div", { class: "card filters" },
+      picker("all modes", modes.map((m) => [m, m]), change("mode")),
+      picker("all verdicts", Object.entries(WORDS), change("verdict")),
+      picker("any difficulty", [["none", "solved by none"], ["some", "solved by some"], ["all", "solved by all"]], change("difficulty")),
+      step("from", "from step"), step("to", "to step"),
+      make("input", { type: "search", placeholder: "search programs, answers, reasons", "aria-label": "search", oninput: change("text") }),
+      make("select", { "aria-label": "order", onchange: change("order") }, ...Object.keys(ORDERS).map((o) => make("option", { value: o }, `${o} first`))),
+      count),
+    grid, pages);
+  render();
+}
+
+function pager(host, state, last, render) {
+  const go = (by) => () => { state.page += by; render(); };
+  host.replaceChildren(`page ${state.page + 1} of ${last + 1}`,
+    make("button", { class: "page", type: "button", disabled: state.page === 0 ? "" : null, onclick: go(-1) }, "← back"),
+    make("button", { class: "page", type: "button", disabled: state.page === last ? "" : null, onclick: go(1) }, "on →"));
+}
