@@ -1,27 +1,31 @@
 """All valid tasks so far, in SQLite: every one stays on disk, the newest of a mode can be drawn.
 
 Law of the module: a draw is a function of (tasks in the order they came, seed). Draws go by
-rank, never by row id, so a run that was rewound and resumed draws what it would have drawn.
+place, never by row id, so a run that was rewound and resumed draws what it would have drawn;
+azr.drawing has the strategies.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
+from azr.census import Census
+from azr.drawing import Shelf, draw_one
 from azr.errors import CheckpointError, ConfigError
 from azr.modes import rules_of
 from azr.seeds import derive_seed
 from azr.types import Case, Mode, Task
 
-__all__ = ["TaskBuffers", "task_from_json", "task_to_json"]
+__all__ = ["TaskBuffers", "View", "task_from_json", "task_to_json"]
 
-FORMAT_VERSION = 1
-"""SQLite's user_version; raised whenever the table changes."""
+FORMAT_VERSION = 2
+"""SQLite's user_version; raised whenever the table changes. 1 had no solve rates."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS tasks (
@@ -30,6 +34,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     content_hash BLOB NOT NULL,
     born_step INTEGER NOT NULL,
     record TEXT NOT NULL,
+    solve_rate REAL,
     UNIQUE (mode, content_hash)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
@@ -65,7 +70,7 @@ def task_from_json(line: str) -> Task:
             born_step=int(record.get("born_step", 0)),
             functions=tuple(map(str, record.get("functions", ()))),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a task record: {type(error).__name__} {error}") from error
     if not cases:
         raise ValueError("not a task record: it has no cases")
@@ -90,6 +95,8 @@ class TaskBuffers:
     ) -> None:
         """Open or create the file.
 
+        A file of version 1 is brought up to date: its tasks' solve rates are unknown.
+
         Args:
             path: The file; ":memory:" for none.
             max_tasks: How many of the newest tasks of a mode can be drawn.
@@ -106,103 +113,205 @@ class TaskBuffers:
             self._prepare()
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{path} is not a usable task buffer: {error}") from error
-        self._ids_of: dict[Mode, list[int]] = {}
-        self._read_ids()
+        self._shelves: dict[Mode, Shelf] = {}
+        self._censuses: dict[Mode, Census] = {}
+        self._read_tasks()
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, FORMAT_VERSION):
+        if version not in (0, 1, FORMAT_VERSION):
             raise CheckpointError(
                 f"{self._path} holds task buffers of version {version},"
-                f" this azr reads version {FORMAT_VERSION}"
+                f" this azr reads versions 1 to {FORMAT_VERSION}"
             )
-        self._db.executescript(_TABLE)
-        self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        with self._transaction():
+            if version == 1:
+                self._db.execute("ALTER TABLE tasks ADD COLUMN solve_rate REAL")
+            for statement in _TABLE.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
-    def _read_ids(self) -> None:
-        """Rows in the order they came, by mode; kept in memory, so that a draw reads one row."""
-        self._ids_of = {mode: [] for mode in Mode}
-        for mode, row_id in self._db.execute("SELECT mode, id FROM tasks ORDER BY id"):
-            self._ids_of[Mode(mode)].append(row_id)
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """All of the block or nothing of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _read_tasks(self) -> None:
+        """What draws and counts need, kept in memory, so that a draw reads one row."""
+        self._shelves = {mode: Shelf(self._max_tasks) for mode in Mode}
+        self._censuses = {mode: Census() for mode in Mode}
+        rows = self._db.execute("SELECT id, record, solve_rate FROM tasks ORDER BY id")
+        for row_id, record, solve_rate in rows:
+            self._take_in(row_id, task_from_json(record), solve_rate)
+
+    def _take_in(self, row_id: int, task: Task, solve_rate: float | None) -> None:
+        self._shelves[task.mode].append(row_id, task, solve_rate)
+        self._censuses[task.mode].count(task)
 
     def close(self) -> None:
         """Close the file; everything added is on disk."""
         self._db.close()
 
-    def add(self, tasks: Sequence[Task]) -> int:
-        """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
-        new: list[tuple[Mode, int]] = []
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for task in tasks:
+    # ------------------------------------------------------------ growing
+
+    def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
+        """Store in one transaction; duplicates by content are dropped. Returns how many are new.
+
+        Args:
+            tasks: In the order in which they are to be remembered.
+            solve_rates: Aligned with them: the share of trials that passed, None = not tried.
+                Empty = none of them was.
+        """
+        assert len(solve_rates) in (0, len(tasks)), "a solve rate for every task, or for none"
+        new: list[tuple[int, Task, float | None]] = []
+        with self._transaction():
+            for task, solve_rate in zip_longest(tasks, solve_rates):
                 cursor = self._db.execute(
-                    "INSERT OR IGNORE INTO tasks (mode, content_hash, born_step, record)"
-                    " VALUES (?, ?, ?, ?)",
-                    (task.mode, self._key(task, len(new)), task.born_step, task_to_json(task)),
+                    "INSERT OR IGNORE INTO tasks"
+                    " (mode, content_hash, born_step, record, solve_rate) VALUES (?, ?, ?, ?, ?)",
+                    (
+                        task.mode,
+                        self._key(task, len(new)),
+                        task.born_step,
+                        task_to_json(task),
+                        solve_rate,
+                    ),
                 )
                 if cursor.rowcount and cursor.lastrowid is not None:
-                    new.append((task.mode, cursor.lastrowid))
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        for mode, row_id in new:
-            self._ids_of[mode].append(row_id)
+                    new.append((cursor.lastrowid, task, solve_rate))
+        for row_id, task, solve_rate in new:
+            self._take_in(row_id, task, solve_rate)
         return len(new)
 
     def _key(self, task: Task, place: int) -> bytes:
         """What may be stored once; with copies, the hash and the place in the order of all."""
         if not self._keeps_copies:
             return content_hash(task)
-        return content_hash(task) + (sum(map(len, self._ids_of.values())) + place).to_bytes(8)
+        return content_hash(task) + (sum(map(self.count, Mode)) + place).to_bytes(8)
 
     def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
         """Store the zero task of these modes, where self-play starts from."""
         return self.add([rules_of(mode).zero_task for mode in modes])
 
-    def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
-        """Up to `n` different drawable tasks, uniformly without replacement."""
-        ids = self._drawable(mode)
-        chosen = Random(seed).sample(range(len(ids)), min(max(n, 0), len(ids)))  # noqa: S311
-        return [self._task(ids[rank]) for rank in chosen]
+    # ------------------------------------------------------------ drawing
 
-    def draw(self, mode: Mode, seed: int) -> Task:
+    def past(self, sampling: str = "uniform", before: int | None = None) -> "View":
+        """The buffers as a proposer sees them.
+
+        Args:
+            sampling: buffers.reference_sampling: how references and programs are weighted.
+            before: Without the tasks born at this step or later; None = with all.
+        """
+        return View(self, sampling, before)
+
+    def references(
+        self, mode: Mode, n: int, seed: int, sampling: str = "uniform", before: int | None = None
+    ) -> list[Task]:
+        """Up to `n` different drawable tasks, without replacement."""
+        shelf = self._shelves[mode]
+        places = shelf.references(sampling, n, Random(seed), before)  # noqa: S311 - not for secrets
+        return [self._task(shelf.ids[place]) for place in places]
+
+    def draw(self, mode: Mode, seed: int, before: int | None = None) -> Task:
         """One drawable task, uniformly."""
-        return self._one_of(self._drawable(mode), derive_seed(seed, "draw"), f"{mode} task")
+        return self._one_of([mode], derive_seed(seed, "draw"), f"{mode} task", before=before)
 
-    def program(self, seed: int) -> Task:
-        """A deduction or abduction task, uniformly over both."""
-        ids = self._drawable(Mode.DEDUCTION) + self._drawable(Mode.ABDUCTION)
-        return self._one_of(ids, derive_seed(seed, "program"), "task with a program")
+    def draw_batch(
+        self,
+        mode: Mode,
+        n: int,
+        seed: int,
+        strategy: str,
+        *,
+        since: int = 0,
+        before: int | None = None,
+    ) -> list[Task]:
+        """Exactly `n` tasks for solvers, in random order; repeated only where there are fewer.
 
-    def _one_of(self, ids: Sequence[int], seed: int, what: str) -> Task:
-        if not ids:
-            raise ConfigError(f"the buffers hold no {what}: seed them first (azr seed)")
-        return self._task(ids[Random(seed).randrange(len(ids))])  # noqa: S311 - not for secrets
+        Args:
+            mode: Whose tasks.
+            n: How many.
+            seed: Of the draw.
+            strategy: selfplay.solver_tasks, all but same_step.
+            since: Tasks born at this step or later are the new ones of max_new and half_new.
+            before: Without the tasks born at this step or later; None = with all.
 
-    def _drawable(self, mode: Mode) -> list[int]:
-        """The newest, never the oldest: a full buffer goes on taking in tasks."""
-        return self._ids_of[mode][-self._max_tasks :]
+        Raises:
+            ConfigError: There is not one.
+        """
+        shelf = self._shelves[mode]
+        if not shelf.drawable(before):
+            raise _nothing_to_draw(f"{mode} task")
+        rng = Random(derive_seed(seed, "batch"))  # noqa: S311 - not for secrets
+        places = shelf.batch(strategy, n, rng, since=since, before=before)
+        return [self._task(shelf.ids[place]) for place in places]
+
+    def program(self, seed: int, sampling: str = "uniform", before: int | None = None) -> Task:
+        """A deduction or abduction task, from both together."""
+        modes = (Mode.DEDUCTION, Mode.ABDUCTION)
+        return self._one_of(
+            modes, derive_seed(seed, "program"), "task with a program", sampling, before
+        )
+
+    def _one_of(
+        self,
+        modes: Sequence[Mode],
+        seed: int,
+        what: str,
+        sampling: str = "uniform",
+        before: int | None = None,
+    ) -> Task:
+        shelves = [self._shelves[mode] for mode in modes]
+        found = draw_one(shelves, sampling, Random(seed), before)  # noqa: S311 - not for secrets
+        if found is None:
+            raise _nothing_to_draw(what)
+        which, place = found
+        return self._task(shelves[which].ids[place])
 
     def _task(self, row_id: int) -> Task:
         (record,) = self._db.execute("SELECT record FROM tasks WHERE id = ?", (row_id,)).fetchone()
         return task_from_json(record)
 
+    # ------------------------------------------------------------ reading
+
     def count(self, mode: Mode) -> int:
         """All tasks of a mode, those that can no longer be drawn included."""
-        return len(self._ids_of[mode])
+        return len(self._shelves[mode].ids)
 
     def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
         """All tasks of a mode but the `start` oldest, the oldest first."""
-        for row_id in self._ids_of[mode][start:]:
-            yield self._task(row_id)
+        return (task for task, _ in self.rated_tasks(mode, start))
+
+    def rated_tasks(self, mode: Mode, start: int = 0) -> Iterator[tuple[Task, float | None]]:
+        """The same, each with its solve rate when it was proposed; None = not tried."""
+        for row_id in self._shelves[mode].ids[start:]:
+            record, solve_rate = self._db.execute(
+                "SELECT record, solve_rate FROM tasks WHERE id = ?", (row_id,)
+            ).fetchone()
+            yield task_from_json(record), solve_rate
+
+    def stats(self) -> dict[str, float]:
+        """Sizes, different programs and types of outputs, by mode; metrics of a step."""
+        return {
+            name: number
+            for mode, census in self._censuses.items()
+            for name, number in census.as_metrics(mode).items()
+        }
+
+    # ------------------------------------------------------------ going back, copying
 
     def rewind(self, step: int) -> int:
         """Forget the tasks born after `step`; returns how many. For a resumed run."""
         forgotten = self._db.execute("DELETE FROM tasks WHERE born_step > ?", (step,)).rowcount
-        self._read_ids()
+        self._read_tasks()
         return forgotten
 
     def backup(self, path: Path | str) -> None:
@@ -228,31 +337,29 @@ class TaskBuffers:
             self._prepare()
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{path} cannot be restored: {error}") from error
-        self._read_ids()
+        self._read_tasks()
 
-    def export_jsonl(self, path: Path | str) -> int:
-        """Write all tasks as a seed file, one JSON record a line; returns how many."""
-        lines = [task_to_json(task) for mode in Mode for task in self.tasks(mode)]
-        Path(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return len(lines)
 
-    def import_jsonl(self, path: Path | str) -> int:
-        """Add the tasks of a seed file as seeds, born at step 0; returns how many are new.
+@dataclass(frozen=True, slots=True)
+class View:
+    """The buffers as a proposer sees them: weighted, and as they were before a step."""
 
-        Raises:
-            ConfigError: The file cannot be read, or a line is not a task record.
-        """
-        try:
-            lines = Path(path).read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"seed file {path} cannot be read: {error}") from error
-        seeds: list[Task] = []
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                task = task_from_json(line)
-            except ValueError as error:
-                raise ConfigError(f"seed file {path}, line {number}: {error}") from error
-            seeds.append(replace(task, born_step=0))
-        return self.add(seeds)
+    buffers: TaskBuffers
+    sampling: str
+    before: int | None
+
+    def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
+        """Up to `n` different tasks."""
+        return self.buffers.references(mode, n, seed, self.sampling, self.before)
+
+    def program(self, seed: int) -> Task:
+        """A task whose program an induction proposer is shown."""
+        return self.buffers.program(seed, self.sampling, self.before)
+
+    def draw(self, mode: Mode, seed: int) -> Task:
+        """One task, uniformly: what solvers are asked where nothing else is drawn for them."""
+        return self.buffers.draw(mode, seed, self.before)
+
+
+def _nothing_to_draw(what: str) -> ConfigError:
+    return ConfigError(f"the buffers hold no {what}: seed them first (azr seed)")

@@ -29,6 +29,7 @@ from azr.settings import (
     to_toml,
     unknown_key,
 )
+from azr.types import Mode
 from sandbox_wasm.errors import SandboxError
 
 __all__ = ["main"]
@@ -58,6 +59,13 @@ examples:
 
 Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
 Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
+"""
+
+TASKS_EXAMPLES = """\
+examples:
+  azr tasks runs/NAME tasks.jsonl                what buffers.seed_file of another run takes
+  azr tasks runs/NAME seeds.jsonl --step 0       its seeds alone
+  azr tasks runs/NAME seed_io.jsonl --format azr for the reference: triplets, and *_code_f.jsonl
 """
 
 
@@ -191,6 +199,12 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("folder", type=Path, metavar="FOLDER")
     export.add_argument("--step", type=int, help="default: the newest checkpoint")
     add_models(command("model", model_command, "make a model, or one fit for training"))
+    tasks = command("tasks", tasks_command, "write a run's tasks as JSON Lines", TASKS_EXAMPLES)
+    tasks.add_argument("source", type=Path, metavar="RUN")
+    tasks.add_argument("output", type=Path, metavar="FILE")
+    tasks.add_argument("--format", choices=["ours", "azr"], default="ours", help="default: ours")
+    tasks.add_argument("--mode", choices=list(map(str, Mode)), action="append", help="default: all")
+    tasks.add_argument("--step", type=int, help="only tasks born by this step; 0 = the seeds")
     doctor = command(
         "doctor", doctor_command, "check this machine; says how to get what is missing"
     )
@@ -332,6 +346,21 @@ def export_command(arguments: argparse.Namespace) -> int:
     from azr.runfolder import export_model
 
     print(export_model(arguments.source, arguments.folder, arguments.step))
+    return EXIT_OK
+
+
+def tasks_command(arguments: argparse.Namespace) -> int:
+    """`azr tasks`."""
+    from azr.seed_files import export_tasks
+
+    files = export_tasks(
+        arguments.source,
+        arguments.output,
+        azr=arguments.format == "azr",
+        modes=tuple(map(Mode, arguments.mode or Mode)),
+        step=arguments.step,
+    )
+    print(*files, sep="\n")
     return EXIT_OK
 
 

@@ -12,7 +12,7 @@ from random import Random
 
 from azr.config import CompositeConfig
 from azr.modes import rules_of
-from azr.ports import Buffers, Judge
+from azr.ports import Judge, Past
 from azr.seeds import derive_seed
 from azr.types import Mode
 
@@ -51,7 +51,7 @@ def odds_at(config: CompositeConfig, step: int) -> Odds:
 
 
 async def functions_to_build_on(
-    config: CompositeConfig, mode: Mode, buffers: Buffers, judge: Judge, *, step: int, seed: int
+    config: CompositeConfig, mode: Mode, past: Past, judge: Judge, *, step: int, seed: int
 ) -> tuple[str, ...]:
     """Sources of g_0, g_1, ... for one proposal; empty for most, and where nothing is usable.
 
@@ -67,6 +67,6 @@ async def functions_to_build_on(
     if draws.random() >= odds.chance:
         return ()
     count = draws.randint(config.n_min, odds.n_max)
-    drawn = buffers.references(mode, MAX_CANDIDATES, derive_seed(seed, "composite", "tasks"))
+    drawn = past.references(mode, MAX_CANDIDATES, derive_seed(seed, "composite", "tasks"))
     programs = dict.fromkeys(task.program for task in drawn if not task.functions)
     return await judge.compose(tuple(programs), count) if programs else ()

@@ -18,6 +18,7 @@ __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
     "CompositeConfig",
+    "CurriculumConfig",
     "EvaluationConfig",
     "IntrinsicConfig",
     "LearnerConfig",
@@ -91,6 +92,19 @@ class SelfPlayConfig:
     """Off trains the solver only. (AZR: train_propose)"""
     error_banned: tuple[str, ...] = ()
     """Of assert, raise, try, except: statements error proposals may not use. (AZR: an option)"""
+    propose_untrained: bool = False
+    """With train_proposer off: propose all the same, so that the buffers grow (AZR's code);
+    off = nothing is proposed."""
+    pretrain_solver_steps: int = 0
+    """The first so many steps train the solver only, on what is in the buffers. (AZR:
+    pretrain_pred_steps)"""
+    solver_tasks: str = "same_step"
+    """What solvers are asked. same_step: each its slot's own proposal, else one drawn. Others
+    draw for a whole mode: max_new, half_new, uniform, step (AZR: pred_data_mix_strategy),
+    learnable (ours); docs/method/tasks.md."""
+    update_iteration: int = 1
+    """Steps whose prompts are drawn from the buffers as they were before the first of them; also
+    the window of max_new and half_new. (AZR: update_iteration)"""
     train_on_trials: bool = False
     """The trials of a valid proposal are what its solver learns from, in place of one attempt
     more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
@@ -115,6 +129,16 @@ class SelfPlayConfig:
                 "selfplay.train_on_trials must be off with selfplay.same_step_tasks = false:"
                 " trials are answers to the step's own tasks"
             )
+        if (
+            self.train_on_trials
+            and self.solver_tasks != "same_step"
+            and (self.train_proposer or self.propose_untrained)
+        ):
+            raise ConfigError(
+                "selfplay.train_on_trials must be off with selfplay.solver_tasks ="
+                f" {self.solver_tasks}: where tasks are proposed, trials are answers to these;"
+                " or propose nothing (selfplay.train_proposer = false)"
+            )
         at_least("selfplay.batch_size", self.batch_size, 1)
         at_least(
             "selfplay.trials_per_task",
@@ -123,6 +147,13 @@ class SelfPlayConfig:
             "with one trial every task looks either trivial or impossible",
         )
         at_least("selfplay.references", self.references, 0)
+        at_least("selfplay.pretrain_solver_steps", self.pretrain_solver_steps, 0)
+        at_least("selfplay.update_iteration", self.update_iteration, 1)
+        one_of(
+            "selfplay.solver_tasks",
+            self.solver_tasks,
+            ("same_step", "max_new", "half_new", "uniform", "step", "learnable"),
+        )
         at_least("selfplay.pattern_examples", self.pattern_examples, 1)
         at_least(
             "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
@@ -215,14 +246,46 @@ class BuffersConfig:
     seed_tasks: int = 256
     """Tasks per mode the model makes itself before step 1. (AZR: 64 x 4)"""
     seed_file: str = ""
-    """JSON Lines of seed tasks to start from instead (`azr seed` writes one)."""
+    """JSON Lines of seed tasks to start from instead: what `azr seed` or `azr tasks` writes, or
+    AZR's own seed files. Each is judged again before it enters."""
     max_seed_rounds: int = 64
     """Seeding ends after so many rounds and the run goes on with what there is, with a warning."""
+    store: str = "all"
+    """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0
+    as well). (AZR: valid_program_filter)"""
+    reference_sampling: str = "uniform"
+    """References of proposers: uniform; recency, by born step + 1 (AZR:
+    gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours)."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        one_of("buffers.store", self.store, ("all", "non_one", "non_extremes"))
+        one_of(
+            "buffers.reference_sampling",
+            self.reference_sampling,
+            ("uniform", "recency", "easy"),
+        )
         at_least("buffers.max_tasks", self.max_tasks, 1)
         at_least("buffers.seed_tasks", self.seed_tasks, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurriculumConfig:
+    """Longer programs little by little: proposals over the limit are refused. Ours."""
+
+    lines_from: int = 0
+    """Most lines of a program before step 1, blank ones not counted; 0 = no limit, ever."""
+    lines_to: int = 40
+    """The same from step `curriculum.steps` on; between the two it grows linearly."""
+    steps: int = 100
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("curriculum.lines_from", self.lines_from, 0)
+        at_least("curriculum.steps", self.steps, 1)
+        if self.lines_from:
+            at_least("curriculum.lines_from", self.lines_from, 2, "the zero task has two lines")
+            at_least("curriculum.lines_to", self.lines_to, self.lines_from, "it grows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,6 +495,7 @@ class RunConfig:
     intrinsic: IntrinsicConfig = field(default_factory=IntrinsicConfig)
     novelty: NoveltyConfig = field(default_factory=NoveltyConfig)
     buffers: BuffersConfig = field(default_factory=BuffersConfig)
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -456,12 +520,6 @@ class RunConfig:
     def folder(self) -> Path:
         """The run's folder."""
         return Path(self.runs) / self.name
-
-    @property
-    def rollouts_per_step(self) -> int:
-        """Slots of all streams in a step: each gives one experience, or the trials of a task."""
-        roles = 2 if self.selfplay.train_proposer else 1
-        return roles * len(self.selfplay.modes) * self.selfplay.batch_size
 
 
 assert len(STREAMS) == 2 * len(Mode)

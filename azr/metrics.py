@@ -6,6 +6,7 @@
     lines/<mode>   length/<stream>/{mean,min,max}   truncated/<stream>   entropy/<stream>
     intrinsic/<mode>/<term>   ast_distance/<mode>   and what else azr.appraisal_metrics names
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
+    buffer/<mode>/{size,distinct_programs}   buffer/<mode>/type/<type of output>
     time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
     parts report
 

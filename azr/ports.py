@@ -9,7 +9,7 @@ from typing import Protocol
 from azr.profile import Profile
 from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
 
-__all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Policy", "Recorder", "Weights"]
+__all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recorder", "Weights"]
 
 
 class Weights(Protocol):
@@ -83,15 +83,8 @@ class Learner(Protocol):
         ...
 
 
-class Buffers(Protocol):
-    """All valid tasks so far, by mode (azr.buffers: SQLite).
-
-    `seed` arguments make every draw a function of (buffer contents, seed).
-    """
-
-    def add(self, tasks: Sequence[Task]) -> int:
-        """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
-        ...
+class Past(Protocol):
+    """Tasks to make prompts of. `seed` makes every draw a function of (contents, seed)."""
 
     def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
         """Up to `n` different past tasks a proposer of this mode is shown."""
@@ -111,6 +104,31 @@ class Buffers(Protocol):
 
     def program(self, seed: int) -> Task:
         """A deduction or abduction task whose program an induction proposer is shown."""
+        ...
+
+
+class Buffers(Past, Protocol):
+    """All valid tasks so far, by mode (azr.buffers: SQLite)."""
+
+    def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
+        """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
+        ...
+
+    def past(self, sampling: str, before: int | None) -> Past:
+        """What was there before a step (None = all there is), drawn by this weighting."""
+        ...
+
+    def draw_batch(
+        self,
+        mode: Mode,
+        n: int,
+        seed: int,
+        strategy: str,
+        *,
+        since: int = 0,
+        before: int | None = None,
+    ) -> list[Task]:
+        """Exactly `n` tasks for solvers; those born at step `since` or later are the new ones."""
         ...
 
 

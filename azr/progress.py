@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from azr.config import RunConfig
+from azr.schedule import slots_in
 from azr.types import STREAMS, Experience, Role, Rollout, Stream, stream_name
 
 __all__ = ["Display"]
@@ -109,7 +110,7 @@ class Display:
         rewards.append(experience.reward)
         # trials of one task are several experiences of one slot
         self._slots[experience.stream].add(experience.group or len(rewards))
-        if self._num_slots == self._config.rollouts_per_step:
+        if self._num_slots == slots_in(self._config.selfplay, self._step):
             self.phase("train")
 
     def step_done(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -201,7 +202,7 @@ class Display:
         ]
 
     def _this_step(self) -> RenderableType:
-        total = self._config.rollouts_per_step
+        total = slots_in(self._config.selfplay, self._step)
         done = self._num_slots
         seconds = time.monotonic() - self._started
         row = Table.grid(padding=(0, 1))

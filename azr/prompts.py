@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from azr.config import CompositeConfig, ParsingConfig, RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.modes import Pattern, Setting, rules_of
-from azr.ports import Buffers
+from azr.ports import Past
 from azr.seeds import derive_seed
 from azr.types import Demands, Mode, Prompt, Role, Task
 
@@ -80,7 +80,7 @@ class Prompts:
         self._reading = (parsing or ParsingConfig()).reading
 
     def proposer(
-        self, mode: Mode, buffers: Buffers, seed: int, functions: tuple[str, ...] = ()
+        self, mode: Mode, buffers: Past, seed: int, functions: tuple[str, ...] = ()
     ) -> Prompt:
         """Ask for a new task.
 
@@ -113,7 +113,7 @@ class Prompts:
             f" got {self._max_tokens}: it has {self._tokens(prompt)} tokens"
         )
 
-    def solver(self, task: Task, buffers: Buffers, seed: int) -> Prompt:
+    def solver(self, task: Task, buffers: Past, seed: int) -> Prompt:
         """Ask to solve a task; `prompt.task` is the one that was asked.
 
         It is another, drawn from the buffers, where `task` cannot be asked within the budget:
@@ -152,7 +152,7 @@ class Prompts:
     def _is_pattern(self) -> bool:
         return self._config.envelope == "completion"
 
-    def _solved(self, task: Task, buffers: Buffers, n: int) -> list[Task]:
+    def _solved(self, task: Task, buffers: Past, n: int) -> list[Task]:
         """References for a solver: none with the task's own program, which would tell.
 
         They depend on the task and not on the seed: all trials of a task share their prompt,

@@ -49,7 +49,12 @@ class RunRecorder:
         statistics: Mapping[str, float],
     ) -> None:
         """Write one finished step; see the module's docstring for the order."""
-        parts = {**self.policy.stats(), **self.judge.stats(), **statistics}
+        parts = {
+            **self.policy.stats(),
+            **self.judge.stats(),
+            **self.buffers.stats(),
+            **statistics,
+        }
         metrics = step_metrics(experiences_N, advantages_N, parts)
         if self.config.logging.rollouts:
             self.folder.write_rollouts(step, rollout_records(step, experiences_N, advantages_N))

@@ -6,7 +6,9 @@ r"""The game: one coroutine per proposal, from the first token to the last trial
 With selfplay.train_on_trials the trials themselves are the new task's attempts.
 
 All coroutines of a step run together: the engine's continuous batching and the sandbox
-client's micro-batching do the rest, and nothing waits but the update.
+client's micro-batching do the rest, and nothing waits but the update. One exception: solver tasks
+that are drawn for a whole mode from a past that holds this step's proposals (selfplay.solver_tasks)
+wait until these are measured.
 """
 
 import asyncio
@@ -17,11 +19,19 @@ from typing import Any, TypeVar
 from azr.appraisal import Appraiser
 from azr.composite import functions_to_build_on
 from azr.config import RunConfig
+from azr.drawing import is_stored
 from azr.intrinsic import with_intrinsic
 from azr.modes import rules_of
-from azr.ports import Buffers, Judge, Policy
+from azr.ports import Buffers, Judge, Past, Policy
 from azr.prompts import Prompts
 from azr.rewards import answer_reward, proposal_reward
+from azr.schedule import (
+    block_start,
+    draws_batches,
+    over_the_curriculum,
+    proposes,
+    solves_after_proposing,
+)
 from azr.seeds import derive_seed
 from azr.types import (
     Experience,
@@ -58,20 +68,94 @@ class Table:
 
 async def play_step(table: Table, step: int) -> list[Experience]:
     """Play every slot of every mode; the step's valid proposals enter the buffers together."""
-    if table.config.selfplay.train_proposer:
-        await table.appraiser.begin(table.config.selfplay.batch_size)
-    slots = [
-        play_slot(table, mode, step, slot)
-        for mode in table.config.selfplay.modes
-        for slot in range(table.config.selfplay.batch_size)
-    ]
-    experiences = [experience for slot in await all_or_nothing(slots) for experience in slot]
-    new = [e.task for e in experiences if e.stream[0] == "proposer" and e.task is not None]
-    table.buffers.add(await table.appraiser.storable(new))
+    selfplay = table.config.selfplay
+    slots = [(mode, slot) for mode in selfplay.modes for slot in range(selfplay.batch_size)]
+    if proposes(selfplay, step):
+        await table.appraiser.begin(selfplay.batch_size)
+    if solves_after_proposing(selfplay, step):
+        experiences = await play_in_turns(table, step, slots)
+    else:
+        tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
+        played = await all_or_nothing(
+            [
+                play_slot(table, mode, step, slot, task)
+                for (mode, slot), task in zip(slots, tasks, strict=True)
+            ]
+        )
+        experiences = [experience for slot in played for experience in slot]
+        await store(table, experiences)
     experiences = table.appraiser.price_repetition(experiences)
-    if not table.config.selfplay.train_proposer:
+    if not selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
     return experiences
+
+
+async def play_in_turns(
+    table: Table, step: int, slots: Sequence[tuple[Mode, int]]
+) -> list[Experience]:
+    """All proposals, then all solver attempts, whose tasks are drawn when the former are stored."""
+    places = [
+        (derive_seed(table.config.seed, step, mode, slot), f"{mode}/{slot}") for mode, slot in slots
+    ]
+    proposed = await all_or_nothing(
+        [
+            propose_and_measure(table, mode, step, slot, seed, group)
+            for (mode, slot), (seed, group) in zip(slots, places, strict=True)
+        ]
+    )
+    await store(table, [experience for slot in proposed for experience in slot])
+    solved = await all_or_nothing(
+        [
+            solve(table, task, [derive_seed(seed, "solve")], group)
+            for task, (seed, group) in zip(solver_tasks(table, step), places, strict=True)
+        ]
+    )
+    return [experience for slot in proposed + solved for experience in slot]
+
+
+async def store(table: Table, experiences: Sequence[Experience]) -> None:
+    """Put the valid proposals into the buffers: those that buffers.store and dedupe let in."""
+    valid = [
+        (e.task, e.solve_rate)
+        for e in experiences
+        if e.stream[0] == "proposer"
+        and e.task is not None
+        and is_stored(table.config.buffers.store, e.solve_rate)
+    ]
+    kept = await table.appraiser.storable([task for task, _ in valid])
+    rates = {id(task): rate for task, rate in valid}  # equal tasks may differ in their rates
+    table.buffers.add(kept, [rates[id(task)] for task in kept])
+
+
+def solver_tasks(table: Table, step: int) -> list[Task]:
+    """What is drawn for all slots together, in their order.
+
+    Before the step's own proposals are there (selfplay.same_step_tasks off, or nothing is
+    proposed) the steps of a block share one draw, of which each takes its part.
+    """
+    selfplay, buffers = table.config.selfplay, table.buffers
+    n, window = selfplay.batch_size, selfplay.update_iteration
+    own = solves_after_proposing(selfplay, step)
+    first = step if own else block_start(selfplay, step)
+    part = slice(n * (step - first), n * (step - first + 1))
+    return [
+        task
+        for mode in selfplay.modes
+        for task in buffers.draw_batch(
+            mode,
+            n if own else n * window,
+            derive_seed(table.config.seed, first, mode, "tasks"),
+            selfplay.solver_tasks,
+            since=first - window + own,
+            before=None if own else first,
+        )[part]
+    ]
+
+
+def past_of(table: Table, step: int) -> Past:
+    """What proposers of this step, or solvers without a task of their own, are shown."""
+    before = block_start(table.config.selfplay, step) if step > 0 else None  # 0: seeding
+    return table.buffers.past(table.config.buffers.reference_sampling, before)
 
 
 async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -84,17 +168,22 @@ async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Experience]:
-    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough."""
+async def play_slot(
+    table: Table, mode: Mode, step: int, slot: int, task: Task | None
+) -> list[Experience]:
+    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough.
+
+    The attempt is at `task`, if it was drawn beforehand.
+    """
     seed = derive_seed(table.config.seed, step, mode, slot)
     group = f"{mode}/{slot}"
     selfplay = table.config.selfplay
-    once = [derive_seed(seed, "solve")]
-    if not selfplay.train_proposer:
+    once, past = [derive_seed(seed, "solve")], past_of(table, step)
+    if not proposes(selfplay, step):
         seeds = trial_seeds(table, seed) if selfplay.train_on_trials else once
-        return await solve(table, table.buffers.draw(mode, seed), seeds, group)
-    if not selfplay.same_step_tasks:
-        drawn = table.buffers.draw(mode, seed)
+        return await solve(table, task or past.draw(mode, seed), seeds, group)
+    if task is not None or not selfplay.same_step_tasks:
+        drawn = task or past.draw(mode, seed)
         return await both(
             propose_and_measure(table, mode, step, slot, seed, group),
             solve(table, drawn, once, group),
@@ -104,7 +193,7 @@ async def play_slot(table: Table, mode: Mode, step: int, slot: int) -> list[Expe
     measured = measure(table, rollout, ruling, seed, group)
     if selfplay.train_on_trials and ruling.task is not None:
         return await measured
-    task = ruling.task or table.buffers.draw(mode, seed)
+    task = ruling.task or past.draw(mode, seed)
     return await both(measured, solve(table, task, once, group))
 
 
@@ -127,14 +216,18 @@ async def propose_and_measure(
 
 async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
     """Ask for a new task and have it judged."""
-    composite, buffers = table.config.composite, table.buffers
+    composite, past = table.config.composite, past_of(table, step)
     functions = await functions_to_build_on(
-        composite, mode, buffers, table.judge, step=step, seed=seed
+        composite, mode, past, table.judge, step=step, seed=seed
     )
-    rollout = await table.policy.sample(table.prompts.proposer(mode, buffers, seed, functions))
+    rollout = await table.policy.sample(table.prompts.proposer(mode, past, seed, functions))
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
+    if not rules_of(mode).shows_program:  # else the program was the proposer's to use, not to write
+        refusal = over_the_curriculum(table.config.curriculum, proposal.program, step)
+        if refusal is not None:
+            return rollout, refusal
     ruling = await table.judge.admit(proposal, step)
     if ruling.task is not None and not table.prompts.fits(ruling.task):
         return rollout, Ruling(verdict=Verdict.FAILED, reason="too long to ask")

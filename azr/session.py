@@ -30,9 +30,11 @@ from azr.progress import Display
 from azr.prompts import Prompts
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
+from azr.seed_files import import_seeds, write_tasks
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.trainer import Run, train
+from azr.types import Mode
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
@@ -167,8 +169,11 @@ async def seed(players: Players, display: Display) -> None:
             f" {progress.tasks} of {progress.target} tasks"
         )
 
-    if players.table.config.buffers.seed_file:
-        players.buffers.import_jsonl(players.table.config.buffers.seed_file)
+    file = players.table.config.buffers.seed_file
+    if file:
+        fits = players.table.prompts.fits
+        imported = await import_seeds(file, players.judge, players.buffers, fits)
+        display.message(f"seed file {file}: {imported}")
     await seed_buffers(players.table, players.buffers, report)
 
 
@@ -185,7 +190,7 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
                 await seed(players, display)
 
             asyncio.run(make())
-            players.buffers.export_jsonl(output)
+            write_tasks(output, (pair for m in Mode for pair in players.buffers.rated_tasks(m)))
     finally:
         for file in tasks.parent.glob(tasks.name + "*"):
             file.unlink()

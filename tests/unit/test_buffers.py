@@ -1,16 +1,17 @@
 """azr.buffers: a ring that keeps the newest, draws that replay, copies that are whole."""
 
-import json
 import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.buffers import TaskBuffers, content_hash, task_from_json, task_to_json
+from azr.drawing import REFERENCE_SAMPLING, SOLVER_TASKS
 from azr.errors import CheckpointError, ConfigError
 from azr.types import Case, Mode, Task
 from tests.fakes import make_task
@@ -131,6 +132,18 @@ def test_a_resumed_run_draws_what_an_uninterrupted_one_does(births: list[int], d
         assert whole.draw(DEDUCTION, seed) == resumed.draw(DEDUCTION, seed)
         assert whole.references(DEDUCTION, 3, seed) == resumed.references(DEDUCTION, 3, seed)
         assert whole.program(seed) == resumed.program(seed)
+        for sampling in REFERENCE_SAMPLING:
+            first, second = (
+                b.past(sampling, 4).references(DEDUCTION, 2, seed) for b in (whole, resumed)
+            )
+            assert first == second
+        for strategy in SOLVER_TASKS:
+            first, second = (
+                b.draw_batch(DEDUCTION, 3, seed, strategy, since=3, before=5)
+                for b in (whole, resumed)
+            )
+            assert first == second
+    assert whole.stats() == resumed.stats()
 
 
 def test_tasks_survive_the_process(tmp_path: Path):
@@ -208,42 +221,102 @@ def test_a_task_survives_its_record(task: Task):
     assert buffers.draw(task.mode, 0) == task
 
 
-def test_seed_files_go_out_and_come_back_as_seeds(tmp_path: Path):
-    """Feature 23."""
-    buffers = filled(3)
-    buffers.add([make_task(Mode.INDUCTION, 7, born_step=4)])
-    assert buffers.export_jsonl(tmp_path / "seeds.jsonl") == 4
-    other = TaskBuffers(":memory:")
-    assert other.import_jsonl(tmp_path / "seeds.jsonl") == 4
-    assert other.import_jsonl(tmp_path / "seeds.jsonl") == 0
-    assert {t.born_step for mode in Mode for t in other.tasks(mode)} == {0}
-    assert [t.cases for t in other.tasks(DEDUCTION)] == [t.cases for t in buffers.tasks(DEDUCTION)]
+# ---------------------------------------------------------------- solve rates
 
 
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("{", "line 2"),
-        ("[]", "line 2: not a task record"),
-        ('{"mode": "deduction"}', "not a task record: KeyError"),
-        (json.dumps({"mode": "x", "program": "", "cases": []}), "'x' is not a valid Mode"),
-        (json.dumps({"mode": "deduction", "program": "", "cases": []}), "no cases"),
-        (json.dumps({"mode": "deduction", "program": "", "cases": 3}), "not a task record"),
-    ],
-)
-def test_a_bad_seed_file_is_refused_by_line(tmp_path: Path, line: str, complaint: str):
-    path = tmp_path / "seeds.jsonl"
-    path.write_text(f"{task_to_json(make_task())}\n{line}\n")
-    buffers = TaskBuffers(":memory:")
-    with pytest.raises(ConfigError, match="line 2") as caught:
-        buffers.import_jsonl(path)
-    assert complaint in str(caught.value)
-    assert buffers.count(DEDUCTION) == 0
+def rates_of(buffers: TaskBuffers) -> list[float | None]:
+    return [rate for _, rate in buffers.rated_tasks(DEDUCTION)]
 
 
-def test_a_missing_seed_file_is_a_config_error(tmp_path: Path):
-    with pytest.raises(ConfigError, match="cannot be read"):
-        TaskBuffers(":memory:").import_jsonl(tmp_path / "none.jsonl")
+def test_solve_rates_are_kept_and_survive_copies(tmp_path: Path):
+    buffers = TaskBuffers(tmp_path / "tasks.db")
+    tasks = [make_task(DEDUCTION, n, born_step=n) for n in range(4)]
+    buffers.add(tasks, [None, 0.0, 0.25, 1.0])
+    buffers.add([tasks[0]], [0.5])  # known already: what it was measured first stays
+    buffers.backup(tmp_path / "copy.db")
+    buffers.rewind(2)
+    assert rates_of(buffers) == [None, 0.0, 0.25]
+    buffers.restore(tmp_path / "copy.db")
+    assert rates_of(buffers) == [None, 0.0, 0.25, 1.0]
+    buffers.close()
+    again = TaskBuffers(tmp_path / "tasks.db")
+    assert rates_of(again) == [None, 0.0, 0.25, 1.0]
+    assert {t.born_step for t in again.draw_batch(DEDUCTION, 1, 3, "learnable")} == {2}
+    again.close()
+
+
+def old_file(path: Path) -> Path:
+    """What version 1 wrote."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE tasks (id INTEGER PRIMARY KEY, mode TEXT NOT NULL,"
+            " content_hash BLOB NOT NULL, born_step INTEGER NOT NULL, record TEXT NOT NULL,"
+            " UNIQUE (mode, content_hash));"
+            "CREATE INDEX tasks_by_birth ON tasks (born_step); PRAGMA user_version = 1;"
+        )
+        for number in range(3):
+            task = make_task(DEDUCTION, number, born_step=number)
+            values = (task.mode, content_hash(task), task.born_step, task_to_json(task))
+            database.execute(
+                "INSERT INTO tasks (mode, content_hash, born_step, record) VALUES (?, ?, ?, ?)",
+                values,
+            )
+        database.commit()
+    return path
+
+
+def test_a_file_of_version_1_is_read_with_unknown_solve_rates(tmp_path: Path):
+    """A run that began before solve rates were kept goes on, from its file or its checkpoint."""
+    opened, restored = TaskBuffers(old_file(tmp_path / "old.db")), TaskBuffers(":memory:")
+    restored.restore(old_file(tmp_path / "checkpoint.db"))
+    for buffers in (opened, restored):
+        assert rates_of(buffers) == [None, None, None]
+        assert buffers.add([make_task(DEDUCTION, n) for n in (2, 3)], [0.5, 0.75]) == 1
+        assert rates_of(buffers) == [None, None, None, 0.75]
+        buffers.close()
+    again = TaskBuffers(tmp_path / "old.db")
+    assert rates_of(again) == [None, None, None, 0.75]
+    again.close()
+
+
+def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path):
+    path = old_file(tmp_path / "old.db")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("DROP INDEX tasks_by_birth; CREATE TABLE tasks_by_birth (x)")
+    with pytest.raises(CheckpointError):  # after the column was added
+        TaskBuffers(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        columns = [row[1] for row in database.execute("PRAGMA table_info(tasks)")]
+    assert "solve_rate" not in columns
+
+
+def test_counts_are_the_same_whether_they_came_one_by_one_or_are_read_again(tmp_path: Path):
+    buffers = filled(5, path=tmp_path / "tasks.db")
+    buffers.add_zero_tasks()
+    before = buffers.stats()
+    assert before["buffer/deduction/size"] == 6
+    buffers.add([make_task(DEDUCTION, 77, born_step=9)])
+    assert buffers.stats() != before
+    buffers.rewind(8)
+    assert buffers.stats() == before
+    buffers.close()
+    again = TaskBuffers(tmp_path / "tasks.db")
+    assert again.stats() == before
+    again.close()
+
+
+def test_a_view_of_the_past_does_not_see_what_came_after():
+    buffers = filled(6)
+    view = buffers.past("recency", 3)
+    assert {view.draw(DEDUCTION, seed).born_step for seed in range(99)} == {0, 1, 2}
+    assert {t.born_step for t in view.references(DEDUCTION, 9, 0)} == {0, 1, 2}
+    assert {view.program(seed).born_step for seed in range(99)} == {0, 1, 2}
+
+
+def test_an_empty_batch_says_what_to_do():
+    with pytest.raises(ConfigError, match="no induction task: seed them first"):
+        filled(2).draw_batch(Mode.INDUCTION, 4, 0, "max_new")
 
 
 @pytest.mark.slow

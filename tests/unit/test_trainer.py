@@ -2,13 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from azr.config import RunConfig, SelfPlayConfig
+from azr.config import BuffersConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable
+from azr.seeds import derive_seed
 from azr.trainer import Run, train
-from azr.types import Mode
+from azr.types import Answer, Mode, Task
 from tests.fakes import (
     FakeLearner,
     FakeRecorder,
@@ -111,3 +113,51 @@ def test_an_evaluation_stands_in_the_metrics_of_the_step_whose_weights_it_is_abo
     assert [("eval/x/pass@1" in row, "time/evaluate" in row) for row in recorder.statistics] == [
         (False, False), (True, True), (False, False),
     ]  # fmt: skip
+
+
+def strategies() -> list[RunConfig]:
+    """Every way to draw, with and without a lag, in blocks of two steps."""
+    return [
+        replace(
+            CONFIG,
+            steps=7,
+            selfplay=replace(
+                CONFIG.selfplay, solver_tasks=solver_tasks, same_step_tasks=same_step_tasks,
+                update_iteration=2, pretrain_solver_steps=1, references=2,
+            ),
+            buffers=BuffersConfig(
+                max_tasks=9, store="non_one", reference_sampling="easy" if lag else "recency"
+            ),
+        )
+        for solver_tasks in ("same_step", "max_new", "half_new", "uniform", "step", "learnable")
+        for lag, same_step_tasks in enumerate((True, False))
+    ]  # fmt: skip
+
+
+def sometimes(task: Task, answer: Answer) -> bool:
+    return derive_seed(task.program, answer.content) % 3 > 0
+
+
+def prompts_of(run: Run, step: int) -> list[tuple[str, int]]:
+    experiences, _ = run.learner.updates[step]
+    return [(e.rollout.prompt.text, e.rollout.prompt.seed) for e in experiences]
+
+
+@pytest.mark.parametrize("config", strategies(), ids=lambda c: f"{c.selfplay.solver_tasks}")
+def test_a_killed_run_goes_on_as_if_it_had_not_been(config: RunConfig, tmp_path: Path):
+    """Features 59, 61 and 62: resumed after a checkpoint in the middle of a block."""
+    whole = make_run(config, ScriptedJudge(passes=sometimes))
+    asyncio.run(train(whole))
+    killed = make_run(replace(config, steps=5), ScriptedJudge(passes=sometimes))
+    asyncio.run(train(killed))
+    killed.table.buffers.backup(tmp_path / "tasks.sqlite")
+
+    resumed = make_run(config, ScriptedJudge(passes=sometimes))
+    resumed.table.buffers.restore(tmp_path / "tasks.sqlite")
+    resumed.first_step = 6
+    asyncio.run(train(resumed))
+    assert [prompts_of(resumed, n) for n in (0, 1)] == [prompts_of(whole, n) for n in (5, 6)]
+    for mode in Mode:
+        rated = [list(run.table.buffers.rated_tasks(mode)) for run in (whole, resumed)]
+        assert rated[0] == rated[1]
+    assert whole.table.buffers.stats() == resumed.table.buffers.stats()

@@ -1,0 +1,226 @@
+"""Which tasks of the past are drawn: as references for proposers, and for solvers to solve.
+
+Everything here is about places: the n-th task of a mode, in the order in which they came. A draw
+is a function of (what came, seed) and never of row ids, so a run that was rewound and resumed
+draws what it would have drawn. It costs O(k log n) for k tasks out of n, and one pass over the
+n where k is more than a small part of them.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
+from random import Random
+
+from azr.types import Task
+
+__all__ = ["Shelf", "is_stored", "sample_weighted"]
+
+Places = list[int]
+
+STORE: dict[str, Callable[[float], bool]] = {
+    "all": lambda _: True,
+    "non_one": lambda rate: rate < 1,
+    "non_extremes": lambda rate: 0 < rate < 1,
+}
+"""buffers.store, by the solve rate. (AZR's code: valid_program_filter)"""
+
+EASE_SCALE = 1000
+"""Ease as a whole number: sums of whole numbers are exact, in whatever order."""
+
+
+def is_stored(store: str, solve_rate: float | None) -> bool:
+    """Whether a valid proposal enters the buffers; one that was not tried always does."""
+    return solve_rate is None or STORE[store](solve_rate)
+
+
+def ease(program: str, solve_rate: float | None) -> int:
+    """Weight under buffers.reference_sampling = easy: (0.1 + 0.8 p) / lines, p 1/2 if unknown.
+
+    Never 0: what nobody solved, or a page of code, is still drawn now and then. Ours; the idea
+    is "easier first" of curriculum learning (Bengio et al., ICML 2009).
+    """
+    lines = max(sum(bool(line.strip()) for line in program.splitlines()), 1)
+    rate = 0.5 if solve_rate is None else solve_rate
+    return math.ceil(EASE_SCALE * (0.1 + 0.8 * rate) / lines)
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What draws must know of one mode's tasks, in the order they came."""
+
+    max_tasks: int
+    """The newest so many can be drawn: a full buffer goes on taking in tasks."""
+    ids: list[int] = field(default_factory=list[int])
+    births: list[int] = field(default_factory=list[int])
+    learnable: Places = field(default_factory=Places)
+    """Places of tasks whose solve rate is known and strictly between 0 and 1."""
+    recency: list[int] = field(default_factory=lambda: [0])
+    """recency[i]: sum over the first i tasks of (born step + 1)."""
+    easiness: list[int] = field(default_factory=lambda: [0])
+    """The same of `ease`."""
+
+    def append(self, row_id: int, task: Task, solve_rate: float | None) -> None:
+        """Take in the newest task."""
+        if solve_rate is not None and 0 < solve_rate < 1:
+            self.learnable.append(len(self.ids))
+        self.ids.append(row_id)
+        self.births.append(task.born_step)
+        self.recency.append(self.recency[-1] + task.born_step + 1)
+        self.easiness.append(self.easiness[-1] + ease(task.program, solve_rate))
+
+    def drawable(self, before: int | None = None) -> range:
+        """The newest tasks, of those that were there before step `before` was played."""
+        end = len(self.ids) if before is None else self._first_born_at(before)
+        return range(max(0, end - self.max_tasks), end)
+
+    def _first_born_at(self, step: int) -> int:
+        """Place of the first of the tasks at the end that were born at `step` or later."""
+        place = len(self.births)
+        while place and self.births[place - 1] >= step:
+            place -= 1  # one block of steps at the most: draws look back no further
+        return place
+
+    def references(self, sampling: str, k: int, rng: Random, before: int | None) -> Places:
+        """Up to k different places, as buffers.reference_sampling says."""
+        places = self.drawable(before)
+        return REFERENCE_SAMPLING[sampling](self, places, min(max(k, 0), len(places)), rng)
+
+    def batch(
+        self, strategy: str, k: int, rng: Random, *, since: int, before: int | None
+    ) -> Places:
+        """Exactly k places for solvers, in random order; different ones while there are enough.
+
+        Args:
+            strategy: selfplay.solver_tasks.
+            k: How many.
+            rng: Where the draws come from.
+            since: Tasks born at this step or later are the new ones.
+            before: Only tasks born before this step; None = all there are.
+        """
+        places = self.drawable(before)
+        assert places, "there is a task to draw"
+        chosen = SOLVER_TASKS[strategy](self, places, min(k, len(places)), rng, since)
+        while len(chosen) < k:  # a young buffer: all of it, and once more
+            chosen += rng.sample(places, min(k - len(chosen), len(places)))
+        rng.shuffle(chosen)
+        return chosen
+
+    def new_among(self, places: range, since: int) -> range:
+        """Those born at step `since` or later."""
+        return range(max(places.start, min(self._first_born_at(since), places.stop)), places.stop)
+
+    def learnable_among(self, places: range) -> Places:
+        """Those with a solve rate strictly between 0 and 1."""
+        low = bisect_left(self.learnable, places.start)
+        return self.learnable[low : bisect_left(self.learnable, places.stop)]
+
+
+# ---------------------------------------------------------------- strategies
+
+REFERENCE_SAMPLING: dict[str, Callable[[Shelf, range, int, Random], Places]] = {
+    "uniform": lambda _, places, k, rng: rng.sample(places, k),
+    "recency": lambda shelf, places, k, rng: sample_weighted(shelf.recency, places, k, rng),
+    "easy": lambda shelf, places, k, rng: sample_weighted(shelf.easiness, places, k, rng),
+}
+"""AZR's code: gen_data_probabilities_strategy = uniform, step; the third is ours."""
+
+
+def _max_new(shelf: Shelf, places: range, k: int, rng: Random, since: int) -> Places:
+    new = shelf.new_among(places, since)
+    return _filled_up(rng.sample(new, min(k, len(new))), places, k, rng)
+
+
+def _half_new(shelf: Shelf, places: range, k: int, rng: Random, since: int) -> Places:
+    new = shelf.new_among(places, since)
+    return _filled_up(rng.sample(new, min(k // 2, len(new))), places, k, rng)
+
+
+def _uniform(_shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
+    return rng.sample(places, k)
+
+
+def _step(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
+    return sample_weighted(shelf.recency, places, k, rng)
+
+
+def _learnable(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
+    learnable = shelf.learnable_among(places)
+    return _filled_up(rng.sample(learnable, min(k, len(learnable))), places, k, rng)
+
+
+SOLVER_TASKS: dict[str, Callable[[Shelf, range, int, Random, int], Places]] = {
+    "max_new": _max_new,
+    "half_new": _half_new,
+    "uniform": _uniform,
+    "step": _step,
+    "learnable": _learnable,
+}
+"""AZR's code: pred_data_mix_strategy = max_new, half_new, uniform_total, step; `learnable` is
+ours. All without repetition, where AZR's may draw a new task twice and fails on small buffers."""
+
+
+def _filled_up(chosen: Places, places: range, k: int, rng: Random) -> Places:
+    """The chosen ones and others, uniformly, up to k in all."""
+    taken = set(chosen)
+    # among this many there are enough that are not taken; the taken ones are then passed over
+    spare = rng.sample(places, min(k, len(places)))
+    return (chosen + [place for place in spare if place not in taken])[:k]
+
+
+def sample_weighted(cumulative: Sequence[int], places: range, k: int, rng: Random) -> Places:
+    """Draw k different places one by one, each with the chance of its share of the weight.
+
+    Places drawn already are drawn again; when that has happened often (few tasks, or one that
+    outweighs all others) the rest is drawn in one pass with exponential clocks, which is the same
+    distribution (Efraimidis and Spirakis, Inf. Process. Lett. 97, 2006).
+
+    Args:
+        cumulative: cumulative[i] is the sum of the weights of the first i places, all above 0.
+        places: A contiguous part of them.
+        k: At most len(places).
+        rng: Where the draws come from.
+    """
+    chosen: dict[int, None] = {}
+    low, high = cumulative[places.start], cumulative[places.stop]
+    for _ in range(4 * k if 2 * k <= len(places) else 0):
+        if len(chosen) == k:
+            break
+        place = bisect_right(cumulative, rng.randrange(low, high), places.start, places.stop) - 1
+        chosen.setdefault(place)
+    rest: Iterable[tuple[float, int]] = (
+        (rng.expovariate(cumulative[place + 1] - cumulative[place]), place)
+        for place in places
+        if place not in chosen
+    )
+    missing = k - len(chosen)
+    return [*chosen, *(place for _, place in nsmallest(missing, rest))] if missing else [*chosen]
+
+
+def draw_one(
+    shelves: Sequence[Shelf], sampling: str, rng: Random, before: int | None
+) -> tuple[int, int] | None:
+    """One place of all the shelves' tasks together; (which shelf, place), None if there is none."""
+    parts = [shelf.drawable(before) for shelf in shelves]
+    sums = [_sums(shelf, sampling) for shelf in shelves]
+    weights = [
+        len(places) if total is None else total[places.stop] - total[places.start]
+        for places, total in zip(parts, sums, strict=True)
+    ]
+    if not any(weights):
+        return None
+    at = rng.randrange(sum(weights))
+    for which, (places, total, weight) in enumerate(zip(parts, sums, weights, strict=True)):
+        if at < weight:
+            if total is None:
+                return which, places[at]
+            found = bisect_right(total, total[places.start] + at, places.start, places.stop)
+            return which, found - 1
+        at -= weight
+    raise AssertionError("the weights add up to their sum")
+
+
+def _sums(shelf: Shelf, sampling: str) -> list[int] | None:
+    """The running sums of the weights; None where all weigh the same."""
+    return {"uniform": None, "recency": shelf.recency, "easy": shelf.easiness}[sampling]
