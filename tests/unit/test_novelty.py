@@ -342,7 +342,7 @@ def test_answers_are_the_part_that_a_mode_asks_for():
     for step in (2, 3):
         experiences = asyncio.run(play_step(table, step))
     [deduction, abduction, induction] = [
-        proposals(experiences, mode)[-1].appraisal.merits for mode in Mode
+        proposals(experiences, mode)[-1].appraisal.merits for mode in SELFPLAY.modes
     ]
     assert deduction.answer_diversity == pytest.approx(1 - 12 / 13)
     assert abduction.answer_diversity == 1.0
