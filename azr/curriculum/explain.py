@@ -195,10 +195,16 @@ def question(task: Task, check: Check) -> str:
 def expected(task: Task, check: Check) -> str:
     """What would have been right."""
     if check.claimed:
-        return task.cases[0].output  # as it was seen; a check may be blind to case
+        return right_output(task)
     if check.program != SOUGHT:
         return f"any input giving {check.expected[0]}\n# for example {task.cases[0].input}"
     return calls(tuple(map(Case, check.calls, check.expected)))
+
+
+def right_output(task: Task) -> str:
+    """As the sandbox saw it, where a check may be blind to case; names of errors bare."""
+    output = task.cases[0].output
+    return output.strip("'") if rules_of(task.mode).names_error else output
 
 
 def calls(cases: tuple[Case, ...]) -> str:
@@ -229,7 +235,7 @@ def why_wrong(task: Task, check: Check, given: str) -> str:
     if check.program == SOUGHT:
         return f"another value than expected on at least one of {len(check.calls)} hidden cases"
     if check.claimed:
-        return f"expected {shown(task.cases[0].output)}, answered {given}"
+        return f"expected {shown(right_output(task))}, answered {given}"
     return f"f({given}) does not give {shown(check.expected[0])}"
 
 
