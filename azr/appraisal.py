@@ -13,7 +13,7 @@ from azr.config import RunConfig
 from azr.history import History
 from azr.intrinsic import program_merits
 from azr.modes import rules_of
-from azr.novelty import NOT_NOVEL, objections, penalised, structure_key
+from azr.novelty import NOT_NOVEL, copy_key, objections, penalised
 from azr.ports import Buffers, Judge
 from azr.profile import Appraisal, Merits, Profile
 from azr.types import Experience, Mode, Prompt, Role, Ruling, Task, Verdict
@@ -56,14 +56,19 @@ class Appraiser:
 
     async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
         """What programs look like, in order; asked of the guest where not known."""
-        unknown = [p for p in dict.fromkeys(programs) if p not in self._known]
+        profiles = {p: self._known[p] for p in programs if p in self._known}
+        unknown = [p for p in dict.fromkeys(programs) if p not in profiles]
         asked = await self._judge.profile(unknown) if unknown else []
         found = dict(zip(unknown, asked, strict=True))
-        answer = [found[p] if p in found else self._known[p] for p in programs]
         self._known.update(found)
-        while len(self._known) > MAX_KNOWN:
+        while len(self._known) > MAX_KNOWN:  # others may wait for the guest meanwhile
             del self._known[next(iter(self._known))]
-        return answer
+        profiles.update(found)
+        return [profiles[p] for p in programs]
+
+    async def profiles_of(self, tasks: Sequence[Task]) -> list[Profile | None]:
+        """What their proposers wrote looks like: without the functions that were given to them."""
+        return await self.profiles([task.own_program for task in tasks])
 
     async def begin(self, slots: int) -> None:
         """Start a step, or a round of seeding: catch up with the buffers.
@@ -92,8 +97,8 @@ class Appraiser:
             if rules_of(mode).shows_program:
                 continue  # its proposer did not write the program
             valid = [(i, r.task) for i, r in enumerate(rulings) if r.task and r.task.mode is mode]
-            places, programs = [i for i, _ in valid], [task.program for _, task in valid]
-            candidates = list(zip(programs, await self.profiles(programs), strict=True))
+            places, tasks = [i for i, _ in valid], [task for _, task in valid]
+            candidates = list(zip(tasks, await self.profiles_of(tasks), strict=True))
             reasons = objections(candidates, self._history.of(mode).past, config)
             for place, reason in zip(places, reasons, strict=True):
                 if reason:
@@ -102,8 +107,7 @@ class Appraiser:
 
     async def appraise(self, prompt: Prompt, task: Task) -> Appraisal:
         """What the task that came of this proposer's prompt is like, and worth."""
-        references = [reference.program for reference in prompt.references]
-        profile, *shown = await self.profiles([task.program, *references])
+        profile, *shown = await self.profiles_of([task, *prompt.references])
         rules, seen = rules_of(task.mode), self._history.of(task.mode)
         how = self._config.intrinsic.surprise
         if rules.shows_program:
@@ -123,11 +127,12 @@ class Appraiser:
         """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
         if self._config.novelty.dedupe != "structure":
             return list(tasks)
-        profiles = await self.profiles([task.program for task in tasks])
+        await self._history.catch_up()  # nothing new in a step: of use to seed files
+        profiles = await self.profiles_of(tasks)
         seen = {mode: set(self._history.of(mode).past.copies) for mode in Mode}
         kept: list[Task] = []
         for task, profile in zip(tasks, profiles, strict=True):
-            key = structure_key(task.program, profile)
+            key = copy_key(task, profile)
             if rules_of(task.mode).shows_program or key not in seen[task.mode]:
                 kept.append(task)
                 seen[task.mode].add(key)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from azr.intrinsic import Frequencies
-from azr.novelty import Past, structure_key
+from azr.novelty import Past, copy_key
 from azr.ports import Buffers
 from azr.profile import Profile
 from azr.reward_config import NoveltyConfig
@@ -59,7 +59,7 @@ class History:
             profiles = await self._profiles_of_last(new)
             for task, profile in zip(new, profiles, strict=True):
                 known.count(task)
-                known.past.copies[structure_key(task.program, profile)] += 1
+                known.past.copies[copy_key(task, profile)] += 1
             recent = [*known.past.recent, *(p for p in profiles if p is not None)]
             known.past.recent = deque(recent, maxlen=self._config.window)
 
@@ -69,5 +69,5 @@ class History:
         wanted = config.window if config.min_distance > 0 else 0
         wanted = len(tasks) if config.needs_structures else min(wanted, len(tasks))
         old = len(tasks) - wanted
-        profiles = await self._profiles([task.program for task in tasks[old:]])
+        profiles = await self._profiles([task.own_program for task in tasks[old:]])
         return [*[None] * old, *profiles]

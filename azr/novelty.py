@@ -12,19 +12,28 @@ from hashlib import blake2b
 from azr.distance import is_closer, program_distance
 from azr.profile import Profile
 from azr.reward_config import NoveltyConfig
-from azr.types import Experience
+from azr.types import Experience, Task, prefix_of
 
-__all__ = ["NOT_NOVEL", "Past", "cluster_sizes", "objections", "penalised", "structure_key"]
+__all__ = ["NOT_NOVEL", "Past", "cluster_sizes", "copy_key", "objections", "penalised"]
 
 NOT_NOVEL = "not novel"
 """First word of the reason; the second says which rule refused."""
 
 
-def structure_key(program: str, profile: Profile | None) -> str:
-    """What copies of a program share; without a profile only its own text is a copy."""
-    if profile is not None:
-        return profile.structure
-    return f"text {blake2b(program.encode(), digest_size=16).hexdigest()}"
+def copy_key(task: Task, profile: Profile | None) -> str:
+    """What copies of a task's program share; without a profile only its own text is a copy.
+
+    Args:
+        task: Of a composite one the given functions are a part of the key, by their text: the
+            same f on others computes something else.
+        profile: Of its own program.
+    """
+    own = profile.structure if profile is not None else f"text {_hash(task.own_program)}"
+    return f"{own} on {_hash(prefix_of(task.functions))}" if task.functions else own
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -32,28 +41,28 @@ class Past:
     """The programs of a mode that a new one is compared with."""
 
     copies: Counter[str] = field(default_factory=Counter[str])
-    """Stored tasks by `structure_key`."""
+    """Stored tasks by `copy_key`."""
     recent: deque[Profile] = field(default_factory=deque[Profile])
     """The last novelty.window of them that have a profile."""
 
 
 def objections(
-    candidates: Sequence[tuple[str, Profile | None]], past: Past, config: NoveltyConfig
+    candidates: Sequence[tuple[Task, Profile | None]], past: Past, config: NoveltyConfig
 ) -> list[str]:
     """Why each candidate is not novel, "" where it is.
 
     Args:
-        candidates: Valid programs of one mode with their profiles, in the order of their slots;
-            each is compared with the past and with those before it that are novel. A program
-            without a profile can only be a copy.
+        candidates: Valid tasks of one mode with the profiles of their own programs, in the order
+            of their slots; each is compared with the past and with those before it that are
+            novel. A program without a profile can only be a copy.
         past: Is not changed.
         config: Which rules hold.
     """
     copies = past.copies.copy()
     recent = deque(past.recent, maxlen=config.window)
     reasons: list[str] = []
-    for program, profile in candidates:
-        key = structure_key(program, profile)
+    for task, profile in candidates:
+        key = copy_key(task, profile)
         reason = ""
         if config.max_copies and copies[key] >= config.max_copies:
             reason = "copy"

@@ -94,14 +94,6 @@ class Past(Protocol):
         """One past task to solve."""
         ...
 
-    def count(self, mode: Mode) -> int:
-        """All tasks of a mode."""
-        ...
-
-    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
-        """All tasks of a mode but the `start` oldest, the oldest first."""
-        ...
-
     def program(self, seed: int) -> Task:
         """A deduction or abduction task whose program an induction proposer is shown."""
         ...
@@ -112,6 +104,14 @@ class Buffers(Past, Protocol):
 
     def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
         """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
+        ...
+
+    def count(self, mode: Mode) -> int:
+        """All tasks of a mode."""
+        ...
+
+    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
+        """All tasks of a mode but the `start` oldest, the oldest first."""
         ...
 
     def past(self, sampling: str, before: int | None) -> Past:

@@ -9,8 +9,8 @@ reference ships need it: in some of them one task in twelve is broken.
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from azr.errors import ConfigError
 from azr.modes import rules_of
 from azr.ports import Judge
 from azr.selfplay import all_or_nothing
-from azr.types import Answer, Case, Mode, Proposal, Ruling, Task, Verdict
+from azr.types import Answer, Case, Demands, Mode, Proposal, Ruling, Task, Verdict, prefix_of
 
 __all__ = [
     "Imported",
@@ -65,6 +65,7 @@ async def import_seeds(
     judge: Judge,
     buffers: TaskBuffers,
     fits: Callable[[Task], bool] = lambda _: True,
+    storable: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
 ) -> Imported:
     """Judge the tasks of a seed file and add the sound ones, as seeds born at step 0.
 
@@ -73,6 +74,7 @@ async def import_seeds(
         judge: Runs every program as it does a proposal's.
         buffers: Duplicates of what they hold are dropped.
         fits: Whether a solver can be asked a task (Prompts.fits).
+        storable: Those of some sound tasks that are stored (Appraiser.storable); default = all.
 
     Raises:
         ConfigError: The file cannot be read, a line is no record, or not one task is sound.
@@ -93,7 +95,7 @@ async def import_seeds(
                 refused["too long to ask"] += 1
             else:
                 tasks.append(ruling.task)
-        new += buffers.add(tasks)
+        new += buffers.add(tasks if storable is None else await storable(tasks))
     if claims and refused.total() == len(claims):
         raise ConfigError(f"seed file {path}: not one of its tasks is sound: {_listed(refused)}")
     imported = Imported(records=len(records), new=new, refused=refused)
@@ -108,7 +110,14 @@ def _listed(reasons: Counter[str]) -> str:
 async def _judged(judge: Judge, claim: Task) -> Ruling:
     """The judge's ruling, turned into a refusal where an output is not the one that was claimed."""
     inputs = tuple(case.input for case in claim.cases)
-    ruling = await judge.admit(Proposal(claim.mode, claim.program, inputs, claim.message), 0)
+    proposal = Proposal(
+        claim.mode,
+        claim.own_program,
+        inputs,
+        claim.message,
+        demands=Demands(functions=claim.functions),
+    )
+    ruling = await judge.admit(proposal, 0)
     if ruling.task is None:
         return ruling
     for found, claimed in zip(ruling.task.cases, claim.cases, strict=True):
@@ -156,12 +165,14 @@ def _claims(line: str) -> list[Task]:
     )
     if len(inputs) != len(outputs) or not inputs:
         raise ValueError("not a task record: every input has one output")
+    program = _azr_program(record)
     return [
         Task(
             mode=mode,
-            program=_azr_program(record),
+            program=program,
             cases=tuple(map(Case, inputs, outputs)),
             message=_text(record, "message") if is_induction else "",
+            functions=() if is_induction else _azr_functions(record, program),
         )
         for mode in _modes_of(is_induction=is_induction)
     ]
@@ -173,6 +184,16 @@ def _azr_program(record: Mapping[str, Any]) -> str:
     imports = _texts(record, "imports") if record.get("imports") else []
     present = set(map(str.strip, snippet.split("\n")))
     return "\n".join([*(line for line in imports if line.strip() not in present), snippet])
+
+
+def _azr_functions(record: Mapping[str, Any], program: str) -> tuple[str, ...]:
+    """What a composite task was to build on, where its program begins with it as ours do.
+
+    The program of another layout is taken as it is, as one that its proposer wrote whole.
+    """
+    found = record.get("composite_functions")
+    functions = tuple(_texts(record, "composite_functions")) if found else ()
+    return functions if program.startswith(prefix_of(functions)) else ()
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:
@@ -207,7 +228,7 @@ def export_tasks(
 
     Args:
         run: The run's folder.
-        output: The file to write; AZR's format may need a second one beside it.
+        output: The file to write; AZR's format may need others beside it.
         azr: AZR's format in place of ours.
         modes: Whose tasks.
         step: Only those born by then; None = all.
@@ -247,30 +268,40 @@ def write_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) ->
 
 
 def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) -> list[Path]:
-    """Write AZR's format: triplets, and beside them induction tasks as NAME_code_f; returns both.
+    """Write AZR's format: triplets, beside them other kinds of tasks; returns the files.
 
-    A triplet that deduction and abduction share is written once, as the reference's seed files
-    have it (azr.seed_dataset, azr.code_f_seed_dataset). A kind without tasks has no file.
+    Induction tasks are NAME_code_f, error tasks NAME_code_e, with bare names for outputs: these
+    are the reference's to read, and come back here through our own format alone. A triplet that
+    deduction and abduction share is written once, as the reference's seed files have it
+    (azr.seed_dataset, azr.code_f_seed_dataset). A kind without tasks has no file.
     """
-    lines: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    lines: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for task, _ in rated_tasks:
-        is_induction = rules_of(task.mode).shows_program
-        lines[is_induction][json.dumps(_azr_record(task, is_induction=is_induction))] = None
-    files = {False: path, True: path.with_stem(f"{path.stem}_code_f")}
-    written = [kind for kind in (False, True) if lines[kind]]
-    for kind in written:
-        _write_lines(files[kind], list(lines[kind]))
-    return [files[kind] for kind in written]
+        lines[_azr_kind(task)][json.dumps(_azr_record(task))] = None
+    files: list[Path] = []
+    for kind in sorted(lines):
+        files.append(path.with_stem(path.stem + kind))
+        _write_lines(files[-1], list(lines[kind]))
+    return files
 
 
-def _azr_record(task: Task, *, is_induction: bool) -> dict[str, Any]:
+def _azr_kind(task: Task) -> str:
+    """What its file's name ends in."""
+    rules = rules_of(task.mode)
+    if rules.shows_program:
+        return "_code_f"
+    return "_code_e" if rules.names_error else ""
+
+
+def _azr_record(task: Task) -> dict[str, Any]:
     """The keys of AZR's buffers (METHOD: record schema of the reference)."""
+    rules = rules_of(task.mode)
     imports = [
         line.rstrip() for line in task.program.split("\n") if line.startswith(("import ", "from "))
     ]
     inputs = [case.input for case in task.cases]
     outputs = [case.output for case in task.cases]
-    if is_induction:
+    if rules.shows_program:
         return {
             "snippet": task.program,
             "inputs": inputs,
@@ -281,10 +312,10 @@ def _azr_record(task: Task, *, is_induction: bool) -> dict[str, Any]:
     return {
         "snippet": task.program,
         "input": inputs[0],
-        "output": outputs[0],
+        "output": outputs[0].strip("'") if rules.names_error else outputs[0],
         "imports": imports,
-        "original_snippet": task.program,
-        "composite_functions": [],
+        "original_snippet": task.own_program,
+        "composite_functions": list(task.functions),
     }
 
 

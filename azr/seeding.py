@@ -70,8 +70,10 @@ async def seed_buffers(
     others = tuple(mode for mode in modes if not rules_of(mode).shares_seeds)
     played = tuple(mode for mode in triplets if mode in modes)
     buffers.add_zero_tasks([mode for mode in Mode if mode in (*triplets, *others)])
-    # Without a triplet mode in play their buffers are filled all the same: for their programs.
-    await _fill(table, buffers, played or triplets, triplets, on_progress)
+    # Without a triplet mode in play their buffers are filled all the same where a mode needs
+    # their programs.
+    if played or any(rules_of(mode).shows_program for mode in others):
+        await _fill(table, buffers, played or triplets, triplets, on_progress)
     for mode in others:
         await _fill(table, buffers, (mode,), (mode,), on_progress)
 

@@ -171,8 +171,10 @@ async def seed(players: Players, display: Display) -> None:
 
     file = players.table.config.buffers.seed_file
     if file:
-        fits = players.table.prompts.fits
-        imported = await import_seeds(file, players.judge, players.buffers, fits)
+        table = players.table
+        imported = await import_seeds(
+            file, players.judge, players.buffers, table.prompts.fits, table.appraiser.storable
+        )
         display.message(f"seed file {file}: {imported}")
     await seed_buffers(players.table, players.buffers, report)
 

@@ -126,7 +126,7 @@ def _children(node: ast.AST, is_inner: bool) -> list[tuple[ast.AST, bool]]:
         return [(child, True) for child in ast.iter_child_nodes(node)]
     if kind not in _SCOPES:
         return [(child, is_inner) for child in ast.iter_child_nodes(node)]
-    body = getattr(node, "body", [])
+    body: list[ast.AST] | ast.AST = getattr(node, "body", [])
     inside = {id(part) for part in (body if isinstance(body, list) else [body])}
     return [
         (child, is_inner or id(child) in inside or isinstance(child, ast.arguments))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from azr.config import LoggingConfig, RunConfig, SelfPlayConfig
 from azr.metrics import MetricsWriter, step_metrics
@@ -13,6 +14,10 @@ from azr.records import rollout_records
 from azr.runfolder import RunFolder
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
 from tests.curricula import make_curriculum
+
+# Whether a property holds does not depend on how busy the machine is; tests of time say so.
+settings.register_profile("azr", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("azr")
 
 PLAYED = [stream for stream in STREAMS if stream[1] in SelfPlayConfig().modes]
 SHARED_DATA = Path(

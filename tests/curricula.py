@@ -52,7 +52,7 @@ def make_curriculum(
             progress = step / steps
             played = [
                 experience
-                for mode in Mode
+                for mode in config.selfplay.modes
                 for _ in range(batch)
                 for experience in play(mode, step, progress, chance, skill, trials)
             ]
@@ -78,7 +78,7 @@ def measured(
         "mismatch/mean_abs": 1e-3 * (1 + chance.random()),
         "rollout/completion_tokens": 90.0 * len(played),
     }
-    for mode in Mode:
+    for mode in SelfPlayConfig().modes:
         numbers[f"ast_distance/{mode}"] = 0.4 + 0.2 * progress + chance.gauss(0, 0.03)
         numbers[f"intrinsic/{mode}/complexity"] = 0.2 + 0.1 * progress + chance.gauss(0, 0.02)
     if step % 10 == 0:

@@ -46,6 +46,9 @@ WORDS = {
     "no value": "it returned nothing to keep",
     "truncated": "it was cut at the token limit",
     "too long to ask": "the solver's prompt would be too long",
+    "over the curriculum": "it has more lines than the curriculum allows as yet",
+    "not novel: copy": "not novel: the program is one that is there already",
+    "not novel: too near": "not novel: too much like a recent program",
 }
 """What the judge's short reasons mean; a reason that is not here stands for itself."""
 
@@ -105,6 +108,7 @@ def task_in(record: Record) -> Task | None:
         cases=tuple(Case(given, value) for given, value in found["cases"]),
         message=found.get("message", ""),
         born_step=found.get("born_step", 0),
+        functions=tuple(found.get("functions", ())),
     )
 
 
@@ -142,7 +146,7 @@ def explain(record: Record, envelope: str) -> Explanation:
         question=question(task, check),
         expected=expected(task, check),
         given=given,
-        why=why_answer(record, check, given),
+        why=why_answer(record, task, check, given),
         shows_program=check.program != SOUGHT,
     )
 
@@ -180,7 +184,8 @@ def unfenced(text: str) -> str:
 def question(task: Task, check: Check) -> str:
     """What the solver was to find."""
     if check.claimed:
-        return f"f({task.cases[0].input}) = {SOUGHT}"
+        verb = "raises" if rules_of(task.mode).names_error else "="
+        return f"f({task.cases[0].input}) {verb} {SOUGHT}"
     if check.program != SOUGHT:
         return f"f({SOUGHT}) = {check.expected[0]}"
     shown = task.cases[: len(task.cases) - len(check.calls)]
@@ -190,10 +195,16 @@ def question(task: Task, check: Check) -> str:
 def expected(task: Task, check: Check) -> str:
     """What would have been right."""
     if check.claimed:
-        return "\n".join(check.expected)
+        return right_output(task)
     if check.program != SOUGHT:
         return f"any input giving {check.expected[0]}\n# for example {task.cases[0].input}"
     return calls(tuple(map(Case, check.calls, check.expected)))
+
+
+def right_output(task: Task) -> str:
+    """As the sandbox saw it, where a check may be blind to case; names of errors bare."""
+    output = task.cases[0].output
+    return output.strip("'") if rules_of(task.mode).names_error else output
 
 
 def calls(cases: tuple[Case, ...]) -> str:
@@ -201,14 +212,14 @@ def calls(cases: tuple[Case, ...]) -> str:
     return "\n".join(f"f({case.input}) = {case.output}" for case in cases)
 
 
-def why_answer(record: Record, check: Check, given: str) -> str:
+def why_answer(record: Record, task: Task, check: Check, given: str) -> str:
     """Why the judge ruled as it did."""
     if record["verdict"] == Verdict.PASSED:
         return why_right(check, shown(given))
     if record["reason"] == "not a literal":
         return f"not a Python literal: {shown(given)}"
     if record["reason"] == "wrong value":
-        return why_wrong(check, shown(given))
+        return why_wrong(task, check, shown(given))
     return in_words(record["reason"])
 
 
@@ -219,12 +230,12 @@ def why_right(check: Check, given: str) -> str:
     return f"answered {given}" if check.claimed else f"f({given}) gives it"
 
 
-def why_wrong(check: Check, given: str) -> str:
+def why_wrong(task: Task, check: Check, given: str) -> str:
     """Where the answer's value is another than the task's."""
     if check.program == SOUGHT:
         return f"another value than expected on at least one of {len(check.calls)} hidden cases"
     if check.claimed:
-        return f"expected {shown(check.expected[0])}, answered {given}"
+        return f"expected {shown(right_output(task))}, answered {given}"
     return f"f({given}) does not give {shown(check.expected[0])}"
 
 

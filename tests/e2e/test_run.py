@@ -112,8 +112,9 @@ def played(folder: Path) -> list[dict[str, Any]]:
     speed = ("time/", "perf/", "judge/waited", "rollout/busy", "rollout/tokens_per_s",
              "rollout/occupancy", "sync/")  # fmt: skip
     noise = ("mismatch", "entropy/")  # the engine's last digits depend on what runs beside
+    memory = ("judge/profiles", "judge/unprofiled")  # a new process asks for them again
     return [
-        {name: value for name, value in row.items() if not name.startswith(speed + noise)}
+        {name: value for name, value in row.items() if not name.startswith(speed + noise + memory)}
         for row in metrics_of(folder)
     ]
 

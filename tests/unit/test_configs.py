@@ -9,6 +9,7 @@ from azr.config import RunConfig
 from azr.estimate import describe, find_shape
 from azr.estimate.memory import GIB
 from azr.estimate.verdict import Fit, least_gpu, verdict_of
+from azr.schedule import slots_in
 from azr.settings import load
 from azr.types import Mode
 
@@ -46,12 +47,12 @@ def test_what_all_runs_have_in_common(name: str) -> None:
     assert (config.model.dtype, config.rollout.dtype) == ("bfloat16", "bfloat16")
     assert config.model.gradient_checkpointing
     play, rollout, learner = config.selfplay, config.rollout, config.learner
-    assert play.modes == tuple(Mode)
+    assert play.modes == (Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION)
     assert (play.batch_size, play.trials_per_task) == (64, 8)
     assert (play.references, play.induction_inputs) == (6, 10)
     assert (play.envelope, play.chat_template) == ("r1", False)
     assert (play.same_step_tasks, play.train_proposer) == (True, True)
-    assert config.rollouts_per_step == 64 * 3 * 2
+    assert slots_in(play, 1) == 64 * 3 * 2
     assert (rollout.max_prompt_tokens, rollout.max_completion_tokens) == (6144, 8096)
     assert (rollout.temperature, rollout.gpu_memory_utilization) == (1.0, 0.4)
     assert (learner.lr, learner.warmup_steps, learner.max_grad_norm) == (1e-6, 0, 1.0)

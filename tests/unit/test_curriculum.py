@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,21 @@ def test_what_was_asked_and_expected_is_said_in_the_terms_of_the_mode() -> None:
         "f(2) = 3\nf(3) = 4",
     ]
     assert [found.shows_program for found in asked] == [True, True, False]
+
+
+def test_error_mode_is_explained_by_names_as_they_were_seen() -> None:
+    """The judge compares them blind to case; nobody wants to read `keyerror`."""
+    task = Task(mode=Mode.ERROR, program="p", cases=(Case("5", "'KeyError'"),))
+    wrong = explain(record("```output\nIndexError\n```", Mode.ERROR, task=task), "none")
+    right = record("```output\nkeyerror: 5\n```", Mode.ERROR, Role.SOLVER, Verdict.PASSED, "", task)
+    assert (wrong.question, wrong.expected) == ("f(5) raises ?", "KeyError")
+    assert wrong.why == "expected KeyError, answered IndexError"
+    assert explain(right, "none").why == "answered keyerror"
+
+
+def test_a_composite_task_keeps_what_it_was_given() -> None:
+    task = replace(make_task(), program="def g_0(): pass\n\n\np", functions=("def g_0(): pass",))
+    assert task_in(proposal(task)) == task
 
 
 def test_induction_says_on_how_many_cases() -> None:

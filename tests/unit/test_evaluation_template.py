@@ -116,7 +116,7 @@ def test_livecodebench_execution_is_deduction_on_a_function_of_any_name() -> Non
 
 def test_every_suite_there_is_can_be_read_and_asked(shared_data: Path) -> None:
     for suite in SUITES.values():
-        if not (shared_data / suite.file).exists():
+        if not suite.shipped and not (shared_data / suite.file).exists():
             assert suite.name == "livecodebench-o"
             continue
         data = load_suite(suite, shared_data)

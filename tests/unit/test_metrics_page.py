@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import ModelConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.config import CompositeConfig, ModelConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import Stopwatch, step_metrics
@@ -67,6 +67,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         selfplay=SelfPlayConfig(
             batch_size=6, trials_per_task=2, references=1, induction_inputs=4, envelope="none"
         ),
+        composite=CompositeConfig(start_step=1, chance=0.5),
     )
     watch, tally = Stopwatch(), Tally()
     judge = SandboxJudge(InProcessExecutor(), SandboxConfig())
@@ -80,7 +81,8 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             Sampled(ids=(1,), logprobs=(0.0,), text="a", truncated=False),
         )
     update = TorchLearner(config, folder).update(experiences, advantages)
-    parts = {**judge.stats(), **tally.take(), **update, **watch.seconds()}
+    stored = table.buffers.stats()  # type: ignore[attr-defined]
+    parts = {**judge.stats(), **tally.take(), **stored, **update, **watch.seconds()}
     return set(step_metrics(experiences, advantages, parts))
 
 

@@ -13,13 +13,23 @@ from azr.appraisal_metrics import appraisal_metrics
 from azr.buffers import TaskBuffers
 from azr.config import IntrinsicConfig, NoveltyConfig, RewardConfig, RunConfig, SelfPlayConfig
 from azr.metrics import step_metrics
-from azr.novelty import Past, cluster_sizes, objections, penalised, structure_key
+from azr.novelty import Past, cluster_sizes, copy_key, objections, penalised
 from azr.profile import Appraisal, Merits, Profile
 from azr.records import rollout_records
 from azr.reward_config import TermConfig
 from azr.seeding import seed_buffers
 from azr.selfplay import play_step
-from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Task, Verdict
+from azr.types import (
+    Case,
+    Experience,
+    Mode,
+    Prompt,
+    Role,
+    Rollout,
+    Task,
+    Verdict,
+    prefix_of,
+)
 from tests.fakes import (
     ScriptedJudge,
     ScriptedPolicy,
@@ -43,8 +53,13 @@ def profile(program: str) -> Profile:
     return found
 
 
+def triplet(program: str, functions: tuple[str, ...] = ()) -> Task:
+    whole = prefix_of(functions) + program
+    return Task(mode=Mode.DEDUCTION, program=whole, cases=(Case("1", "1"),), functions=functions)
+
+
 def judged(programs: list[str], past: Past | None = None, **rules) -> list[str]:
-    candidates = [(program, profile_here(program)) for program in programs]
+    candidates = [(triplet(program), profile_here(program)) for program in programs]
     return objections(candidates, past or Past(), NoveltyConfig(**rules))
 
 
@@ -104,7 +119,7 @@ def test_without_a_profile_only_the_text_itself_is_a_copy():
         "require_use_of_input": True,
     }
     assert judged(["def", "def", "def "], **everything) == ["", "not novel: copy", ""]
-    assert structure_key("def", None) != structure_key("def ", None)
+    assert copy_key(triplet("def"), None) != copy_key(triplet("def "), None)
 
 
 # ---------------------------------------------------------------- the price of repetition
@@ -342,7 +357,7 @@ def test_answers_are_the_part_that_a_mode_asks_for():
     for step in (2, 3):
         experiences = asyncio.run(play_step(table, step))
     [deduction, abduction, induction] = [
-        proposals(experiences, mode)[-1].appraisal.merits for mode in Mode
+        proposals(experiences, mode)[-1].appraisal.merits for mode in SELFPLAY.modes
     ]
     assert deduction.answer_diversity == pytest.approx(1 - 12 / 13)
     assert abduction.answer_diversity == 1.0

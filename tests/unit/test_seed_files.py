@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers, task_to_json
 from azr.cli import main
-from azr.config import BuffersConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.config import BuffersConfig, NoveltyConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.errors import ConfigError, ExecutorUnavailable
 from azr.judge import SandboxJudge
-from azr.seed_files import Imported, export_tasks, import_seeds, read_seeds, write_tasks
+from azr.seed_files import (
+    Imported,
+    export_tasks,
+    import_seeds,
+    read_seeds,
+    write_azr_tasks,
+    write_tasks,
+)
 from azr.seeding import seed_buffers
-from azr.types import Case, Mode, Task
+from azr.types import Case, Mode, Task, prefix_of
 from tests.fakes import (
     InProcessExecutor,
     ScriptedJudge,
@@ -239,7 +247,7 @@ def test_seeds_of_a_run_stand_in_its_buffers_once(tmp_path: Path):
     path = tmp_path / "seeds.jsonl"
     write_tasks(path, (pair for mode in Mode for pair in buffers.rated_tasks(mode)))
     asyncio.run(import_seeds(path, judge, buffers))  # nor does its own seed file
-    for mode in Mode:
+    for mode in selfplay.modes:
         tasks = list(buffers.tasks(mode))
         assert len(tasks) == len(set(tasks)) == 9
         assert buffers.stats()[f"buffer/{mode}/size"] == 9
@@ -261,15 +269,62 @@ def test_a_run_s_tasks_go_out_in_both_formats_and_come_back(tmp_path: Path):
     run, output = run_folder(tmp_path / "run"), tmp_path / "out.jsonl"
     assert export_tasks(run, output, azr=False, step=None) == [output]
     ours = load(output)[1]
-    assert len(all_tasks(ours)) == 9
+    assert len(all_tasks(ours)) == 12
     files = export_tasks(run, output, azr=True, step=None)
-    assert [file.name for file in files] == ["out.jsonl", "out_code_f.jsonl"]
-    triplets, inductions = ([json.loads(x) for x in f.read_text().splitlines()] for f in files)
-    assert len(triplets) == len(inductions) == 3  # shared by the two modes: once
+    assert [f.name for f in files] == ["out.jsonl", "out_code_e.jsonl", "out_code_f.jsonl"]
+    triplets, errors, inductions = (
+        [json.loads(x) for x in f.read_text().splitlines()] for f in files
+    )
+    assert len(triplets) == len(errors) == len(inductions) == 3  # shared by two modes: once
+    assert {record["output"] for record in errors} == {"NoError"}
     assert set(triplets[0]) == set(TRIPLET) - {"thought"}
     assert set(inductions[0]) == set(INDUCTION)
-    both = load(files[1], load(files[0])[1])[1]
-    assert all_tasks(both) == all_tasks(ours)
+    both = load(files[2], load(files[0])[1])[1]
+    assert all_tasks(both) == [task for task in all_tasks(ours) if task.mode is not Mode.ERROR]
+
+
+GIVEN = ("def g_0(x):\n    return x + 1",)
+COMPOSITE = Task(
+    mode=Mode.DEDUCTION,
+    program=prefix_of(GIVEN) + "def f(x):\n    return g_0(x) * 2",
+    cases=(Case("3", "8"),),
+    functions=GIVEN,
+)
+
+
+@pytest.mark.parametrize("azr", [False, True])
+def test_a_composite_task_comes_back_as_one(tmp_path: Path, azr: bool):
+    """What its proposer wrote stays apart from what it was given, in both formats."""
+    path, tasks = tmp_path / "seeds.jsonl", [(COMPOSITE, 0.5), (make_task(), None)]
+    if azr:
+        write_azr_tasks(path, tasks)
+        record = json.loads(path.read_text().splitlines()[0])
+        assert record["original_snippet"] == COMPOSITE.own_program
+        assert record["composite_functions"] == list(GIVEN)
+    else:
+        write_tasks(path, tasks)
+    imported, buffers = load(path)
+    assert imported.refused == {}
+    assert next(iter(buffers.tasks(Mode.DEDUCTION))) == COMPOSITE
+
+
+def test_functions_that_a_program_does_not_begin_with_are_no_part_of_it(tmp_path: Path):
+    record = {**TRIPLET, "composite_functions": ["def g_9(x): return x"]}
+    assert {task.functions for task in all_tasks(load(write(tmp_path, record))[1])} == {()}
+
+
+def test_copies_in_a_seed_file_are_stored_as_the_run_says(tmp_path: Path):
+    """novelty.dedupe = structure holds for tasks from outside as well."""
+    file = write(tmp_path, TRIPLET, {**TRIPLET, "snippet": "def f(word, k):\n    return word * k"})
+    counts = {}
+    for dedupe in ("exact", "structure"):
+        judge, buffers = SandboxJudge(InProcessExecutor(), SandboxConfig()), TaskBuffers(":memory:")
+        config = RunConfig(novelty=NoveltyConfig(dedupe=dedupe))
+        storable = Appraiser(config, judge, buffers).storable
+        for _ in range(2):
+            asyncio.run(import_seeds(file, judge, buffers, storable=storable))
+        counts[dedupe] = [buffers.count(mode) for mode in (Mode.DEDUCTION, Mode.ABDUCTION)]
+    assert counts == {"exact": [2, 2], "structure": [1, 1]}
 
 
 def test_the_command_writes_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

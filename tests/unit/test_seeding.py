@@ -140,6 +140,13 @@ def test_error_mode_makes_seeds_of_its_own():
     assert first.cases[0].output == "'NoError'"
 
 
+def test_error_mode_alone_needs_no_triplets():
+    selfplay = replace(CONFIG.selfplay, modes=("error",))
+    buffers, policy, _ = seed(config=replace(CONFIG, selfplay=selfplay))
+    assert {p.mode for p in policy.prompts} == {Mode.ERROR}
+    assert buffers.count(Mode.ERROR) == 20
+
+
 def test_a_broken_executor_ends_the_seeding_as_what_it_is():
     with pytest.raises(ExecutorUnavailable):
         seed(judge=ScriptedJudge(is_broken=True))

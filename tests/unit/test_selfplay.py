@@ -20,6 +20,7 @@ SELFPLAY = SelfPlayConfig(
 )
 CONFIG = RunConfig(selfplay=SELFPLAY)
 PLAYED = [stream for stream in STREAMS if stream[1] in SELFPLAY.modes]
+SOLVED = {(Role.SOLVER, mode): BATCH for mode in SELFPLAY.modes}
 
 
 def well_formed(prompt: Prompt) -> str:
@@ -330,7 +331,7 @@ def test_every_strategy_fills_the_batch_of_every_stream(
     """Feature 31, A14: also with 0 valid proposals and 1 task in the buffer."""
     config = with_selfplay(solver_tasks=solver_tasks, same_step_tasks=same_step_tasks)
     experiences, _ = play(config, judge=ScriptedJudge(admits=lambda _: valid))
-    assert Counter(e.stream for e in experiences) == dict.fromkeys(STREAMS, BATCH)
+    assert Counter(e.stream for e in experiences) == dict.fromkeys(PLAYED, BATCH)
     assert all(e.task is not None for e in experiences if e.stream[0] is Role.SOLVER)
     assert play(config, judge=ScriptedJudge(admits=lambda _: valid))[0] == experiences
 
@@ -379,7 +380,7 @@ def test_the_prompts_of_a_block_are_drawn_from_before_it():
     policy = ScriptedPolicy(well_formed)
     table = aged_table(config, policy, steps=3)
     solved = [asyncio.run(play_step(table, step)) for step in (4, 5, 6)]
-    for mode in Mode:
+    for mode in SELFPLAY.modes:
         asked = [
             e.task for step in solved for e in step if e.stream == (Role.SOLVER, mode) and e.task
         ]
@@ -446,7 +447,7 @@ def test_pretraining_asks_solvers_alone_and_keeps_their_labels():
 def test_solver_only_training_works_with_every_strategy(solver_tasks: str):
     experiences, policy = play(with_selfplay(train_proposer=False, solver_tasks=solver_tasks))
     assert {p.role for p in policy.prompts} == {Role.SOLVER}
-    assert Counter(e.stream for e in experiences) == {(Role.SOLVER, mode): BATCH for mode in Mode}
+    assert Counter(e.stream for e in experiences) == SOLVED
 
 
 def test_an_untrained_proposer_still_fills_the_buffers():
@@ -454,7 +455,7 @@ def test_an_untrained_proposer_still_fills_the_buffers():
     config = with_selfplay(train_proposer=False, propose_untrained=True)
     table = make_table(config, ScriptedPolicy(well_formed))
     experiences = asyncio.run(play_step(table, 1))
-    assert Counter(e.stream for e in experiences) == {(Role.SOLVER, mode): BATCH for mode in Mode}
+    assert Counter(e.stream for e in experiences) == SOLVED
     assert births(experiences) == {1: 3 * BATCH}
     assert table.buffers.count(Mode.DEDUCTION) == 1 + BATCH  # type: ignore[attr-defined]
 
@@ -506,5 +507,5 @@ def test_a_solver_alone_tries_each_task_that_is_drawn_g_times():
     config = with_selfplay(train_on_trials=True, train_proposer=False, solver_tasks="learnable")
     experiences, _ = play(config)
     assert Counter(e.stream for e in experiences) == {
-        (Role.SOLVER, mode): BATCH * TRIALS for mode in Mode
+        (Role.SOLVER, mode): BATCH * TRIALS for mode in SELFPLAY.modes
     }
