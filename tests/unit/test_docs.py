@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import subprocess
+import tomllib
 from argparse import _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,3 +87,11 @@ def test_keys_that_a_page_of_the_method_names_exist(page: Path) -> None:
     for key in re.findall(r"`(\w+\.[\w.]+)\b(?!\*)", page.read_text()):
         if key.partition(".")[0] in sections:
             assert key in describe() or key in prefixes, f"{page.name}: {key}"
+
+
+def test_the_drawing_of_the_floors_is_what_the_linter_keeps() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [layers] = [c["layers"] for c in contracts["contracts"] if c["type"] == "layers"]
+    drawing = (ROOT / "ARCHITECTURE.md").read_text().partition("## Floors")[2].split("```\n")[1]
+    for line, layer in zip(drawing.splitlines(), layers, strict=True):
+        assert set(layer.split(" | ")) <= set(re.findall(r"\w+", line)), line
