@@ -12,24 +12,20 @@ from pathlib import Path
 
 from azr import __version__
 from azr.config import RunConfig
-from azr.config_keys import describe, spell_kind, spell_value
+from azr.config_keys import listing
 from azr.errors import AzrError, CheckpointError, ConfigError
 from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
 from azr.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.inspect import add_arguments as add_inspect
+from azr.model_request import add_arguments as add_model
 from azr.report.request import EXAMPLES as REPORT_EXAMPLES
 from azr.report.request import add_arguments as add_report
 from azr.runfolder import is_run
-from azr.settings import (
-    COMMAND_LINE,
-    load,
-    parse_override,
-    to_toml,
-    unknown_key,
-)
-from azr.types import Mode
+from azr.settings import load, parse_override, split_overrides, to_toml
+from azr.tasks_request import EXAMPLES as TASKS_EXAMPLES
+from azr.tasks_request import add_arguments as add_tasks
 from sandbox_wasm.errors import SandboxError
 
 __all__ = ["main"]
@@ -59,13 +55,6 @@ examples:
 
 Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
 Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
-"""
-
-TASKS_EXAMPLES = """\
-examples:
-  azr tasks runs/NAME tasks.jsonl                what buffers.seed_file of another run takes
-  azr tasks runs/NAME seeds.jsonl --step 0       its seeds alone
-  azr tasks runs/NAME seed_io.jsonl --format azr for the reference: triplets, and *_code_f.jsonl
 """
 
 
@@ -110,36 +99,6 @@ def run_command(words: Sequence[str]) -> int:
         arguments.overrides = [*map(parse_override, arguments.set), *overrides]
     run: Callable[[argparse.Namespace], int] = arguments.run
     return run(arguments)
-
-
-def split_overrides(
-    words: Sequence[str], flags: frozenset[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Take `--dotted.key value` out of the command line; the rest is argparse's.
-
-    Raises:
-        ConfigError: A `--word` is neither a flag nor a key.
-    """
-    rest: list[str] = []
-    overrides: list[tuple[str, str]] = []
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        flag, equals, value = word.partition("=")
-        if not flag.startswith("--") or flag == "--" or flag in flags:
-            rest.append(word)
-            continue
-        name = flag.removeprefix("--")
-        if name not in describe():
-            raise unknown_key(name, COMMAND_LINE, [flag.removeprefix("--") for flag in flags])
-        if not equals and queue and not queue[0].startswith("--"):
-            value = queue.pop(0)
-        elif not equals and describe()[name].kind is bool:
-            value = "true"
-        elif not equals:
-            raise ConfigError(f"{COMMAND_LINE}: --{name} needs a value")
-        overrides.append((name, value))
-    return rest, overrides
 
 
 # ---------------------------------------------------------------- the parser
@@ -198,28 +157,13 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("source", type=Path, metavar="RUN")
     export.add_argument("folder", type=Path, metavar="FOLDER")
     export.add_argument("--step", type=int, help="default: the newest checkpoint")
-    add_models(command("model", model_command, "make a model, or one fit for training"))
-    tasks = command("tasks", tasks_command, "write a run's tasks as JSON Lines", TASKS_EXAMPLES)
-    tasks.add_argument("source", type=Path, metavar="RUN")
-    tasks.add_argument("output", type=Path, metavar="FILE")
-    tasks.add_argument("--format", choices=["ours", "azr"], default="ours", help="default: ours")
-    tasks.add_argument("--mode", choices=list(map(str, Mode)), action="append", help="default: all")
-    tasks.add_argument("--step", type=int, help="only tasks born by this step; 0 = the seeds")
+    add_model(command("model", model_command, "make a model, or one fit for training"))
+    text = "write a run's tasks as JSON Lines"
+    add_tasks(command("tasks", tasks_command, text, TASKS_EXAMPLES))
     doctor = command(
         "doctor", doctor_command, "check this machine; says how to get what is missing"
     )
     doctor.add_argument("--model", default=RunConfig().model.name, help="the model to look for")
-
-
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """What `azr model` makes."""
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", title="kinds", required=True)
-    smollm2 = kinds.add_parser("smollm2", help="SmolLM2-135M-Instruct (Apache-2.0), without a hub")
-    smollm2.add_argument("folder", type=Path, nargs="?", help="default: the demo's model folder")
-    text = "a copy of a Qwen3 base model whose <think> tags are plain text"
-    think = kinds.add_parser("strip-think", help=text, description=text)
-    think.add_argument("source", metavar="MODEL", help="Hugging Face id or folder")
-    think.add_argument("folder", type=Path, metavar="OUT", help="a new folder")
 
 
 def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
@@ -244,7 +188,7 @@ def add_taking_over(parser: argparse.ArgumentParser) -> None:
 def train_command(arguments: argparse.Namespace) -> int:
     """`azr train`."""
     if arguments.help_config:
-        print_keys()
+        print(*listing(), sep="\n")
         return EXIT_OK
     config = load(arguments.files, arguments.overrides)
     if arguments.dry_run:
@@ -351,27 +295,17 @@ def export_command(arguments: argparse.Namespace) -> int:
 
 def tasks_command(arguments: argparse.Namespace) -> int:
     """`azr tasks`."""
-    from azr.seed_files import export_tasks
+    from azr.tasks_request import answer
 
-    files = export_tasks(
-        arguments.source,
-        arguments.output,
-        azr=arguments.format == "azr",
-        modes=tuple(map(Mode, arguments.mode or Mode)),
-        step=arguments.step,
-    )
-    print(*files, sep="\n")
+    print(*answer(arguments), sep="\n")
     return EXIT_OK
 
 
 def model_command(arguments: argparse.Namespace) -> int:
     """`azr model smollm2` and `azr model strip-think`."""
-    if arguments.kind == "smollm2":
-        print(make_smollm2(arguments.folder or Path(RunConfig().model.name)))
-        return EXIT_OK
-    from azr.think_tokens import strip_think_tokens
+    from azr.model_request import answer
 
-    print(strip_think_tokens(arguments.source, arguments.folder))
+    print(answer(arguments, say))
     return EXIT_OK
 
 
@@ -425,19 +359,6 @@ def free_name(config: RunConfig) -> str:
 def name_flag(config: RunConfig) -> str:
     """` --name X`, unless X is the demo's own name."""
     return "" if config.name == "demo" else f" --name {config.name}"
-
-
-def print_keys() -> None:
-    """Every key with its default, what it allows and what it means."""
-    section = ""
-    for key in describe().values():
-        table = key.name.rpartition(".")[0]
-        if table != section:
-            section = table
-            print(f"\n[{table}]")
-        print(f"{key.name} = {spell_value(key.default)}    ({spell_kind(key.kind)})")
-        if key.doc:
-            print(f"    {key.doc}")
 
 
 if __name__ == "__main__":

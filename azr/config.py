@@ -1,18 +1,22 @@
-"""Every number a run depends on, with its unit and its source. Nothing else holds a default.
+"""Every number a run depends on, with its unit and its source.
+
+The game's sections are in azr.game_config, azr.reward_config and azr.composite_config, the loss's
+in azr.loss_config; all are to be had from here. Nothing else holds a default.
 
 A file `config.toml` is read into these types by azr.settings; the resolved values are written
-into the run folder. Validation lives here and names the dotted key, the value and the remedy.
+into the run folder. Validation lives with them and names the dotted key, the value, the remedy.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
+from azr.game_config import BuffersConfig, CurriculumConfig, ParsingConfig, SelfPlayConfig
 from azr.loss_config import LossConfig
-from azr.reward_config import IntrinsicConfig, NoveltyConfig
-from azr.types import STREAMS, Mode, Reading, Role
+from azr.ranges import at_least, one_of
+from azr.reward_config import IntrinsicConfig, NoveltyConfig, RewardConfig
+from azr.types import STREAMS, Mode, Role
 
 __all__ = [
     "BuffersConfig",
@@ -35,19 +39,6 @@ __all__ = [
 ]
 
 
-def at_least(key: str, value: float, low: float, why: str = "") -> None:
-    """Raise `ConfigError` unless value >= low."""
-    if not value >= low:
-        because = f": {why}" if why else ""
-        raise ConfigError(f"{key} must be at least {low}, got {value}{because}")
-
-
-def one_of(key: str, value: str, allowed: Collection[str]) -> None:
-    """Raise `ConfigError` unless value is one of the allowed words."""
-    if value not in allowed:
-        raise ConfigError(f"{key} must be one of {', '.join(sorted(allowed))}, got {value!r}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """Which model plays."""
@@ -62,230 +53,6 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         one_of("model.dtype", self.dtype, ("float32", "bfloat16"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelfPlayConfig:
-    """The game."""
-
-    modes: tuple[Mode, ...] = (Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION)
-    """Which are played. (paper; error is an experiment of its D.1)"""
-    batch_size: int = 64
-    """Proposals, and answers, per mode and step. (AZR, scripts/selfplay/7b.sh)"""
-    trials_per_task: int = 8
-    """Solver rollouts that estimate how hard a proposed task is. (AZR: n_samples)"""
-    references: int = 6
-    """Past tasks shown to the proposer. (AZR: io_n)"""
-    induction_inputs: int = 10
-    """Inputs an induction proposer gives; the first half is shown. (AZR: num_inputs)"""
-    envelope: str = "r1"
-    """r1 (think and answer tags), boxed, none, or completion (a few-shot pattern to continue:
-    what models below 1B need, docs/LOG.md)."""
-    pattern_examples: int = 3
-    """Completion envelope: solved miniatures fill a pattern up to so many examples where there are
-    fewer references. Fewer make prompts shorter and completions less often well-formed."""
-    chat_template: bool = False
-    """Wrap prompts in the model's chat template; off = plain text. (AZR: off for base models)"""
-    same_step_tasks: bool = True
-    """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
-    train_proposer: bool = True
-    """Off trains the solver only. (AZR: train_propose)"""
-    error_banned: tuple[str, ...] = ()
-    """Of assert, raise, try, except: statements error proposals may not use. (AZR: an option)"""
-    propose_untrained: bool = False
-    """With train_proposer off: propose all the same, so that the buffers grow (AZR's code);
-    off = nothing is proposed."""
-    pretrain_solver_steps: int = 0
-    """The first so many steps train the solver only, on what is in the buffers. (AZR:
-    pretrain_pred_steps)"""
-    solver_tasks: str = "same_step"
-    """What solvers are asked. same_step: each its slot's own proposal, else one drawn. Others
-    draw for a whole mode: max_new, half_new, uniform, step (AZR: pred_data_mix_strategy),
-    learnable (ours); docs/method/tasks.md."""
-    update_iteration: int = 1
-    """Steps whose prompts are drawn from the buffers as they were before the first of them; also
-    the window of max_new and half_new. (AZR: update_iteration)"""
-    train_on_trials: bool = False
-    """The trials of a valid proposal are what its solver learns from, in place of one attempt
-    more; with train_proposer off each drawn task is tried so often. (AZR: off, trials are thrown
-    away; arXiv 2604.27644: on)"""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "modes", tuple(Mode(mode) for mode in self.modes))
-        if not self.modes:
-            raise ConfigError(f"selfplay.modes must name at least one of {', '.join(Mode)}")
-        object.__setattr__(self, "error_banned", tuple(self.error_banned))
-        for word in self.error_banned:
-            one_of("selfplay.error_banned", word, ("assert", "raise", "try", "except"))
-        one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
-        if self.chat_template and self.envelope == "completion":
-            raise ConfigError(
-                "selfplay.chat_template must be off with selfplay.envelope = completion:"
-                " a pattern to continue is no chat"
-            )
-        if self.train_on_trials and not self.same_step_tasks:
-            raise ConfigError(
-                "selfplay.train_on_trials must be off with selfplay.same_step_tasks = false:"
-                " trials are answers to the step's own tasks"
-            )
-        if (
-            self.train_on_trials
-            and self.solver_tasks != "same_step"
-            and (self.train_proposer or self.propose_untrained)
-        ):
-            raise ConfigError(
-                "selfplay.train_on_trials must be off with selfplay.solver_tasks ="
-                f" {self.solver_tasks}: where tasks are proposed, trials are answers to these;"
-                " or propose nothing (selfplay.train_proposer = false)"
-            )
-        at_least("selfplay.batch_size", self.batch_size, 1)
-        at_least(
-            "selfplay.trials_per_task",
-            self.trials_per_task,
-            2,
-            "with one trial every task looks either trivial or impossible",
-        )
-        at_least("selfplay.references", self.references, 0)
-        at_least("selfplay.pretrain_solver_steps", self.pretrain_solver_steps, 0)
-        at_least("selfplay.update_iteration", self.update_iteration, 1)
-        one_of(
-            "selfplay.solver_tasks",
-            self.solver_tasks,
-            ("same_step", "max_new", "half_new", "uniform", "step", "learnable"),
-        )
-        at_least("selfplay.pattern_examples", self.pattern_examples, 1)
-        at_least(
-            "selfplay.induction_inputs", self.induction_inputs, 2, "half is shown, half hidden"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsingConfig:
-    """How proposals and answers are read from completions (AZR: parse_code_input_output).
-
-    What needs Python's grammar (renaming, counting, stripping) runs inside the sandbox.
-    """
-
-    format: str = "strict"
-    """r1 envelope: prefix (AZR's get_format_reward: whatever follows the first answer), strict
-    (the last answer is closed as well), exact (one thought, one answer, nothing else)."""
-    code_block: str = "first"
-    """A proposal's program is the first or the last block of code. (AZR: code_location)"""
-    entry: str = "f"
-    """Which module-level function is the entry: f (it is called so), or one that is renamed to f:
-    not_first (the first, always), not_last (the last, always), any_first, any_last (f if there is
-    one, else the first, the last). (AZR: f_replace_location, not_first)"""
-    reject_multiple_functions: bool = False
-    """Refuse proposals with more than one def, nested ones and methods included. (AZR: on, while
-    its prompt welcomes them)"""
-    reject_test_input: bool = False
-    """Refuse programs that seem to hold a test of themselves. (AZR: reject_test_input_in_code)"""
-    strip_comments: bool = False
-    """Take comments and docstrings out of proposed programs. (AZR: remove_comments; the paper
-    found that it hurts self-play)"""
-    strip_globals: bool = False
-    """Keep imports, classes and functions alone at module level. (AZR: remove_after_return)"""
-    strip_prints: bool = False
-    """Take calls of print out. (AZR: remove_print)"""
-    seeding_strip_comments: bool = False
-    """The same while seeding. (AZR's seeding scripts: on)"""
-    seeding_strip_globals: bool = False
-    """The same while seeding. (AZR's seeding scripts: on)"""
-    seeding_strip_prints: bool = False
-    """The same while seeding. (AZR: off)"""
-
-    def __post_init__(self) -> None:
-        """Check words."""
-        one_of("parsing.format", self.format, ("prefix", "strict", "exact"))
-        one_of("parsing.code_block", self.code_block, ("first", "last"))
-        one_of("parsing.entry", self.entry, ("f", "not_first", "not_last", "any_first", "any_last"))
-
-    @property
-    def reading(self) -> Reading:
-        """What a reader of completions has to know."""
-        return Reading(
-            format=self.format,
-            code_block=self.code_block,
-            entry=self.entry,
-            reject_test_input=self.reject_test_input,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RewardConfig:
-    """From verdicts to numbers. The paper is arXiv 2505.03335."""
-
-    wrong: float = -0.5
-    """A well-formed answer that is wrong. (paper, eq. 6)"""
-    ill_formed: float = -1.0
-    """No readable answer or proposal. (paper, eq. 6)"""
-    invalid_proposal: float = -1.0
-    """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code)"""
-    not_novel: float | None = None
-    """A valid proposal that [novelty] refuses; default = as an invalid one."""
-    unlearnable: float = 0.0
-    """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
-    learnability: str = "one_minus"
-    """one_minus: 1 - solve rate (paper); inverse: 1 also at rate 0; variance: 4p(1-p)."""
-    induction: str = "binary"
-    """binary: all hidden cases; accuracy: their share; any: one. (AZR: code_f_reward_type)"""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("rewards.learnability", self.learnability, ("one_minus", "inverse", "variance"))
-        one_of("rewards.induction", self.induction, ("binary", "accuracy", "any"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuffersConfig:
-    """The tasks of the past."""
-
-    max_tasks: int = 16_384
-    """The newest so many of each mode can be drawn; all stay on disk. (AZR: max_programs)"""
-    seed_tasks: int = 256
-    """Tasks per mode the model makes itself before step 1. (AZR: 64 x 4)"""
-    seed_file: str = ""
-    """JSON Lines of seed tasks to start from instead: what `azr seed` or `azr tasks` writes, or
-    AZR's own seed files. Each is judged again before it enters."""
-    max_seed_rounds: int = 64
-    """Seeding ends after so many rounds and the run goes on with what there is, with a warning."""
-    store: str = "all"
-    """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0
-    as well). (AZR: valid_program_filter)"""
-    reference_sampling: str = "uniform"
-    """References of proposers: uniform; recency, by born step + 1 (AZR:
-    gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours)."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("buffers.store", self.store, ("all", "non_one", "non_extremes"))
-        one_of(
-            "buffers.reference_sampling",
-            self.reference_sampling,
-            ("uniform", "recency", "easy"),
-        )
-        at_least("buffers.max_tasks", self.max_tasks, 1)
-        at_least("buffers.seed_tasks", self.seed_tasks, 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurriculumConfig:
-    """Longer programs little by little: proposals over the limit are refused. Ours."""
-
-    lines_from: int = 0
-    """Most lines of a program before step 1, blank ones not counted; 0 = no limit, ever."""
-    lines_to: int = 40
-    """The same from step `curriculum.steps` on; between the two it grows linearly."""
-    steps: int = 100
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        at_least("curriculum.lines_from", self.lines_from, 0)
-        at_least("curriculum.steps", self.steps, 1)
-        if self.lines_from:
-            at_least("curriculum.lines_from", self.lines_from, 2, "the zero task has two lines")
-            at_least("curriculum.lines_to", self.lines_to, self.lines_from, "it grows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

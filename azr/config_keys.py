@@ -22,6 +22,7 @@ __all__ = [
     "UNSET",
     "Key",
     "describe",
+    "listing",
     "plain_value",
     "spell_kind",
     "spell_value",
@@ -49,6 +50,19 @@ class Key:
 def describe() -> Mapping[str, Key]:
     """Every key by its dotted name, in the order of azr.config."""
     return {key.name: key for key in describe_class(RunConfig, "")}
+
+
+def listing() -> Iterable[str]:
+    """Lines for the terminal: every key, its default, what it allows and what it means."""
+    section = ""
+    for key in describe().values():
+        table = key.name.rpartition(".")[0]
+        if table != section:
+            section = table
+            yield f"\n[{table}]"
+        yield f"{key.name} = {spell_value(key.default)}    ({spell_kind(key.kind)})"
+        if key.doc:
+            yield f"    {key.doc}"
 
 
 def describe_class(cls: type, prefix: str) -> Iterable[Key]:

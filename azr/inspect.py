@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from azr.curriculum import ORDERS
+from azr.chronicle import ORDERS
 from azr.errors import ConfigError
 from azr.types import Verdict
 

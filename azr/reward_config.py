@@ -1,29 +1,40 @@
-"""What a proposer is paid for beside learnability, and what is too old or too small to be a task.
+"""What verdicts are worth, what else a proposer is paid for, and what is too like to be a task.
 
-Apart from azr.config, which holds what all runs have in common. docs/method/rewards.md says more.
+The sections [rewards], [intrinsic] and [novelty] of azr.config; docs/method/rewards.md says more.
 """
 
-import math
 from dataclasses import dataclass, field, fields
 
-from azr.errors import ConfigError
+from azr.ranges import one_of, within
 
-__all__ = ["TERMS", "IntrinsicConfig", "NoveltyConfig", "TermConfig"]
+__all__ = ["TERMS", "IntrinsicConfig", "NoveltyConfig", "RewardConfig", "TermConfig"]
 
 COMBINATIONS = ("sum", "multiply", "sum_multiply", "multiply_sum")
 
 
-def check_range(key: str, value: float, low: float, high: float = math.inf) -> None:
-    """Raise `ConfigError` unless low <= value <= high; nan is in no range."""
-    if not low <= value <= high:
-        limit = f"at least {low}" if math.isinf(high) else f"in [{low}, {high}]"
-        raise ConfigError(f"{key} must be {limit}, got {value}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardConfig:
+    """From verdicts to numbers. The paper is arXiv 2505.03335."""
 
+    wrong: float = -0.5
+    """A well-formed answer that is wrong. (paper, eq. 6)"""
+    ill_formed: float = -1.0
+    """No readable answer or proposal. (paper, eq. 6)"""
+    invalid_proposal: float = -1.0
+    """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code)"""
+    not_novel: float | None = None
+    """A valid proposal that [novelty] refuses; default = as an invalid one."""
+    unlearnable: float = 0.0
+    """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code pays -0.5)"""
+    learnability: str = "one_minus"
+    """one_minus: 1 - solve rate (paper); inverse: 1 also at rate 0; variance: 4p(1-p)."""
+    induction: str = "binary"
+    """binary: all hidden cases; accuracy: their share; any: one. (AZR: code_f_reward_type)"""
 
-def check_word(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise `ConfigError` unless value is one of the allowed words."""
-    if value not in allowed:
-        raise ConfigError(f"{key} must be one of {', '.join(allowed)}, got {value!r}")
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        one_of("rewards.learnability", self.learnability, ("one_minus", "inverse", "variance"))
+        one_of("rewards.induction", self.induction, ("binary", "accuracy", "any"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +76,12 @@ class IntrinsicConfig:
         """Check ranges."""
         for term in TERMS:
             config: TermConfig = getattr(self, term)
-            check_range(f"intrinsic.{term}.coef", config.coef, 0.0)
-            check_range(f"intrinsic.{term}.max", config.max, 0.0)
-        check_word("intrinsic.surprise", self.surprise, ("flat", "hierarchical"))
-        check_word("intrinsic.combine", self.combine, COMBINATIONS)
+            within(f"intrinsic.{term}.coef", config.coef, 0.0)
+            within(f"intrinsic.{term}.max", config.max, 0.0)
+        one_of("intrinsic.surprise", self.surprise, ("flat", "hierarchical"))
+        one_of("intrinsic.combine", self.combine, COMBINATIONS)
         if self.clip is not None:
-            check_range("intrinsic.clip", self.clip, 0.0)
+            within("intrinsic.clip", self.clip, 0.0)
 
 
 TERMS: tuple[str, ...] = tuple(
@@ -105,13 +116,13 @@ class NoveltyConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        check_word("novelty.dedupe", self.dedupe, ("exact", "structure", "none"))
-        check_range("novelty.min_distance", self.min_distance, 0.0, 1.0)
-        check_range("novelty.window", self.window, 1)
-        check_range("novelty.max_copies", self.max_copies, 0)
-        check_range("novelty.min_nodes", self.min_nodes, 0)
-        check_range("novelty.repetition_penalty", self.repetition_penalty, 0.0)
-        check_range("novelty.cluster_distance", self.cluster_distance, 0.0, 1.0)
+        one_of("novelty.dedupe", self.dedupe, ("exact", "structure", "none"))
+        within("novelty.min_distance", self.min_distance, 0.0, 1.0)
+        within("novelty.window", self.window, 1)
+        within("novelty.max_copies", self.max_copies, 0)
+        within("novelty.min_nodes", self.min_nodes, 0)
+        within("novelty.repetition_penalty", self.repetition_penalty, 0.0)
+        within("novelty.cluster_distance", self.cluster_distance, 0.0, 1.0)
 
     @property
     def compares(self) -> bool:

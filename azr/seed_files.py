@@ -4,7 +4,8 @@ Our format has one task a line (azr.buffers.task_to_json). AZR's has triplets (s
 output), which deduction and abduction share, or induction tasks (snippet, inputs, outputs,
 message); both kinds may stand in one file here. Whatever a file claims is judged again before it
 enters: programs run in the sandbox, outputs are recomputed and compared. The seed files that the
-reference ships need it: in some of them one task in twelve is broken.
+reference ships need it: by model, between 0.8 and 8.6 % of their induction tasks hold an output
+that cannot be read as a value.
 """
 
 import json

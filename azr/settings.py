@@ -33,6 +33,7 @@ __all__ = [
     "load",
     "parse_override",
     "read_toml",
+    "split_overrides",
     "to_dict",
     "to_toml",
     "unknown_key",
@@ -95,6 +96,36 @@ def parse_override(text: str) -> tuple[str, str]:
     if not equals:
         raise ConfigError(f"--set expects KEY=VALUE, got {text!r}")
     return name.strip(), value.strip()
+
+
+def split_overrides(
+    words: Sequence[str], flags: frozenset[str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take `--dotted.key value` out of the command line; the rest is argparse's.
+
+    Raises:
+        ConfigError: A `--word` is neither a flag nor a key.
+    """
+    rest: list[str] = []
+    overrides: list[tuple[str, str]] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("--") or flag == "--" or flag in flags:
+            rest.append(word)
+            continue
+        name = flag.removeprefix("--")
+        if name not in describe():
+            raise unknown_key(name, COMMAND_LINE, [flag.removeprefix("--") for flag in flags])
+        if not equals and queue and not queue[0].startswith("--"):
+            value = queue.pop(0)
+        elif not equals and describe()[name].kind is bool:
+            value = "true"
+        elif not equals:
+            raise ConfigError(f"{COMMAND_LINE}: --{name} needs a value")
+        overrides.append((name, value))
+    return rest, overrides
 
 
 # ---------------------------------------------------------------- reading

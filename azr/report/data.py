@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from azr.curriculum import (
+from azr.chronicle import (
     Growth,
     Story,
     envelope_of,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from azr.curriculum import Growth, resolved_config
+from azr.chronicle import Growth, resolved_config
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.runfolder import read_metrics, rollout_files

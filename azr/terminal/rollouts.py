@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from azr.curriculum import envelope_of, explain, task_in, task_name
+from azr.chronicle import envelope_of, explain, task_in, task_name
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.runfolder import rollout_files

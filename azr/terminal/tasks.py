@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from azr.curriculum import (
+from azr.chronicle import (
     MeasuredTask,
     Story,
     all_measured,
@@ -47,7 +47,7 @@ def show_tasks(
 
     Args:
         folder: The run's folder.
-        order: One of azr.curriculum.ORDERS.
+        order: One of azr.chronicle.ORDERS.
         limit: How many at most.
         stream: A mode, or a stream of it; all modes if not given.
         console: stdout unless told otherwise.
@@ -101,7 +101,7 @@ def show_task(
 
     Args:
         folder: The run's folder.
-        name: `azr.curriculum.task_name`, or the beginning of it, with or without the mode.
+        name: `azr.chronicle.task_name`, or the beginning of it, with or without the mode.
         limit: Most answers to show; all unless given.
         verdict: Only answers that ended like this.
         console: stdout unless told otherwise.

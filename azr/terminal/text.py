@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from azr.curriculum import Story
+from azr.chronicle import Story
 from azr.inert import inert
 
 __all__ = [

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from azr.cli import main, split_overrides
+from azr.cli import main
 from azr.config import RunConfig
 from azr.errors import AzrError, ConfigError, ExecutorUnavailable, ModelError
+from azr.settings import split_overrides
 from sandbox_wasm.errors import SandboxUnavailable
 
 FLAGS = frozenset({"--resume", "--output", "--set"})

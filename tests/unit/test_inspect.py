@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from azr.chronicle import all_measured, task_name
 from azr.cli import main
-from azr.curriculum import all_measured, task_name
 from azr.errors import CheckpointError
 from azr.records import read_records, write_records
 from azr.terminal import show_overview, show_rollouts, show_task, show_tasks

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azr.curriculum.explain import task_in, task_name
+from azr.chronicle.explain import task_in, task_name
 from azr.records import read_records
 from azr.runfolder import rollout_files
 from azr.types import Role, Task
@@ -23,7 +23,7 @@ class Story:
     """What happened around one task in one step, or one proposal that became no task."""
 
     name: str
-    """`azr.curriculum.task_name`; empty for a proposal that became no task."""
+    """`azr.chronicle.task_name`; empty for a proposal that became no task."""
     task: Task | None
     proposal: Record | None = None
     """None for a task of an earlier step that was asked again."""

@@ -7,7 +7,7 @@
 Everything is read from rollout records (azr.records). Nothing here runs or evaluates a program.
 """
 
-from azr.curriculum.explain import (
+from azr.chronicle.explain import (
     Explanation,
     envelope_of,
     explain,
@@ -16,8 +16,8 @@ from azr.curriculum.explain import (
     task_in,
     task_name,
 )
-from azr.curriculum.growth import Growth, ModeStep
-from azr.curriculum.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
+from azr.chronicle.growth import Growth, ModeStep
+from azr.chronicle.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
 
 __all__ = [
     "ORDERS",

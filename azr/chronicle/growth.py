@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from azr.buffers import content_hash
-from azr.curriculum.explain import mode_in, task_in
+from azr.chronicle.explain import mode_in, task_in
 from azr.modes import rules_of
 from azr.types import Mode, Role, Task, Verdict
 

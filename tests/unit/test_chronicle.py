@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.curriculum import (
+from azr.chronicle import (
     Growth,
     all_measured,
     envelope_of,
@@ -20,8 +20,8 @@ from azr.curriculum import (
     task_in,
     task_name,
 )
-from azr.curriculum.explain import shown, unfenced
-from azr.curriculum.stories import ORDERS, MeasuredTask
+from azr.chronicle.explain import shown, unfenced
+from azr.chronicle.stories import ORDERS, MeasuredTask
 from azr.errors import CheckpointError
 from azr.records import read_records, rollout_records
 from azr.runfolder import rollout_files

@@ -1,0 +1,28 @@
+"""What a value of the configuration may be: each check names the key, the value, the limit."""
+
+import math
+from collections.abc import Collection
+
+from azr.errors import ConfigError
+
+__all__ = ["at_least", "one_of", "within"]
+
+
+def at_least(key: str, value: float, low: float, why: str = "") -> None:
+    """Raise `ConfigError` unless value >= low."""
+    if not value >= low:
+        because = f": {why}" if why else ""
+        raise ConfigError(f"{key} must be at least {low}, got {value}{because}")
+
+
+def one_of(key: str, value: str, allowed: Collection[str]) -> None:
+    """Raise `ConfigError` unless value is one of the allowed words."""
+    if value not in allowed:
+        raise ConfigError(f"{key} must be one of {', '.join(sorted(allowed))}, got {value!r}")
+
+
+def within(key: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raise `ConfigError` unless low <= value <= high; nan is in no range."""
+    if not low <= value <= high:
+        limit = f"at least {low}" if math.isinf(high) else f"in [{low}, {high}]"
+        raise ConfigError(f"{key} must be {limit}, got {value}")
