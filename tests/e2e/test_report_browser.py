@@ -111,8 +111,8 @@ def test_the_report_draws_every_plot_and_card_without_a_complaint(
     assert console == ""
     assert 'data-ready="yes"' in dom
     assert dom.count('class="tile"') == 8
-    assert dom.count('class="chart"') == 25
-    assert dom.count("<svg") == 25, "every plot has data in a complete run"
+    assert dom.count('class="chart"') == 27
+    assert dom.count("<svg") == 27, "every plot has data in a complete run"
     assert dom.count('class="line"') > 40
     assert dom.count("<polygon") >= 12, "difficulty, outcomes, refusals and time are stacked"
     assert dom.count('class="task"') == 12, "a page of cards"
@@ -128,7 +128,7 @@ def test_what_a_run_did_not_measure_is_left_out(
 ) -> None:
     dom, console = browse(browser, write_report([make_run(steps=3)]), tmp_path)
     assert console == ""
-    assert dom.count("<svg") == 22
+    assert dom.count("<svg") == 24
     for words in (
         "<h3>Distance",
         "<h3>Intrinsic",
@@ -165,8 +165,8 @@ def test_seeds_are_compared_as_arms_with_bands_and_a_table(browser: str, tmp_pat
     page = write_report(runs)
     dom, console = browse(browser, page, tmp_path)
     assert console == ""
-    assert dom.count("<svg") == 25
-    assert dom.count('class="band"') == 2 * 25, "every curve has its band"
+    assert dom.count("<svg") == 27
+    assert dom.count('class="band"') == 2 * 27, "every curve has its band"
     dom, _ = browse(browser, driven(page, script), tmp_path)
     found = json.loads(html.unescape(answer_of(dom)))
     assert found == {
@@ -191,7 +191,7 @@ def test_runs_of_different_lengths_are_compared(
     assert console == ""
     assert "first against second" in dom
     assert "all modes" in dom
-    assert dom.count("<svg") == 22
+    assert dom.count("<svg") == 24
 
 
 @pytest.mark.parametrize("steps", [0, 1, 120])

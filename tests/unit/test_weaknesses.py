@@ -190,9 +190,9 @@ def test_a13_counts_are_of_one_step_and_every_stream_has_its_own():
     """There, valid programs of two steps are added, and the last stream's entropy wins."""
     experiences = asyncio.run(play_step(make_table(CONFIG, ScriptedPolicy(well_formed)), 1))
     metrics = step_metrics(experiences, [0.0] * len(experiences), {})
-    assert {metrics[f"valid/{mode}"] for mode in Mode} == {1.0}
+    assert {metrics[f"valid/{mode}"] for mode in CONFIG.selfplay.modes} == {1.0}
     names = {name for name in metrics if name.startswith("entropy/")}
-    assert names == {f"entropy/{role}/{mode}" for role in Role for mode in Mode}
+    assert names == {f"entropy/{role}/{mode}" for role in Role for mode in CONFIG.selfplay.modes}
     again = step_metrics(experiences, [0.0] * len(experiences), {})
     assert again == metrics
 
@@ -202,7 +202,7 @@ def test_a13_without_proposers_the_streams_keep_their_labels():
     experiences = asyncio.run(play_step(make_table(config, ScriptedPolicy(well_formed)), 1))
     metrics = step_metrics(experiences, [0.0] * len(experiences), {})
     assert {n for n in metrics if n.startswith("accuracy/")} == {
-        f"accuracy/solver/{mode}" for mode in Mode
+        f"accuracy/solver/{mode}" for mode in CONFIG.selfplay.modes
     }
     assert not [name for name in metrics if "proposer" in name]
 
@@ -212,7 +212,7 @@ def test_a14_a_batch_is_full_however_little_there_is_to_draw_from():
     refusing = ScriptedJudge(admits=lambda _: False)
     table = make_table(CONFIG, ScriptedPolicy(well_formed), refusing)  # one zero task a mode
     experiences = asyncio.run(play_step(table, 1))
-    assert len(experiences) == 2 * len(Mode) * BATCH
+    assert len(experiences) == 2 * len(CONFIG.selfplay.modes) * BATCH
 
 
 def test_a14_tasks_that_are_too_long_to_ask_are_replaced():
