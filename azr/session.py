@@ -121,8 +121,12 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
                 ),
             )
             try:
-                asyncio.run(play(run, players, recorder, display))
+                asyncio.run(play(run, players, recorder, display, is_new=cut is None))
             except Interrupted:
+                if cut is None and recorder.saved_step < 0:
+                    # half the seeds make no run that could go on as if nothing had happened
+                    display.message("stopped while seeding; --resume starts it again")
+                    return EXIT_INTERRUPTED
                 recorder.checkpoint(recorder.last_step)
                 display.message(f"stopped after step {recorder.last_step}; go on with --resume")
                 return EXIT_INTERRUPTED
@@ -143,15 +147,21 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
         refuse(config, shape, memory, only_if_certain=True)
 
 
-async def play(run: Run, players: Players, recorder: RunRecorder, display: Display) -> None:
-    """Prove the engine's weights, make the seeds if this is a new run, and train."""
+async def play(
+    run: Run, players: Players, recorder: RunRecorder, display: Display, *, is_new: bool
+) -> None:
+    """Prove the engine's weights, make the seeds if this is a new run, and train.
+
+    A run that is resumed at step 0 has its seeds: more of them, or the same once more, would make
+    it another run.
+    """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError, ValueError):  # not the main thread: a test, a notebook
             loop.add_signal_handler(number, run.interrupt.request)
     recorder.last_step = run.first_step - 1
     await run.policy.adopt(run.learner.weights, version=run.first_step - 1)
-    if run.first_step == 1:
+    if is_new:
         display.message("seeding: the model makes its own first tasks")
         await run.interrupt.guard(seed(players, display))
         recorder.checkpoint(0)
