@@ -1,9 +1,10 @@
-"""The tables of docs/results.md, as Markdown: arms of seeds, the first and the last three steps.
+"""The table of docs/results.md, as Markdown: the first step, and the last three of every arm.
 
     python scripts/learning_table.py full=runs/full-s0,runs/full-s1 shuffled=runs/shuffled-s0,...
 
-Each figure is a mean over three steps of each run, then over the runs, +- half its 95 % interval
-(Student's t over the runs). Evaluations are those of the last step.
+Each figure is a mean over the runs of an arm, +- half its 95 % interval (Student's t over the
+runs). Before the first update all arms with the same seeds are alike: one column stands for them.
+Evaluations and counts of different tasks are those of the last step.
 """
 
 import sys
@@ -24,15 +25,10 @@ METRICS = (
     "accuracy/solver/abduction",
     "well_formed/solver/deduction",
     "well_formed/solver/abduction",
-    "solve_rate/deduction",
-    "solve_rate/abduction",
     "learnable/deduction",
     "learnable/abduction",
     "ast_distance/deduction",
     "ast_distance/abduction",
-    "lines/deduction",
-    "lines/abduction",
-    "length/proposer/deduction/mean",
     "length/proposer/abduction/mean",
     "entropy/proposer/deduction",
     "entropy/proposer/abduction",
@@ -55,11 +51,8 @@ def mean_of(values: Sequence[float | None]) -> float | None:
     return fmean(found) if found else None
 
 
-def cell(runs: Sequence[Columns], metric: str, *, at_end: bool) -> str:
-    """Mean and half interval over the runs."""
-    window = slice(-STEPS, None) if at_end else slice(STEPS)
-    if metric.startswith(LAST_ONLY):
-        window = slice(-1, None) if at_end else slice(0)
+def cell(runs: Sequence[Columns], metric: str, window: slice) -> str:
+    """Mean and half interval over the runs of what the window shows of each."""
     found = [mean_of(columns[metric][window]) for columns in runs if metric in columns]
     values = [value for value in found if value is not None]
     if not values:
@@ -70,17 +63,16 @@ def cell(runs: Sequence[Columns], metric: str, *, at_end: bool) -> str:
 
 
 def table(arms: Mapping[str, Sequence[Columns]]) -> str:
-    """One row a metric, two columns an arm."""
+    """One row a metric: the first step of the first arm, then the last steps of every arm."""
     names = [f"{name} (n={len(runs)})" for name, runs in arms.items()]
-    lines = [
-        "| | " + " | ".join(f"{name}: first | last" for name in names) + " |",
-        "|---" * (1 + 2 * len(names)) + "|",
-    ]
+    lines = [f"| | first step | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    first = next(iter(arms.values()))
     for metric in METRICS:
-        cells = [
-            cell(runs, metric, at_end=at_end) for runs in arms.values() for at_end in (False, True)
-        ]
-        lines.append(f"| {metric} | " + " | ".join(cells) + " |")
+        is_last_only = metric.startswith(LAST_ONLY)
+        last = slice(-1, None) if is_last_only else slice(-STEPS, None)
+        cells = ["-" if is_last_only else cell(first, metric, slice(1))]
+        cells += [cell(runs, metric, last) for runs in arms.values()]
+        lines.append(f"| {metric} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
