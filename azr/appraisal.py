@@ -129,13 +129,14 @@ class Appraiser:
             return list(tasks)
         await self._history.catch_up()  # nothing new in a step: of use to seed files
         profiles = await self.profiles_of(tasks)
-        seen = {mode: set(self._history.of(mode).past.copies) for mode in Mode}
+        fresh: set[tuple[Mode, str]] = set()
         kept: list[Task] = []
         for task, profile in zip(tasks, profiles, strict=True):
             key = copy_key(task, profile)
-            if rules_of(task.mode).shows_program or key not in seen[task.mode]:
+            past = self._history.of(task.mode).past.copies
+            if rules_of(task.mode).shows_program or not (key in past or (task.mode, key) in fresh):
                 kept.append(task)
-                seen[task.mode].add(key)
+                fresh.add((task.mode, key))
         return kept
 
     def price_repetition(self, experiences: Sequence[Experience]) -> list[Experience]:

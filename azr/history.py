@@ -60,7 +60,7 @@ class History:
             for task, profile in zip(new, profiles, strict=True):
                 known.count(task)
                 known.past.copies[copy_key(task, profile)] += 1
-            recent = [*known.past.recent, *(p for p in profiles if p is not None)]
+            recent = [*known.past.recent, *profiles]
             known.past.recent = deque(recent, maxlen=self._config.window)
 
     async def _profiles_of_last(self, tasks: Sequence[Task]) -> list[Profile | None]:

@@ -102,13 +102,14 @@ class Frequencies:
     total: int = 0
     texts: Counter[bytes] = field(default_factory=Counter[bytes])
     """By hash: an output may have 8 KiB."""
-    kinds: Counter[str] = field(default_factory=Counter[str])
+    kinds: Counter[bytes] = field(default_factory=Counter[bytes])
+    """By hash, too: a thousand arguments have a long kind, and there are many such kinds."""
 
     def add(self, text: str) -> None:
         """Count one more."""
         self.total += 1
         self.texts[digest(text)] += 1
-        self.kinds[kind_of(text)] += 1
+        self.kinds[digest(kind_of(text))] += 1
 
     def surprise(self, text: str, how: str) -> float:
         """How seldom it was seen, in [0, 1]; 1 for what never was.
@@ -119,7 +120,7 @@ class Frequencies:
         seen = self.texts[digest(text)]
         if how == "flat":
             return 1.0 - share(seen, self.total)
-        of_kind = self.kinds[kind_of(text)]
+        of_kind = self.kinds[digest(kind_of(text))]
         return 1.0 - (share(of_kind, self.total) + share(seen, of_kind)) / 2
 
     def mean_surprise(self, texts: Sequence[str], how: str) -> float:

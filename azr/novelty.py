@@ -5,7 +5,7 @@ came in: of two that are alike the first one is novel.
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -42,8 +42,9 @@ class Past:
 
     copies: Counter[str] = field(default_factory=Counter[str])
     """Stored tasks by `copy_key`."""
-    recent: deque[Profile] = field(default_factory=deque[Profile])
-    """The last novelty.window of them that have a profile."""
+    recent: deque[Profile | None] = field(default_factory=deque[Profile | None])
+    """Of the last novelty.window of them; those without one take their places all the same, so
+    that a resumed run, which looks at no more than these, remembers the same."""
 
 
 def objections(
@@ -58,20 +59,19 @@ def objections(
         past: Is not changed.
         config: Which rules hold.
     """
-    copies = past.copies.copy()
+    fresh: Counter[str] = Counter()  # beside the past's, which may be large and is not copied
     recent = deque(past.recent, maxlen=config.window)
     reasons: list[str] = []
     for task, profile in candidates:
         key = copy_key(task, profile)
         reason = ""
-        if config.max_copies and copies[key] >= config.max_copies:
+        if config.max_copies and past.copies[key] + fresh[key] >= config.max_copies:
             reason = "copy"
         elif profile is not None:
             reason = trivial(profile, config) or too_near(profile, recent, config)
         if not reason:
-            copies[key] += 1
-            if profile is not None:
-                recent.append(profile)
+            fresh[key] += 1
+            recent.append(profile)
         reasons.append(f"{NOT_NOVEL}: {reason}" if reason else "")
     return reasons
 
@@ -85,11 +85,12 @@ def trivial(profile: Profile, config: NoveltyConfig) -> str:
     return ""
 
 
-def too_near(profile: Profile, recent: Sequence[Profile], config: NoveltyConfig) -> str:
+def too_near(profile: Profile, recent: Iterable[Profile | None], config: NoveltyConfig) -> str:
     """Why a program is not far enough from others."""
-    if config.min_distance > 0 and is_closer(profile, recent, config.min_distance):
-        return "too near"
-    return ""
+    if config.min_distance == 0:
+        return ""
+    known = [other for other in recent if other is not None]
+    return "too near" if is_closer(profile, known, config.min_distance) else ""
 
 
 def cluster_sizes(profiles: Sequence[Profile], distance: float) -> list[int]:

@@ -419,3 +419,26 @@ def test_a_program_is_profiled_once():
     before = len(asked)
     asyncio.run(play_step(table, 2))
     assert asked[before:] == [p for p in dict.fromkeys(asked[before:]) if p not in asked[:before]]
+
+
+def test_a_window_with_unreadable_programs_in_it_is_the_same_after_a_kill(tmp_path):
+    """A resumed run looks at the last `window` tasks; so does one that was never stopped."""
+
+    class Shortsighted(ScriptedJudge):
+        async def profile(self, programs):
+            return [None if "deep" in p else profile_here(p) for p in programs]
+
+    novelty = NoveltyConfig(min_distance=0.1, window=2)
+    config = RunConfig(selfplay=DEDUCTION, novelty=novelty)
+
+    def recent_of(appraiser):
+        asyncio.run(appraiser.begin(1))
+        return list(appraiser._history.of(Mode.DEDUCTION).past.recent)
+
+    buffers = TaskBuffers(":memory:")
+    whole = make_table(config, ScriptedPolicy(writes(various)), Shortsighted(), buffers)
+    for program in (DULL, "def f(x):\n    return x * x", "def f(deep):\n    return deep + 1"):
+        buffers.add([triplet(program)])
+        through = recent_of(whole.appraiser)
+    resumed = make_table(config, ScriptedPolicy(writes(various)), Shortsighted(), buffers)
+    assert recent_of(resumed.appraiser) == through
