@@ -20,7 +20,7 @@ class Stub:
         self.policy = self
         self.weights = self
 
-    async def adopt(self, weights: object, version: int) -> None:- the policy's
+    async def adopt(self, weights: object, version: int) -> None:
         self.notes.append(f"adopt {version}")
 
     def checkpoint(self, step: int) -> None:
