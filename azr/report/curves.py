@@ -95,11 +95,11 @@ def note(lines: Sequence[Line], smooth: int) -> str:
     if max(counts) > 2:
         parts.append("band: 95 % interval of the mean over seeds")
     if 2 in counts:
-        parts.append("band of two seeds: from one to the other")
+        parts.append("two seeds: from one to the other")
     if counts == {1} and has_band:
         parts.append("band: 95 % interval over items")
     if smooth > 1:
-        parts.append(f"running mean over {smooth} steps")
+        parts.append(f"mean of {smooth} steps")
     return "; ".join(parts)
 
 

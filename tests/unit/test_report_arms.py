@@ -245,7 +245,7 @@ def test_curves_of_arms_are_written(tmp_path: Path) -> None:
     assert [file.name for file in files] == [file_name([metric]) for metric in metrics]
     text = files[0].read_text()
     for words in ("Answers correct, deduction", "full (3 seeds)", "frozen (3 seeds)", ">step<",
-                  "95 % interval of the mean over seeds; running mean over 3 steps"):  # fmt: skip
+                  "95 % interval of the mean over seeds; mean of 3 steps"):  # fmt: skip
         assert words in text
     assert text.count("fill-opacity") == 2
     assert "running mean" not in files[1].read_text(), "evaluations are not smoothed"
