@@ -52,11 +52,11 @@ def answer(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--limit must be at least 1, got {limit}")
     if arguments.tasks and verdict:
         raise ConfigError("--verdict chooses rollouts; --tasks lists valid tasks alone")
-    if arguments.task and stream:
+    if arguments.task is not None and stream:
         raise ConfigError("--stream chooses rollouts; --task shows one task of one mode")
     if arguments.tasks:
         show_tasks(folder, arguments.tasks, limit, stream)
-    elif arguments.task:
+    elif arguments.task is not None:
         show_task(folder, arguments.task, arguments.limit, verdict)
     elif (arguments.step, stream, verdict, arguments.limit) == (None, None, None, None):
         show_overview(folder)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from azr.buffers import TaskBuffers, task_from_json, task_to_json
-from azr.errors import ConfigError
+from azr.errors import CheckpointError, ConfigError
 from azr.modes import rules_of
 from azr.ports import Judge
 from azr.selfplay import all_or_nothing
@@ -235,9 +235,13 @@ def export_tasks(
         step: Only those born by then; None = all.
 
     Raises:
-        CheckpointError: The folder holds no run's tasks.
-        ConfigError: The file cannot be written.
+        CheckpointError: The folder holds no run's tasks, or none that were asked for.
+        ConfigError: The file is there already, or cannot be written.
     """
+    if not (run / "tasks.sqlite").is_file():
+        raise CheckpointError(f"{run} holds no run: there is no tasks.sqlite")
+    if output.exists():
+        raise ConfigError(f"{output} is there already: remove it, or name another file")
     with closing(TaskBuffers(":memory:")) as buffers:
         buffers.restore(run / "tasks.sqlite")  # a copy: the run's own file is left as it is
         rated_tasks = [
@@ -246,6 +250,10 @@ def export_tasks(
             for task, rate in buffers.rated_tasks(mode)
             if step is None or task.born_step <= step
         ]
+    if not rated_tasks:
+        names = ", ".join(modes)
+        born = "" if step is None else f" born by step {step}"
+        raise CheckpointError(f"{run} holds no tasks of {names}{born}: nothing was written")
     if azr:
         return write_azr_tasks(output, rated_tasks)
     write_tasks(output, rated_tasks)

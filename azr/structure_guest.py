@@ -13,6 +13,7 @@ __all__ = ["compose", "objection"]
 _WAYS_AROUND = frozenset(
     {
         "globals",
+        "locals",
         "vars",
         "exec",
         "eval",
@@ -273,7 +274,7 @@ def _against_functions(tree: ast.Module, functions: list[str], min_own_operation
     given, bound = _Bindings(*map(ast.parse, functions)), _Bindings(tree)
     reached = _reached(tree)
     if reached is None:
-        return "no function f"
+        return "not one function f"
     names = [f"g_{number}" for number in range(len(functions))]
     own = given.top | bound.top | set(given.imports) | set(bound.imports)
     reason = _redefinition(given, bound, tree) or _missing_call(names, reached, own)
@@ -296,9 +297,11 @@ def _redefinition(given: _Bindings, bound: _Bindings, tree: ast.Module) -> str:
 
 
 def _missing_call(names: list[str], reached: list[ast.AST], own: set[str]) -> str:
-    """Which function it does not call on data."""
+    """Which function it does not call on data, or calls to throw the result away."""
+    dropped = {id(node.value) for node in reached if isinstance(node, ast.Expr)}
+    kept = [node for node in reached if isinstance(node, ast.Call) and id(node) not in dropped]
     for name in names:
-        calls = [node for node in reached if isinstance(node, ast.Call) and _uses(node, name)]
+        calls = [call for call in kept if _uses(call, name)]
         if not calls:
             return f"{name} is not called"
         if not any(_has_data(call, own) for call in calls):
@@ -321,13 +324,13 @@ def _is_way_around(node: ast.AST) -> bool:
 
 
 def _reached(tree: ast.Module) -> list[ast.AST] | None:
-    """All nodes of f and of the top-level definitions it mentions, and so on; None without f."""
+    """All nodes of f and of the top-level definitions it mentions, and so on; None without one f."""
     parts: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _Bindings(statement).top:
             parts.setdefault(name, []).append(statement)
-    if not any(isinstance(part, ast.FunctionDef) for part in parts.get("f", [])):
-        return None
+    if [type(part) for part in parts.get("f", [])] != [ast.FunctionDef]:
+        return None  # a second binding would be the f that runs
     todo, seen, nodes = ["f"], {"f"}, list[ast.AST]()
     while todo:
         for part in parts[todo.pop()]:

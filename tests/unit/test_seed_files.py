@@ -270,6 +270,7 @@ def test_a_run_s_tasks_go_out_in_both_formats_and_come_back(tmp_path: Path):
     assert export_tasks(run, output, azr=False, step=None) == [output]
     ours = load(output)[1]
     assert len(all_tasks(ours)) == 12
+    output.unlink()
     files = export_tasks(run, output, azr=True, step=None)
     assert [f.name for f in files] == ["out.jsonl", "out_code_e.jsonl", "out_code_f.jsonl"]
     triplets, errors, inductions = (
@@ -336,8 +337,21 @@ def test_the_command_writes_what_was_asked_for(tmp_path: Path, capsys: pytest.Ca
         ("abduction", 0, None),
         ("abduction", 1, 0.5),
     ]
-    assert main(["tasks", str(tmp_path), str(output)]) == 1
-    assert "no task buffers" in capsys.readouterr().err
+    assert main(["tasks", str(tmp_path), str(tmp_path / "new.jsonl")]) == 1
+    assert "holds no run" in capsys.readouterr().err
+
+
+def test_the_command_overwrites_nothing_and_writes_no_empty_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, output = run_folder(tmp_path / "run"), tmp_path / "out.jsonl"
+    assert main(["tasks", str(run), str(output), "--mode", "error", "--step", "-3"]) == 1
+    assert "holds no tasks of error born by step -3" in capsys.readouterr().err
+    assert not output.exists()
+    output.write_text("mine")
+    assert main(["tasks", str(run), str(output)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert output.read_text() == "mine"
 
 
 def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path):
