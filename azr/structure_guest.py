@@ -324,7 +324,7 @@ def _is_way_around(node: ast.AST) -> bool:
 
 
 def _reached(tree: ast.Module) -> list[ast.AST] | None:
-    """All nodes of f and of the top-level definitions it mentions, and so on; None without one f."""
+    """All nodes of f and of the definitions it mentions, and so on; None without a single f."""
     parts: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _Bindings(statement).top:
