@@ -162,7 +162,12 @@ def test_hostile_texts_are_parsed_by_the_guest_and_run_by_nobody(judge: SandboxJ
     functions = compose(judge, DOUBLE, count=1)
     ruling = admit(judge, text, "1", functions)
     assert ruling.verdict is Verdict.FAILED
-    assert ruling.reason in ("syntax error", "unreadable", "not one function f", "g_0 is not called")
+    assert ruling.reason in (
+        "syntax error",
+        "unreadable",
+        "not one function f",
+        "g_0 is not called",
+    )
     made = compose(judge, text, RECURSIVE, count=2)
     assert len(made) in (0, 1, 2)  # none: the text took the whole answer along
     assert compose(judge, RECURSIVE) == compose(judge, RECURSIVE)
