@@ -147,9 +147,7 @@ class SandboxJudge:
         """The proposal with its program rewritten in the guest, or why there is none."""
         if not rewriting.is_needed:
             return proposal
-        results = await self._results(
-            rewriting_job(str(next(self._ids)), proposal.program, rewriting)
-        )
+        results = await self._results(rewriting_job(next(self._ids), proposal.program, rewriting))
         if isinstance(results, str):
             return f"rewriting: {results}"
         [result] = results
@@ -189,16 +187,12 @@ class SandboxJudge:
             ExecutorUnavailable: The machinery failed or broke its contract.
         """
         jobs = profile_jobs(self._ids, programs)
-        try:
-            results = await self._client.arun(jobs) if jobs else []
-        except SandboxUnavailable as error:
-            raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
-        except BadJob as error:
-            logger.warning("the sandbox refused a profile: %s", error)
+        results = await self._send(jobs) if jobs else []
+        if results is None:
             return [None] * len(programs)
         profiles: list[Profile | None] = []
         for job, result in zip(jobs, results, strict=True):
-            if result.id != job.id or len(result.calls) != len(job.calls):
+            if len(result.calls) != len(job.calls):
                 raise ExecutorUnavailable(f"job {job.id} was answered with another's result")
             profiles += map(profile_of, result.calls)
         self.statistics.profiles += len(programs)
@@ -227,7 +221,7 @@ class SandboxJudge:
         """
         limits = replace(self._limits, output_bytes=max(len(arguments.encode()) * 4, 4096))
         job = Job(
-            id=str(next(self._ids)),
+            id=next(self._ids),
             source=SOURCE,
             calls=(arguments,),
             entry=question,
@@ -285,16 +279,11 @@ class SandboxJudge:
     async def _results(self, job: Job) -> Sequence[CallResult] | str:
         """One result a call of the job; see `_run`."""
         started = time.perf_counter()
-        try:
-            [result] = await self._client.arun([job])
-        except SandboxUnavailable as error:
-            raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
-        except BadJob as error:  # text chosen by a model must not be able to end the run
-            logger.warning("the sandbox refused a job: %s", error)
+        results = await self._send([job])
+        if results is None:
             return "bad job"
+        [result] = results
         self._count(result, time.perf_counter() - started)
-        if result.id != job.id:
-            raise ExecutorUnavailable(f"job {job.id} was answered with the result of {result.id}")
         num_calls = len(job.calls)
         if len(result.calls) == num_calls:
             return result.calls
@@ -303,6 +292,26 @@ class SandboxJudge:
         raise ExecutorUnavailable(
             f"job {job.id} with {num_calls} calls was answered with {len(result.calls)} results"
         )
+
+    async def _send(self, jobs: Sequence[Job]) -> list[JobResult] | None:
+        """The result of each job; None if the sandbox refuses them.
+
+        Raises:
+            ExecutorUnavailable: The machinery failed, or answered with something else.
+        """
+        try:
+            results = await self._client.arun(jobs)
+        except SandboxUnavailable as error:
+            raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
+        except BadJob as error:  # text chosen by a model must not be able to end the run
+            logger.warning("the sandbox refused a job: %s", error)
+            return None
+        for job, result in zip(jobs, results, strict=True):
+            if result.id != job.id:
+                raise ExecutorUnavailable(
+                    f"job {job.id} was answered with the result of {result.id}"
+                )
+        return results
 
     def _count(self, result: JobResult, waited_s: float) -> None:
         self.statistics.jobs += 1

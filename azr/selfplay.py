@@ -76,13 +76,12 @@ async def play_step(table: Table, step: int) -> list[Experience]:
         experiences = await play_in_turns(table, step, slots)
     else:
         tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
-        played = await all_or_nothing(
+        experiences = await together(
             [
                 play_slot(table, mode, step, slot, task)
                 for (mode, slot), task in zip(slots, tasks, strict=True)
             ]
         )
-        experiences = [experience for slot in played for experience in slot]
         await store(table, experiences)
     experiences = table.appraiser.price_repetition(experiences)
     if not selfplay.train_proposer:
@@ -97,20 +96,20 @@ async def play_in_turns(
     places = [
         (derive_seed(table.config.seed, step, mode, slot), f"{mode}/{slot}") for mode, slot in slots
     ]
-    proposed = await all_or_nothing(
+    proposed = await together(
         [
             propose_and_measure(table, mode, step, slot, seed, group)
             for (mode, slot), (seed, group) in zip(slots, places, strict=True)
         ]
     )
-    await store(table, [experience for slot in proposed for experience in slot])
-    solved = await all_or_nothing(
+    await store(table, proposed)
+    solved = await together(
         [
             solve(table, task, [derive_seed(seed, "solve")], group)
             for task, (seed, group) in zip(solver_tasks(table, step), places, strict=True)
         ]
     )
-    return [experience for slot in proposed + solved for experience in slot]
+    return proposed + solved
 
 
 async def store(table: Table, experiences: Sequence[Experience]) -> None:
@@ -168,6 +167,11 @@ async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+async def together(parts: Sequence[Coroutine[Any, Any, list[Experience]]]) -> list[Experience]:
+    """Run all together; their experiences in the order of the parts."""
+    return [experience for part in await all_or_nothing(parts) for experience in part]
+
+
 async def play_slot(
     table: Table, mode: Mode, step: int, slot: int, task: Task | None
 ) -> list[Experience]:
@@ -184,9 +188,11 @@ async def play_slot(
         return await solve(table, task or past.draw(mode, seed), seeds, group)
     if task is not None or not selfplay.same_step_tasks:
         drawn = task or past.draw(mode, seed)
-        return await both(
-            propose_and_measure(table, mode, step, slot, seed, group),
-            solve(table, drawn, once, group),
+        return await together(
+            [
+                propose_and_measure(table, mode, step, slot, seed, group),
+                solve(table, drawn, once, group),
+            ]
         )
     rollout, ruling = await propose(table, mode, step, seed)
     ruling = await table.appraiser.screen(mode, slot, ruling)
@@ -194,15 +200,7 @@ async def play_slot(
     if selfplay.train_on_trials and ruling.task is not None:
         return await measured
     task = ruling.task or past.draw(mode, seed)
-    return await both(measured, solve(table, task, once, group))
-
-
-async def both(
-    first: Coroutine[Any, Any, list[Experience]], second: Coroutine[Any, Any, list[Experience]]
-) -> list[Experience]:
-    """Run the two together; the experiences of the first come first."""
-    parts = await all_or_nothing([first, second])
-    return [experience for part in parts for experience in part]
+    return await together([measured, solve(table, task, once, group)])
 
 
 async def propose_and_measure(
