@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from random import Random
 
-from azr.types import Task
+from azr.types import Task, count_lines
 
 __all__ = ["Shelf", "is_stored", "sample_weighted"]
 
@@ -41,7 +41,7 @@ def ease(program: str, solve_rate: float | None) -> int:
     Never 0: what nobody solved, or a page of code, is still drawn now and then. Ours; the idea
     is "easier first" of curriculum learning (Bengio et al., ICML 2009).
     """
-    lines = max(sum(bool(line.strip()) for line in program.splitlines()), 1)
+    lines = max(count_lines(program), 1)
     rate = 0.5 if solve_rate is None else solve_rate
     return math.ceil(EASE_SCALE * (0.1 + 0.8 * rate) / lines)
 

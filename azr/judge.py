@@ -17,11 +17,12 @@ from typing import Protocol
 
 from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
+from azr.guest_programs import guest_program
 from azr.modes import ModeRules, rules_of
 from azr.profile import Profile
 from azr.profiler import profile_jobs, profile_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
-from azr.structure import SOURCE, as_functions, as_reason, compose_call, objection_call
+from azr.structure import PROGRAM, as_functions, as_reason, compose_call, objection_call
 from azr.types import Answer, Check, Demands, Grade, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
@@ -222,7 +223,7 @@ class SandboxJudge:
         limits = replace(self._limits, output_bytes=max(len(arguments.encode()) * 4, 4096))
         job = Job(
             id=next(self._ids),
-            source=SOURCE,
+            source=guest_program(PROGRAM),
             calls=(arguments,),
             entry=question,
             limits=limits,

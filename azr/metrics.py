@@ -34,7 +34,7 @@ from azr.config import RunConfig
 from azr.errors import CheckpointError, ConfigError
 from azr.settings import to_dict
 from azr.text_metrics import text_metrics
-from azr.types import STREAMS, Experience, Role, Verdict, stream_name
+from azr.types import STREAMS, Experience, Role, Verdict, count_lines, stream_name
 
 __all__ = ["MetricsWriter", "Stopwatch", "step_metrics"]
 
@@ -188,11 +188,6 @@ def slug(reason: str) -> str:
     """
     parts = [re.sub(r"\W+", "_", part).strip("_")[:40] for part in reason.split(":")[:2]]
     return ".".join(part for part in parts if part)
-
-
-def count_lines(program: str) -> int:
-    """Lines that are not blank."""
-    return sum(bool(line.strip()) for line in program.splitlines())
 
 
 def share(flags: Iterable[bool]) -> float:

@@ -5,9 +5,8 @@ talks to the executor; azr.judge does.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 
+from azr.guest_programs import guest_program
 from azr.profile import Profile, halstead_effort, halstead_volume
 from sandbox_wasm.literals import LiteralError, parse_literal
 from sandbox_wasm.types import CallResult, Job, Limits, Outcome
@@ -21,12 +20,6 @@ LIMITS = Limits(fuel=2_000_000_000, output_bytes=64 * 1024)
 """The worst program of 16,384 characters that was found takes 1.6e9."""
 
 
-@cache
-def profile_source() -> str:
-    """The analysis program, as text."""
-    return Path(__file__).with_name("profile_program.py").read_text(encoding="utf-8")
-
-
 def profile_jobs(job_ids: Iterator[str], programs: Sequence[str]) -> list[Job]:
     """Jobs with one call a program, in order; takes as many ids as it needs."""
     starts = range(0, len(programs), PROGRAMS_PER_JOB)
@@ -34,7 +27,7 @@ def profile_jobs(job_ids: Iterator[str], programs: Sequence[str]) -> list[Job]:
     return [
         Job(
             id=next(job_ids),
-            source=profile_source(),
+            source=guest_program("profile_program"),
             entry="profile",
             calls=[repr(program) for program in part],
             limits=LIMITS,

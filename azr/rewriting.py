@@ -6,9 +6,9 @@ text back that this returns.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from azr.config import ParsingConfig
+from azr.guest_programs import guest_program
 from sandbox_wasm.literals import LiteralError, parse_literal
 from sandbox_wasm.types import Job, Limits
 
@@ -61,7 +61,7 @@ class Rewritten:
 
 def rewriting_job(job_id: str, program: str, rewriting: Rewriting) -> Job:
     """The job that rewrites a program; its one call returns what `read_rewritten` reads."""
-    source = Path(__file__).with_name("rewriting_guest.py").read_text(encoding="utf-8")
+    source = guest_program("rewriting_guest")
     call = f"{program!r}, {rewriting.entry!r}, {list(rewriting.strips)!r}"
     return Job(id=job_id, source=source, entry="rewrite", calls=(call,), limits=LIMITS)
 

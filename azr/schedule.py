@@ -4,7 +4,7 @@ All of it is a function of (configuration, step), so that a resumed run does wha
 """
 
 from azr.config import CurriculumConfig, SelfPlayConfig
-from azr.types import Ruling, Verdict
+from azr.types import Ruling, Verdict, count_lines
 
 __all__ = [
     "block_start",
@@ -64,6 +64,6 @@ def line_limit(config: CurriculumConfig, step: int) -> int | None:
 def over_the_curriculum(config: CurriculumConfig, program: str, step: int) -> Ruling | None:
     """The refusal of a program that is too long for this step, if it is."""
     limit = line_limit(config, step)
-    if limit is None or sum(bool(line.strip()) for line in program.splitlines()) <= limit:
+    if limit is None or count_lines(program) <= limit:
         return None
     return Ruling(verdict=Verdict.FAILED, reason="over the curriculum")

@@ -5,15 +5,14 @@ literals, and takes nothing of the answer for granted but that it is a literal.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 from azr.types import Demands
 
-__all__ = ["SOURCE", "as_functions", "as_reason", "compose_call", "objection_call"]
+__all__ = ["PROGRAM", "as_functions", "as_reason", "compose_call", "objection_call"]
 
-SOURCE = Path(__file__).with_name("structure_guest.py").read_text(encoding="utf-8")
-"""The program that is asked: compose(...) and objection(...)."""
+PROGRAM = "structure_guest"
+"""The guest program that is asked: compose(...) and objection(...)."""
 
 MAX_REASON_CHARS = 80
 

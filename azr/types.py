@@ -31,6 +31,7 @@ __all__ = [
     "Stream",
     "Task",
     "Verdict",
+    "count_lines",
     "prefix_of",
     "stream_name",
 ]
@@ -87,6 +88,11 @@ class Case:
     """What stands between the parentheses of f(...), e.g. "[1, 2], k=3"."""
     output: str
     """The value; in error mode the exception's class name as a string: "'KeyError'"."""
+
+
+def count_lines(program: str) -> int:
+    """Lines that are not blank."""
+    return sum(bool(line.strip()) for line in program.splitlines())
 
 
 def prefix_of(functions: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from azr.buffers import content_hash
 from azr.chronicle.explain import mode_in, task_in
 from azr.modes import rules_of
-from azr.types import Mode, Role, Task, Verdict
+from azr.types import Mode, Role, Task, Verdict, count_lines
 
 __all__ = ["Growth", "ModeStep", "novelty_key"]
 
@@ -101,7 +101,7 @@ class Growth:
         self._known[task.mode].add(key)
         self._tasks[task.mode].add(content_hash(task))
         self.programs.add(program_hash(task.program))
-        counts.lines += sum(bool(line.strip()) for line in task.program.splitlines())
+        counts.lines += count_lines(task.program)
         rate = record["solve_rate"]
         if rate is not None:
             counts.rates += rate
