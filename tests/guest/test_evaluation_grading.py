@@ -19,7 +19,7 @@ from azr.evaluation.maths import MathsGrader
 from azr.evaluation.suites import SUITES
 from azr.types import Mode
 from sandbox_wasm import Sandbox
-from sandbox_wasm.types import Job, JobResult
+from tests.direct import DirectExecutor
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
@@ -33,20 +33,10 @@ NO_LITERALS = {"CRUXEval/364", "CRUXEval/694", "CRUXEval/720", "CRUXEval/770"}
 """Their inputs hold a lambda or a call: no literal, so no answer of ours can spell them."""
 
 
-class Local:
-    """The sandbox's async client, in this process."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return await asyncio.to_thread(self._sandbox.run, jobs)
-
-
 def marks(sandbox: Sandbox, answers: Sequence[tuple[Item, str]]) -> list[Mark]:
     async def run() -> list[Mark]:
         async with MathsGrader() as maths:
-            graders = Graders(Local(sandbox), SandboxConfig(), maths)
+            graders = Graders(DirectExecutor(sandbox), SandboxConfig(), maths)
             return await asyncio.gather(*(graders.grade(item, text) for item, text in answers))
 
     return asyncio.run(run())

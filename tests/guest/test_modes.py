@@ -1,14 +1,14 @@
 """Error mode and composite proposals, judged by the real sandbox."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from azr.config import SandboxConfig
 from azr.judge import SandboxJudge
 from azr.types import Answer, Demands, Mode, Proposal, Ruling, Verdict, prefix_of
-from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm import Sandbox
+from tests.direct import DirectExecutor
 from tests.unit.test_structure import DOUBLE, MATCHING, RECURSIVE, WITH_HELPERS
 
 pytestmark = pytest.mark.guest
@@ -16,19 +16,9 @@ pytestmark = pytest.mark.guest
 CUSTOM = "class Oops(Exception):\n    pass\n\ndef f(x):\n    raise Oops(x)"
 
 
-class InThisProcess:
-    """The sandbox itself, without server and client; counts what it is sent."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return self._sandbox.run(jobs)
-
-
 @pytest.fixture(scope="module")
 def judge(sandbox: Sandbox) -> SandboxJudge:
-    return SandboxJudge(InThisProcess(sandbox), SandboxConfig())
+    return SandboxJudge(DirectExecutor(sandbox), SandboxConfig())
 
 
 def admit(judge: SandboxJudge, program: str, given: str = "1", *demands: object) -> Ruling:

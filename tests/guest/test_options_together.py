@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -26,7 +25,8 @@ from azr.seed_files import import_seeds, write_tasks
 from azr.seeding import seed_buffers
 from azr.selfplay import play_step
 from azr.types import Experience, Mode, Prompt, Role, Task
-from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm import Sandbox
+from tests.direct import DirectExecutor
 from tests.fakes import ScriptedPolicy, make_table
 
 pytestmark = pytest.mark.guest
@@ -56,14 +56,6 @@ CONFIG = RunConfig(
 )
 
 
-class InThisProcess:
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return self._sandbox.run(jobs)
-
-
 def script(prompt: Prompt) -> str:
     """Programs of a name of their own, with comments, which build on what they are given."""
     if prompt.role is Role.SOLVER:
@@ -91,7 +83,7 @@ def all_tasks(buffers: TaskBuffers) -> list[Task]:
 
 def run(sandbox: Sandbox, file=None, steps: int = 3) -> tuple[list[Experience], TaskBuffers]:
     buffers = TaskBuffers(":memory:")
-    judge = SandboxJudge(InThisProcess(sandbox), CONFIG.sandbox, CONFIG.parsing)
+    judge = SandboxJudge(DirectExecutor(sandbox), CONFIG.sandbox, CONFIG.parsing)
     table = make_table(CONFIG, ScriptedPolicy(script), buffers=buffers)
     table = replace(table, judge=judge, appraiser=Appraiser(CONFIG, judge, buffers))
 
@@ -140,20 +132,14 @@ def test_all_options_that_touch_a_proposal_play_together(sandbox: Sandbox, tmp_p
 
 
 def test_the_defaults_ask_the_guest_for_nothing_but_verdicts_and_profiles(sandbox: Sandbox):
-    jobs: list[Job] = []
-
-    class Counting(InThisProcess):
-        async def arun(self, some: Sequence[Job]) -> list[JobResult]:
-            jobs.extend(some)
-            return await InThisProcess.arun(self, some)
-
+    executor = DirectExecutor(sandbox)
     config = RunConfig(
         selfplay=replace(RunConfig().selfplay, batch_size=2, trials_per_task=2, envelope="none")
     )
-    judge, buffers = SandboxJudge(Counting(sandbox), SandboxConfig()), TaskBuffers(":memory:")
+    judge, buffers = SandboxJudge(executor, SandboxConfig()), TaskBuffers(":memory:")
     buffers.add_zero_tasks()
     plain = ScriptedPolicy(lambda prompt: script(prompt).replace("puzzle", "f"))
     table = make_table(config, plain, buffers=buffers)
     table = replace(table, judge=judge, appraiser=Appraiser(config, judge, buffers))
     asyncio.run(play_step(table, 1))
-    assert {job.entry for job in jobs} == {"f", "profile"}
+    assert {job.entry for job in executor.jobs} == {"f", "profile"}

@@ -9,7 +9,7 @@ from azr.config import SandboxConfig
 from azr.judge import SandboxJudge
 from azr.profile import Profile
 from sandbox_wasm import Sandbox
-from sandbox_wasm.types import Job, JobResult
+from tests.direct import DirectExecutor
 from tests.fakes import profile_here
 
 pytestmark = [pytest.mark.guest]
@@ -17,18 +17,8 @@ pytestmark = [pytest.mark.guest]
 DEPTH = 5000
 
 
-class Local:
-    """The sandbox's async client, in this process."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return await asyncio.to_thread(self._sandbox.run, jobs)
-
-
 def profiles(sandbox: Sandbox, programs: Sequence[str]) -> list[Profile | None]:
-    return asyncio.run(SandboxJudge(Local(sandbox), SandboxConfig()).profile(programs))
+    return asyncio.run(SandboxJudge(DirectExecutor(sandbox), SandboxConfig()).profile(programs))
 
 
 ROOTS = """\

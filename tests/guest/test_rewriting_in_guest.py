@@ -3,34 +3,22 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
 
 import pytest
 
 from azr.config import ParsingConfig, SandboxConfig
 from azr.judge import SandboxJudge
 from azr.types import Mode, Proposal, Ruling
-from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm import Sandbox
+from tests.direct import DirectExecutor
 
 pytestmark = [pytest.mark.guest]
-
-
-class Counting:
-    """The sandbox without server and client; keeps how many jobs it was given."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.jobs: list[Job] = []
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        self.jobs.extend(jobs)
-        return self.sandbox.run(jobs)
 
 
 def admit(
     sandbox: Sandbox, program: str, parsing: ParsingConfig, step: int = 1
 ) -> tuple[Ruling, int]:
-    executor = Counting(sandbox)
+    executor = DirectExecutor(sandbox)
     judge = SandboxJudge(executor, SandboxConfig(), parsing)
     proposal = Proposal(Mode.DEDUCTION, program, ("3",))
     return asyncio.run(judge.admit(proposal, step)), len(executor.jobs)

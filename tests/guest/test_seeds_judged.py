@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from azr.judge import SandboxJudge
 from azr.seed_files import import_seeds
 from azr.types import Mode
 from sandbox_wasm import Sandbox
-from sandbox_wasm.types import Job, JobResult
+from tests.direct import DirectExecutor
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
@@ -39,23 +38,13 @@ BROKEN = [
 ]
 
 
-class Local:
-    """The sandbox's async client, in this process."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return await asyncio.to_thread(self._sandbox.run, jobs)
-
-
 def test_of_a_seed_file_the_sound_tasks_enter_and_no_others(sandbox: Sandbox, tmp_path: Path):
     path = tmp_path / "seed_io.jsonl"
     keys = ("snippet", "input", "output")
     records = [dict(zip(keys, record, strict=True)) for record in [*BROKEN, *SOUND]]
     path.write_text("".join(json.dumps({**record, "imports": []}) + "\n" for record in records))
     buffers = TaskBuffers(":memory:")
-    judge = SandboxJudge(Local(sandbox), SandboxConfig(fuel=200_000_000))
+    judge = SandboxJudge(DirectExecutor(sandbox), SandboxConfig(fuel=200_000_000))
     imported = asyncio.run(import_seeds(path, judge, buffers))
     assert imported.refused.total() == 2 * len(BROKEN)
     for mode in (Mode.DEDUCTION, Mode.ABDUCTION):

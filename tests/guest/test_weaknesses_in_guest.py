@@ -5,7 +5,6 @@ tests/hostile/test_reward_hacking.py. Items of section B and C are numbered in t
 """
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from azr.config import ParsingConfig, SandboxConfig
 from azr.judge import SandboxJudge
 from azr.types import Answer, Case, Grade, Mode, Proposal, Ruling, Task, Verdict
-from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm import Sandbox
+from tests.direct import DirectExecutor
 
 pytestmark = [pytest.mark.guest]
 
@@ -21,25 +21,13 @@ DEDUCTION, ABDUCTION, INDUCTION = Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION
 SQUARE = "def f(x):\n    return x * x"
 
 
-class InThisProcess:
-    """The sandbox itself, without server and client; keeps what it was sent."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.jobs: list[Job] = []
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        self.jobs.extend(jobs)
-        return self.sandbox.run(jobs)
+@pytest.fixture
+def executor(sandbox: Sandbox) -> DirectExecutor:
+    return DirectExecutor(sandbox)
 
 
 @pytest.fixture
-def executor(sandbox: Sandbox) -> InThisProcess:
-    return InThisProcess(sandbox)
-
-
-@pytest.fixture
-def judge(executor: InThisProcess) -> SandboxJudge:
+def judge(executor: DirectExecutor) -> SandboxJudge:
     return SandboxJudge(executor, SandboxConfig())
 
 
@@ -122,7 +110,7 @@ def test_a11_helpers_methods_and_nested_functions_make_a_task(judge: SandboxJudg
     assert admit(judge, program).verdict is Verdict.PASSED
 
 
-def test_a11_the_reference_s_rule_is_an_option(executor: InThisProcess) -> None:
+def test_a11_the_reference_s_rule_is_an_option(executor: DirectExecutor) -> None:
     strict = SandboxJudge(executor, SandboxConfig(), ParsingConfig(reject_multiple_functions=True))
     assert admit(strict, "def g(x): ...\n\n" + SQUARE).reason == "several functions"
     assert admit(strict, SQUARE).verdict is Verdict.PASSED
@@ -171,7 +159,7 @@ def test_b4_a_patched_builtin_is_gone_with_the_program(judge: SandboxJudge) -> N
 
 
 def test_b5_a_message_cannot_hold_the_program_and_comments_can_be_stripped(
-    executor: InThisProcess,
+    executor: DirectExecutor,
 ) -> None:
     """The rest of the item is open in the paper too: a message may paraphrase the program."""
     judge = SandboxJudge(executor, SandboxConfig(), ParsingConfig(strip_comments=True))
@@ -191,7 +179,9 @@ def test_b5_a_program_that_hangs_is_no_task(judge: SandboxJudge) -> None:
 
 
 @pytest.mark.parametrize("given", ["__import__('os').getpid()", "[i for i in range(3)]", "f(1)"])
-def test_b6_an_input_is_a_literal(judge: SandboxJudge, executor: InThisProcess, given: str) -> None:
+def test_b6_an_input_is_a_literal(
+    judge: SandboxJudge, executor: DirectExecutor, given: str
+) -> None:
     assert admit(judge, SQUARE, given).reason == "not a literal"
     assert executor.jobs == []
 
@@ -227,7 +217,7 @@ def test_c1_a_task_writes_no_file_and_a_solver_is_under_the_same_policy(
 
 @pytest.mark.parametrize("answer", ["9 ** 9 ** 9 ** 9", "__import__('os').system('id')"])
 def test_c2_no_answer_is_evaluated_by_the_trainer(
-    judge: SandboxJudge, executor: InThisProcess, answer: str
+    judge: SandboxJudge, executor: DirectExecutor, answer: str
 ) -> None:
     assert grade(judge, DEDUCTION, answer).reason == "not a literal"
     assert executor.jobs == []

@@ -5,14 +5,15 @@ reference implementation.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from azr.config import SandboxConfig
 from azr.judge import SandboxJudge
 from azr.types import Answer, Case, Grade, Mode, Proposal, Ruling, Task, Verdict
-from sandbox_wasm import Job, JobResult, Sandbox
+from sandbox_wasm import Sandbox
+from tests.direct import DirectExecutor
 
 pytestmark = [pytest.mark.guest, pytest.mark.hostile]
 
@@ -20,20 +21,10 @@ DEDUCTION, ABDUCTION, INDUCTION = Mode.DEDUCTION, Mode.ABDUCTION, Mode.INDUCTION
 SQUARE = "def f(x):\n    return x * x"
 
 
-class InThisProcess:
-    """The sandbox itself, without server and client."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        return self._sandbox.run(jobs)
-
-
 @pytest.fixture(scope="module")
 def judge() -> Iterator[SandboxJudge]:
     with Sandbox(workers=1) as sandbox:
-        yield SandboxJudge(InThisProcess(sandbox), SandboxConfig())
+        yield SandboxJudge(DirectExecutor(sandbox), SandboxConfig())
 
 
 def admit(judge: SandboxJudge, program: str, *inputs: str, mode: Mode = DEDUCTION) -> Ruling:
