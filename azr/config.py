@@ -201,7 +201,7 @@ class EvaluationConfig:
     limit: int = 64
     """The first so many items of each suite."""
     data: str = ""
-    """Folder of the suites' files; empty = $AZR_SHARED_DATA. docs/evaluation.md has the format."""
+    """Folder of the suites' files; empty = $AZR_SHARED_DATA, else the Hugging Face hub."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

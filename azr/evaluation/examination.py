@@ -113,6 +113,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
 
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
+        DataUnavailable: A suite is to be fetched and cannot be.
     """
     room = context - request.max_tokens
     if room < 1:

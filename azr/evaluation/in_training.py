@@ -28,6 +28,7 @@ def training_suites(config: RunConfig) -> list[SuiteData]:
 
     Raises:
         ConfigError: A suite is unknown, or its file is missing.
+        DataUnavailable: A suite is to be fetched and cannot be.
     """
     wanted = config.evaluation
     if wanted.every == 0:

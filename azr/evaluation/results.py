@@ -65,6 +65,7 @@ def write_suite(
         "format": FORMAT,
         "suite": data.suite.name,
         "title": data.suite.title,
+        "data": data.origin,
         "data_sha256": data.sha256,
         "plan": plan,
         **summary_to_json(summary),
