@@ -6,7 +6,7 @@ nothing is unpickled.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingImports=false
+# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 # (pyarrow has no types)
 
 import json

@@ -48,7 +48,11 @@ def show_overview(folder: Path, console: Console | None = None) -> None:
     growth = Growth()
     for step, file in rollout_files(folder).items():
         growth.take(step, read_records(file))
-    rows = [{**row, **growth.metrics(row["step"])} for row in read_metrics(folder)]
+    rows = [
+        {**row, **growth.metrics(row["step"])}
+        for row in read_metrics(folder)
+        if row["step"] > 0  # 0 is the untrained model's evaluation, where no task was made
+    ]
     console.print(Text(headline(folder, rows), style="bold"))
     if not rows:
         console.print("no step is finished", style="dim")
