@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 
 from tests.fake_hub import FakeHub
 
-__all__ = ["as_jsonl", "as_parquet", "hub_of_all", "packed_cases"]
+__all__ = [
+    "FUNCTIONAL",
+    "HUMANEVAL",
+    "MBPP",
+    "STDIN",
+    "as_jsonl",
+    "as_parquet",
+    "hub_of_all",
+    "packed_cases",
+]
 
 EVALPLUS_HEAD = """\
 import numpy as np
