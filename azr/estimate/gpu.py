@@ -1,4 +1,4 @@
-"""The memory of this machine's GPU, asked of the driver's own tool: no framework is loaded."""
+"""The memory of this machine's GPUs, asked of the driver's own tool: no framework is loaded."""
 
 import os
 import shutil
@@ -9,11 +9,13 @@ __all__ = ["visible_gpu_bytes"]
 MIB = 2**20
 
 
-def visible_gpu_bytes() -> int | None:
-    """All memory of the largest GPU, or None where there is none, or none may be used.
+def visible_gpu_bytes(processes: int = 1) -> int | None:
+    """All memory of the GPU that the poorest of so many processes gets, the largest being taken.
 
-    The largest: which one CUDA would take first is not known without CUDA, and a dry run should
-    not refuse what one of them could hold.
+    The largest: which ones CUDA would take first is not known without CUDA, and a dry run should
+    not refuse what some of them could hold. Where there are fewer GPUs than processes, the others
+    are on other machines and taken to be like the smallest here. None where there is no GPU, or
+    none may be used.
     """
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
         return None
@@ -31,4 +33,6 @@ def visible_gpu_bytes() -> int | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     numbers = [int(line) for line in done.stdout.split() if line.isdecimal()]
-    return max(numbers) * MIB if done.returncode == 0 and numbers else None
+    if done.returncode != 0 or not numbers:
+        return None
+    return sorted(numbers, reverse=True)[:processes][-1] * MIB
