@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +16,7 @@ from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
-from azr.estimate import find_shape, refuse
+from azr.estimate import find_shape, on_gpus, refuse
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import Request
@@ -28,6 +29,7 @@ from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
+from azr.ranks import ranks_of_environment
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import import_seeds, write_tasks
@@ -137,13 +139,16 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
     """Tell at once what a GPU would tell after the weights were downloaded and loaded.
 
     Raises:
-        ConfigError: Exact sizes alone are more than the GPU has.
+        ConfigError: Exact sizes alone are more than this process's GPU has.
     """
     if not torch.cuda.is_available():
         return
     shape = find_shape(config.model.name)
     if shape is not None:
-        _, memory = torch.cuda.mem_get_info(0)
+        ranks = ranks_of_environment()
+        _, memory = torch.cuda.mem_get_info(ranks.local_rank)
+        if "RANK" in os.environ:  # under torchrun the number of processes is torchrun's
+            config = on_gpus(config, ranks.size)
         refuse(config, shape, memory, only_if_certain=True)
 
 

@@ -230,8 +230,9 @@ def _verdict(
         yield f"         {of} ~{least} GiB"
         plain = least_gpus(config, shape, gpu_bytes, as_it_is=True)
         fewest = least_gpus(config, shape, gpu_bytes)
-        yield f"         GPUs of this size that it takes: {plain}, or {fewest} with memory settings"
-        yield "         for as few as possible (--cluster.processes tells which)"
+        if fewest != plain:
+            yield f"         {fewest} of this size are enough with the settings that a dry run with"
+            yield f"         --cluster.processes {fewest} names; as it stands it takes {plain}"
 
 
 def _on_this_machine(

@@ -28,6 +28,7 @@ __all__ = [
     "frameworks",
     "least_gpu",
     "least_gpus",
+    "on_gpus",
     "verdict_of",
 ]
 
