@@ -165,9 +165,7 @@ def unpack(packed: bytes) -> Message:
         ValueError: It is no message, or one of another version of azr.
     """
     try:
-        name, *values = msgpack.unpackb(
-            packed, use_list=False, unicode_errors="surrogatepass"
-        )
+        name, *values = msgpack.unpackb(packed, use_list=False, unicode_errors="surrogatepass")
         if name == Learn.__name__:
             return Learn(tuple(Lesson(*lesson) for lesson in values[0]))
         return _KINDS[name](*values)

@@ -208,9 +208,7 @@ def open_link(ranks: Ranks, deliver: Callable[[int, Message], None]) -> Generato
         link.close()
 
 
-def bind_all(
-    ranks: Ranks, context: "zmq.Context[Socket]", gate: Gate
-) -> dict[int, Socket]:
+def bind_all(ranks: Ranks, context: "zmq.Context[Socket]", gate: Gate) -> dict[int, Socket]:
     """The leader's sockets: a port and a key for each worker."""
     public, secret = zmq.curve_keypair()
     host = leader_host()
