@@ -1,6 +1,8 @@
 """Many engines as one: who gets what, what is waited for, and whose proof counts. FAKE workers."""
 
+import asyncio
 import queue
+import threading
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
@@ -114,7 +116,7 @@ def test_what_is_aborted_makes_room_and_its_completion_is_dropped() -> None:
     fleet, workers = fleet_of(2, local := IdleEngine())
     for key in range(2 * ROOM + 3):
         fleet.add(key, request(key))
-    there = {key: rank for key, rank in fleet._ranks.items()}
+    there = dict(fleet._ranks)
     remote = next(key for key, rank in there.items() if rank == 1)
     mine = next(key for key, rank in there.items() if rank == 0)
     waiting = 2 * ROOM + 1
@@ -140,42 +142,54 @@ def test_a_step_without_work_here_waits_for_the_others_a_moment_only() -> None:
     assert fleet.num_running == 0
 
 
+class Traffic:
+    """Requests that come, finish and are given up, against what the fleet says of them."""
+
+    def __init__(self, chance: Any) -> None:
+        self.chance = chance
+        self.local = ScriptedEngine(steps=3)
+        self.fleet, self.workers = fleet_of(3, self.local)
+        self.added = 0
+        self.finished, self.aborted = set[int](), set[int]()
+
+    def add(self) -> None:
+        self.fleet.add(self.added, request(self.chance.randrange(6)))
+        self.added += 1
+
+    def finish(self) -> None:
+        remote = [key for key, rank in self.fleet._ranks.items() if rank]
+        for key in self.chance.sample(remote, min(2, len(remote))):
+            self.workers.complete(self.fleet._ranks[key], key)
+
+    def abort(self) -> None:
+        key = self.chance.randrange(self.added + 1)
+        if key < self.added and key not in self.finished:
+            self.aborted.add(key)
+        self.fleet.abort([key])
+
+    def step(self) -> None:
+        done = [key for key, _ in self.fleet.step()]
+        assert len(set(done)) == len(done)
+        assert not (self.finished | self.aborted) & set(done)
+        self.finished |= set(done)
+
+    def check(self) -> None:
+        assert max(self.fleet._open.values()) <= ROOM
+        assert ranks_of(self.fleet) == Counter({r: n for r, n in self.fleet._open.items() if n})
+        assert self.local.num_running == self.fleet._open[0]
+
+
 @given(st.lists(st.sampled_from(["add", "finish", "abort", "step"]), max_size=80), st.randoms())
 def test_no_request_is_lost_doubled_or_crowded(actions: list[str], chance: Any) -> None:
     """In any order of arrivals, completions and aborts (property)."""
-    fleet, workers = fleet_of(3, local := ScriptedEngine(steps=3))
-    added, finished, aborted = 0, set[int](), set[int]()
+    traffic = Traffic(chance)
     for action in actions:
-        if action == "add":
-            fleet.add(added, request(chance.randrange(6)))
-            added += 1
-        elif action == "finish":
-            remote = [key for key, rank in fleet._ranks.items() if rank]
-            for key in chance.sample(remote, min(2, len(remote))):
-                workers.complete(fleet._ranks[key], key)
-        elif action == "abort" and added:
-            key = chance.randrange(added)
-            if key not in finished:
-                aborted.add(key)
-            fleet.abort([key])
-        else:
-            done = [key for key, _ in fleet.step()]
-            assert len(set(done)) == len(done)
-            assert not finished & set(done)
-            finished |= set(done)
-        assert max(fleet._open.values()) <= ROOM
-        assert ranks_of(fleet) == Counter({r: n for r, n in fleet._open.items() if n})
-        assert local.num_running == fleet._open[0]
-    for rank, key in [(rank, key) for key, rank in fleet._ranks.items() if rank]:
-        workers.complete(rank, key)
-    for _ in range(200):
-        if not fleet.num_running:
-            break
-        finished |= {key for key, _ in fleet.step()}
-        for key, rank in list(fleet._ranks.items()):
-            if rank:
-                workers.complete(rank, key)
-    assert finished == set(range(added)) - aborted
+        getattr(traffic, action)()
+        traffic.check()
+    while traffic.fleet.num_running:
+        traffic.finish()
+        traffic.step()
+    assert traffic.finished == set(range(traffic.added)) - traffic.aborted
 
 
 # ---------------------------------------------------------------- with a link, and the policy
@@ -205,8 +219,6 @@ class Obedient:
 @pytest.fixture
 def played() -> Generator[Any]:
     """A policy over a fleet of two, the second played by the test in a thread of its own."""
-    import threading
-
     with open_fakes(2) as (workers, ends):
         obedient = Obedient(*ends[1])
         config = RolloutConfig(max_prompt_tokens=64, max_completion_tokens=8)
@@ -226,8 +238,6 @@ def prompt(text: str) -> Prompt:
 
 
 async def sample_all(policy: EnginePolicy, texts: Iterable[str]) -> Sequence[Any]:
-    import asyncio
-
     return await asyncio.gather(*(policy.sample(prompt(text)) for text in texts))
 
 
@@ -253,12 +263,12 @@ def test_the_worst_engines_figures_are_reported(played: Any) -> None:
 def test_stale_weights_of_any_engine_stop_the_run(played: Any) -> None:
     policy, obedient, _ = played
     obedient.answer = Failed("StaleWeights", "after version 3 was pushed they differ")
-    with pytest.raises(StaleWeights, match="rank 1 .* version 3"):
+    with pytest.raises(StaleWeights, match=r"rank 1 .* version 3"):
         run(policy.adopt(ScriptedWeights(-1.0), version=3))
 
 
 def test_a_worker_that_dies_fails_every_open_request(played: Any) -> None:
     policy, _, ends = played
     ends[1][0].close()
-    with pytest.raises((ModelError, WorkerLost), match="rank 1 .* gone without a word"):
+    with pytest.raises((ModelError, WorkerLost), match=r"rank 1 .* gone without a word"):
         run(sample_all(policy, [str(number) for number in range(9)]))

@@ -94,7 +94,7 @@ def test_last_words_come_before_the_end_and_are_told_with_the_rank() -> None:
         end.send(0, Failed("ValueError", "no room"))
         end.close()
         assert workers.completed.get(timeout=10) == (2, Completed(7, (1,), (0.5,), "a", False, 0))
-        wait_until(lambda: workers._is_lost.is_set())
+        wait_until(workers._is_lost.is_set)
         with pytest.raises(WorkerLost, match=r"rank 2 \(pid 102 on here\) failed: .*no room") as e:
             workers.tell(Load())
         assert "--resume" in e.value.__notes__[0]
@@ -104,7 +104,7 @@ def test_a_worker_that_is_gone_without_a_word_is_lost_at_once() -> None:
     with open_fakes(2) as (workers, ends):
         started = time.monotonic()
         ends[1][0].close()
-        with pytest.raises(WorkerLost, match="rank 1 .* gone without a word"):
+        with pytest.raises(WorkerLost, match=r"rank 1 .* gone without a word"):
             workers.answers(Proved, 60)
         assert time.monotonic() - started < 5
         assert workers.completed.get(timeout=1) is None  # whoever waits for completions wakes
@@ -114,29 +114,34 @@ def test_a_worker_that_is_gone_without_a_word_is_lost_at_once() -> None:
 def test_a_workers_own_error_is_raised_as_what_it_is(kind: type[Exception]) -> None:
     with open_fakes(2) as (workers, ends):
         ends[1][0].send(0, Failed(kind.__name__, "they differ"))
-        with pytest.raises(kind, match="rank 1 .*: they differ"):
+        with pytest.raises(kind, match=r"rank 1 .*: they differ"):
             workers.answers(Proved, 60)
 
 
-def test_what_a_broken_collective_says_is_explained_by_the_loss(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_a_broken_collective_says_is_explained_by_the_loss() -> None:
     with open_fakes(2) as (workers, ends):
-        with pytest.raises(WorkerLost, match="out of memory"), workers.explained():
-            ends[1][0].send(0, Failed("OutOfMemoryError", "out of memory"))
-            raise RuntimeError("Connection closed by peer")
+        ends[1][0].send(0, Failed("OutOfMemoryError", "out of memory"))
+        with pytest.raises(WorkerLost, match="out of memory"):
+            break_off(workers, "Connection closed by peer")
+
+
+def test_a_runtime_error_without_a_loss_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("azr.workers.NOTICE_S", 0.2)
-    with open_fakes(2) as (workers, _):
-        with pytest.raises(RuntimeError, match="of its own"), workers.explained():
-            raise RuntimeError("of its own")
+    with open_fakes(2) as (workers, _), pytest.raises(RuntimeError, match="of its own"):
+        break_off(workers, "of its own")
+
+
+def break_off(workers: Workers, message: str) -> None:
+    with workers.explained():
+        raise RuntimeError(message)
 
 
 def test_a_worker_that_does_not_come_is_named() -> None:
     workers = Workers(Ranks(0, 3, 0))
     link, ends = join(workers.ranks, workers.deliver)
     ends[1][0].send(0, Hello(1, "here"))
-    with pytest.raises(WorkerLost, match="no answer from rank 2 within 0.5 s"):
-        workers._link = link
+    workers._link = link
+    with pytest.raises(WorkerLost, match=r"no answer from rank 2 within 0.5 s"):
         workers.answers(Hello, 0.5)
     link.close()
     for end, _ in ends.values():
