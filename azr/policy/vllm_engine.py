@@ -121,7 +121,7 @@ class VllmEngine:
 
     def load(self, weights: TorchWeights) -> None:
         """Replace all weights and forget what was computed with the old ones; only when idle."""
-        iterator = ((name, value.to(self._dtype)) for name, value in weights.named_parameters())
+        iterator = weights.named_parameters(self._dtype)
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
         if not self._on_gpu:
             self._llm.apply_model(repack_head)
