@@ -5,9 +5,9 @@ A worker obeys whatever reaches it, so commands travel over authenticated connec
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, cast
 
-import msgpack
+import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 __all__ = [
     "Abort",
@@ -145,6 +145,8 @@ Message = (
     Open | Sample | Abort | Load | Prove | Learn | Save | Stop | Hello | Completed | Proved | Failed
 )
 
+_packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
+_unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
 _PLAIN: Final = (Open, Sample, Abort, Load, Prove, Save, Stop, Hello, Completed, Proved, Failed)
 _KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
 
@@ -155,7 +157,7 @@ def pack(message: Message) -> bytes:
         values: list[object] = [[values_of(lesson) for lesson in message.lessons]]
     else:
         values = values_of(message)
-    return msgpack.packb([type(message).__name__, *values], unicode_errors="surrogatepass")
+    return _packb([type(message).__name__, *values], unicode_errors="surrogatepass")
 
 
 def unpack(packed: bytes) -> Message:
@@ -165,7 +167,7 @@ def unpack(packed: bytes) -> Message:
         ValueError: It is no message, or one of another version of azr.
     """
     try:
-        name, *values = msgpack.unpackb(packed, use_list=False, unicode_errors="surrogatepass")
+        name, *values = _unpackb(packed, use_list=False, unicode_errors="surrogatepass")
         if name == Learn.__name__:
             return Learn(tuple(Lesson(*lesson) for lesson in values[0]))
         return _KINDS[name](*values)

@@ -89,6 +89,8 @@ class Link:
             rank: peer.get_monitor_socket(zmq.EVENT_DISCONNECTED) for rank, peer in sockets.items()
         }
         """Of the peers that are not lost."""
+        self._descriptors: dict[int, int] = {}
+        """Of the connections that let somebody in: others that break off are strangers'."""
         self._outbox = context.socket(zmq.PAIR)
         self._outbox.bind("inproc://outbox")
         self._sending = threading.Lock()  # guards the next two
@@ -152,12 +154,12 @@ class Link:
         if self._gate is not None and self._gate.socket in ready:
             self._gate.answer()
         for rank, monitor in tuple(self._monitors.items()):
+            if self._sockets[rank] in ready or monitor in ready:
+                self._receive(rank)
             if monitor in ready:
-                recv_monitor_message(monitor)
-                self._receive(rank)
-                self._lose(rank)
-            elif self._sockets[rank] in ready:
-                self._receive(rank)
+                broken = recv_monitor_message(monitor)["value"]
+                if self._gate is None or broken == self._descriptors.get(rank):
+                    self._lose(rank)
         return self._outbox not in ready or self._relay()
 
     def _relay(self) -> bool:
@@ -173,7 +175,9 @@ class Link:
     def _receive(self, rank: int) -> None:
         with suppress(zmq.Again):
             while True:
-                self._deliver(rank, unpack(self._sockets[rank].recv(zmq.NOBLOCK)))
+                frame = self._sockets[rank].recv(zmq.NOBLOCK, copy=False)
+                self._descriptors[rank] = frame.get(zmq.SRCFD)
+                self._deliver(rank, unpack(frame.bytes))
 
     def _lose(self, rank: int) -> None:
         monitor = self._monitors.pop(rank)
@@ -272,4 +276,4 @@ def exchange(ranks: Ranks, text: str) -> list[str]:
     mine[: len(packed)] = torch.frombuffer(bytearray(packed), dtype=torch.uint8)
     found = [torch.empty_like(mine) for _ in range(ranks.size)]
     dist.all_gather(found, mine)
-    return [bytes(one.tolist()).rstrip(b"\0").decode() for one in found]
+    return [bytes(cast(list[int], cast(Any, one).tolist())).rstrip(b"\0").decode() for one in found]

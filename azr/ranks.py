@@ -19,7 +19,7 @@ import torch
 import torch.distributed as untyped
 from torch import Tensor
 
-from azr.errors import ConfigError
+from azr.errors import AzrError, ConfigError
 
 __all__ = ["ALONE", "Ranks", "open_ranks"]
 
@@ -27,6 +27,9 @@ dist = cast(Any, untyped)
 
 TIMEOUT_S = 1800.0
 """A collective waits so long for the slowest rank: a step's longest pause is a checkpoint."""
+
+MAX_WORDS = 1000
+"""Bytes of an error's text that the other ranks are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,38 @@ class Ranks:
     def barrier(self) -> None:
         """Return when all ranks are here."""
         self.all_true(True)
+
+    @contextmanager
+    def together(
+        self, kind: type[AzrError], caught: tuple[type[Exception], ...] = ()
+    ) -> Generator[None]:
+        """Let what fails on one rank fail on all: a rank that went on alone would wait for ever.
+
+        The body may use collectives if nothing can fail before the last of them.
+
+        Args:
+            kind: What every rank raises, with the first failed rank's words. Caught on each rank.
+            caught: What counts as a failure as well. Alone, errors pass as they are.
+        """
+        error: Exception | None = None
+        try:
+            yield
+        except (kind, *caught) as raised:
+            if self.is_alone:
+                raise
+            error = raised
+        if not self.all_true(error is None):
+            raise kind(self._first_words(error)) from error
+
+    def _first_words(self, error: Exception | None) -> str:
+        """What the first rank says that failed; at most MAX_WORDS bytes of it."""
+        said = b"" if error is None else (str(error) or type(error).__name__).encode()[:MAX_WORDS]
+        words = torch.zeros(self.size, MAX_WORDS, dtype=torch.uint8)
+        words[self.rank, : len(said)] = torch.tensor(list(said), dtype=torch.uint8)
+        rows = [bytes(row).rstrip(b"\0") for row in self.sum(words).tolist()]
+        rank, first = next((rank, row) for rank, row in enumerate(rows) if row)
+        text = first.decode(errors="replace")
+        return text if rank == self.rank else f"rank {rank}: {text}"
 
     def _reduced(self, tensor: Tensor, operation: Any) -> Tensor:
         if self.is_alone:
