@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -30,7 +29,7 @@ from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
-from azr.ranks import ranks_of_environment
+from azr.ranks import ALONE, Ranks
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import import_seeds, write_tasks
@@ -97,8 +96,7 @@ def run_training(
         display: Told of all that happens.
         workers: The other processes of the run, if there are any; this one is the leader.
     """
-    if workers is None:  # the estimate is of a whole learner on one GPU
-        refuse_what_cannot_fit(config)
+    refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
@@ -146,7 +144,7 @@ def run_training(
     return 0
 
 
-def refuse_what_cannot_fit(config: RunConfig) -> None:
+def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
     """Tell at once what a GPU would tell after the weights were downloaded and loaded.
 
     Raises:
@@ -156,11 +154,9 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
         return
     shape = find_shape(config.model.name)
     if shape is not None:
-        ranks = ranks_of_environment()
         _, memory = torch.cuda.mem_get_info(ranks.local_rank)
-        if "RANK" in os.environ:  # under torchrun the number of processes is torchrun's
-            config = on_gpus(config, ranks.size)
-        refuse(config, shape, memory, only_if_certain=True)
+        # torchrun's number of processes, which the configuration need not name
+        refuse(on_gpus(config, ranks.size), shape, memory, only_if_certain=True)
 
 
 async def play(

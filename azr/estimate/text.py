@@ -216,8 +216,8 @@ def _verdict(
     needed = learner.peak + engine.budget + kept
     what = "CUDA and the frameworks" if number == 1 else "CUDA, NCCL and the frameworks"
     beside = f" of {gpu_bytes / GIB:.1f}; ~{kept / GIB:.0f} of it for {what}"
-    where = "on the GPU" if number == 1 else f"on each of {number} GPUs"
-    yield _row(f"{where}, all together", needed, beside, is_exact=False)
+    where = "on the GPU, all together" if number == 1 else f"on each of {number} GPUs, together"
+    yield _row(where, needed, beside, is_exact=False)
     yield f"verdict  {verdict.fit}: {verdict.reason}"
     for remedy in verdict.remedies:
         yield f"         {remedy}"
@@ -230,7 +230,7 @@ def _verdict(
         yield f"         {of} ~{least} GiB"
         plain = least_gpus(config, shape, gpu_bytes, as_it_is=True)
         fewest = least_gpus(config, shape, gpu_bytes)
-        if fewest != plain:
+        if plain is not None and fewest != plain:
             yield f"         {fewest} of this size are enough with the settings that a dry run with"
             yield f"         --cluster.processes {fewest} names; as it stands it takes {plain}"
 

@@ -18,11 +18,6 @@ import torch.distributed as untyped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.distributed.fsdp import (
-    MixedPrecisionPolicy,
-    fully_shard,
-    register_fsdp_forward_method,
-)
 from torch.distributed.tensor import DTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -36,8 +31,10 @@ from azr.estimate.published import PUBLISHED
 from azr.estimate.shape import ModelShape, llama_like
 from azr.estimate.shards import shards_of
 from azr.estimate.verdict import Sizes, frameworks, least_gpu, least_gpus, on_gpus
+from azr.ranks import ALONE, Ranks
 from azr.session import refuse_what_cannot_fit
 from azr.settings import load
+from azr.sharding import last_states, part_of, shard
 
 dist: Any = untyped
 ROOT = Path(__file__).parents[2]
@@ -65,30 +62,22 @@ def shape_of(*, is_tied: bool) -> ModelShape:
     )  # fmt: skip
 
 
-class Llama(LlamaForCausalLM):
-    """With a name for what the learner calls: the hidden states without the head."""
-
-    def hidden(self, ids: Tensor) -> Tensor:
-        return self.model(input_ids=ids, use_cache=False).last_hidden_state
-
-
-def sharded_llama(*, is_tied: bool, checkpointing: bool) -> Any:
-    """As the learner shards it: each layer, then the rest; computed in bfloat16."""
+def sharded_llama(processes: int, *, is_tied: bool, checkpointing: bool) -> Any:
+    """The first of so many parts, as the learner cuts and computes it."""
     shape = shape_of(is_tied=is_tied)
-    torch.manual_seed(0)
-    model: Any = Llama(
-        LlamaConfig(
-            vocab_size=VOCABULARY, hidden_size=HIDDEN, num_hidden_layers=LAYERS,
-            intermediate_size=shape.intermediate, num_attention_heads=shape.heads,
-            num_key_value_heads=shape.key_heads, tie_word_embeddings=is_tied,
-        )
-    )  # fmt: skip
+    with torch.device("meta"):
+        model: Any = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=VOCABULARY, hidden_size=HIDDEN, num_hidden_layers=LAYERS,
+                intermediate_size=shape.intermediate, num_attention_heads=shape.heads,
+                num_key_value_heads=shape.key_heads, tie_word_embeddings=is_tied,
+            )
+        )  # fmt: skip
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-    for module in (*model.model.layers, model):
-        fully_shard(module, mp_policy=policy)
-    register_fsdp_forward_method(model, "hidden")
+    shard(model, Ranks(0, processes, 0), torch.bfloat16)
+    for value in [*model.parameters(), *model.buffers()]:
+        torch.nn.init.constant_(part_of(value), 0.01)
     return model
 
 
@@ -139,7 +128,7 @@ def storage_bytes(tensors: list[Any]) -> int:
 def test_an_update_holds_what_the_estimate_says(
     processes: int, is_tied: bool, checkpointing: bool
 ) -> None:
-    """Parts byte for byte; the forward within a hundredth; the peak never less, 15 % more at most.
+    """Parts byte for byte; the peak never less, a quarter more at most.
 
     4,001 words are divided neither by 2 nor by 3.
     """
@@ -149,16 +138,17 @@ def test_an_update_holds_what_the_estimate_says(
         learner=LearnerConfig(micro_batch_tokens=TOKENS),
     )
     found = learner_memory(on_gpus(run, processes), shape_of(is_tied=is_tied), on_gpu=False)
-    model, live = sharded_llama(is_tied=is_tied, checkpointing=checkpointing), Live()
+    model, live = sharded_llama(processes, is_tied=is_tied, checkpointing=checkpointing), Live()
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, foreach=False)
     ids = torch.randint(0, VOCABULARY, (1, TOKENS))
+    after_forward = 0
     for update in range(2):
         live.peak = 0
-        for tensor in parameters if update == 0 else []:
+        for tensor in parameters if update == 0 else ():
             live.add(tensor)
         with live:
-            hidden = model.hidden(ids)
+            hidden = last_states(model, input_ids=ids, use_cache=False)
             after_forward = live.now()
             head = model.get_output_embeddings().weight
             loss = (hidden[0, :8] @ head.t()).float().square().mean()
@@ -174,9 +164,9 @@ def test_an_update_holds_what_the_estimate_says(
     assert storage_bytes(moments) == found.moments
     expected = found.fixed + found.root + found.activations
     assert after_forward == pytest.approx(expected, rel=0.01 if checkpointing else 0.06)
-    whole_loss = found.loss  # the estimate has the fused loss, this test a small one
-    assert live.peak <= found.peak
-    assert found.peak <= 1.15 * live.peak + whole_loss
+    # of the backward: the end of a forward has the fused loss in the estimate, a small one here
+    estimated = max(found.peaks[f"{part} of a backward"] for part in ("start", "end"))
+    assert live.peak <= estimated <= 1.25 * live.peak
 
 
 @given(st.sampled_from(sorted(PUBLISHED)), st.integers(1, 64))
@@ -312,24 +302,13 @@ def test_several_processes_on_a_cpu_share_its_memory() -> None:
     assert "3 processes on a CPU, all together" in text
 
 
-@pytest.mark.parametrize("environment", [None, {"RANK": "2", "WORLD_SIZE": "4", "LOCAL_RANK": "2"}])
-def test_a_start_is_refused_by_the_number_of_processes(
-    environment: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_is_refused_by_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one: under torchrun the configuration need not say it."""
     asked = Mock(return_value=(79 * GIB, 80 * GIB))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", asked)
-    monkeypatch.delenv("RANK", raising=False)
-    config = paper_run("Qwen/Qwen2.5-Coder-7B", 4)
-    if environment is None:
-        refuse_what_cannot_fit(config)
-        with pytest.raises(ConfigError, match="cannot fit"):
-            refuse_what_cannot_fit(on_gpus(config, 1))
-        return
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    refuse_what_cannot_fit(on_gpus(config, 1))
+    config = paper_run("Qwen/Qwen2.5-Coder-7B", 1)
+    refuse_what_cannot_fit(config, Ranks(2, 4, 2))
     asked.assert_called_once_with(2)
-    monkeypatch.setenv("WORLD_SIZE", "1")
     with pytest.raises(ConfigError, match="cannot fit"):
-        refuse_what_cannot_fit(config)
+        refuse_what_cannot_fit(on_gpus(config, 4), ALONE)
