@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from azr.batch import MicroBatch, Sequence1, mini_batches
-from azr.checkpoint import Checkpoint, state_file
+from azr.checkpoint import Checkpoint, flush, state_file
 from azr.config import RunConfig
 from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
@@ -222,6 +222,7 @@ class TorchLearner:
             if self._ranks.is_leader:
                 save_model(self.model, folder / "model", weights, self._tokenizer)
             torch.save(self.state_dict(), file)
+            flush(file)  # by the machine that wrote it, on a file system that several share
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on; tensors and numbers only.

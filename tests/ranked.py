@@ -22,6 +22,7 @@ from azr.errors import CheckpointError, TrainingDiverged
 from azr.learner import TorchLearner
 from azr.loss_config import Importance
 from azr.ranks import Ranks, open_ranks
+from azr.sharding import part_of
 from azr.types import Mode, Prompt, Role, Rollout
 
 PROBE = (5, 6, 7, 8, 9, 10)
@@ -52,7 +53,7 @@ def sequence(step: int, place: int, num_prompt: int, num_completion: int) -> Seq
         completion_ids=tuple(
             30 + (11 * step + 5 * place + i * i) % 200 for i in range(num_completion)
         ),
-        rollout_logprobs=tuple(-3.0 - 0.1 * i for i in range(num_completion)),
+        rollout_logprobs=tuple(-5.5 - 0.1 * i for i in range(num_completion)),
         completion="",
         policy_version=step,
     )
@@ -84,7 +85,9 @@ def go_through(name: str, models: Path, ranks: Ranks) -> tuple[TorchLearner, dic
     model, config = SCRIPTS[name]
     learner = TorchLearner(config, models / model, ranks=ranks)
     statistics = [dict(learner.learn(step)) for step in steps()]
-    return learner, {"statistics": statistics, "probe": learner.weights.probe_logprobs(PROBE)}
+    probe = learner.weights.probe_logprobs(PROBE)
+    held = {name: part_of(value).numel() for name, value in learner.model.named_parameters()}
+    return learner, {"statistics": statistics, "probe": probe, "held": held}
 
 
 def weights_of(learner: TorchLearner) -> dict[str, torch.Tensor]:

@@ -136,10 +136,26 @@ def test_in_bfloat16_they_are_as_near_to_float32_as_one_is(folder: Path, size: i
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("script", ranked.SCRIPTS)
+def test_a_rank_holds_its_rows_and_nothing_whole_after_an_update(
+    folder: Path, size: int, script: str
+) -> None:
+    """Also the probe's forward, which has no backward, leaves nothing gathered."""
+    shapes = {name: value.shape for name, value in weights(folder, "alone", script).items()}
+    for rank in range(size):
+        held = seen_by(folder, f"ranks-{size}", rank)[script]["held"]
+        for name, shape in shapes.items():
+            rows = min(-(-shape[0] // size), max(0, shape[0] - rank * -(-shape[0] // size)))
+            assert held[name] == rows * shape[1:].numel()
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_every_rank_reports_the_same(folder: Path, size: int) -> None:
     reports = [seen_by(folder, f"ranks-{size}", rank) for rank in range(size)]
     for report in reports:
         del report["failures"]["diverged"], report["failures"]["full"]
+        for script in ranked.SCRIPTS:
+            del report[script]["held"]
     assert all(report == reports[0] for report in reports)
 
 
