@@ -219,6 +219,11 @@ class TorchLearner:
         weights = whole_weights(self.model, self._ranks)
         file = state_file(folder, self._ranks.rank, self._ranks.size)
         with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
+            if not file.parent.is_dir():
+                raise CheckpointError(
+                    f"{file.parent} is not there on the machine of rank {self._ranks.rank}: `runs`"
+                    " must be on a file system that all machines of the run share"
+                )
             if self._ranks.is_leader:
                 save_model(self.model, folder / "model", weights, self._tokenizer)
             torch.save(self.state_dict(), file)

@@ -90,6 +90,16 @@ def go_through(name: str, models: Path, ranks: Ranks) -> tuple[TorchLearner, dic
     return learner, {"statistics": statistics, "probe": probe, "held": held}
 
 
+def learned_families(models: Path, ranks: Ranks) -> dict[str, object]:
+    """What a first update of other kinds of models is like."""
+    found: dict[str, object] = {}
+    for folder in sorted(models.glob("family-*")):
+        learner = TorchLearner(PLAIN, folder, ranks=ranks)
+        probe = learner.weights.probe_logprobs(PROBE)
+        found[folder.name] = [*probe, learner.learn(steps()[0])["grad_norm"]]
+    return found
+
+
 def weights_of(learner: TorchLearner) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in learner.weights.named_parameters()}
 
@@ -128,6 +138,18 @@ def fail_to_save(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
     return "did not fail"
 
 
+def save_elsewhere(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
+    """The leader's folder is on a disk that the others do not see."""
+    mine = folder / f"disk-{ranks.rank}"
+    if ranks.is_leader:
+        (mine / "trainer").mkdir(parents=True)
+    try:
+        learner.save(mine)
+    except CheckpointError as error:
+        return str(error)
+    return "did not fail"
+
+
 def continued(folder: Path, models: Path, ranks: Ranks) -> TorchLearner:
     """What goes on from the newest checkpoint in `folder`."""
     cut = latest_checkpoint(folder)
@@ -151,6 +173,7 @@ def checks(folder: Path, ranks: Ranks) -> None:
             failures = {
                 "diverged": diverge(learner),
                 "full": fail_to_save(learner, mine / "cuts", ranks),
+                "elsewhere": save_elsewhere(learner, mine, ranks),
                 "after": dict(learner.learn(steps()[0])),
             }
             seen["failures"] = failures
@@ -159,6 +182,8 @@ def checks(folder: Path, ranks: Ranks) -> None:
         learner = continued(folder / other / "cuts", models, ranks)
         save(learner, mine / f"from-{other}", 3, ranks)
         seen[other] = dict(learner.learn(steps()[0]))
+    if ranks.size == 2:
+        seen["families"] = learned_families(models, ranks)
     ranks.barrier()
     (mine / f"seen-{ranks.rank}.json").write_text(json.dumps(seen))
 
