@@ -14,7 +14,7 @@ T tokens of a micro-batch that the model reads, C of its completion tokens, B ro
 # (torch, transformers and vllm are typed in part)
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,11 +29,15 @@ from azr.types import Rollout
 __all__ = [
     "PACKED_ATTENTION",
     "MicroBatch",
+    "Row",
     "Sequence1",
     "Tree",
+    "fill",
     "mini_batches",
     "pack",
+    "packed",
     "packed_attention",
+    "row_tokens",
     "unpack",
 ]
 
@@ -56,6 +60,10 @@ class Sequence1:
     def num_tokens(self) -> int:
         """Tokens the model reads: all but the last, which predicts nothing."""
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
+
+
+Row = Sequence[Sequence[Sequence1]]
+"""What goes into one micro-batch: rollouts in order, those of an equal prompt together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class MicroBatch:
     advantages: Tensor  # [C]
     rollout_logprobs: Tensor  # [C]
     sequence_ids: Tensor  # [C] int64, in [0, B)
+    is_filler: bool = False
+    """Computed so that a rank takes part in what all do together; none of its tokens counts."""
 
     def to(self, device: torch.device) -> "MicroBatch":
         """The same on another device."""
@@ -93,7 +103,7 @@ class MicroBatch:
             for name in self.__slots__
             if isinstance(value := getattr(self, name), Tensor)
         }
-        return MicroBatch(trees=self.trees, **tensors)
+        return replace(self, **tensors)
 
     @property
     def num_tokens(self) -> int:
@@ -119,7 +129,12 @@ def pack(
         max_tokens: Tokens the model reads at once: a prompt counts once in each micro-batch.
         share_prompts: Off, every rollout has a prompt of its own.
     """
-    batches: list[MicroBatch] = []
+    return [packed(row) for row in fill(sequences, max_tokens, share_prompts=share_prompts)]
+
+
+def fill(sequences: Iterable[Sequence1], max_tokens: int, *, share_prompts: bool) -> list[Row]:
+    """The rows that `pack` makes micro-batches of."""
+    rows: list[Row] = []
     taken: list[list[Sequence1]] = []
     num_tokens = 0
     for family in _families(sequences, share_prompts):
@@ -127,7 +142,7 @@ def pack(
         for sequence in family:
             added = len(sequence.rollout.completion_ids) - 1 if is_open else sequence.num_tokens
             if taken and num_tokens + added > max_tokens:
-                batches.append(_packed(taken))
+                rows.append(taken)
                 taken, num_tokens, is_open, added = [], 0, False, sequence.num_tokens
             if is_open:
                 taken[-1].append(sequence)
@@ -135,7 +150,12 @@ def pack(
                 taken.append([sequence])
             is_open = True
             num_tokens += added
-    return [*batches, _packed(taken)] if taken else batches
+    return [*rows, taken] if taken else rows
+
+
+def row_tokens(row: Row) -> int:
+    """Tokens the model reads of a row."""
+    return sum(_tree(family).num_tokens for family in row)
 
 
 def mini_batches(sequences: Sequence[Sequence1], number: int, seed: int) -> list[list[Sequence1]]:
@@ -166,7 +186,8 @@ def _families(sequences: Iterable[Sequence1], share_prompts: bool) -> Iterable[l
     return families.values()
 
 
-def _packed(families: Sequence[Sequence[Sequence1]]) -> MicroBatch:
+def packed(families: Row) -> MicroBatch:
+    """Lay the rollouts of one row one behind the other."""
     input_ids: list[int] = []
     positions: list[int] = []
     rows: list[int] = []

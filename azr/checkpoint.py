@@ -3,6 +3,9 @@
     checkpoints/step_N/{model/ (Hugging Face: weights, tokenizer), trainer/state.pt (optimizer,
                         random state), tasks.sqlite, state.json (written last)}
 
+A run of R ranks has trainer/state-rank-K-of-R.pt as well, with rank K's part of the optimizer's
+state; rank 0's is in state.pt.
+
 Everything is written to a hidden folder beside it, flushed to the disk and renamed: a kill at any
 moment leaves the checkpoints that were there before, and no half one. Nothing is unpickled but
 tensors and plain values.
@@ -17,7 +20,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,22 +30,39 @@ import torch
 
 from azr.errors import CheckpointError
 
-__all__ = ["Checkpoint", "Saveable", "latest_checkpoint", "read_checkpoint", "save_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "Saveable",
+    "flush",
+    "latest_checkpoint",
+    "read_checkpoint",
+    "save_checkpoint",
+    "state_file",
+]
 
 FORMAT = 1
 """Of the folder's layout; another number is another version of azr."""
 
 
 class Saveable(Protocol):
-    """What is saved besides the tasks (azr.learner)."""
+    """What is saved besides the tasks (azr.learner), by all ranks together."""
 
-    def save_model(self, folder: Path) -> None:
-        """Write weights and tokenizer in Hugging Face format."""
+    def save(self, folder: Path) -> None:
+        """Write weights and tokenizer, and all else that the next update depends on.
+
+        The former into `folder`/model, in Hugging Face format, the latter into the `state_file`s
+        of `folder`, whose subfolder is there.
+
+        Raises:
+            OSError, RuntimeError: It cannot be written, by whichever rank.
+        """
         ...
 
-    def state_dict(self) -> Mapping[str, Any]:
-        """All else that the next update depends on: tensors and plain values."""
-        ...
+
+def state_file(folder: Path, rank: int, size: int) -> Path:
+    """Where a rank of `size` writes its part of the trainer's state."""
+    name = "state.pt" if rank == 0 else f"state-rank-{rank}-of-{size}.pt"
+    return folder / "trainer" / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +83,24 @@ class Checkpoint:
         return self.path / "tasks.sqlite"
 
     def trainer_state(self) -> dict[str, Any]:
-        """What `state_dict` gave when it was saved.
+        """What rank 0 saved, on the host: tensors are read from the file where they are used.
 
         Raises:
             CheckpointError: It cannot be read back.
         """
-        file = self.path / "trainer" / "state.pt"
+        return self._state(state_file(self.path, 0, 1))
+
+    def other_states(self, size: int) -> list[dict[str, Any]]:
+        """What ranks 1 to `size` - 1 of the run that was saved added, in order.
+
+        Raises:
+            CheckpointError: It cannot be read back.
+        """
+        return [self._state(state_file(self.path, rank, size)) for rank in range(1, size)]
+
+    def _state(self, file: Path) -> dict[str, Any]:
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
         except Exception as error:  # torch raises anything on a damaged file
             raise CheckpointError(
                 f"{file} cannot be read ({error}){_way_out(self.path)}"
@@ -97,8 +127,7 @@ def save_checkpoint(
             shutil.rmtree(leftover)
         try:
             (partial / "trainer").mkdir(parents=True)
-            learner.save_model(partial / "model")
-            torch.save(dict(learner.state_dict()), partial / "trainer" / "state.pt")
+            learner.save(partial)
             backup_tasks(partial / "tasks.sqlite")
             _write_state(partial, step)
             _replace(partial, final)
@@ -154,14 +183,14 @@ def _write_state(partial: Path, step: int) -> None:
     files = sorted(file for file in partial.rglob("*") if file.is_file())
     for file in files:
         file.chmod(0o644)  # safetensors makes its files private
-        _flush(file)
+        flush(file)
     sizes = {str(file.relative_to(partial)): file.stat().st_size for file in files}
     state = partial / "state.json"
     text = json.dumps({"format": FORMAT, "step": step, "files": sizes}, indent=1)
     state.write_text(text + "\n", encoding="utf-8")
-    _flush(state)
+    flush(state)
     for folder in (partial / "model", partial / "trainer", partial):
-        _flush(folder)
+        flush(folder)
 
 
 def _replace(partial: Path, final: Path) -> None:
@@ -173,10 +202,11 @@ def _replace(partial: Path, final: Path) -> None:
         shutil.rmtree(aside)
     else:
         partial.rename(final)
-    _flush(final.parent)
+    flush(final.parent)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azr import __version__
 from azr.config import RunConfig
@@ -19,6 +20,7 @@ from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
 from azr.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.inspect import add_arguments as add_inspect
+from azr.launcher import is_leader, is_ranked, launch, watch_launcher
 from azr.model_request import add_arguments as add_model
 from azr.report.request import EXAMPLES as REPORT_EXAMPLES
 from azr.report.request import add_arguments as add_report
@@ -27,6 +29,9 @@ from azr.settings import load, parse_override, split_overrides, to_toml
 from azr.tasks_request import EXAMPLES as TASKS_EXAMPLES
 from azr.tasks_request import add_arguments as add_tasks
 from sandbox_wasm.errors import SandboxError
+
+if TYPE_CHECKING:
+    from azr.workers import Workers
 
 __all__ = ["main"]
 
@@ -63,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     is_debug = "--debug" in words
     try:
-        return run_command([word for word in words if word != "--debug"])
+        return run_command([word for word in words if word != "--debug"], is_debug=is_debug)
     except (AzrError, SandboxError) as error:
         if is_debug:
             raise
@@ -80,13 +85,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def complain(error: Exception) -> None:
     """One line that says what is wrong, and the remedies that the error carries as notes."""
     message = str(error.args[-1]) if isinstance(error, OSError) and error.args else str(error)
-    print(f"azr: error: {message}", file=sys.stderr)
+    where = "" if is_leader() else f"rank {os.environ['RANK']}: "
+    print(f"azr: {where}error: {message}", file=sys.stderr)
     for note in getattr(error, "__notes__", ()):
         print(f"hint: {note}", file=sys.stderr)
 
 
-def run_command(words: Sequence[str]) -> int:
+def run_command(words: Sequence[str], *, is_debug: bool = False) -> int:
     """Parse and dispatch."""
+    given = [*words, "--debug"] if is_debug else list(words)
     parser, flags_of = make_parser()
     overrides: list[tuple[str, str]] = []
     if words and words[0] in flags_of:
@@ -97,6 +104,7 @@ def run_command(words: Sequence[str]) -> int:
         return EXIT_BAD_INPUT
     if words[0] in flags_of:
         arguments.overrides = [*map(parse_override, arguments.set), *overrides]
+    arguments.words = given
     run: Callable[[argparse.Namespace], int] = arguments.run
     return run(arguments)
 
@@ -195,6 +203,8 @@ def train_command(arguments: argparse.Namespace) -> int:
         return dry_run(config, arguments.gpu_memory)
     if arguments.gpu_memory is not None:
         raise ConfigError("--gpu-memory plans a run: it goes with --dry-run")
+    if config.cluster.processes > 1 and not is_ranked():
+        return launch(config.cluster.processes, arguments.words)
     return train(config, resume=arguments.resume, overwrite=arguments.overwrite)
 
 
@@ -206,7 +216,9 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
-    gpu_bytes = visible_gpu_bytes() if gpu_gib is None else int(gpu_gib * 2**30)
+    gpu_bytes = (
+        visible_gpu_bytes(config.cluster.processes) if gpu_gib is None else int(gpu_gib * 2**30)
+    )
     shape = find_shape(config.model.name)
     print(to_toml(config), end="")
     print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
@@ -217,9 +229,15 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
 
 def demo_command(arguments: argparse.Namespace) -> int:
     """`azr demo`: the run, its report, and where to look next."""
+    refuse_ranks("demo")
     taken_over = arguments.resume or arguments.overwrite
     demo = Path(__file__).with_name("demo.toml")
     config = load([demo], arguments.overrides)
+    if config.cluster.processes > 1:
+        raise ConfigError(
+            f"azr demo runs in one process, got cluster.processes = {config.cluster.processes}:"
+            " leave it out, or use azr train configs/demo-cpu.toml"
+        )
     if not taken_over and config.folder.exists():
         config = load([demo], [*arguments.overrides, ("name", free_name(config))])
     if not Path(config.model.name).exists() and config.model.name == RunConfig().model.name:
@@ -233,21 +251,47 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 
 def train(config: RunConfig, *, resume: bool, overwrite: bool) -> int:
-    """Run training and, whatever became of it, leave a report."""
-    from azr.progress import Display
-
+    """Run training, or this process's part of it, and, whatever became of it, leave a report."""
     prepare_engine()
-    from azr.session import run_training
 
-    with Display(config) as display:
-        code = run_training(config, resume=resume, overwrite=overwrite, display=display)
-    if (config.folder / "metrics.jsonl").exists():
+    def lead(workers: "Workers | None" = None) -> int:
+        from azr.progress import Display
+        from azr.session import run_training
+
+        with Display(config) as display:
+            return run_training(
+                config, resume=resume, overwrite=overwrite, display=display, workers=workers
+            )
+
+    if is_ranked():
+        from azr.worker import run_rank
+
+        if is_leader():
+            watch_launcher()
+        code = run_rank(config, lead)
+    else:
+        code = lead()
+    if is_leader() and (config.folder / "metrics.jsonl").exists():
         say(f"report      {write_report([config.folder], None)}")
     return code
 
 
+def refuse_ranks(command: str) -> None:
+    """Tell that a command is one process's work.
+
+    Raises:
+        ConfigError: Something like torchrun started several.
+    """
+    if is_ranked():
+        raise ConfigError(
+            f"azr {command} runs in one process, and WORLD_SIZE is"
+            f" {os.environ.get('WORLD_SIZE')}: start it without torchrun"
+        )
+
+
 def seed_command(arguments: argparse.Namespace) -> int:
     """`azr seed`."""
+    refuse_ranks("seed")
     config = load(arguments.files, arguments.overrides)
     prepare_engine()
     from azr.session import run_seeding
@@ -259,6 +303,7 @@ def seed_command(arguments: argparse.Namespace) -> int:
 
 def eval_command(arguments: argparse.Namespace) -> int:
     """`azr eval`."""
+    refuse_ranks("eval")
     request = request_of(arguments)
     files = [Path(request.target) / "config.toml"] if is_run(Path(request.target)) else []
     config = load(files, [*request.overrides(of_run=bool(files)), *arguments.overrides])

@@ -21,6 +21,7 @@ from azr.types import STREAMS, Mode, Role
 __all__ = [
     "BuffersConfig",
     "CheckpointConfig",
+    "ClusterConfig",
     "CompositeConfig",
     "CurriculumConfig",
     "EvaluationConfig",
@@ -191,6 +192,22 @@ class SandboxConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """Several GPUs: a process for each, which shares the learner and has an engine of its own."""
+
+    processes: int = 1
+    """`azr train` starts so many on this machine, one a GPU. Under torchrun the number is
+    torchrun's, and this one is not looked at."""
+    timeout_s: float = 1800.0
+    """So long one process waits for the slowest in the exchange of gradients and weights."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        at_least("cluster.processes", self.processes, 1)
+        at_least("cluster.timeout_s", self.timeout_s, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationConfig:
     """Public suites during training; `azr eval` measures a finished run."""
 
@@ -270,6 +287,7 @@ class RunConfig:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)

@@ -8,6 +8,7 @@
   - StaleWeights: the engine does not sample from the weights the learner has
   - TrainingDiverged: a loss or a gradient is not finite; the weights before it are kept
   - Interrupted: somebody asked the run to stop; the last finished step is kept
+  - WorkerLost: a process of a run on several GPUs died or failed; says nothing about the rest
   - CheckpointError: a checkpoint or run folder is missing, torn, taken or of another version
 
 A wrong, broken or hostile *program* is never an exception: it is a `Verdict`.
@@ -23,6 +24,7 @@ __all__ = [
     "ModelError",
     "StaleWeights",
     "TrainingDiverged",
+    "WorkerLost",
 ]
 
 
@@ -56,6 +58,10 @@ class TrainingDiverged(AzrError):  # noqa: N818 - reads as an event
 
 class Interrupted(AzrError):  # noqa: N818 - reads as an event
     """The run was asked to stop (Ctrl-C, SIGTERM)."""
+
+
+class WorkerLost(AzrError):  # noqa: N818 - reads as an event
+    """Another process of the run is gone or has failed; the message names its rank."""
 
 
 class CheckpointError(AzrError, OSError):

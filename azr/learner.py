@@ -3,6 +3,10 @@
 Master weights, gradients and the optimizer are float32. Forward and backward may run on a copy
 of the weights in bfloat16 (`model.dtype`), as the engine does; logits and the loss are float32.
 
+With several ranks each holds its rows of every parameter (azr.sharding) and computes its share of
+the micro-batches (azr.dealing). All are told the same rollouts, call the same methods in the same
+order, and return the same statistics: those of the whole update.
+
 N experiences of a step, C completion tokens of a micro-batch.
 """
 
@@ -10,11 +14,10 @@ N experiences of a step, C completion tokens of a micro-batch.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import copy
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,15 +25,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from azr.batch import MicroBatch, Sequence1, mini_batches, pack
-from azr.checkpoint import Checkpoint
+from azr.batch import MicroBatch, Sequence1, mini_batches
+from azr.checkpoint import Checkpoint, flush, state_file
 from azr.config import RunConfig
+from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
 from azr.errors import CheckpointError, TrainingDiverged
-from azr.loss import Normalizer, count, mean_metrics, policy_loss
+from azr.loss import Normalizer, count, means_of, policy_loss, total_metrics
 from azr.loss_config import Importance, LossConfig
-from azr.packed_model import PackedModel, load_model, load_reference, loss_config_of
+from azr.model_folder import save_model, tokenizer_files, whole_weights
+from azr.optimizer import adamw, load_state, local_state
+from azr.packed_model import (
+    MiniBatch,
+    PackedModel,
+    Passage,
+    load_pupil,
+    load_reference,
+    loss_config_of,
+)
+from azr.ranks import ALONE, Ranks
 from azr.seeds import derive_seed
+from azr.sharding import reshard, whole
 from azr.types import Experience
 from azr.weights import TorchWeights
 
@@ -39,83 +54,71 @@ __all__ = ["TorchLearner"]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A micro-batch with what is known of it before the first optimizer step."""
-
-    batch: MicroBatch
-    old: Tensor | None  # [C]
-    """Log-probabilities under those weights; None: take the current ones, which are the same."""
-    ref: Tensor | None  # [C]
-    """Under the frozen reference; None without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class MiniBatch:
-    """What one optimizer step is computed from."""
-
-    passages: Sequence[Passage]
-    whole: Normalizer
-    """Counts of all its rollouts, those that are not computed included."""
-
-
 class TorchLearner:
     """ports.Learner over a Hugging Face causal language model.
 
     `update` is a function of (run seed, weights, optimizer state, number of updates, arguments).
     """
 
-    def __init__(self, config: RunConfig, folder: Path, initial: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        initial: Path | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too).
 
         `initial` is the model the run started from, which loss.kl compares with; None: `folder`.
         """
+        self._ranks = ranks
         self._seed = config.seed
         self._config = config.learner
         self._folder = folder
         # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
         self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = load_model(folder, config.model.gradient_checkpointing).to(self.device)
+        self.device = ranks.device()
+        self.model, compute = load_pupil(config, folder, ranks)
         self._loss_config = loss_config_of(config, self.model)
-        compute = self.model
-        if config.model.dtype == "bfloat16":
-            compute = copy.deepcopy(self.model).to(torch.bfloat16)
         self._compute = PackedModel(compute, self._loss_config)
         """Does forward and backward: the model itself, or a copy in lower precision."""
         self._reference: PackedModel | None = None
         if config.loss.kl != "none":
-            self._reference = load_reference(config, initial or folder, self.device)
+            self._reference = load_reference(config, initial or folder, ranks)
+        # a master of its own is read in float32; rows are gathered in what the model computes in
+        self._is_exact = ranks.is_alone or config.model.dtype == "float32"
         self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, config.learner.weight_decay),
-            lr=config.learner.lr,
-            betas=config.learner.betas,
-        )
+        self.optimizer = adamw(self.model, config.learner, self.device)
         self.num_updates = 0
         """Calls of `update` so far, skipped ones included; what the warmup counts."""
 
     @property
     def weights(self) -> TorchWeights:
         """The parameters after the last update."""
-        return TorchWeights(self.model)
+        return TorchWeights(self.model, is_exact=self._is_exact)
 
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
+        """Learn from one step; as `learn`, which the other ranks call."""
+        return self.learn(
+            [
+                Sequence1(experience.rollout, advantage)
+                for experience, advantage in zip(experiences_N, advantages_N, strict=True)
+            ]
+        )
+
+    def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
         """Learn from one step, by default in one optimizer step; returns its statistics.
 
-        Rollouts whose advantage is exactly 0 count in every mean, but are not computed where
-        their gradient is 0. When nothing is left the weights stay as they are: `skipped` is 1.
+        Every rank calls with all sequences. Rollouts whose advantage is exactly 0 count in every
+        mean, but are not computed where their gradient is 0. When nothing is left the weights stay
+        as they are: `skipped` is 1.
 
         Raises:
             TrainingDiverged: Loss or gradient is not finite; that step was not taken.
         """
         lr = self._config.lr * min(1.0, (self.num_updates + 1) / (self._config.warmup_steps + 1))
-        sequences = [
-            Sequence1(experience.rollout, advantage)
-            for experience, advantage in zip(experiences_N, advantages_N, strict=True)
-        ]
         check_finite([sequence.advantage for sequence in sequences])
         if lr == 0:  # a control: a step costs its play alone
             self.num_updates += 1
@@ -150,17 +153,21 @@ class TorchLearner:
             finally:
                 self.optimizer.zero_grad(set_to_none=True)
                 self._compute.model.zero_grad(set_to_none=True)
+                reshard(self.model)  # also after a forward whose backward never came
             losses.append(loss)
             metrics += sums
-        means = renamed(mean_metrics(metrics))
-        read = num_epochs * sum(p.batch.num_tokens for part in parts for p in part.passages)
+        batches = [p.batch for part in parts for p in part.passages if not p.batch.is_filler]
+        read = num_epochs * sum(batch.num_tokens for batch in batches)
+        own = {**total_metrics(metrics), "loss": fmean(losses), "read_tokens": float(read)}
+        totals = over_ranks(own, self._ranks)
+        means = renamed(means_of(totals))
         return {
             **means,
-            "loss": fmean(losses),
+            "loss": totals["loss"],
             "grad_norm": fmean(norms),
             "optimizer_steps": float(len(norms)),
             "tokens": means["tokens"] / num_epochs,
-            "read_tokens": float(read),
+            "read_tokens": totals["read_tokens"],
         }
 
     def _mini_batches(self, sequences: Sequence[Sequence1]) -> list[MiniBatch]:
@@ -169,8 +176,11 @@ class TorchLearner:
         made: list[MiniBatch] = []
         for part in mini_batches(sequences, self._config.mini_batches, seed):
             useful = [s for s in part if s.advantage != 0.0 or self._zero_advantage_matters()]
-            packed = pack(
-                useful, self._config.micro_batch_tokens, share_prompts=self._config.share_prompts
+            packed = deal(
+                useful,
+                self._config.micro_batch_tokens,
+                self._ranks,
+                share_prompts=self._config.share_prompts,
             )
             passages = [self._passage(batch.to(self.device)) for batch in packed]
             if passages:
@@ -183,20 +193,40 @@ class TorchLearner:
         needs_old = not is_one_step or self._loss_config.importance is Importance.SEQUENCE_MASK
         return Passage(
             batch,
-            old=self._compute.logprobs(batch) if needs_old else None,
-            ref=None if self._reference is None else self._reference.logprobs(batch),
+            old=self._logprobs(self._compute, batch) if needs_old else None,
+            ref=None if self._reference is None else self._logprobs(self._reference, batch),
         )
 
-    def save_model(self, folder: Path) -> None:
-        """Write float32 weights and the tokenizer's files in Hugging Face format."""
-        self.model.save_pretrained(folder)
-        for name, content in self._tokenizer.items():
-            (folder / name).write_bytes(content)
+    def _logprobs(self, model: PackedModel, batch: MicroBatch) -> Tensor:
+        with self._ranks.together(TrainingDiverged):
+            return model.logprobs(batch)
+
+    def save(self, folder: Path) -> None:
+        """Write this rank's part of a checkpoint: azr.checkpoint.Saveable."""
+        weights = whole_weights(self.model, self._ranks)
+        file = state_file(folder, self._ranks.rank, self._ranks.size)
+        with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
+            if not file.parent.is_dir():
+                raise CheckpointError(
+                    f"{file.parent} is not there on the machine of rank {self._ranks.rank}: `runs`"
+                    " must be on a file system that all machines of the run share"
+                )
+            if self._ranks.is_leader:
+                save_model(self.model, folder / "model", weights, self._tokenizer)
+            torch.save(self.state_dict(), file)
+            flush(file)  # by the machine that wrote it, on a file system that several share
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the weights that the next update depends on; tensors and numbers only."""
+        """Everything but the weights that the next update depends on; tensors and numbers only.
+
+        Of the other ranks their part of the optimizer's state alone.
+        """
+        optimizer = local_state(self.optimizer)
+        if not self._ranks.is_leader:
+            return {"optimizer": optimizer}
         return {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer,
+            "ranks": self._ranks.size,
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
             "random_state": torch.get_rng_state(),
@@ -204,7 +234,9 @@ class TorchLearner:
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue where the checkpoint was made; the weights are those it was opened with.
+        """Continue where the checkpoint was made, by any number of ranks.
+
+        The weights are those it was opened with.
 
         Raises:
             CheckpointError: It cannot be read, or is another model's.
@@ -215,7 +247,8 @@ class TorchLearner:
                 f"{checkpoint.path} holds the optimizer of another model than {self._folder}:"
                 " resume with the model.name the run was started with"
             )
-        self.optimizer.load_state_dict(state["optimizer"])
+        parts = [state, *checkpoint.other_states(state.get("ranks", 1))]
+        load_state(self.optimizer, [part["optimizer"] for part in parts], self._ranks)
         self.num_updates = int(state["num_updates"])
         torch.set_rng_state(state["random_state"])
         if self._entropy_control is not None and state.get("entropy_control"):
@@ -240,32 +273,41 @@ class TorchLearner:
         """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
-            batch = passage.batch
-            hidden = self._compute.hidden(batch)
-            weight, bias = self._compute.head()
-            # before the first step the weights are the old ones: the ratio is exactly 1
-            old = self._compute.logprobs(batch, hidden) if passage.old is None else passage.old
-            loss, metrics = policy_loss(
-                hidden,
-                weight,
-                batch.targets,
-                old,
-                batch.advantages,
-                torch.ones_like(batch.targets, dtype=torch.bool),
-                ref_logprobs=passage.ref,
-                rollout_logprobs=batch.rollout_logprobs,
-                sequence_ids=batch.sequence_ids,
-                bias=bias,
-                normalizer=part.whole,
-                config=loss_config,
-            )
+            with self._ranks.together(TrainingDiverged):
+                loss, metrics = self._loss(passage, part.whole, loss_config)
             loss.backward()
             self._collect_gradients()
             loss_sum += loss.item()
-            difference = old - batch.rollout_logprobs
-            metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
             sums.append(metrics)
         return loss_sum, sums
+
+    def _loss(
+        self, passage: Passage, normalizer: Normalizer, loss_config: LossConfig
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One micro-batch's part of the loss, and its metrics' sums."""
+        batch = passage.batch
+        hidden = self._compute.hidden(batch)
+        weight, bias = self._compute.head()
+        # before the first step the weights are the old ones: the ratio is exactly 1
+        old = self._compute.logprobs(batch, hidden) if passage.old is None else passage.old
+        mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)
+        loss, metrics = policy_loss(
+            hidden,
+            weight,
+            batch.targets,
+            old,
+            batch.advantages,
+            mask,
+            ref_logprobs=passage.ref,
+            rollout_logprobs=batch.rollout_logprobs,
+            sequence_ids=batch.sequence_ids,
+            bias=bias,
+            normalizer=normalizer,
+            config=loss_config,
+        )
+        difference = (old - batch.rollout_logprobs)[mask]
+        metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
+        return loss, metrics
 
     @torch.no_grad()
     def _refresh(self) -> None:
@@ -302,22 +344,25 @@ class TorchLearner:
         if self._loss_config.importance is not Importance.SEQUENCE_MASK:
             lengths = [n for s in sequences if (n := len(s.rollout.completion_ids))]
             return Normalizer(num_tokens=float(sum(lengths)), num_sequences=float(len(lengths)))
-        whole = Normalizer(num_tokens=0.0, num_sequences=0.0)
+        own = Normalizer(num_tokens=0.0, num_sequences=0.0)
         for passage in passages:  # which sequences count depends on log-probabilities
             batch = passage.batch
-            whole = whole + count(
+            if batch.is_filler:
+                continue
+            own = own + count(
                 torch.ones_like(batch.targets, dtype=torch.bool),
                 sequence_ids=batch.sequence_ids,
                 old_logprobs=passage.old,
                 rollout_logprobs=batch.rollout_logprobs,
                 config=self._loss_config,
             )
-        return whole
+        return Normalizer(**over_ranks(asdict(own), self._ranks))
 
     def _step(self, lr: float) -> float:
         """Clip and step, unless the gradient is not finite."""
         parameters = [p for p in self.model.parameters() if p.grad is not None]
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm).item()
+        clipped = torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm)
+        norm = whole(clipped).item()
         if not math.isfinite(norm):
             raise TrainingDiverged(
                 f"the gradient's norm is {norm} at update {self.num_updates + 1}: the step was"
@@ -327,23 +372,6 @@ class TorchLearner:
             group["lr"] = lr
         self.optimizer.step()
         return norm
-
-
-def tokenizer_files(folder: Path) -> list[Path]:
-    """All that is not weights or their configuration, so that a tokenizer is kept as it came."""
-    written = {"config.json", "generation_config.json", "model.safetensors.index.json"}
-    kinds = {".json", ".jinja", ".model", ".txt"}
-    files = (file for file in sorted(folder.iterdir()) if file.is_file())
-    return [file for file in files if file.suffix in kinds and file.name not in written]
-
-
-def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Norms and biases are not decayed."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 def check_finite(advantages: Sequence[float]) -> None:

@@ -8,22 +8,34 @@ C completion tokens of a micro-batch, H features, V words.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
-from transformers import AutoModelForCausalLM
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from azr.batch import PACKED_ATTENTION, MicroBatch
 from azr.config import RunConfig
 from azr.errors import ModelError
-from azr.loss import head_tensors, token_logprobs
+from azr.loss import Normalizer, head_tensors, token_logprobs
 from azr.loss_config import LossConfig
+from azr.ranks import Ranks
+from azr.sharding import broadcast_into, last_states, reshard, shard
 
-__all__ = ["PackedModel", "load_model", "load_reference", "loss_config_of"]
+__all__ = [
+    "MiniBatch",
+    "PackedModel",
+    "Passage",
+    "load_model",
+    "load_pupil",
+    "load_reference",
+    "loss_config_of",
+]
 
 ATTENTIONS = ("full_attention", "sliding_attention")
 """Kinds of layers that packed rows are exact for: states that run on would cross rollouts."""
@@ -39,13 +51,14 @@ class PackedModel:
 
     def hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
         """The states that predict completion tokens; the head is left to the loss."""
-        output = self.model.base_model(
+        states = last_states(
+            self.model,
             input_ids=batch.input_ids[None],
             position_ids=batch.positions[None],
             use_cache=False,
             trees=batch.trees,
         )
-        return output.last_hidden_state[0, batch.rows]
+        return states[0, batch.rows]
 
     def head(self) -> tuple[Tensor, Tensor | None]:  # [V, H], [V]
         """The head's weight and bias, in the precision of the hidden states."""
@@ -54,6 +67,7 @@ class PackedModel:
     @torch.no_grad()
     def logprobs(self, batch: MicroBatch, hidden: Tensor | None = None) -> Tensor:  # [C]
         """Natural-log probability of each completion token; computes `hidden` if not given."""
+        is_over = hidden is None  # no backward follows that needs what is whole now
         hidden = self.hidden(batch) if hidden is None else hidden.detach()
         weight, bias = self.head()
         logprobs, _ = token_logprobs(
@@ -63,7 +77,38 @@ class PackedModel:
             bias=None if bias is None else bias.detach(),
             config=self.config,
         )
+        if is_over:
+            reshard(self.model)
         return logprobs
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A micro-batch with what is known of it before the first optimizer step."""
+
+    batch: MicroBatch
+    old: Tensor | None  # [C]
+    """Log-probabilities under those weights; None: take the current ones, which are the same."""
+    ref: Tensor | None  # [C]
+    """Under the frozen reference; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MiniBatch:
+    """What one optimizer step is computed from."""
+
+    passages: Sequence[Passage]
+    whole: Normalizer
+    """Counts of all its rollouts, those that are not computed included."""
+
+
+class Precisions(NamedTuple):
+    """Of a sharded model."""
+
+    stored: torch.dtype
+    """What each rank keeps its rows in."""
+    computed: torch.dtype
+    """What they are gathered in for forward and backward."""
 
 
 def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
@@ -72,13 +117,54 @@ def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
     Raises:
         ModelError: It cannot be read, or has layers that packing is not exact for.
     """
+    return prepared(read_model(folder), folder, gradient_checkpointing)
+
+
+def load_sharded(
+    folder: Path, gradient_checkpointing: bool, ranks: Ranks, precisions: Precisions
+) -> Any:
+    """`load_model`, cut over ranks (azr.sharding): the leader alone reads the weights.
+
+    Raises:
+        ModelError: As `load_model`, on every rank.
+    """
+    source = None
+    with ranks.together(ModelError):
+        model = prepared(outline(folder), folder, gradient_checkpointing)
+        if ranks.is_leader:
+            source = read_model(folder)
+            model.generation_config = source.generation_config
+    model.to(precisions.stored)
+    shard(model, ranks, precisions.computed)
+    broadcast_into(model, source, ranks)
+    return model
+
+
+def read_model(folder: Path) -> Any:
+    """The model on the host, in float32."""
     disable_progress_bar()  # the run has its own display
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        return AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=PACKED_ATTENTION
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+
+
+def outline(folder: Path) -> Any:
+    """The model without values, on the meta device: its weights are not read."""
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(
+                config, dtype=torch.float32, attn_implementation=PACKED_ATTENTION
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+
+
+def prepared(model: Any, folder: Path, gradient_checkpointing: bool) -> Any:
+    """Without dropout; refused if packed rollouts would not stay apart in it."""
     kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
     if unknown := sorted(kinds - set(ATTENTIONS)):
         raise ModelError(
@@ -95,11 +181,49 @@ def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
     return model.train()
 
 
-def load_reference(config: RunConfig, folder: Path, device: torch.device) -> PackedModel:
+def load_pupil(config: RunConfig, folder: Path, ranks: Ranks) -> tuple[Any, Any]:
+    """The model in `folder` with float32 weights, and what computes forward and backward.
+
+    In bfloat16 a rank by itself computes with a copy; several gather their rows in it.
+    """
+    checkpointing = config.model.gradient_checkpointing
+    dtype = dtype_of(config)
+    if not ranks.is_alone:
+        model = load_sharded(folder, checkpointing, ranks, Precisions(torch.float32, dtype))
+        return model, model
+    model = load_model(folder, checkpointing).to(ranks.device())
+    return model, model if dtype is torch.float32 else copy_in(model, dtype)
+
+
+def copy_in(model: Any, dtype: torch.dtype) -> Any:
+    """A deep copy with parameters in `dtype`, made one by one: no float32 twin in between.
+
+    Buffers stay as they are, as when a model is loaded in `dtype`: rotary frequencies rounded to
+    bfloat16 turn a token at place 1500 by up to 2 radians too much or too little.
+    """
+    made: dict[int, Any] = {
+        id(value): nn.Parameter(value.detach().to(dtype), value.requires_grad)
+        for value in model.parameters()
+    }
+    return copy.deepcopy(model, made)
+
+
+def load_reference(config: RunConfig, folder: Path, ranks: Ranks) -> PackedModel:
     """The frozen model in `folder`, in the precision the pupil computes in (model.dtype)."""
-    model = load_model(folder, gradient_checkpointing=False).requires_grad_(False)
-    dtype = torch.bfloat16 if config.model.dtype == "bfloat16" else torch.float32
-    return PackedModel(model.to(device, dtype), loss_config_of(config, model))
+    dtype = dtype_of(config)
+    if ranks.is_alone:
+        model = load_model(folder, gradient_checkpointing=False).requires_grad_(False)
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(dtype)
+        model = model.to(ranks.device())
+    else:
+        model = load_sharded(folder, False, ranks, Precisions(dtype, dtype)).requires_grad_(False)
+    return PackedModel(model, loss_config_of(config, model))
+
+
+def dtype_of(config: RunConfig) -> torch.dtype:
+    """What forward and backward compute in."""
+    return torch.bfloat16 if config.model.dtype == "bfloat16" else torch.float32
 
 
 def loss_config_of(config: RunConfig, model: Any) -> LossConfig:

@@ -15,6 +15,11 @@ __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recor
 class Weights(Protocol):
     """The learner's parameters, as the policy takes them over (a torch module behind it)."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether `probe_logprobs` computes in float32."""
+        ...
+
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Natural-log probability of each token but the first, under the learner's weights."""
         ...

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from azr.buffers import TaskBuffers
-from azr.checkpoint import save_checkpoint
+from azr.checkpoint import Saveable, save_checkpoint
 from azr.config import RunConfig
 from azr.judge import SandboxJudge
-from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter, step_metrics
 from azr.new_tasks import drawn_tasks, task_text
 from azr.policy import EnginePolicy
@@ -33,7 +32,7 @@ class RunRecorder:
     folder: RunFolder
     writer: MetricsWriter
     display: Display
-    learner: TorchLearner
+    learner: Saveable
     buffers: TaskBuffers
     policy: EnginePolicy
     judge: SandboxJudge

@@ -15,12 +15,13 @@ from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
-from azr.estimate import find_shape, refuse
+from azr.estimate import find_shape, on_gpus, refuse
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import Request
 from azr.evaluation.subject import find_subject
 from azr.judge import SandboxJudge
+from azr.leader import LeadingLearner, open_learner
 from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter
 from azr.policy import EnginePolicy, open_policy
@@ -28,6 +29,7 @@ from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
+from azr.ranks import ALONE, Ranks
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import import_seeds, write_tasks
@@ -35,6 +37,7 @@ from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.trainer import Run, train
 from azr.types import Mode
+from azr.workers import Workers
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
@@ -71,12 +74,19 @@ class Players:
     table: Table
     policy: EnginePolicy
     judge: SandboxJudge
-    learner: TorchLearner
+    learner: TorchLearner | LeadingLearner
     buffers: TaskBuffers
     executor: PatientExecutor
 
 
-def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: Display) -> int:
+def run_training(
+    config: RunConfig,
+    *,
+    resume: bool,
+    overwrite: bool,
+    display: Display,
+    workers: Workers | None = None,
+) -> int:
     """Train until the step budget is spent; returns the exit code (0, or 130 when interrupted).
 
     Args:
@@ -84,8 +94,9 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
         resume: Continue at the newest checkpoint of the run folder; start anew if there is none.
         overwrite: Delete the run that is in the folder.
         display: Told of all that happens.
+        workers: The other processes of the run, if there are any; this one is the leader.
     """
-    refuse_what_cannot_fit(config)
+    refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
@@ -93,7 +104,7 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
         if resume:
             folder.rewind(first_step - 1)
         with (
-            open_players(config, folder.tasks_file, display, cut) as players,
+            open_players(config, folder.tasks_file, display, cut, workers) as players,
             closing(MetricsWriter(folder.path, config, first_step - (cut is None))) as writer,
         ):
             recorder = RunRecorder(
@@ -134,18 +145,19 @@ def run_training(config: RunConfig, *, resume: bool, overwrite: bool, display: D
     return 0
 
 
-def refuse_what_cannot_fit(config: RunConfig) -> None:
+def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
     """Tell at once what a GPU would tell after the weights were downloaded and loaded.
 
     Raises:
-        ConfigError: Exact sizes alone are more than the GPU has.
+        ConfigError: Exact sizes alone are more than this process's GPU has.
     """
     if not torch.cuda.is_available():
         return
     shape = find_shape(config.model.name)
     if shape is not None:
-        _, memory = torch.cuda.mem_get_info(0)
-        refuse(config, shape, memory, only_if_certain=True)
+        _, memory = torch.cuda.mem_get_info(ranks.local_rank)
+        # torchrun's number of processes, which the configuration need not name
+        refuse(on_gpus(config, ranks.size), shape, memory, only_if_certain=True)
 
 
 async def play(
@@ -225,7 +237,11 @@ def run_evaluation(config: RunConfig, request: Request, say: Callable[[str], Non
 
 @contextmanager
 def open_players(
-    config: RunConfig, tasks_file: Path, display: Display, cut: Checkpoint | None
+    config: RunConfig,
+    tasks_file: Path,
+    display: Display,
+    cut: Checkpoint | None,
+    workers: Workers | None = None,
 ) -> Generator[Players]:
     """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
     display.message("starting the sandbox")
@@ -235,12 +251,12 @@ def open_players(
     ):
         model = resolve_model(config.model.name)
         display.message(f"loading {config.model.name}")
-        learner = TorchLearner(config, model if cut is None else cut.model, initial=model)
+        learner = open_learner(config, model, cut, workers)
         if cut is not None:
-            learner.restore(cut)
             display.message(f"resuming after step {cut.step}")
         display.message("starting the engine")
-        with closing(open_policy(config, model if cut is None else cut.model)) as policy:
+        folder = model if cut is None else cut.model
+        with closing(open_policy(config, folder, workers)) as policy:
             policy.watch = display.sampled
             judge = SandboxJudge(client, config.sandbox, config.parsing)
             table = Table(

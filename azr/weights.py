@@ -10,24 +10,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from azr.sharding import reshard, whole
+
 __all__ = ["TorchWeights"]
 
 
 class TorchWeights:
-    """ports.Weights over a Hugging Face model; always the newest values, never a copy."""
+    """ports.Weights over a Hugging Face model; always the newest values, never a copy.
 
-    def __init__(self, model: Any) -> None:
+    Of a sharded model everything here is a collective: all ranks call it, with equal arguments.
+    """
+
+    is_exact = True
+    """Whether `probe_logprobs` computes in float32."""
+
+    def __init__(self, model: Any, *, is_exact: bool = True) -> None:
         self._model = model
+        self.is_exact = is_exact
 
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Each parameter once, under its Hugging Face name; a tied head is left out."""
+    def named_parameters(self, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter once, under its Hugging Face name; a tied head is left out.
+
+        Args:
+            dtype: What the values are wanted in; None: as they are, float32. Of a sharded model
+                they are gathered in it, one whole parameter at a time: take each before the next.
+        """
         for name, parameter in self._model.named_parameters():
-            yield name, parameter.detach()
+            value = parameter.detach()
+            yield name, whole(value if dtype is None else value.to(dtype))
 
     @torch.no_grad()
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Natural-log probability of each token but the first, at temperature 1, in float32."""
+        """Natural-log probability of each token but the first, at temperature 1."""
         ids_1T = torch.tensor([list(token_ids)], device=self._model.device)
         logits_TV = self._model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
+        reshard(self._model)
         logprobs_TV = torch.log_softmax(logits_TV, dim=-1)
         return logprobs_TV.gather(1, ids_1T[0, 1:, None])[:, 0].tolist()

@@ -169,6 +169,8 @@ class FakeLearner:
         default_factory=list[tuple[list[Experience], list[float]]]
     )
 
+    is_exact = True
+
     @property
     def weights(self) -> "FakeLearner":
         return self

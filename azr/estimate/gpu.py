@@ -4,22 +4,37 @@ import os
 import shutil
 import subprocess
 
-__all__ = ["visible_gpu_bytes"]
+__all__ = ["visible_gpu_bytes", "visible_gpus"]
 
 MIB = 2**20
 
 
-def visible_gpu_bytes() -> int | None:
-    """All memory of the largest GPU, or None where there is none, or none may be used.
+def visible_gpu_bytes(processes: int = 1) -> int | None:
+    """All memory of the GPU that the poorest of so many processes gets, the largest being taken.
 
-    The largest: which one CUDA would take first is not known without CUDA, and a dry run should
-    not refuse what one of them could hold.
+    The largest: which ones CUDA would take first is not known without CUDA, and a dry run should
+    not refuse what some of them could hold. Where there are fewer GPUs than processes, the others
+    are on other machines and taken to be like the smallest here. None where there is no GPU, or
+    none may be used.
     """
+    largest_first = sorted(memories(), reverse=True)
+    return largest_first[:processes][-1] if largest_first else None
+
+
+def visible_gpus() -> int:
+    """How many GPUs a run on this machine may use."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = len(memories())
+    return there if chosen is None else min(there, len(chosen.split(",")))
+
+
+def memories() -> list[int]:
+    """Bytes of each GPU; none where none may be used."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
-        return None
+        return []
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return None
+        return []
     try:
         done = subprocess.run(  # noqa: S603 - the driver's tool, no input of ours
             [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
@@ -29,6 +44,7 @@ def visible_gpu_bytes() -> int | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    numbers = [int(line) for line in done.stdout.split() if line.isdecimal()]
-    return max(numbers) * MIB if done.returncode == 0 and numbers else None
+        return []
+    if done.returncode != 0:
+        return []
+    return [int(line) * MIB for line in done.stdout.split() if line.isdecimal()]

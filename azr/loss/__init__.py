@@ -32,8 +32,10 @@ __all__ = [
     "differentiable_logprobs",
     "head_tensors",
     "mean_metrics",
+    "means_of",
     "policy_loss",
     "token_logprobs",
+    "total_metrics",
 ]
 
 
@@ -127,6 +129,8 @@ def _evaluate(
         # Still of the graph: backward must work on a rank whose micro-batch is fully masked.
         nothing = hidden.new_zeros(0)
         zero = (hidden.sum() + 0 * head.weight[0, 0]).float() * 0
+        if head.bias is not None:
+            zero = zero + head.bias[0].float() * 0
         return zero, nothing, nothing
     if engine is None:
         logprobs, entropy = head.logprobs_and_entropy(hidden, targets)
@@ -249,6 +253,11 @@ def mean_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
 
     `x_sum` becomes `x`; a `_max` stays the largest.
     """
+    return means_of(total_metrics(parts))
+
+
+def total_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Add up the metrics of micro-batches; of a `_max` the largest is kept."""
     totals: dict[str, float] = {}
     for part in parts:
         for name, value in part.items():
@@ -256,6 +265,11 @@ def mean_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
             totals[name] = (
                 max(known, value.item()) if name.endswith("_max") else known + value.item()
             )
+    return totals
+
+
+def means_of(totals: Mapping[str, float]) -> dict[str, float]:
+    """Divide the sums of a whole batch by its tokens."""
     tokens = max(totals.get("tokens", 0.0), 1.0)
     return {
         name.removesuffix("_sum"): total / tokens if name.endswith("_sum") else total

@@ -70,6 +70,7 @@ class EnginePolicy:
         renderer: The model's.
         config: Sampling.
         max_model_len: Tokens of a prompt and its completion together.
+        make_probe: What proves that the engine has the learner's weights.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class EnginePolicy:
         renderer: Renderer,
         config: RolloutConfig,
         max_model_len: int,
+        make_probe: type[Probe] = Probe,
     ) -> None:
         self.watch: Callable[[Rollout], None] = lambda _: None
         """Told of every rollout as it comes to be, on the caller's event loop."""
         self._renderer = renderer
         self._config = config
-        self._probe = Probe(renderer.probe_ids(min(256, config.max_prompt_tokens)), config)
+        self._probe = make_probe(renderer.probe_ids(min(256, config.max_prompt_tokens)), config)
         self._max_model_len = max_model_len
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._tally = Tally()

@@ -45,16 +45,28 @@ def vllm_problem() -> str | None:
 
 
 class VllmEngine:
-    """azr.policy.engine.Engine over vLLM on a CPU or a GPU."""
+    """azr.policy.engine.Engine over vLLM on a CPU or a GPU.
 
-    def __init__(self, folder: Path, config: RolloutConfig, *, max_model_len: int) -> None:
+    Args:
+        folder: The model.
+        config: Sampling.
+        max_model_len: Tokens of a prompt and its completion together.
+        is_ranked: This is one process of several, all of which start an engine of their own now.
+    """
+
+    def __init__(
+        self, folder: Path, config: RolloutConfig, *, max_model_len: int, is_ranked: bool = False
+    ) -> None:
+        self._is_ranked = is_ranked
         self._on_gpu = torch.cuda.is_available()
         self.is_exact = config.dtype == "float32"
         self._dtype = getattr(torch, config.dtype)
         self._keys: dict[str, int] = {}
         set_num_threads = torch.set_num_threads
         try:
-            self._llm = start(folder, config, max_model_len, on_gpu=self._on_gpu)
+            self._llm = start(
+                folder, config, max_model_len, on_gpu=self._on_gpu, is_ranked=is_ranked
+            )
         except Exception as error:  # vLLM raises anything; the cause stays attached
             raise ModelError(
                 f"vLLM could not start with {folder} ({type(error).__name__}: {error}):"
@@ -109,7 +121,7 @@ class VllmEngine:
 
     def load(self, weights: TorchWeights) -> None:
         """Replace all weights and forget what was computed with the old ones; only when idle."""
-        iterator = ((name, value.to(self._dtype)) for name, value in weights.named_parameters())
+        iterator = weights.named_parameters(self._dtype)
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
         if not self._on_gpu:
             self._llm.apply_model(repack_head)
@@ -131,15 +143,21 @@ class VllmEngine:
         """Give back memory and threads."""
         from vllm.distributed.parallel_state import (  # noqa: PLC0415 - see vllm_problem
             cleanup_dist_env_and_memory,
+            destroy_model_parallel,
         )
 
         self._core.engine_core.shutdown()
         del self._core, self._llm
         gc.collect()
-        cleanup_dist_env_and_memory()
+        if self._is_ranked:  # the default process group is the learner's
+            destroy_model_parallel()
+        else:
+            cleanup_dist_env_and_memory()
 
 
-def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool) -> Any:
+def start(
+    folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool, is_ranked: bool
+) -> Any:
     """Open the engine with what azr needs of it."""
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(config.kv_cache_gib)))
     from vllm import LLM  # noqa: PLC0415 - reads its environment when imported
@@ -154,6 +172,11 @@ def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bo
             "max_num_batched_tokens": max(max_model_len, MAX_BATCHED_TOKENS),
             "enforce_eager": True,
         }
+    if is_ranked:
+        # an engine in each process, by the process group that is there; of one rank it would open
+        # a group of its own, over the learner's. The engines know nothing of one another, but all
+        # start at the same time: they agree on the least room for keys and values.
+        where["distributed_executor_backend"] = "external_launcher"
     return LLM(
         model=str(folder),
         dtype=cast(Any, config.dtype),

@@ -15,14 +15,13 @@ class FakeLearner:
     def __init__(self, value: float = 1.0, fault: Exception | None = None) -> None:
         self.value, self.fault = value, fault
 
-    def save_model(self, folder: Path) -> None:
-        folder.mkdir()
-        (folder / "config.json").write_text("{}")
+    def save(self, folder: Path) -> None:
+        (folder / "model").mkdir()
+        (folder / "model" / "config.json").write_text("{}")
         if self.fault:
             raise self.fault
-
-    def state_dict(self) -> dict[str, object]:
-        return {"moment": torch.tensor([self.value]), "num_updates": 3}
+        state = {"moment": torch.tensor([self.value]), "num_updates": 3}
+        torch.save(state, folder / "trainer" / "state.pt")
 
 
 def backup(target: Path) -> None:

@@ -1,0 +1,180 @@
+"""What the leader tells its workers, and what they answer: frozen values, spelled in msgpack.
+
+A worker obeys whatever reaches it, so commands travel over authenticated connections alone
+(azr.link). Nothing is pickled: a message is its class's name and its fields.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, cast
+
+import msgpack  # pyright: ignore[reportMissingTypeStubs]
+
+__all__ = [
+    "Abort",
+    "Completed",
+    "Failed",
+    "Hello",
+    "Learn",
+    "Lesson",
+    "Load",
+    "Message",
+    "Open",
+    "Prove",
+    "Proved",
+    "Sample",
+    "Save",
+    "Stop",
+    "pack",
+    "unpack",
+]
+
+# ---------------------------------------------------------------- the leader's
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open learner and engine, all ranks at the same time."""
+
+    checkpoint: str
+    """Folder of the checkpoint to go on from; empty = a new run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Take on a request (azr.policy.engine.Request)."""
+
+    key: int
+    """The leader's name for it."""
+    prompt_ids: tuple[int, ...]
+    max_tokens: int
+    seed: int
+    temperature: float
+    stop: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Drop requests; unknown keys are ignored."""
+
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Take the learner's weights over into the engine, all ranks at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Compare the engine with the learner, all ranks at the same time; answered by `Proved`."""
+
+    version: int
+    """Of the policy, for the message should they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the learner needs of a rollout."""
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    rollout_logprobs: tuple[float, ...]
+    advantage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """One update, all ranks at the same time; every rank is given the whole of it."""
+
+    lessons: tuple[Lesson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write this rank's part of a checkpoint, all ranks at the same time."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run is over, however it ended."""
+
+
+# ---------------------------------------------------------------- a worker's
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The worker is there."""
+
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A finished completion (azr.policy.engine.Sampled)."""
+
+    key: int
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    truncated: bool
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The engine samples from the learner's weights."""
+
+    figures: dict[str, float]
+    """What the probe found (azr.policy.probe)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker's last words."""
+
+    kind: str
+    """Name of the exception's class."""
+    text: str
+
+
+Message = (
+    Open | Sample | Abort | Load | Prove | Learn | Save | Stop | Hello | Completed | Proved | Failed
+)
+
+_packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
+_unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
+_PLAIN: Final = (Open, Sample, Abort, Load, Prove, Save, Stop, Hello, Completed, Proved, Failed)
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
+
+
+def pack(message: Message) -> bytes:
+    """The message as bytes."""
+    if isinstance(message, Learn):
+        values: list[object] = [[values_of(lesson) for lesson in message.lessons]]
+    else:
+        values = values_of(message)
+    return _packb([type(message).__name__, *values], unicode_errors="surrogatepass")
+
+
+def unpack(packed: bytes) -> Message:
+    """What `pack` was given, floats to the last bit.
+
+    Raises:
+        ValueError: It is no message, or one of another version of azr.
+    """
+    try:
+        name, *values = _unpackb(packed, use_list=False, unicode_errors="surrogatepass")
+        if name == Learn.__name__:
+            return Learn(tuple(Lesson(*lesson) for lesson in values[0]))
+        return _KINDS[name](*values)
+    except Exception as error:  # msgpack raises anything on bytes that are not its own
+        raise ValueError(f"{len(packed)} bytes are no message: {error!r}") from error
+
+
+def values_of(value: Any) -> list[object]:
+    """A dataclass's fields in order."""
+    return [getattr(value, field.name) for field in fields(value)]

@@ -1,0 +1,95 @@
+"""The learner of a run of several processes, as the leader uses it: what it does, all do.
+
+Every rank holds a part of the weights and of the optimizer (azr.learner), and calls the same
+methods with the same arguments at the same time; the leader tells the workers when.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from azr.batch import Sequence1
+from azr.checkpoint import Checkpoint
+from azr.commands import Learn, Lesson, Open, Save
+from azr.config import RunConfig
+from azr.learner import TorchLearner
+from azr.types import Experience
+from azr.weights import TorchWeights
+from azr.workers import Workers
+
+__all__ = ["LeadingLearner", "open_learner"]
+
+
+class LeadingLearner:
+    """ports.Learner, and what a checkpoint is made of, over the learners of all ranks."""
+
+    def __init__(self, local: TorchLearner, workers: Workers) -> None:
+        self._local = local
+        self._workers = workers
+
+    @property
+    def weights(self) -> TorchWeights:
+        """The parameters after the last update; to read them is a collective."""
+        return self._local.weights
+
+    def update(
+        self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
+    ) -> Mapping[str, float]:
+        """Learn from one step on all ranks; returns the statistics of all.
+
+        Raises:
+            TrainingDiverged: Loss or gradient is not finite; that step was not taken.
+            WorkerLost: A worker is gone.
+        """
+        sequences = [
+            Sequence1(experience.rollout, advantage)
+            for experience, advantage in zip(experiences_N, advantages_N, strict=True)
+        ]
+        self._workers.tell(Learn(tuple(map(lesson_of, sequences))))
+        with self._workers.explained():
+            return self._local.learn(sequences)
+
+    def save(self, folder: Path) -> None:
+        """Write weights, tokenizer and training state, each rank its own part.
+
+        Raises:
+            WorkerLost: A worker is gone.
+        """
+        self._workers.tell(Save(str(folder.absolute())))
+        with self._workers.explained():
+            self._local.save(folder)
+
+
+def open_learner(
+    config: RunConfig, model: Path, cut: Checkpoint | None, workers: Workers | None
+) -> TorchLearner | LeadingLearner:
+    """The run's learner, as the checkpoint has it if there is one.
+
+    Args:
+        config: The run.
+        model: The model it started from.
+        cut: Where it goes on.
+        workers: The other ranks, if there are any.
+    """
+    folder = model if cut is None else cut.model
+    if workers is None:
+        learner = TorchLearner(config, folder, initial=model)
+        if cut is not None:
+            learner.restore(cut)
+        return learner
+    workers.tell(Open("" if cut is None else str(cut.path.absolute())))
+    with workers.explained():
+        local = TorchLearner(config, folder, model, workers.ranks)
+        if cut is not None:
+            local.restore(cut)
+    return LeadingLearner(local, workers)
+
+
+def lesson_of(sequence: Sequence1) -> Lesson:
+    """What the workers need of a rollout."""
+    rollout = sequence.rollout
+    return Lesson(
+        prompt_ids=tuple(rollout.prompt_ids),
+        completion_ids=tuple(rollout.completion_ids),
+        rollout_logprobs=tuple(rollout.rollout_logprobs),
+        advantage=sequence.advantage,
+    )
