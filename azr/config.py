@@ -78,7 +78,8 @@ class RolloutConfig:
     probe_tolerance: float = 1e-3
     """After each update: largest |engine - learner| log-probability of a probe, in fp32."""
     probe_tolerance_bf16: float = 0.25
-    """The same, mean over the probe, when engine or learner computes in bfloat16."""
+    """The same, mean over the probe, when engine or learner computes in bfloat16; or twice what
+    rounding alone does to the learner's, where that is more."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -24,6 +24,10 @@ class Weights(Protocol):
         """Natural-log probability of each token but the first, under the learner's weights."""
         ...
 
+    def probe_rounding(self, token_ids: Sequence[int]) -> float:
+        """How far 16-bit arithmetic alone moves those log-probabilities: mean, in nats."""
+        ...
+
 
 class Policy(Protocol):
     """The model as a player (azr.policy: vLLM, or plain transformers)."""

@@ -178,6 +178,10 @@ class FakeLearner:
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [0.0] * (len(token_ids) - 1)
 
+    def probe_rounding(self, token_ids: Sequence[int]) -> float:
+        del token_ids
+        return 0.0
+
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:

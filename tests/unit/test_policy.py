@@ -27,11 +27,16 @@ CONFIG = RolloutConfig(max_prompt_tokens=64, max_completion_tokens=8)
 class ScriptedWeights(TorchWeights):
     """The learner believes every token to have this log-probability."""
 
-    def __init__(self, logprob: float) -> None:
+    def __init__(self, logprob: float, rounding: float = 0.0) -> None:
         self.logprob = logprob
+        self.rounding = rounding
 
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [self.logprob] * (len(token_ids) - 1)
+
+    def probe_rounding(self, token_ids: Sequence[int]) -> float:
+        del token_ids
+        return self.rounding
 
 
 @dataclass
@@ -183,6 +188,24 @@ def test_a_learner_that_reads_its_weights_in_bfloat16_is_compared_loosely(
     weights.is_exact = False
     run(policy.adopt(weights, version=3))
     assert policy.stats()["sync/probe_max_abs"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "difference", "is_stale"),
+    [(0.24, 0.4, False), (0.24, 0.5, True), (0.01, 0.3, True), (math.nan, 0.3, True)],
+)
+def test_in_16_bits_the_tolerance_follows_what_rounding_does_to_these_weights(
+    open_scripted: Opener, rounding: float, difference: float, is_stale: bool
+) -> None:
+    """A healthy run of 18 steps was ended by a fixed tolerance of 0.25."""
+    policy = open_scripted(ScriptedEngine(is_exact=False, is_deaf=True))
+    adoption = policy.adopt(ScriptedWeights(-1.0 + difference, rounding), version=18)
+    if is_stale:
+        with pytest.raises(StaleWeights, match="version 18"):
+            run(adoption)
+    else:
+        run(adoption)
+        assert policy.stats()["sync/probe_rounding"] == rounding
 
 
 def test_a_cancelled_caller_frees_the_engine(open_scripted: Opener) -> None:
