@@ -220,7 +220,7 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     shape = find_shape(config.model.name)
     print(to_toml(config), end="")
     print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
-    if shape is not None and gpu_bytes is not None:
+    if shape is not None and gpu_bytes is not None and config.cluster.processes == 1:
         refuse(config, shape, gpu_bytes, only_if_certain=False)
     return EXIT_OK
 

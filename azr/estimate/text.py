@@ -38,8 +38,7 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
     learner = learner_memory(config, shape, on_gpu=gpu_bytes is not None)
     engine = engine_memory(config, shape, gpu_bytes)
     lines = [
-        "estimate; ~ marks what is not exact. One process, one device: azr does not shard a",
-        "model over several GPUs yet",
+        *_head(config),
         "",
         *_model(config, shape),
         "",
@@ -54,6 +53,15 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
         *_verdict(config, shape, learner, engine, gpu_bytes),
     ]
     return _commented(lines)
+
+
+def _head(config: RunConfig) -> Iterator[str]:
+    yield "estimate; ~ marks what is not exact. Of one process on one device"
+    if config.cluster.processes > 1:
+        yield (
+            f"cluster.processes = {config.cluster.processes} share the learner's weights,"
+            " gradients and moments: there is no estimate of that yet"
+        )
 
 
 def _commented(lines: list[str]) -> str:

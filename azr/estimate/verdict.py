@@ -80,7 +80,7 @@ class Sizes:
 
 
 def verdict_of(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> Verdict:
-    """For one GPU of so many bytes; azr trains on one."""
+    """For one process on one GPU of so many bytes."""
     sizes = Sizes.of(config, shape, gpu_bytes)
     fit, reason = _judged(sizes, gpu_bytes)
     if fit is Fit.FITS:
@@ -199,7 +199,7 @@ def _remedies(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> tuple[str
     billions = gpu_bytes / BYTES_A_PARAMETER / 1e9
     return (
         f"no setting makes it fit here: it takes one GPU of ~{least} GiB{beside}",
-        "(azr trains on one GPU; it does not shard a model over several yet)",
+        "or several GPUs, for which there is no estimate yet: cluster.processes, docs/cluster.md",
         f"or a model of less than {billions:.1f} billion ({a_parameter})",
     )
 
