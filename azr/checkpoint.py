@@ -33,6 +33,7 @@ from azr.errors import CheckpointError
 __all__ = [
     "Checkpoint",
     "Saveable",
+    "flush",
     "latest_checkpoint",
     "read_checkpoint",
     "save_checkpoint",
@@ -182,14 +183,14 @@ def _write_state(partial: Path, step: int) -> None:
     files = sorted(file for file in partial.rglob("*") if file.is_file())
     for file in files:
         file.chmod(0o644)  # safetensors makes its files private
-        _flush(file)
+        flush(file)
     sizes = {str(file.relative_to(partial)): file.stat().st_size for file in files}
     state = partial / "state.json"
     text = json.dumps({"format": FORMAT, "step": step, "files": sizes}, indent=1)
     state.write_text(text + "\n", encoding="utf-8")
-    _flush(state)
+    flush(state)
     for folder in (partial / "model", partial / "trainer", partial):
-        _flush(folder)
+        flush(folder)
 
 
 def _replace(partial: Path, final: Path) -> None:
@@ -201,10 +202,11 @@ def _replace(partial: Path, final: Path) -> None:
         shutil.rmtree(aside)
     else:
         partial.rename(final)
-    _flush(final.parent)
+    flush(final.parent)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

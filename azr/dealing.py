@@ -67,8 +67,8 @@ def over_ranks(totals: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
     if ranks.is_alone:
         return dict(totals)
     values = torch.tensor([totals[name] for name in sorted(totals)], dtype=torch.float64)
-    sums, largest = ranks.sum(values).tolist(), ranks.max(values).tolist()
+    sums, largest = ranks.sum(values), ranks.max(values)
     return {
-        name: largest[place] if name.endswith("_max") else sums[place]
+        name: (largest if name.endswith("_max") else sums)[place].item()
         for place, name in enumerate(sorted(totals))
     }

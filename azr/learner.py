@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from azr.batch import MicroBatch, Sequence1, mini_batches
-from azr.checkpoint import Checkpoint, state_file
+from azr.checkpoint import Checkpoint, flush, state_file
 from azr.config import RunConfig
 from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
@@ -219,9 +219,15 @@ class TorchLearner:
         weights = whole_weights(self.model, self._ranks)
         file = state_file(folder, self._ranks.rank, self._ranks.size)
         with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
+            if not file.parent.is_dir():
+                raise CheckpointError(
+                    f"{file.parent} is not there on the machine of rank {self._ranks.rank}: `runs`"
+                    " must be on a file system that all machines of the run share"
+                )
             if self._ranks.is_leader:
                 save_model(self.model, folder / "model", weights, self._tokenizer)
             torch.save(self.state_dict(), file)
+            flush(file)  # by the machine that wrote it, on a file system that several share
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the weights that the next update depends on; tensors and numbers only.

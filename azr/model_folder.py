@@ -20,7 +20,7 @@ __all__ = ["save_model", "tokenizer_files", "whole_weights"]
 def save_model(
     model: Any, folder: Path, weights: dict[str, Tensor] | None, tokenizer: Mapping[str, bytes]
 ) -> None:
-    """Write `weights`, or the model's own if it is whole, and the tokenizer's files as they were."""
+    """Write `weights`, or the model's own if it is whole, and the tokenizer's files unchanged."""
     model.save_pretrained(folder, state_dict=weights)
     for name, content in tokenizer.items():
         (folder / name).write_bytes(content)

@@ -44,7 +44,7 @@ def shard(model: Any, ranks: Ranks, computed: torch.dtype) -> None:
     device = ranks.device()
     mesh = init_device_mesh(device.type, (ranks.size,))
     policy = MixedPrecisionPolicy(param_dtype=computed, reduce_dtype=torch.float32)
-    layers = set(model._no_split_modules or ())
+    layers: set[str] = set(model._no_split_modules or ())
     for module in [module for module in model.modules() if type(module).__name__ in layers]:
         fully_shard(module, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)

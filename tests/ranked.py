@@ -22,6 +22,7 @@ from azr.errors import CheckpointError, TrainingDiverged
 from azr.learner import TorchLearner
 from azr.loss_config import Importance
 from azr.ranks import Ranks, open_ranks
+from azr.sharding import part_of
 from azr.types import Mode, Prompt, Role, Rollout
 
 PROBE = (5, 6, 7, 8, 9, 10)
@@ -52,7 +53,7 @@ def sequence(step: int, place: int, num_prompt: int, num_completion: int) -> Seq
         completion_ids=tuple(
             30 + (11 * step + 5 * place + i * i) % 200 for i in range(num_completion)
         ),
-        rollout_logprobs=tuple(-3.0 - 0.1 * i for i in range(num_completion)),
+        rollout_logprobs=tuple(-5.5 - 0.1 * i for i in range(num_completion)),
         completion="",
         policy_version=step,
     )
@@ -84,7 +85,19 @@ def go_through(name: str, models: Path, ranks: Ranks) -> tuple[TorchLearner, dic
     model, config = SCRIPTS[name]
     learner = TorchLearner(config, models / model, ranks=ranks)
     statistics = [dict(learner.learn(step)) for step in steps()]
-    return learner, {"statistics": statistics, "probe": learner.weights.probe_logprobs(PROBE)}
+    probe = learner.weights.probe_logprobs(PROBE)
+    held = {name: part_of(value).numel() for name, value in learner.model.named_parameters()}
+    return learner, {"statistics": statistics, "probe": probe, "held": held}
+
+
+def learned_families(models: Path, ranks: Ranks) -> dict[str, object]:
+    """What a first update of other kinds of models is like."""
+    found: dict[str, object] = {}
+    for folder in sorted(models.glob("family-*")):
+        learner = TorchLearner(PLAIN, folder, ranks=ranks)
+        probe = learner.weights.probe_logprobs(PROBE)
+        found[folder.name] = [*probe, learner.learn(steps()[0])["grad_norm"]]
+    return found
 
 
 def weights_of(learner: TorchLearner) -> dict[str, torch.Tensor]:
@@ -125,6 +138,18 @@ def fail_to_save(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
     return "did not fail"
 
 
+def save_elsewhere(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
+    """The leader's folder is on a disk that the others do not see."""
+    mine = folder / f"disk-{ranks.rank}"
+    if ranks.is_leader:
+        (mine / "trainer").mkdir(parents=True)
+    try:
+        learner.save(mine)
+    except CheckpointError as error:
+        return str(error)
+    return "did not fail"
+
+
 def continued(folder: Path, models: Path, ranks: Ranks) -> TorchLearner:
     """What goes on from the newest checkpoint in `folder`."""
     cut = latest_checkpoint(folder)
@@ -148,6 +173,7 @@ def checks(folder: Path, ranks: Ranks) -> None:
             failures = {
                 "diverged": diverge(learner),
                 "full": fail_to_save(learner, mine / "cuts", ranks),
+                "elsewhere": save_elsewhere(learner, mine, ranks),
                 "after": dict(learner.learn(steps()[0])),
             }
             seen["failures"] = failures
@@ -156,6 +182,8 @@ def checks(folder: Path, ranks: Ranks) -> None:
         learner = continued(folder / other / "cuts", models, ranks)
         save(learner, mine / f"from-{other}", 3, ranks)
         seen[other] = dict(learner.learn(steps()[0]))
+    if ranks.size == 2:
+        seen["families"] = learned_families(models, ranks)
     ranks.barrier()
     (mine / f"seen-{ranks.rank}.json").write_text(json.dumps(seen))
 

@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+)
 
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.ranks import ALONE
@@ -52,6 +59,35 @@ def make_untied_model(folder: Path) -> None:
         model.save_pretrained(folder)
 
 
+SMALL: dict[str, Any] = {
+    "vocab_size": 259,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "initializer_range": 0.3,
+}
+FAMILIES = {
+    "qwen3": Qwen3Config(**SMALL),
+    "gemma3": Gemma3TextConfig(
+        **SMALL, sliding_window=5, layer_types=["sliding_attention", "full_attention"]
+    ),
+    "gpt2": GPT2Config(
+        vocab_size=259, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3
+    ),
+}
+"""Buffers of other kinds, and embeddings of positions."""
+
+
+def make_families(models: Path) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        for name, config in FAMILIES.items():
+            AutoModelForCausalLM.from_config(config).save_pretrained(models / f"family-{name}")
+
+
 def free_ports(number: int) -> list[str]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [str(opened.getsockname()[1]) for opened in sockets]
@@ -78,6 +114,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     make_tiny_model(folder / "models" / "tied")
     make_untied_model(folder / "models" / "untied")
+    make_families(folder / "models")
     alone = folder / "alone"
     alone.mkdir()
     learner, _ = ranked.go_through("plain", folder / "models", ALONE)
@@ -93,6 +130,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "diverged": ranked.diverge(learner),
                 "after": learner.learn(ranked.steps()[0]),
             }
+    seen["families"] = ranked.learned_families(folder / "models", ALONE)
     (alone / "seen-0.json").write_text(json.dumps(seen))
     said = [process.communicate(timeout=900)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(said)
@@ -124,6 +162,14 @@ def test_in_float32_they_learn_what_one_learns(folder: Path, size: int, script: 
     assert largest_difference(found, right) < 1e-5
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_other_kinds_of_models_are_sharded_whole(folder: Path, family: str) -> None:
+    one, several = (
+        seen_by(folder, name)["families"][f"family-{family}"] for name in ("alone", "ranks-2")
+    )
+    assert several == pytest.approx(one, rel=1e-4)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_in_bfloat16_they_are_as_near_to_float32_as_one_is(folder: Path, size: int) -> None:
     exact, one, several = (
@@ -136,10 +182,27 @@ def test_in_bfloat16_they_are_as_near_to_float32_as_one_is(folder: Path, size: i
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("script", ranked.SCRIPTS)
+def test_a_rank_holds_its_rows_and_nothing_whole_after_an_update(
+    folder: Path, size: int, script: str
+) -> None:
+    """Also the probe's forward, which has no backward, leaves nothing gathered."""
+    shapes = {name: value.shape for name, value in weights(folder, "alone", script).items()}
+    for rank in range(size):
+        held = seen_by(folder, f"ranks-{size}", rank)[script]["held"]
+        for name, shape in shapes.items():
+            rows = min(-(-shape[0] // size), max(0, shape[0] - rank * -(-shape[0] // size)))
+            assert held[name] == rows * shape[1:].numel()
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_every_rank_reports_the_same(folder: Path, size: int) -> None:
     reports = [seen_by(folder, f"ranks-{size}", rank) for rank in range(size)]
     for report in reports:
-        del report["failures"]["diverged"], report["failures"]["full"]
+        for failure in ("diverged", "full", "elsewhere"):
+            del report["failures"][failure]
+        for script in ranked.SCRIPTS:
+            del report[script]["held"]
     assert all(report == reports[0] for report in reports)
 
 
@@ -152,6 +215,7 @@ def test_what_fails_on_one_rank_fails_on_all_and_leaves_them_as_they_were(
         failures = seen_by(folder, f"ranks-{size}", rank)["failures"]
         assert "rollout_logprobs is not finite" in failures["diverged"]
         assert "No space left" in failures["full"] or "the disk is full" in failures["full"]
+        assert "must be on a file system that all machines" in failures["elsewhere"]
         assert failures["after"]["grad_norm"] == pytest.approx(
             right["after"]["grad_norm"], rel=1e-4
         )

@@ -313,7 +313,8 @@ def test_the_reference_is_the_model_the_run_started_from(
     divergences = [learner.update(EXPERIENCES, ADVANTAGES)["kl"] for _ in range(3)]
     assert divergences[0] == 0.0
     assert 0 < divergences[1] < divergences[2]
-    learner.save_model(tmp_path / "model")
+    (tmp_path / "trainer").mkdir()
+    learner.save(tmp_path)
     resumed = TorchLearner(config, tmp_path / "model", initial=folder)
     assert resumed.update(EXPERIENCES, ADVANTAGES)["kl"] > divergences[2]
     own = TorchLearner(config, tmp_path / "model")

@@ -174,6 +174,17 @@ def test_weights_that_did_not_arrive_stop_the_run(
         assert policy.stats()["sync/probe_max_abs"] == pytest.approx(difference)
 
 
+def test_a_learner_that_reads_its_weights_in_bfloat16_is_compared_loosely(
+    open_scripted: Opener,
+) -> None:
+    """Several ranks gather their rows in it, whatever the engine computes in."""
+    policy = open_scripted(ScriptedEngine(is_exact=True, is_deaf=True))
+    weights = ScriptedWeights(-0.8)
+    weights.is_exact = False
+    run(policy.adopt(weights, version=3))
+    assert policy.stats()["sync/probe_max_abs"] == pytest.approx(0.2)
+
+
 def test_a_cancelled_caller_frees_the_engine(open_scripted: Opener) -> None:
     engine = ScriptedEngine(steps=10**9)
     policy = open_scripted(engine)

@@ -27,3 +27,12 @@ def test_the_newest_values_are_seen_and_carry_no_gradient(tmp_path: Path) -> Non
     assert len(before) == 2
     assert before != pytest.approx(after)
     assert not any(value.requires_grad for _, value in weights.named_parameters())
+
+
+def test_values_are_handed_over_in_the_type_that_is_wanted(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "tiny"))
+    weights = TorchWeights(model)
+    for (_, exact), (_, rough) in zip(
+        weights.named_parameters(), weights.named_parameters(torch.bfloat16), strict=True
+    ):
+        assert torch.equal(rough, exact.to(torch.bfloat16))

@@ -1,0 +1,92 @@
+"""A process's place among those of a run; several real ones: tests/contract/test_several_ranks."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from azr.errors import CheckpointError, ConfigError, TrainingDiverged
+from azr.optimizer import rows_of
+from azr.packed_model import copy_in, load_model
+from azr.ranks import ALONE, Ranks, open_ranks
+from tests.tiny import make_tiny_model
+
+
+def test_a_run_of_one_process_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with open_ranks() as ranks:
+        assert ranks == ALONE
+        assert ranks.is_leader
+        assert ranks.is_alone
+        assert not torch.distributed.is_initialized()
+        value = torch.tensor([1.0, 2.0])
+        assert ranks.sum(value) is value
+        assert ranks.max(value) is value
+        assert ranks.all_true(True)
+        assert not ranks.all_true(False)
+        ranks.barrier()
+
+
+def test_torchrun_with_one_process_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with open_ranks() as ranks:
+        assert ranks == ALONE
+
+
+@pytest.mark.parametrize("missing", ["WORLD_SIZE", "LOCAL_RANK"])
+def test_half_a_place_is_refused(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(missing)
+    with pytest.raises(ConfigError, match=missing), open_ranks():
+        pass
+
+
+def test_alone_an_error_passes_as_it_is() -> None:
+    error = OSError(28, "No space left on device")
+    with (
+        pytest.raises(OSError, match="No space left") as raised,
+        ALONE.together(CheckpointError, (OSError,)),
+    ):
+        raise error
+    assert raised.value is error
+    with ALONE.together(TrainingDiverged):
+        pass
+
+
+@pytest.mark.parametrize(("written", "read"), [(1, 3), (3, 1), (2, 4), (4, 2), (3, 3), (2, 3)])
+@pytest.mark.parametrize("num_rows", [1, 4, 7, 12])
+def test_rows_are_found_again_by_another_number_of_ranks(
+    num_rows: int, written: int, read: int
+) -> None:
+    whole = torch.nn.Parameter(torch.randn(num_rows, 3))
+    chunks = list(whole.detach().chunk(written))
+    parts = [*chunks, *[torch.empty(0, 3)] * (written - len(chunks))]
+    found = [rows_of(parts, whole, Ranks(rank, read, rank)) for rank in range(read)]
+    assert torch.equal(torch.cat(found), whole)
+    expected = [len(chunk) for chunk in whole.chunk(read)]
+    assert [len(rows) for rows in found if len(rows)] == expected
+
+
+def test_parts_that_are_not_the_parameter_are_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"\[3, 2\] of a parameter of \[4, 2\]"):
+        rows_of([torch.ones(2, 2), torch.ones(1, 2)], torch.ones(4, 2), ALONE)
+
+
+def test_the_copy_in_bfloat16_is_the_cast_deep_copy(tmp_path: Path) -> None:
+    """Bit for bit, ties included, although no float32 twin is made of it on the way."""
+    model = load_model(make_tiny_model(tmp_path), gradient_checkpointing=True)
+    made, expected = copy_in(model, torch.bfloat16), copy.deepcopy(model).to(torch.bfloat16)
+    for kind in ("named_parameters", "named_buffers"):
+        pairs = zip(getattr(made, kind)(), getattr(expected, kind)(), strict=True)
+        for (name, a), (other, b) in pairs:
+            assert name == other
+            assert a.dtype is b.dtype
+            assert a.requires_grad == b.requires_grad
+            assert torch.equal(a, b)
+    assert made.lm_head.weight is made.model.embed_tokens.weight
+    assert made.is_gradient_checkpointing
+    originals = {id(value) for value in [*model.parameters(), *model.buffers()]}
+    assert originals.isdisjoint(id(v) for v in [*made.parameters(), *made.buffers()])
