@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -95,8 +95,11 @@ def run_training(
         display: Told of all that happens.
         workers: The other processes of the run, if there are any; this one is the leader.
     """
-    if workers is None:  # the estimate is of a whole learner on one GPU
-        refuse_what_cannot_fit(config)
+    if workers is None:
+        refuse_what_cannot_fit(config)  # the estimate is of one process
+    else:
+        ranks = replace(config.cluster, processes=workers.ranks.size)
+        config = replace(config, cluster=ranks)  # torchrun's number goes into the run folder
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
@@ -134,6 +137,8 @@ def run_training(
             try:
                 asyncio.run(play(run, players, recorder, display, is_new=cut is None))
             except Interrupted:
+                if workers is not None:
+                    workers.check()  # a launcher stops us too when it sees that one is lost
                 if cut is None and recorder.saved_step < 0:
                     # half the seeds make no run that could go on as if nothing had happened
                     display.message("stopped while seeding; --resume starts it again")
