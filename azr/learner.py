@@ -17,7 +17,7 @@ N experiences of a step, C completion tokens of a micro-batch.
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,7 +35,14 @@ from azr.loss import Normalizer, count, means_of, policy_loss, total_metrics
 from azr.loss_config import Importance, LossConfig
 from azr.model_folder import save_model, tokenizer_files, whole_weights
 from azr.optimizer import adamw, load_state, local_state
-from azr.packed_model import PackedModel, load_pupil, load_reference, loss_config_of
+from azr.packed_model import (
+    MiniBatch,
+    PackedModel,
+    Passage,
+    load_pupil,
+    load_reference,
+    loss_config_of,
+)
 from azr.ranks import ALONE, Ranks
 from azr.seeds import derive_seed
 from azr.sharding import reshard, whole
@@ -45,26 +52,6 @@ from azr.weights import TorchWeights
 __all__ = ["TorchLearner"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A micro-batch with what is known of it before the first optimizer step."""
-
-    batch: MicroBatch
-    old: Tensor | None  # [C]
-    """Log-probabilities under those weights; None: take the current ones, which are the same."""
-    ref: Tensor | None  # [C]
-    """Under the frozen reference; None without one."""
-
-
-@dataclass(frozen=True, slots=True)
-class MiniBatch:
-    """What one optimizer step is computed from."""
-
-    passages: Sequence[Passage]
-    whole: Normalizer
-    """Counts of all its rollouts, those that are not computed included."""
 
 
 class TorchLearner:

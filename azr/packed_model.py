@@ -9,6 +9,7 @@ C completion tokens of a micro-batch, H features, V words.
 # (torch, transformers and vllm are typed in part)
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -21,12 +22,20 @@ from transformers.utils.logging import disable_progress_bar
 from azr.batch import PACKED_ATTENTION, MicroBatch
 from azr.config import RunConfig
 from azr.errors import ModelError
-from azr.loss import head_tensors, token_logprobs
+from azr.loss import Normalizer, head_tensors, token_logprobs
 from azr.loss_config import LossConfig
 from azr.ranks import Ranks
 from azr.sharding import broadcast_into, last_states, reshard, shard
 
-__all__ = ["PackedModel", "load_model", "load_pupil", "load_reference", "loss_config_of"]
+__all__ = [
+    "MiniBatch",
+    "PackedModel",
+    "Passage",
+    "load_model",
+    "load_pupil",
+    "load_reference",
+    "loss_config_of",
+]
 
 ATTENTIONS = ("full_attention", "sliding_attention")
 """Kinds of layers that packed rows are exact for: states that run on would cross rollouts."""
@@ -71,6 +80,26 @@ class PackedModel:
         if is_over:
             reshard(self.model)
         return logprobs
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A micro-batch with what is known of it before the first optimizer step."""
+
+    batch: MicroBatch
+    old: Tensor | None  # [C]
+    """Log-probabilities under those weights; None: take the current ones, which are the same."""
+    ref: Tensor | None  # [C]
+    """Under the frozen reference; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MiniBatch:
+    """What one optimizer step is computed from."""
+
+    passages: Sequence[Passage]
+    whole: Normalizer
+    """Counts of all its rollouts, those that are not computed included."""
 
 
 class Precisions(NamedTuple):
