@@ -72,7 +72,7 @@ def test_a_signal_reaches_the_leader_alone(number: signal.Signals) -> None:
         "import os, signal, sys, time\n"
         "def told(n, _): print('rank', os.environ['RANK'], 'got', n, flush=True); sys.exit(130)\n"
         "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, told)\n"
-        "print('ready', flush=True)\n"
+        "os.write(1, b'ready\\n')\n"  # in one piece
         "time.sleep(20 if os.environ['RANK'] == '0' else 1.5)"
     )
     process = play(code)
