@@ -216,11 +216,13 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
-    gpu_bytes = visible_gpu_bytes() if gpu_gib is None else int(gpu_gib * 2**30)
+    gpu_bytes = (
+        visible_gpu_bytes(config.cluster.processes) if gpu_gib is None else int(gpu_gib * 2**30)
+    )
     shape = find_shape(config.model.name)
     print(to_toml(config), end="")
     print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
-    if shape is not None and gpu_bytes is not None and config.cluster.processes == 1:
+    if shape is not None and gpu_bytes is not None:
         refuse(config, shape, gpu_bytes, only_if_certain=False)
     return EXIT_OK
 

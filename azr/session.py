@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from azr.buffers import TaskBuffers
 from azr.checkpoint import Checkpoint, latest_checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
-from azr.estimate import find_shape, refuse
+from azr.estimate import find_shape, on_gpus, refuse
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import Request
@@ -29,6 +29,7 @@ from azr.policy.render import context_of
 from azr.pretrained import resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
+from azr.ranks import ALONE, Ranks
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import import_seeds, write_tasks
@@ -95,11 +96,9 @@ def run_training(
         display: Told of all that happens.
         workers: The other processes of the run, if there are any; this one is the leader.
     """
-    if workers is None:
-        refuse_what_cannot_fit(config)  # the estimate is of one process
-    else:
-        ranks = replace(config.cluster, processes=workers.ranks.size)
-        config = replace(config, cluster=ranks)  # torchrun's number goes into the run folder
+    if workers is not None:  # torchrun's number, which the run folder is to name
+        config = on_gpus(config, workers.ranks.size)
+    refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         cut = latest_checkpoint(folder.checkpoints) if resume else None
@@ -149,18 +148,18 @@ def run_training(
     return 0
 
 
-def refuse_what_cannot_fit(config: RunConfig) -> None:
+def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
     """Tell at once what a GPU would tell after the weights were downloaded and loaded.
 
     Raises:
-        ConfigError: Exact sizes alone are more than the GPU has.
+        ConfigError: Exact sizes alone are more than this process's GPU has.
     """
     if not torch.cuda.is_available():
         return
     shape = find_shape(config.model.name)
     if shape is not None:
-        _, memory = torch.cuda.mem_get_info(0)
-        refuse(config, shape, memory, only_if_certain=True)
+        _, memory = torch.cuda.mem_get_info(ranks.local_rank)
+        refuse(on_gpus(config, ranks.size), shape, memory, only_if_certain=True)
 
 
 async def play(

@@ -1,17 +1,26 @@
 """What a run will need, worked out before anything is loaded: memory, tokens, disk.
 
-Read shape.py (what a model is like), memory.py (bytes, and which of them are exact), verdict.py
-(does it fit, and what to change), then text.py (what `azr train --dry-run` prints). No framework
-is imported, so a laptop can plan a cluster's run.
+Read shape.py (what a model is like), shards.py (one process's part of it), memory.py (bytes, and
+which of them are exact), verdict.py (does it fit, and what to change), then text.py (what `azr
+train --dry-run` prints). No framework is imported, so a laptop can plan a cluster's run.
 """
 
 from azr.config import RunConfig
 from azr.errors import ConfigError
 from azr.estimate.shape import ModelShape, find_shape
 from azr.estimate.text import describe
-from azr.estimate.verdict import Fit, Verdict, verdict_of
+from azr.estimate.verdict import Fit, Verdict, on_gpus, verdict_of
 
-__all__ = ["Fit", "ModelShape", "Verdict", "describe", "find_shape", "refuse", "verdict_of"]
+__all__ = [
+    "Fit",
+    "ModelShape",
+    "Verdict",
+    "describe",
+    "find_shape",
+    "on_gpus",
+    "refuse",
+    "verdict_of",
+]
 
 
 def refuse(config: RunConfig, shape: ModelShape, gpu_bytes: int, *, only_if_certain: bool) -> None:
@@ -20,7 +29,7 @@ def refuse(config: RunConfig, shape: ModelShape, gpu_bytes: int, *, only_if_cert
     Args:
         config: The run.
         shape: Its model.
-        gpu_bytes: All memory of the GPU.
+        gpu_bytes: All memory of each of its GPUs.
         only_if_certain: Let pass what fails by an estimate alone.
 
     Raises:

@@ -9,13 +9,16 @@ __all__ = ["visible_gpu_bytes", "visible_gpus"]
 MIB = 2**20
 
 
-def visible_gpu_bytes() -> int | None:
-    """All memory of the largest GPU, or None where there is none, or none may be used.
+def visible_gpu_bytes(processes: int = 1) -> int | None:
+    """All memory of the GPU that the poorest of so many processes gets, the largest being taken.
 
-    The largest: which one CUDA would take first is not known without CUDA, and a dry run should
-    not refuse what one of them could hold.
+    The largest: which ones CUDA would take first is not known without CUDA, and a dry run should
+    not refuse what some of them could hold. Where there are fewer GPUs than processes, the others
+    are on other machines and taken to be like the smallest here. None where there is no GPU, or
+    none may be used.
     """
-    return max(memories(), default=None)
+    largest_first = sorted(memories(), reverse=True)
+    return largest_first[:processes][-1] if largest_first else None
 
 
 def visible_gpus() -> int:

@@ -1,9 +1,9 @@
-"""Bytes of one training process: the learner, the engine beside it, the host and the disk.
+"""Bytes of one training process of a run's R: its part of the learner, and a whole engine.
 
 Exact: what is as large as the weights say (weights, their copy, gradients, AdamW's moments, keys
 and values of a token). Estimates: activations, scratch, whatever a framework keeps for itself.
 Activations are what the layers of transformers' Llama and Qwen keep for the backward, tensor by
-tensor; tests compare both kinds with a real model.
+tensor; tests compare both kinds with a real model, and with one that FSDP2 shards.
 
 P parameters, T tokens of a micro-batch, H hidden, I intermediate, V vocabulary.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from azr.config import RolloutConfig, RunConfig
 from azr.estimate.shape import ModelShape
+from azr.estimate.shards import Shards, shards_of
 
 __all__ = ["GIB", "EngineMemory", "LearnerMemory", "engine_memory", "learner_memory"]
 
@@ -25,26 +26,40 @@ TRITON_LOGITS, TRITON_MAX_ROWS, TRITON_SLICE = 2**30, 4096, 8192
 NATIVE_ROWS = 516
 """azr.loss.triton and azr.loss.native: tokens whose logits are in memory at once."""
 
-BATCHED_TOKENS = 16_384
-"""Prompt tokens of one step of vLLM on a large GPU, its own default: decides its working memory."""
+BATCHED_TOKENS, BATCHED_TOKENS_SMALL, LARGE_GPU = 16_384, 8192, 70 * GIB
+"""Prompt tokens of one step of vLLM on a GPU of at least LARGE_GPU bytes, and on a smaller one
+(its own defaults): decides its working memory."""
+
+GATHERED_LAYERS = 3
+"""Whole layers at once: the one that is computed, the buffer it came in, and the next one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerMemory:
-    """Of `azr.learner.TorchLearner`, from the second update on; all in bytes."""
+    """Of `azr.learner.TorchLearner` in one process, from the second update on; all in bytes."""
 
     weights: int
-    """Float32 masters."""
+    """Float32 masters: all, or this process's part of them."""
     copy: int
-    """Of the weights in bfloat16, with model.dtype = "bfloat16"."""
+    """Of the weights in bfloat16, with model.dtype = "bfloat16"; none where they are sharded."""
     reference: int
-    """The frozen model that loss.kl compares with; 0 without one."""
+    """The frozen model that loss.kl compares with, or a part of it; 0 without one."""
     gradients: int
     """Of the masters."""
     moments: int
     """AdamW's two, float32."""
+    root: int
+    """Embedding, head and last norm, whole from a forward to the end of its backward; 0 alone."""
+    gathered: int
+    """Layers put together from all processes' parts (estimate); 0 alone."""
+    reduced: int
+    """A layer's gradients, and one's that are being summed over processes (estimate); 0 alone."""
     copy_gradients: int
     """Of the copy, in a backward."""
+    head_gradient: int
+    """In model.dtype, from the loss on; 0 where it is the master's own."""
+    root_gradients: int
+    """At the end of a backward, with what they are summed in (estimate); 0 alone."""
     tokens: int
     """T: of the largest micro-batch, which holds at least the longest sequence."""
     activations: int
@@ -62,11 +77,20 @@ class LearnerMemory:
         return self.weights + self.copy + self.reference + self.gradients + self.moments
 
     @property
+    def certain(self) -> int:
+        """The least an update can do with; exact."""
+        return self.fixed + self.root
+
+    @property
     def peaks(self) -> dict[str, int]:
-        """The three moments at which an update holds most."""
+        """The four moments at which an update holds most."""
+        forward = self.fixed + self.root + self.gathered + self.activations
+        backward = forward + self.head_gradient + self.reduced
         return {
-            "end of a forward": self.fixed + self.activations + self.loss,
-            "end of a backward": self.fixed + self.copy_gradients + self.layer,
+            "end of a forward": forward + self.loss,
+            "start of a backward": backward + self.layer,
+            "end of a backward": self.fixed
+            + max(self.copy_gradients + self.layer, self.root_gradients),
             "AdamW's step": self.fixed + self.optimizer,
         }
 
@@ -104,9 +128,10 @@ class EngineMemory:
 
 
 def learner_memory(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> LearnerMemory:
-    """Of one update."""
-    P, size = shape.parameters, SIZE_OF[config.model.dtype]
-    has_copy = config.model.dtype != "float32"
+    """Of one update, in one of `cluster.processes` processes."""
+    size, R = SIZE_OF[config.model.dtype], config.cluster.processes
+    shards = shards_of(shape, R)
+    has_copy = config.model.dtype != "float32" and R == 1
     T = max(config.learner.micro_batch_tokens, longest_sequence(config.rollout) - 1)
     attended = attended_tokens(config, T)
     layer = T * layer_bytes(shape, size) + attended * attention_bytes(shape, size)
@@ -114,19 +139,34 @@ def learner_memory(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Lea
     # where each layer's input is kept and the rest is made again, layer by layer
     a_layer_keeps = T * shape.hidden * size if config.model.gradient_checkpointing else layer
     return LearnerMemory(
-        weights=MASTER * P,
-        copy=size * P if has_copy else 0,
-        reference=size * P if config.loss.kl != "none" else 0,
-        gradients=MASTER * P,
-        moments=2 * MASTER * P,
-        copy_gradients=size * P if has_copy else 0,
+        weights=MASTER * shards.part,
+        copy=size * shards.part if has_copy else 0,
+        reference=size * shards.part if config.loss.kl != "none" else 0,
+        gradients=MASTER * shards.part,
+        moments=2 * MASTER * shards.part,
+        root=size * shards.root if R > 1 else 0,
+        gathered=GATHERED_LAYERS * size * shards.layer if R > 1 else 0,
+        reduced=(size + MASTER) * shards.layer if R > 1 else 0,
+        copy_gradients=size * shards.part if has_copy else 0,
+        head_gradient=size * shape.vocabulary * shape.hidden if has_copy or R > 1 else 0,
+        root_gradients=root_gradient_bytes(shards, size, R) if R > 1 else 0,
         tokens=T,
         activations=shape.layers * a_layer_keeps + T * last,
         layer=layer * config.model.gradient_checkpointing + T * working_bytes(shape, size),
         loss=loss_bytes(config, shape, T, size, on_gpu=on_gpu),
-        # on a GPU torch steps all matrices together and needs a square root of each at once
-        optimizer=MASTER * P if on_gpu else 2 * MASTER * shape.largest_matrix,
+        # on a GPU one fused kernel needs none
+        optimizer=0 if on_gpu else 2 * MASTER * -(-shape.largest_matrix // R),
     )
+
+
+def root_gradient_bytes(shards: Shards, size: int, processes: int) -> int:
+    """Of FSDP's root: first its weights and the gradients of embedding and head, then their sum.
+
+    A layer's gradients may still be on their way when the embedding gets its own.
+    """
+    made = 3 * size * shards.root + MASTER * shards.layer
+    summed = (size + MASTER) * shards.root + MASTER * shards.root // processes
+    return max(made, summed)
 
 
 def longest_sequence(rollout: RolloutConfig) -> int:
@@ -187,12 +227,14 @@ def loss_bytes(config: RunConfig, shape: ModelShape, T: int, size: int, *, on_gp
 
 
 def engine_memory(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -> EngineMemory:
-    """Of vLLM, or of plain transformers; `gpu_bytes` is None on a CPU."""
+    """Of vLLM, or of plain transformers, whole in each process; `gpu_bytes` is None on a CPU."""
     rollout, size = config.rollout, SIZE_OF[config.rollout.dtype]
     weights, token = size * shape.parameters, 2 * shape.layers * shape.key_width * size
     sequence = token * longest_sequence(rollout)
     logits = 3 * rollout.max_concurrent * shape.vocabulary * MASTER
-    step = BATCHED_TOKENS if gpu_bytes is not None else max(longest_sequence(rollout), 2048)
+    step = max(longest_sequence(rollout), 2048)
+    if gpu_bytes is not None:
+        step = BATCHED_TOKENS if gpu_bytes >= LARGE_GPU else BATCHED_TOKENS_SMALL
     working = step * size * (3 * shape.intermediate + 4 * shape.hidden) + logits
     if rollout.engine == "transformers":
         cache = rollout.max_concurrent * sequence

@@ -40,6 +40,19 @@ PUBLISHED: dict[str, ModelShape] = {
         family="qwen3", layers=36, hidden=2560, intermediate=9728, heads=32, key_heads=8,
         vocabulary=151_936, context=32_768, is_tied=True, head_dim=128,
     ),
+    # smaller ones of the same families, for one GPU (docs/method/hardware.md), and a larger one
+    "Qwen/Qwen2.5-Coder-0.5B": llama_like(
+        family="qwen2", layers=24, hidden=896, intermediate=4864, heads=14, key_heads=2,
+        vocabulary=151_936, context=32_768, is_tied=True,
+    ),
+    "Qwen/Qwen2.5-Coder-1.5B": llama_like(
+        family="qwen2", layers=28, hidden=1536, intermediate=8960, heads=12, key_heads=2,
+        vocabulary=151_936, context=32_768, is_tied=True,
+    ),
+    "Qwen/Qwen2.5-Coder-32B": llama_like(
+        family="qwen2", layers=64, hidden=5120, intermediate=27_648, heads=40, key_heads=8,
+        vocabulary=152_064, context=32_768, is_tied=False,
+    ),
     # the demo's, which `azr model smollm2` makes
     "models/smollm2-135m-instruct": llama_like(
         family="llama", layers=30, hidden=576, intermediate=1536, heads=9, key_heads=3,

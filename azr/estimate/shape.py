@@ -13,7 +13,15 @@ from typing import Any
 
 from azr.errors import ModelError
 
-__all__ = ["ModelShape", "count_parameters", "find_shape", "llama_like", "read_shape"]
+__all__ = [
+    "ModelShape",
+    "count_parameters",
+    "find_shape",
+    "layer_tensors",
+    "llama_like",
+    "read_shape",
+    "root_tensors",
+]
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Whose number of parameters `count_parameters` knows, biases and norms of heads included."""
@@ -74,17 +82,28 @@ def llama_like(  # noqa: PLR0913 - the numbers of a config.json
     return replace(shape, parameters=count_parameters(shape), source=source)
 
 
+def layer_tensors(shape: ModelShape) -> list[tuple[int, int]]:
+    """Rows and row length of each weight in one decoder layer; vectors have rows of one number."""
+    H, Q, K = shape.hidden, shape.query_width, shape.key_width
+    attention = [(Q, H), (K, H), (K, H), (H, Q)]
+    if shape.family == "qwen2":
+        attention += [(Q, 1), (K, 1), (K, 1)]  # biases
+    if shape.family == "qwen3":
+        attention += 2 * [(shape.head_dim, 1)]  # norms of queries and keys
+    feed_forward = [(shape.intermediate, H), (shape.intermediate, H), (H, shape.intermediate)]
+    return [*attention, *feed_forward, (H, 1), (H, 1)]
+
+
+def root_tensors(shape: ModelShape) -> list[tuple[int, int]]:
+    """The same of what is in no layer: embedding, head unless it is tied, the last norm."""
+    matrices = 1 if shape.is_tied else 2
+    return [*matrices * [(shape.vocabulary, shape.hidden)], (shape.hidden, 1)]
+
+
 def count_parameters(shape: ModelShape) -> int:
     """Weights of a model of a known family, exactly."""
-    H, Q, K = shape.hidden, shape.query_width, shape.key_width
-    attention = H * Q + 2 * H * K + Q * H
-    if shape.family == "qwen2":
-        attention += Q + 2 * K  # biases of q, k and v
-    if shape.family == "qwen3":
-        attention += 2 * shape.head_dim  # norms of queries and keys
-    layer = attention + 3 * H * shape.intermediate + 2 * H
-    embeddings = shape.vocabulary * H * (1 if shape.is_tied else 2)
-    return shape.layers * layer + embeddings + H
+    layer, root = layer_tensors(shape), root_tensors(shape)
+    return shape.layers * sum(map(math.prod, layer)) + sum(map(math.prod, root))
 
 
 def find_shape(name: str) -> ModelShape | None:

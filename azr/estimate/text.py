@@ -17,12 +17,22 @@ from azr.estimate.memory import (
 )
 from azr.estimate.shape import ModelShape
 from azr.estimate.tokens import ASSUMED, StepTokens, step_tokens
-from azr.estimate.verdict import FRAMEWORKS, Fit, least_gpu, verdict_of
+from azr.estimate.verdict import (
+    Fit,
+    frameworks,
+    least_gpu,
+    least_gpus,
+    verdict_of,
+)
 
 __all__ = ["describe"]
 
 HOST_PROCESSES = 3 * GIB
-"""torch, vLLM and the sandbox of a run, without weights (estimate)."""
+"""torch and vLLM of one process, and the run's sandbox, without weights (estimate)."""
+
+TIGHT = 0.95
+"""A larger share of a GPU's memory is at the mercy of torch's allocator, whose gaps are not counted
+(no source: a GPU has not been measured)."""
 
 
 def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None) -> str:
@@ -38,7 +48,7 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
     learner = learner_memory(config, shape, on_gpu=gpu_bytes is not None)
     engine = engine_memory(config, shape, gpu_bytes)
     lines = [
-        *_head(config),
+        *_processes(config.cluster.processes),
         "",
         *_model(config, shape),
         "",
@@ -55,17 +65,16 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
     return _commented(lines)
 
 
-def _head(config: RunConfig) -> Iterator[str]:
-    yield "estimate; ~ marks what is not exact. Of one process on one device"
-    if config.cluster.processes > 1:
-        yield (
-            f"cluster.processes = {config.cluster.processes} share the learner's weights,"
-            " gradients and moments: there is no estimate of that yet"
-        )
-
-
 def _commented(lines: list[str]) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def _processes(number: int) -> Iterator[str]:
+    yield "estimate; ~ marks what is not exact"
+    if number > 1:
+        yield f"{number} processes (cluster.processes), a GPU each. Sizes are of one of them: a"
+        yield f"whole engine, 1/{number} of the learner's weights, gradients and moments, and the"
+        yield "activations of its own micro-batches"
 
 
 def _model(config: RunConfig, shape: ModelShape) -> Iterator[str]:
@@ -101,13 +110,22 @@ def _engine(config: RunConfig, engine: EngineMemory, gpu_bytes: int | None) -> I
 
 def _learner(config: RunConfig, learner: LearnerMemory) -> Iterator[str]:
     yield _row("learner, at its worst moment", learner.peak, is_exact=False)
-    yield _row("  weights, float32", learner.weights)
+    number = config.cluster.processes
+    part = f" 1/{number} of them" if number > 1 else ""
+    yield _row("  weights, float32", learner.weights, part)
     if learner.copy:
         yield _row(f"  their copy, {config.model.dtype}", learner.copy)
     if learner.reference:
         yield _row(f"  frozen reference, {config.model.dtype}", learner.reference)
-    yield _row("  AdamW's two moments, float32", learner.moments)
-    yield _row("  gradients, float32", learner.gradients)
+    yield _row("  AdamW's two moments, float32", learner.moments, part)
+    yield _row("  gradients, float32", learner.gradients, part)
+    if number > 1:
+        whole = f" whole, {config.model.dtype}"
+        yield _row("  embedding, head, last norm", learner.root, whole)
+        yield _row("  layers put together", learner.gathered, whole, is_exact=False)
+        summed = " and one's that are being summed, float32"
+        yield _row("  a layer's gradients", learner.reduced, summed, is_exact=False)
+        yield _row("  embedding's and head's", learner.root_gradients, summed, is_exact=False)
     if learner.copy:
         yield _row(f"  gradients, {config.model.dtype}", learner.copy_gradients, " in a backward")
     how = "with" if config.model.gradient_checkpointing else "without"
@@ -116,7 +134,8 @@ def _learner(config: RunConfig, learner: LearnerMemory) -> Iterator[str]:
     yield _row("  one layer's backward", learner.layer, is_exact=False)
     loss = " (no logits of all tokens)" if config.loss.backend != "reference" else ""
     yield _row("  the loss's scratch", learner.loss, loss, is_exact=False)
-    yield _row("  AdamW's temporaries", learner.optimizer, is_exact=False)
+    if learner.optimizer:
+        yield _row("  AdamW's temporaries", learner.optimizer, is_exact=False)
     for moment, size in learner.peaks.items():
         yield _row(f"  at the {moment}".replace("the AdamW", "AdamW"), size, is_exact=False)
     if learner.tokens > config.learner.micro_batch_tokens:
@@ -135,6 +154,9 @@ def _tokens(config: RunConfig) -> Iterator[str]:
     )
     yield "of their budgets (assumed; a run's metrics tell: valid/*, length/*)"
     yield from _counts(step_tokens(config, ASSUMED))
+    number = config.cluster.processes
+    if number > 1:
+        yield f"each process samples and trains on about 1/{number} of it; the first alone plays"
 
 
 def _counts(step: StepTokens) -> Iterator[str]:
@@ -153,12 +175,20 @@ def _millions(number: float) -> str:
 
 
 def _beside(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -> Iterator[str]:
-    P, keep = shape.parameters, config.checkpoint.keep
-    if gpu_bytes is not None:
+    P, keep, number = shape.parameters, config.checkpoint.keep, config.cluster.processes
+    if gpu_bytes is not None and number == 1:
         yield _row(
             "host memory",
             HOST_PROCESSES + 8 * P,
             " on --resume, which reads AdamW's moments; else half of the weights' part",
+            is_exact=False,
+        )
+    elif gpu_bytes is not None:
+        yield _row(
+            "host memory, all processes",
+            number * HOST_PROCESSES + 4 * P,
+            f" {HOST_PROCESSES / GIB:.0f} each; the first reads and writes the float32 weights,"
+            f" {4 * P / GIB:.2f}",
             is_exact=False,
         )
     written = " float32 weights and AdamW's moments, and the tasks"
@@ -179,29 +209,53 @@ def _verdict(
     gpu_bytes: int | None,
 ) -> Iterator[str]:
     if gpu_bytes is None:
-        # malloc keeps about as much as was freed of activations (docs/method/hardware.md)
-        kept = learner.activations + learner.layer
-        yield _row("freed memory that malloc keeps", kept, is_exact=False)
-        needed = learner.peak + kept + engine.budget + HOST_PROCESSES
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        beside = f" of this machine's {memory / GIB:.1f}; ~{HOST_PROCESSES / GIB:.0f} for processes"
-        yield _row("on a CPU, all together", needed, beside, is_exact=False)
-        if needed > memory:
-            yield "verdict  does not fit into this machine's memory, by the estimate"
-            yield f"         it takes a GPU of ~{least_gpu(config, shape)} GiB (see --gpu-memory)"
-        else:
-            yield "verdict  fits this machine (--gpu-memory GIB plans for a GPU instead)"
+        yield from _on_this_machine(config, shape, learner, engine)
         return
-    verdict = verdict_of(config, shape, gpu_bytes)
-    needed = learner.peak + engine.budget + FRAMEWORKS
-    beside = f" of {gpu_bytes / GIB:.1f}; ~{FRAMEWORKS / GIB:.0f} of it for CUDA and the frameworks"
-    yield _row("on the GPU, all together", needed, beside, is_exact=False)
+    verdict, number = verdict_of(config, shape, gpu_bytes), config.cluster.processes
+    kept = frameworks(number)
+    needed = learner.peak + engine.budget + kept
+    what = "CUDA and the frameworks" if number == 1 else "CUDA, NCCL and the frameworks"
+    beside = f" of {gpu_bytes / GIB:.1f}; ~{kept / GIB:.0f} of it for {what}"
+    where = "on the GPU, all together" if number == 1 else f"on each of {number} GPUs, together"
+    yield _row(where, needed, beside, is_exact=False)
     yield f"verdict  {verdict.fit}: {verdict.reason}"
     for remedy in verdict.remedies:
         yield f"         {remedy}"
     if verdict.fit is Fit.FITS:
+        if needed > TIGHT * gpu_bytes:
+            yield f"         but tight: {needed / gpu_bytes:.0%}, and gaps between tensors are not"
+            yield "         counted; PYTORCH_ALLOC_CONF=expandable_segments:True makes fewer"
         least = least_gpu(config, shape, as_it_is=True)
-        yield f"         the smallest GPU for it has ~{least} GiB"
+        of = "the smallest GPU for it has" if number == 1 else f"the smallest {number} GPUs have"
+        yield f"         {of} ~{least} GiB"
+        plain = least_gpus(config, shape, gpu_bytes, as_it_is=True)
+        fewest = least_gpus(config, shape, gpu_bytes)
+        if plain is not None and fewest != plain:
+            yield f"         {fewest} of this size are enough with the settings that a dry run with"
+            yield f"         --cluster.processes {fewest} names; as it stands it takes {plain}"
+
+
+def _on_this_machine(
+    config: RunConfig, shape: ModelShape, learner: LearnerMemory, engine: EngineMemory
+) -> Iterator[str]:
+    """A CPU's verdict: its processes share the machine's memory."""
+    number = config.cluster.processes
+    # malloc keeps about as much as was freed of activations (docs/method/hardware.md)
+    kept = learner.activations + learner.layer
+    yield _row("freed memory that malloc keeps", kept, is_exact=False)
+    needed = number * (learner.peak + kept + engine.budget + HOST_PROCESSES)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    beside = (
+        f" of this machine's {memory / GIB:.1f}; ~{number * HOST_PROCESSES / GIB:.0f} for processes"
+    )
+    where = "on a CPU" if number == 1 else f"{number} processes on a CPU"
+    yield _row(f"{where}, all together", needed, beside, is_exact=False)
+    if needed > memory:
+        yield "verdict  does not fit into this machine's memory, by the estimate"
+        of = "a GPU" if number == 1 else f"{number} GPUs"
+        yield f"         it takes {of} of ~{least_gpu(config, shape)} GiB (see --gpu-memory)"
+    else:
+        yield "verdict  fits this machine (--gpu-memory GIB plans for GPUs instead)"
 
 
 def _row(name: str, size: int, what: str = "", *, is_exact: bool = True) -> str:

@@ -1,5 +1,6 @@
-"""Does a run fit into a GPU's memory; if not, why not, and what to change.
+"""Does a run fit into its GPUs' memory; if not, why not, and what to change.
 
+All processes hold as much as each other, so the answer for one GPU is the answer for all of them.
 Two kinds of no. CANNOT follows from exact sizes alone: the weights, gradients and moments that
 every update holds, beside what the engine takes when it starts. WILL_NOT needs the estimates.
 """
@@ -20,13 +21,28 @@ from azr.estimate.memory import (
 )
 from azr.estimate.shape import ModelShape
 
-__all__ = ["FRAMEWORKS", "Fit", "Verdict", "least_gpu", "verdict_of"]
+__all__ = [
+    "MOST_GPUS",
+    "Fit",
+    "Verdict",
+    "frameworks",
+    "least_gpu",
+    "least_gpus",
+    "on_gpus",
+    "verdict_of",
+]
 
 FRAMEWORKS = GIB
 """CUDA's context, libraries' workspaces, vLLM's captured graphs, in one process (estimate)."""
 
-BYTES_A_PARAMETER = 24
-"""AdamW's step (weights 4, copy 2, gradients 4, moments 8, a square root 4), and the engine's 2."""
+COLLECTIVES = GIB
+"""NCCL's buffers and channels, beside that, where there are several processes (estimate)."""
+
+BYTES_A_PARAMETER = 22
+"""One GPU's backward (weights 4, copy 2, gradients 4 and 2, moments 8), and the engine's 2."""
+
+MOST_GPUS = 64
+"""As many as are looked at when the least number is asked for."""
 
 CONCURRENT = 4
 """Longest sequences an engine should have room for when its share of the memory is lowered."""
@@ -42,7 +58,7 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The answer for one GPU."""
+    """The answer for each GPU of a run."""
 
     fit: Fit
     reason: str
@@ -52,9 +68,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """A configuration on a GPU."""
+    """A configuration on one of its GPUs."""
 
     config: RunConfig
+    parameters: int
     learner: LearnerMemory
     engine: EngineMemory
 
@@ -63,6 +80,7 @@ class Sizes:
         """Work them out."""
         return cls(
             config=config,
+            parameters=shape.parameters,
             learner=learner_memory(config, shape, on_gpu=True),
             engine=engine_memory(config, shape, gpu_bytes),
         )
@@ -70,17 +88,18 @@ class Sizes:
     @property
     def needed(self) -> int:
         """At the worst moment of an update."""
-        return self.learner.peak + self.engine.budget + FRAMEWORKS
+        processes = self.config.cluster.processes
+        return self.learner.peak + self.engine.budget + frameworks(processes)
 
     @property
     def certain(self) -> int:
         """Of that, what does not rest on an estimate."""
         takes_share = self.config.rollout.engine != "transformers"
-        return self.learner.fixed + (self.engine.budget if takes_share else self.engine.weights)
+        return self.learner.certain + (self.engine.budget if takes_share else self.engine.weights)
 
 
 def verdict_of(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> Verdict:
-    """For one process on one GPU of so many bytes."""
+    """For `cluster.processes` GPUs of so many bytes each."""
     sizes = Sizes.of(config, shape, gpu_bytes)
     fit, reason = _judged(sizes, gpu_bytes)
     if fit is Fit.FITS:
@@ -88,8 +107,13 @@ def verdict_of(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> Verdict:
     return Verdict(fit=fit, reason=reason, remedies=_remedies(config, shape, gpu_bytes))
 
 
+def frameworks(processes: int) -> int:
+    """What the frameworks keep for themselves in one of so many processes, in bytes."""
+    return FRAMEWORKS + (COLLECTIVES if processes > 1 else 0)
+
+
 def least_gpu(config: RunConfig, shape: ModelShape, *, as_it_is: bool = False) -> int:
-    """Whole GiB of the smallest GPU that holds the run, by the estimate.
+    """Whole GiB of the smallest GPU of which `cluster.processes` hold the run, by the estimate.
 
     Args:
         config: The run.
@@ -98,41 +122,80 @@ def least_gpu(config: RunConfig, shape: ModelShape, *, as_it_is: bool = False) -
     """
     sizes = range(1, 4096)
     for gib in sizes:
-        changed = config if as_it_is else _changed(config, shape, gib * GIB, CHANGES)[0]
-        if _judged(Sizes.of(changed, shape, gib * GIB), gib * GIB)[0] is Fit.FITS:
+        if _fits(config, shape, gib * GIB, as_it_is=as_it_is):
             return gib
     return sizes.stop
+
+
+def least_gpus(
+    config: RunConfig, shape: ModelShape, gpu_bytes: int, *, as_it_is: bool = False
+) -> int | None:
+    """How many GPUs of one size hold the run, by the estimate; None: not even MOST_GPUS do.
+
+    Args:
+        config: The run; its own `cluster.processes` does not matter.
+        shape: Its model.
+        gpu_bytes: All memory of each.
+        as_it_is: Change nothing else; else every memory key may be set to what takes least.
+    """
+    for number in range(1, MOST_GPUS + 1):
+        if _fits(on_gpus(config, number), shape, gpu_bytes, as_it_is=as_it_is):
+            return number
+    return None
+
+
+def on_gpus(config: RunConfig, number: int) -> RunConfig:
+    """The same run on so many GPUs."""
+    return replace(config, cluster=replace(config.cluster, processes=number))
+
+
+def _fits(config: RunConfig, shape: ModelShape, gpu_bytes: int, *, as_it_is: bool) -> bool:
+    changed = config if as_it_is else _changed(config, shape, gpu_bytes, CHANGES)[0]
+    return _judged(Sizes.of(changed, shape, gpu_bytes), gpu_bytes)[0] is Fit.FITS
 
 
 def _judged(sizes: Sizes, gpu_bytes: int) -> tuple[Fit, str]:
     learner, engine, rollout = sizes.learner, sizes.engine, sizes.config.rollout
     if sizes.certain > gpu_bytes:
-        copy = f", their bfloat16 copy {gib(learner.copy)}" if learner.copy else ""
-        copy += f", loss.kl's reference {gib(learner.reference)}" if learner.reference else ""
         return Fit.CANNOT, (
-            f"an update of {learner.weights // 4:,} parameters holds {gib(learner.fixed)} GiB"
-            f" whatever the batch (float32 weights {gib(learner.weights)}{copy}, gradients"
-            f" {gib(learner.gradients)}, AdamW's moments {gib(learner.moments)}) and the engine"
-            f" {gib(sizes.certain - learner.fixed)} beside it: {gib(sizes.certain)} of"
-            f" {gib(gpu_bytes)} GiB"
+            f"{_holds(sizes)} and the engine {gib(sizes.certain - learner.certain)} beside it:"
+            f" {gib(sizes.certain)} of {gib(gpu_bytes)} GiB"
         )
     share = (
         f"rollout.gpu_memory_utilization = {rollout.gpu_memory_utilization} gives the engine"
         f" {gib(engine.budget)} GiB"
     )
+    whole = ", whole on each GPU," if sizes.config.cluster.processes > 1 else ""
     if engine.weights + engine.sequence > engine.budget:
         return Fit.CANNOT, (
-            f"{share}, but its weights take {gib(engine.weights)} and one sequence of"
+            f"{share}, but its weights{whole} take {gib(engine.weights)} and one sequence of"
             f" {longest_sequence(rollout):,} tokens {gib(engine.sequence)}"
         )
     if engine.least > engine.budget:
         return Fit.WILL_NOT, (
-            f"{share}, but it needs about {gib(engine.least)} for its weights, its working memory"
-            " and a single sequence"
+            f"{share}, but it needs about {gib(engine.least)} for its weights{whole} its working"
+            " memory and a single sequence"
         )
     worst = max(learner.peaks, key=lambda moment: learner.peaks[moment])
     used = f"about {gib(sizes.needed)} of {gib(gpu_bytes)} GiB at the worst moment ({worst})"
     return (Fit.WILL_NOT if sizes.needed > gpu_bytes else Fit.FITS), used
+
+
+def _holds(sizes: Sizes) -> str:
+    """What an update has in memory whatever is in its batch."""
+    learner, processes = sizes.learner, sizes.config.cluster.processes
+    parts = [f"float32 weights {gib(learner.weights)}"]
+    if learner.copy:
+        parts.append(f"their bfloat16 copy {gib(learner.copy)}")
+    if learner.reference:
+        parts.append(f"loss.kl's reference {gib(learner.reference)}")
+    parts.append(f"gradients {gib(learner.gradients)}")
+    parts.append(f"AdamW's moments {gib(learner.moments)}")
+    if learner.root:
+        parts.append(f"embedding and head, whole, {gib(learner.root)}")
+    where = f", on each of {processes} GPUs," if processes > 1 else ""
+    what = f"an update of {sizes.parameters:,} parameters holds{where}"
+    return f"{what} {gib(learner.certain)} GiB whatever the batch ({', '.join(parts)})"
 
 
 # ---------------------------------------------------------------- what to change
@@ -154,10 +217,15 @@ def _halve_the_engines_weights(config: RunConfig, _shape: ModelShape, _gpu: int)
 
 
 def _give_the_engine_enough(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> RunConfig:
-    """Its weights, working memory and a few sequences, rounded up to a hundredth."""
-    engine = engine_memory(config, shape, gpu_bytes)
+    """Its weights, working memory and a few sequences, rounded up to a hundredth.
+
+    A share that is smaller than that and holds one sequence stays as it is.
+    """
+    engine, now = engine_memory(config, shape, gpu_bytes), config.rollout.gpu_memory_utilization
     wanted = engine.least + (CONCURRENT - 1) * engine.sequence
     share = min(0.95, math.ceil(100 * wanted / gpu_bytes) / 100)
+    if now < share and engine.least <= engine.budget:
+        return config
     return replace(config, rollout=replace(config.rollout, gpu_memory_utilization=share))
 
 
@@ -188,20 +256,56 @@ def _changed(
 
 
 def _remedies(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> tuple[str, ...]:
+    several = _on_more_gpus(config, shape, gpu_bytes)
     for count in range(1, len(CHANGES) + 1):
         changed, flags = _changed(config, shape, gpu_bytes, CHANGES[:count])
         if _judged(Sizes.of(changed, shape, gpu_bytes), gpu_bytes)[0] is Fit.FITS:
-            return (f"fits, by the estimate, with {' '.join(flags)}",)
-    least = least_gpu(config, shape)
+            return (f"fits, by the estimate, with {' '.join(flags)}", *several)
+    if several:
+        here = f"no setting makes it fit {_here(config, gpu_bytes)}"
+        return (*several, here, *_larger_gpu(config, shape))
+    engine = gib(engine_memory(config, shape, gpu_bytes).weights)
+    reason = (
+        f"no number of GPUs of {gib(gpu_bytes)} GiB holds it: each has an engine with all weights"
+        f" ({engine} GiB, {config.rollout.dtype}), embedding and head, and the activations of a"
+        " micro-batch; only the rest is shared"
+    )
+    return (reason, *_larger_gpu(config, shape))
+
+
+def _on_more_gpus(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> tuple[str, ...]:
+    """With the least changes, and, where that takes more GPUs, with none."""
+    plain = least_gpus(config, shape, gpu_bytes, as_it_is=True)
+    least = least_gpus(config, shape, gpu_bytes)
+    if least is None:
+        return ()
+    lines: list[str] = []
+    if least > config.cluster.processes and (plain is None or least < plain):
+        _, flags = _changed(on_gpus(config, least), shape, gpu_bytes, CHANGES)
+        flags = [f"--cluster.processes {least}", *flags]
+        lines.append(f"fits, by the estimate, {_gpus(least, gpu_bytes)} with {' '.join(flags)}")
+    if plain is not None and plain > config.cluster.processes:
+        flag = f"--cluster.processes {plain}"
+        lines.append(f"fits, by the estimate, {_gpus(plain, gpu_bytes)} with {flag}")
+    return tuple(lines)
+
+
+def _larger_gpu(config: RunConfig, shape: ModelShape) -> tuple[str, ...]:
+    """What the same number of larger GPUs would have to be, or the model."""
+    least, number = least_gpu(config, shape), config.cluster.processes
     _, flags = _changed(config, shape, least * GIB, CHANGES)
     beside = f" with {' '.join(flags)}" if flags else ""
-    a_parameter = f"{BYTES_A_PARAMETER} bytes a parameter, activations, keys and values aside"
-    billions = gpu_bytes / BYTES_A_PARAMETER / 1e9
-    return (
-        f"no setting makes it fit here: it takes one GPU of ~{least} GiB{beside}",
-        "or several GPUs, for which there is no estimate yet: cluster.processes, docs/cluster.md",
-        f"or a model of less than {billions:.1f} billion ({a_parameter})",
-    )
+    of = "one GPU" if number == 1 else f"{number} GPUs"
+    return (f"it would take {of} of ~{least} GiB{beside}",)
+
+
+def _here(config: RunConfig, gpu_bytes: int) -> str:
+    return _gpus(config.cluster.processes, gpu_bytes)
+
+
+def _gpus(number: int, gpu_bytes: int) -> str:
+    size = gib(gpu_bytes).removesuffix(".0")
+    return f"on {number} GPU{'s' if number > 1 else ''} of {size} GiB"
 
 
 def gib(number: float) -> str:

@@ -76,16 +76,22 @@ def test_parts_that_are_not_the_parameter_are_refused() -> None:
 
 
 def test_the_copy_in_bfloat16_is_the_cast_deep_copy(tmp_path: Path) -> None:
-    """Bit for bit, ties included, although no float32 twin is made of it on the way."""
+    """Bit for bit, ties included, although no float32 twin is made of it on the way.
+
+    Rotary frequencies stay in float32, as they do in the engine.
+    """
     model = load_model(make_tiny_model(tmp_path), gradient_checkpointing=True)
     made, expected = copy_in(model, torch.bfloat16), copy.deepcopy(model).to(torch.bfloat16)
-    for kind in ("named_parameters", "named_buffers"):
-        pairs = zip(getattr(made, kind)(), getattr(expected, kind)(), strict=True)
-        for (name, a), (other, b) in pairs:
-            assert name == other
-            assert a.dtype is b.dtype
-            assert a.requires_grad == b.requires_grad
-            assert torch.equal(a, b)
+    pairs = zip(made.named_parameters(), expected.named_parameters(), strict=True)
+    for (name, a), (other, b) in pairs:
+        assert name == other
+        assert a.dtype is b.dtype
+        assert a.requires_grad == b.requires_grad
+        assert torch.equal(a, b)
+    for (name, a), (other, b) in zip(made.named_buffers(), model.named_buffers(), strict=True):
+        assert name == other
+        assert a.dtype is torch.float32
+        assert torch.equal(a, b)
     assert made.lm_head.weight is made.model.embed_tokens.weight
     assert made.is_gradient_checkpointing
     originals = {id(value) for value in [*model.parameters(), *model.buffers()]}
