@@ -213,19 +213,22 @@ class EvaluationConfig:
 
     every: int = 0
     """Steps between evaluations; 0 = none."""
+    at_start: bool = False
+    """Whether the untrained model is evaluated before step 1, as step 0, whatever `every` is.
+    (verl, AZR: val_before_train, on)"""
     suites: tuple[str, ...] = ("cruxeval-o",)
     """`azr eval --help` lists them."""
     limit: int = 64
     """The first so many items of each suite."""
     data: str = ""
-    """Folder of the suites' files; empty = $AZR_SHARED_DATA. docs/evaluation.md has the format."""
+    """Folder of the suites' files; empty = $AZR_SHARED_DATA, else the Hugging Face hub."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "suites", tuple(self.suites))
         at_least("evaluation.every", self.every, 0)
         at_least("evaluation.limit", self.limit, 1)
-        if self.every and not self.suites:
+        if (self.every or self.at_start) and not self.suites:
             raise ConfigError("evaluation.suites must name at least one suite")
 
 

@@ -3,6 +3,7 @@
 * AzrError
   - ConfigError: a configuration value is impossible or contradictory (also a ValueError)
   - ModelError: the model cannot be found, read, or used in the way the run asks for
+  - DataUnavailable: a suite's public data cannot be fetched; says nothing about any model
   - ExecutorUnavailable: the machinery failed; says nothing about the program under judgement
   - StaleWeights: the engine does not sample from the weights the learner has
   - TrainingDiverged: a loss or a gradient is not finite; the weights before it are kept
@@ -17,6 +18,7 @@ __all__ = [
     "AzrError",
     "CheckpointError",
     "ConfigError",
+    "DataUnavailable",
     "ExecutorUnavailable",
     "Interrupted",
     "ModelError",
@@ -36,6 +38,10 @@ class ConfigError(AzrError, ValueError):
 
 class ModelError(AzrError):
     """The model or its tokenizer cannot be loaded or lacks what the run asks of it."""
+
+
+class DataUnavailable(AzrError):  # noqa: N818 - reads as a state
+    """A suite's public data is neither on this machine nor to be fetched."""
 
 
 class ExecutorUnavailable(AzrError, ConnectionError):  # noqa: N818 - reads as a state

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from statistics import fmean
 
 from azr.distance import program_distance
+from azr.literal_types import type_name
 from azr.profile import Merits, Profile
 from azr.reward_config import TERMS, IntrinsicConfig
 from sandbox_wasm.literals import LiteralError, parse_arguments, parse_literal
@@ -84,15 +85,15 @@ def kind_of(text: str) -> str:
     The text is a canonical literal of the judge's; another has the kind "".
     """
     try:
-        return type(parse_literal(text)).__name__
+        return type_name(parse_literal(text))
     except LiteralError:
         pass
     try:
         args, kwargs = parse_arguments(text)
     except LiteralError:
         return ""
-    names = [type(value).__name__ for value in args]
-    return ", ".join(names + [f"{name}={type(value).__name__}" for name, value in kwargs.items()])
+    names = [type_name(value) for value in args]
+    return ", ".join(names + [f"{name}={type_name(value)}" for name, value in kwargs.items()])
 
 
 @dataclass(slots=True)

@@ -141,7 +141,7 @@ class Evaluation(Protocol):
     """Public suites during training (azr.evaluation.in_training)."""
 
     def is_due(self, step: int) -> bool:
-        """Whether the weights of this step are evaluated."""
+        """Whether the weights of this step are evaluated; step 0 is the untrained model."""
         ...
 
     async def scores(self, step: int) -> Mapping[str, float]:
@@ -164,4 +164,8 @@ class Recorder(Protocol):
         statistics: Mapping[str, float],
     ) -> None:
         """Write the step's metrics and rollouts, and a checkpoint if one is due."""
+        ...
+
+    def record_untrained(self, scores: Mapping[str, float]) -> None:
+        """Write what the model scores before it learns anything, as the metrics of step 0."""
         ...

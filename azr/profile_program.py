@@ -157,20 +157,77 @@ def parts_of(node, name, renamed):
 
 
 def uses_input(tree, inside):
-    """Whether some parameter of the last `def f` is read in it; True where there is none."""
+    """Whether some parameter of the last `def f` is used in it; True where there is no f.
+
+    A name that is only copied to names which are not used is not used itself.
+    """
     entries = [node for node in tree.body if isinstance(node, FUNCTIONS) and node.name == "f"]
     if not entries:
         return True
     given = entries[-1].args
     listed = given.posonlyargs + given.args + given.kwonlyargs + [given.vararg, given.kwarg]
     parameters = {parameter.arg for parameter in listed if parameter}
-    stack = list(entries[-1].body)
+    used, copied = reads(entries[-1].body, inside)
+    todo = list(used)
+    while todo:
+        for name in copied.get(todo.pop(), ()):
+            if name not in used:
+                used.add(name)
+                todo.append(name)
+    return not parameters.isdisjoint(used)
+
+
+def reads(body, inside):
+    """(names that are read for anything but to be copied, names copied to each name).
+
+    Scopes are not told apart: one name is one variable, so a use is never overlooked.
+    """
+    used, copied, stack = set(), {}, list(body)
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in parameters:
-            return True
+        names = copied_names(node)
+        if names is not None:
+            for target in targets_of(node):
+                copied.setdefault(target, set()).update(names)
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            used.add(node.id)
         stack += inside[node]
-    return False
+    return used, copied
+
+
+def targets_of(node):
+    """Names that a plain assignment binds; none of a value that stands alone."""
+    places = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [place.id for place in places if isinstance(place, ast.Name)]
+
+
+def copied_names(node):
+    """Names in a value that is assigned to names, or to nothing, as it stands; else None.
+
+    Of a tuple or list of names each is copied; whatever computes, calls or can raise is a use.
+    """
+    if isinstance(node, ast.Assign):
+        places = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        places = [node.target]
+    else:
+        places = []
+    is_plain = isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr)) and all(
+        isinstance(place, ast.Name) for place in places
+    )
+    if not is_plain or node.value is None:
+        return None
+    names, stack = set(), [node.value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, ast.Name):
+            names.add(part.id)
+        elif isinstance(part, (ast.Tuple, ast.List)):
+            stack += part.elts
+        elif not isinstance(part, ast.Constant):
+            return None
+    return names
 
 
 # ---------------------------------------------------------------- cognitive complexity

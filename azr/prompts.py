@@ -4,12 +4,13 @@ A prompt is a function of (task or mode, buffer contents, seed). One that is too
 again, with fewer references each time, and the number of draws is bounded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from azr.config import CompositeConfig, ParsingConfig, RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.modes import Pattern, Setting, rules_of
+from azr.modes.wording import BANNED_WORDS
 from azr.ports import Past
 from azr.seeds import derive_seed
 from azr.types import Demands, Mode, Prompt, Role, Task
@@ -72,9 +73,12 @@ class Prompts:
         count_tokens: Callable[[str], int],
         parsing: ParsingConfig | None = None,
         composite: CompositeConfig | None = None,
+        banned_words: Sequence[str] | None = None,
     ) -> None:
+        """`banned_words` are sandbox.banned_modules; None stands for the reference's."""
         self._config = config
         self._composite = composite or CompositeConfig()
+        self._banned_words = BANNED_WORDS if banned_words is None else tuple(banned_words)
         self._max_tokens = rollout.max_prompt_tokens
         self._count_tokens = count_tokens
         self._reading = (parsing or ParsingConfig()).reading
@@ -186,6 +190,7 @@ class Prompts:
             num_inputs=num_inputs,
             num_examples=self._config.pattern_examples,
             demands=demands,
+            banned_words=self._banned_words,
         )
         wrapped = (
             rules.proposer_pattern(setting)
@@ -202,7 +207,7 @@ class Prompts:
         wrapped = (
             rules.solver_pattern(task, references, self._config.pattern_examples)
             if self._is_pattern
-            else self._wrapped(rules.solver_text(task))
+            else self._wrapped(rules.solver_text(task, self._banned_words))
         )
         return self._prompt(Role.SOLVER, task.mode, wrapped, task=task, seed=seed, num_inputs=1)
 

@@ -66,6 +66,10 @@ class RunRecorder:
         for new in drawn_tasks(experiences_N, self.config.logging.print_tasks, seed):
             self.display.message(task_text(step, new))
 
+    def record_untrained(self, scores: Mapping[str, float]) -> None:
+        """A line of step 0, which has no rollouts and no checkpoint of its own."""
+        self.writer.write(0, scores)
+
     def checkpoint(self, step: int) -> None:
         """Save one consistent cut of the whole run, unless this step is saved already."""
         if step == self.saved_step:

@@ -151,6 +151,12 @@ class RunFolder:
         for torn in (self.path / "rollouts").glob("*.partial"):
             torn.unlink()
 
+    def knows_untrained(self) -> bool:
+        """Whether the metrics have a step 0: what the model scored before it learned anything."""
+        return self.metrics_file.exists() and any(
+            row["step"] == 0 for row in read_metrics(self.path)
+        )
+
     def close(self) -> None:
         """Give back the lock."""
         self.lock.close()

@@ -107,7 +107,7 @@ def run_training(
             folder.rewind(first_step - 1)
         with (
             open_players(config, folder.tasks_file, display, cut, workers) as players,
-            closing(MetricsWriter(folder.path, config, first_step)) as writer,
+            closing(MetricsWriter(folder.path, config, first_step - (cut is None))) as writer,
         ):
             recorder = RunRecorder(
                 config=config,
@@ -131,6 +131,7 @@ def run_training(
                     policy=players.policy,
                     executor=players.executor,
                     folder=folder.path / "eval" / "training",
+                    knows_untrained=folder.knows_untrained(),
                 ),
             )
             try:
@@ -180,6 +181,8 @@ async def play(
         display.message("seeding: the model makes its own first tasks")
         await run.interrupt.guard(seed(players, display))
         recorder.checkpoint(0)
+    if run.first_step == 1 and run.evaluation is not None and run.evaluation.is_due(0):
+        display.message("evaluating the untrained model")
     display.step_started(run.first_step)
     await train(run)
 
@@ -270,6 +273,7 @@ def open_players(
                     policy.count_tokens,
                     config.parsing,
                     config.composite,
+                    config.sandbox.banned_modules,
                 ),
                 appraiser=Appraiser(config, judge, b),
                 watch=display.played,

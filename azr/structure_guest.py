@@ -30,6 +30,7 @@ _BUILTINS = frozenset(dir(builtins))
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _CAPTURES = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _TYPE_PARAMETERS = tuple(
     getattr(ast, name) for name in ("TypeVar", "ParamSpec", "TypeVarTuple") if hasattr(ast, name)
 )
@@ -324,7 +325,10 @@ def _is_way_around(node: ast.AST) -> bool:
 
 
 def _reached(tree: ast.Module) -> list[ast.AST] | None:
-    """All nodes of f and of the definitions it mentions, and so on; None without a single f."""
+    """All nodes of f and of the definitions it mentions, and so on; None without a single f.
+
+    What can be seen to never run is left out: behind a constant condition, after a return.
+    """
     parts: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for name in _Bindings(statement).top:
@@ -334,12 +338,58 @@ def _reached(tree: ast.Module) -> list[ast.AST] | None:
     todo, seen, nodes = ["f"], {"f"}, list[ast.AST]()
     while todo:
         for part in parts[todo.pop()]:
-            for node in ast.walk(part):
+            for node in _live(part):
                 nodes.append(node)
                 if isinstance(node, ast.Name) and node.id in parts and node.id not in seen:
                     seen.add(node.id)
                     todo.append(node.id)
     return nodes
+
+
+def _live(root: ast.AST) -> Iterable[ast.AST]:
+    """Like `ast.walk`, but for what never runs."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        dead = _dead_branch(node)
+        for name, value in ast.iter_fields(node):
+            if name == dead:
+                continue
+            if isinstance(value, list):
+                parts: list[object] = value  # pyright: ignore[reportUnknownVariableType]
+                stack.extend(_until_left(node, parts))
+            elif isinstance(value, ast.AST):
+                stack.append(value)
+
+
+def _dead_branch(node: ast.AST) -> str:
+    """The field of an if, a while or a conditional expression that its condition rules out."""
+    if not isinstance(node, (ast.If, ast.IfExp, ast.While)):
+        return ""
+    truth = _truth(node.test)
+    if truth is False:
+        return "body"
+    return "orelse" if truth and not isinstance(node, ast.While) else ""
+
+
+def _until_left(node: ast.AST, parts: list[object]) -> Iterable[ast.AST]:
+    """A node's parts up to the one that leaves the block, or settles an `and` or `or`."""
+    settles = isinstance(node.op, ast.Or) if isinstance(node, ast.BoolOp) else None
+    for part in parts:
+        if not isinstance(part, ast.AST):
+            continue
+        yield part
+        if isinstance(part, _LEAVING) or (settles is not None and _truth(part) is settles):
+            return
+
+
+def _truth(node: ast.AST) -> bool | None:
+    """Of a constant, or `not` of one; None where it is not known."""
+    is_negated = False
+    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        node, is_negated = node.operand, not is_negated
+    return bool(node.value) is not is_negated if isinstance(node, ast.Constant) else None
 
 
 def _uses(call: ast.Call, name: str) -> bool:

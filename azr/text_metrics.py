@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from azr.literal_types import literal_type, type_name
 from azr.modes import rules_of
 from azr.parse import PROGRAM_TAGS, answer_body, fences, last_block, without_labelled_lines
 from azr.types import STREAMS, Experience, Role, Rollout, Verdict, stream_name
-from sandbox_wasm.literals import LiteralError, parse_arguments, parse_literal
+from sandbox_wasm.literals import LiteralError, parse_arguments
 
 __all__ = ["REFLECTION_WORDS", "has_comment", "is_reflective", "text_metrics"]
 
@@ -51,7 +52,7 @@ def text_metrics(experiences_N: Sequence[Experience]) -> dict[str, float]:
             metrics.update(comments(stream_name(stream), mine))
     new = [e.task for e in experiences_N if e.stream[0] is Role.PROPOSER and e.task is not None]
     metrics.update(type_counts("input", (input_type(c.input) for t in new for c in t.cases)))
-    metrics.update(type_counts("output", (output_type(c.output) for t in new for c in t.cases)))
+    metrics.update(type_counts("output", (literal_type(c.output) for t in new for c in t.cases)))
     return metrics
 
 
@@ -113,17 +114,19 @@ def written_program(rollout: Rollout) -> str | None:
 
 def has_comment(program: str) -> bool:
     """Whether a `#` stands outside of strings; in time linear in the text, which may be any."""
-    opened = ""
-    for found in MARKS.finditer(program):
-        mark = found.group()
+    opened, place = "", 0
+    while found := MARKS.search(program, place):
+        mark, place = found.group(), found.end()
         if not opened and mark == "#":
             return True
         if mark == "\n":
             opened = opened if len(opened) == 3 else ""
         elif not opened and mark[0] in "'\"":
             opened = mark
-        elif mark in (opened, opened * 3):  # closed; in the second case an empty string follows
+        elif mark == opened:
             opened = ""
+        elif mark == opened * 3:  # the first of three closes it; a string may open with the others
+            opened, place = "", found.start() + 1
     return False
 
 
@@ -136,15 +139,6 @@ def type_counts(name: str, types: Iterable[str]) -> dict[str, float]:
     return found | {f"types/{name}/distinct": len(counts)}
 
 
-def output_type(literal: str) -> str:
-    """`int`, `list`, ... of a canonical literal."""
-    try:
-        value: object = parse_literal(literal)
-    except LiteralError:
-        return "other"
-    return type(value).__name__
-
-
 def input_type(arguments: str) -> str:
     """The type of the one argument, or `several` (AZR: tuple)."""
     try:
@@ -152,4 +146,4 @@ def input_type(arguments: str) -> str:
     except LiteralError:
         return "other"
     values: list[object] = [*positional, *named.values()]
-    return type(values[0]).__name__ if len(values) == 1 else "several"
+    return type_name(values[0]) if len(values) == 1 else "several"

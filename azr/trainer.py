@@ -32,6 +32,8 @@ async def train(run: Run) -> None:
     a step is scored in full or not at all. An interrupt ends it between two updates.
     """
     config = run.table.config
+    if run.first_step == 1 and config.steps:
+        await evaluate_untrained(run)
     for step in range(run.first_step, config.steps + 1):
         watch = Stopwatch()
         with watch.phase("play"):
@@ -48,3 +50,13 @@ async def train(run: Run) -> None:
                 scores = await run.evaluation.scores(step)
         statistics = {**update, **watch.seconds(), **scores}
         run.recorder.record(step, experiences, advantages, statistics)
+
+
+async def evaluate_untrained(run: Run) -> None:
+    """What training starts from, if it is wanted; an interrupt leaves it to the next attempt."""
+    if run.evaluation is None or not run.evaluation.is_due(0):
+        return
+    watch = Stopwatch()
+    with watch.phase("evaluate"):
+        scores = await run.interrupt.guard(run.evaluation.scores(0))
+    run.recorder.record_untrained({"time/evaluate": watch.seconds()["time/evaluate"], **scores})

@@ -191,8 +191,13 @@ class FakeRecorder:
 
     steps: list[int] = field(default_factory=list[int])
 
+    untrained: list[Mapping[str, float]] = field(default_factory=list[Mapping[str, float]])
+
     def record(self, step: int, *_: object) -> None:
         self.steps.append(step)
+
+    def record_untrained(self, scores: Mapping[str, float]) -> None:
+        self.untrained.append(scores)
 
 
 class InProcessExecutor:

@@ -8,8 +8,9 @@ Everything is read from rollout records (azr.records). Nothing here runs or eval
 """
 
 from azr.chronicle.explain import (
+    Convention,
     Explanation,
-    envelope_of,
+    convention_of,
     explain,
     read_object,
     resolved_config,
@@ -21,13 +22,14 @@ from azr.chronicle.stories import ORDERS, MeasuredTask, Story, all_measured, ord
 
 __all__ = [
     "ORDERS",
+    "Convention",
     "Explanation",
     "Growth",
     "MeasuredTask",
     "ModeStep",
     "Story",
     "all_measured",
-    "envelope_of",
+    "convention_of",
     "explain",
     "ordered",
     "read_object",

@@ -7,18 +7,31 @@ texts are for people; the verdict in the record is the judge's and is never deci
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 from azr.buffers import content_hash
 from azr.errors import CheckpointError
 from azr.modes import rules_of
-from azr.types import Answer, Case, Check, Mode, ParseFailure, Prompt, Role, Rollout, Task, Verdict
+from azr.types import (
+    Answer,
+    Case,
+    Check,
+    Mode,
+    ParseFailure,
+    Prompt,
+    Reading,
+    Role,
+    Rollout,
+    Task,
+    Verdict,
+)
 
 __all__ = [
+    "Convention",
     "Explanation",
-    "envelope_of",
+    "convention_of",
     "explain",
     "read_object",
     "resolved_config",
@@ -51,6 +64,16 @@ WORDS = {
     "not novel: too near": "not novel: too much like a recent program",
 }
 """What the judge's short reasons mean; a reason that is not here stands for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How a run's completions are wrapped, and how what is in them is found."""
+
+    envelope: str = "none"
+    """selfplay.envelope"""
+    reading: Reading = field(default_factory=Reading)
+    """Of [parsing]: another one would find another answer, or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +110,16 @@ def read_object(file: Path) -> dict[str, Any]:
         raise CheckpointError(f"{file}: not JSON") from error
 
 
-def envelope_of(folder: Path) -> str:
-    """How the run wraps completions (selfplay.envelope); `none` where the run does not say."""
-    selfplay: dict[str, Any] = resolved_config(folder).get("selfplay", {})
-    return str(selfplay.get("envelope", "none"))
+def convention_of(folder: Path) -> Convention:
+    """The run's own; the defaults where it does not say."""
+    config = resolved_config(folder)
+    selfplay: dict[str, Any] = config.get("selfplay", {})
+    parsing: dict[str, Any] = config.get("parsing", {})
+    known = {entry.name for entry in fields(Reading)}
+    return Convention(
+        envelope=str(selfplay.get("envelope", "none")),
+        reading=Reading(**{name: value for name, value in parsing.items() if name in known}),
+    )
 
 
 def task_in(record: Record) -> Task | None:
@@ -126,7 +155,7 @@ def task_name(task: Task) -> str:
     return f"{task.mode.value}-{content_hash(task).hex()[:8]}"
 
 
-def explain(record: Record, envelope: str) -> Explanation:
+def explain(record: Record, convention: Convention) -> Explanation:
     """Put a record into words."""
     task = task_in(record)
     text: str = record["prefill"] + record["completion"]
@@ -135,7 +164,7 @@ def explain(record: Record, envelope: str) -> Explanation:
         return Explanation(
             question="", expected="", given=program, why=why_proposal(record), shows_program=True
         )
-    given = read_answer(record, mode_in(record), envelope)
+    given = read_answer(record, mode_in(record), convention)
     if task is None:
         return Explanation(
             question="", expected="", given=given, why=in_words(record["reason"]),
@@ -151,14 +180,15 @@ def explain(record: Record, envelope: str) -> Explanation:
     )
 
 
-def read_answer(record: Record, mode: Mode, envelope: str) -> str:
+def read_answer(record: Record, mode: Mode, convention: Convention) -> str:
     """The answer as the judge read it; for one that it could not read, what is left of the text."""
     prompt = Prompt(
         role=Role.SOLVER,
         mode=mode,
         text=record["prompt"],
         prefill=record["prefill"],
-        envelope=envelope,
+        envelope=convention.envelope,
+        reading=convention.reading,
     )
     rollout = Rollout(
         prompt=prompt,

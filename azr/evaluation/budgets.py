@@ -13,6 +13,7 @@ BASE_FUEL = 50_000_000_000
 """The floor of small tests: five to ten seconds of one core."""
 LARGE_FUEL: Mapping[str, int] = {
     "samples": 200_000_000_000,
+    "hidden": 200_000_000_000,
     "extra": 400_000_000_000,
     "tests": 400_000_000_000,
 }

@@ -5,14 +5,16 @@ compared with stays here; only assert sources (`Tests`) run beside the program, 
 mean them to, and a program that knew that could forge them.
 """
 
+import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Protocol, cast
 
 from azr.errors import ExecutorUnavailable
 from azr.evaluation.budgets import MEMORY_BYTES, OUTPUT_BYTES, fuel_of
-from azr.evaluation.items import Calls, Check, CodeItem, Mark, Runs, Status, Tests
+from azr.evaluation.hidden import open_hidden
+from azr.evaluation.items import Calls, Check, CodeItem, HiddenTests, Mark, Runs, Status, Tests
 from azr.evaluation.suites import STDLIB_PRELUDE
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import LiteralError, parse_literal
@@ -50,11 +52,12 @@ class CodeGrader:
 
         Raises:
             ExecutorUnavailable: The machinery failed; says nothing about the program.
+            ConfigError: Hidden tests cannot be read.
         """
         program = program_of(item, answer)
         parts: dict[str, bool] = {}
         fuel = 0
-        for check in item.checks:
+        async for check in opened(item.checks):
             results = await self._run(item, check, program)
             if isinstance(results, str):
                 return Mark(status=Status.WRONG, parts={check.name: False}, reason=results)
@@ -79,6 +82,16 @@ class CodeGrader:
         except (BadJob, UnicodeEncodeError) as error:  # a text that cannot even be sent
             return f"bad job: {type(error).__name__}"
         return [call for result in results for call in result.calls]
+
+
+async def opened(checks: Sequence[Check | HiddenTests]) -> AsyncIterator[Check]:
+    """The checks in order, hidden ones unpacked where they stand, a few cases at a time."""
+    for check in checks:
+        if isinstance(check, HiddenTests):
+            for part in await asyncio.to_thread(open_hidden, check):
+                yield part
+        else:
+            yield check
 
 
 def jobs_of(id_: str, check: Check, program: str, limits: Limits) -> list[Job]:

@@ -1,15 +1,17 @@
-"""Finding and reading a suite's file."""
+"""Finding and reading a suite's data: a file that was named, else the public one on the hub."""
 
 import gzip
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from azr.errors import ConfigError
+from azr.evaluation.hub import fetch, read_records
+from azr.evaluation.hub_sources import HUB_SOURCES, HubSource
 from azr.evaluation.items import Item
 from azr.evaluation.suites import Suite
 
@@ -18,6 +20,8 @@ __all__ = ["SuiteData", "data_folder", "load_suite"]
 VARIABLE = "AZR_SHARED_DATA"
 SHIPPED = Path(__file__).parent
 """Where the package has its own suites."""
+BESIDE = Path("..") / "shared" / "data"
+"""Looked into before the hub is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +31,68 @@ class SuiteData:
     suite: Suite
     items: tuple[Item, ...]
     sha256: str
-    """Of the file, so that results name the data they are about."""
+    """Of the file, or of the files one after another, so that results name their data."""
+    origin: str
+    """The file's path, or `hf://datasets/REPO@COMMIT`."""
 
     def first(self, limit: int | None) -> "SuiteData":
         """The first items alone."""
         return self if limit is None else replace(self, items=self.items[:limit])
 
 
-def data_folder(named: Path | None) -> Path:
-    """The folder that was named, else $AZR_SHARED_DATA, else shared/data beside the checkout."""
-    if named is not None:
-        return named
+def data_folder(named: Path | None) -> Path | None:
+    """The folder that was named, else $AZR_SHARED_DATA; None: whatever is found."""
     by_variable = os.environ.get(VARIABLE)
-    return Path(by_variable) if by_variable else Path("..") / "shared" / "data"
+    return named or (Path(by_variable) if by_variable else None)
 
 
-def load_suite(suite: Suite, folder: Path) -> SuiteData:
-    """Read a suite.
+def load_suite(suite: Suite, folder: Path | None) -> SuiteData:
+    """Read a suite from the folder, or from the Hugging Face hub where none is named.
 
     Raises:
-        ConfigError: The file is not there (the message says where to get it), or is damaged.
+        ConfigError: The file is not there (the message says where to get it), or is damaged, or
+            the hub's data set has another form than it had.
+        DataUnavailable: The hub is wanted and cannot be reached.
     """
-    path = (SHIPPED if suite.shipped else folder) / suite.file
+    if suite.shipped:
+        return load_file(suite, SHIPPED / suite.file)
+    source = HUB_SOURCES.get(suite.name)
+    if folder is not None or source is None or (BESIDE / suite.file).is_file():
+        return load_file(suite, (folder or BESIDE) / suite.file)
+    return load_from_hub(suite, source)
+
+
+def load_file(suite: Suite, path: Path) -> SuiteData:
+    """Read a suite's file."""
     packed = read(suite, path)
     try:
         text = packed.decode() if suite.shipped else gzip.decompress(packed).decode()
         records = [json.loads(line) for line in text.split("\n") if line]
     except (OSError, EOFError, ValueError) as error:
         raise ConfigError(f"{path} is not gzipped JSON Lines: {error}") from error
-    items = tuple(item_of(suite, path, number, record) for number, record in enumerate(records, 1))
+    items = [item_of(suite, path, number, record) for number, record in enumerate(records, 1)]
+    return suite_data(suite, items, hashlib.sha256(packed).hexdigest(), str(path))
+
+
+def load_from_hub(suite: Suite, source: HubSource) -> SuiteData:
+    """Fetch a suite, or take it from the hub's cache."""
+    fetched = fetch(suite.name, source)
+    digest = hashlib.sha256()
+    records = read_records(suite.name, fetched, digest)
+    items = [
+        item_of(suite, fetched.name, number, record) for number, record in enumerate(records, 1)
+    ]
+    titled = replace(suite, title=source.title or suite.title)
+    return suite_data(titled, items, digest.hexdigest(), fetched.name)
+
+
+def suite_data(suite: Suite, items: Sequence[Item], sha256: str, origin: str) -> SuiteData:
+    """The whole, if every item can be told from the others."""
     if not items:
-        raise ConfigError(f"{path} holds no record")
+        raise ConfigError(f"{origin} holds no record")
     if len({item.id for item in items}) != len(items):
-        raise ConfigError(f"{path}: two records have the same id")
-    return SuiteData(suite, items, hashlib.sha256(packed).hexdigest())
+        raise ConfigError(f"{origin}: two records have the same id")
+    return SuiteData(suite, tuple(items), sha256, origin)
 
 
 def read(suite: Suite, path: Path) -> bytes:
@@ -70,13 +102,13 @@ def read(suite: Suite, path: Path) -> bytes:
     except OSError as error:
         missing = ConfigError(f"{suite.name}: {path} cannot be read: {error.strerror or error}")
         missing.add_note(f"the data is at {suite.origin}; docs/evaluation.md has the format")
-        missing.add_note(f"name its folder with --data FOLDER or ${VARIABLE}")
+        missing.add_note(f"name its folder with --data FOLDER or ${VARIABLE}, or neither: the hub")
         raise missing from error
 
 
-def item_of(suite: Suite, path: Path, number: int, record: Mapping[str, Any]) -> Item:
+def item_of(suite: Suite, path: object, number: int, record: Mapping[str, Any]) -> Item:
     """One record, with its place in the error."""
     try:
         return suite.item_of(record)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path}, record {number}: {type(error).__name__}: {error}") from error

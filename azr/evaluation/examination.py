@@ -113,6 +113,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
 
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
+        DataUnavailable: A suite is to be fetched and cannot be.
     """
     room = context - request.max_tokens
     if room < 1:
@@ -150,6 +151,8 @@ def claim_folder(examination: Examination, *, overwrite: bool) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     agree_on_plan(folder, examination.identity())
+    for data in examination.suites:  # of the hub and of a folder, items of one name differ
+        agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
 
 
 class Watch:

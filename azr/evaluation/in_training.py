@@ -1,7 +1,7 @@
-"""Evaluation inside a run, every N steps: the weights that were just learned, on a few items.
+"""Evaluation inside a run, every N steps and before the first: the weights as they are then.
 
-Greedy, one attempt an item, with the run's own template and limits, so that the curve is about the
-weights alone. The attempts are kept in RUN/eval/training/step_N.
+A few items, greedy, one attempt an item, with the run's own template and limits, so that the
+curve is about the weights alone. The attempts are kept in RUN/eval/training/step_N.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,10 @@ def training_suites(config: RunConfig) -> list[SuiteData]:
 
     Raises:
         ConfigError: A suite is unknown, or its file is missing.
+        DataUnavailable: A suite is to be fetched and cannot be.
     """
     wanted = config.evaluation
-    if wanted.every == 0:
+    if wanted.every == 0 and not wanted.at_start:
         return []
     folder = data_folder(Path(wanted.data) if wanted.data else None)
     suites = suites_named(list(wanted.suites), "evaluation.suites")
@@ -39,7 +40,10 @@ def training_suites(config: RunConfig) -> list[SuiteData]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEvaluation:
-    """Called by the trainer after each step; answers on every `evaluation.every`-th."""
+    """Called by the trainer after each step; answers on every `evaluation.every`-th.
+
+    Step 0 is the untrained model: `evaluation.at_start`.
+    """
 
     config: RunConfig
     suites: Sequence[SuiteData]
@@ -47,10 +51,15 @@ class TrainingEvaluation:
     executor: Executor
     folder: Path
     """Below which attempts are kept."""
+    knows_untrained: bool = False
+    """The metrics have the untrained model's scores: the run is being resumed."""
 
     def is_due(self, step: int) -> bool:
         """Whether the weights of this step are evaluated."""
-        return bool(self.suites) and step % self.config.evaluation.every == 0
+        wanted = self.config.evaluation
+        if step == 0:
+            return bool(self.suites) and wanted.at_start and not self.knows_untrained
+        return bool(self.suites) and wanted.every > 0 and step % wanted.every == 0
 
     async def scores(self, step: int) -> dict[str, float]:
         """`eval/<suite>/pass@1` and the ends of its 95 % interval.

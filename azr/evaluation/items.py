@@ -8,6 +8,7 @@ An item holds what the model is shown and what decides; nothing here runs or com
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from azr.types import Task
 
@@ -17,6 +18,7 @@ __all__ = [
     "Check",
     "CodeItem",
     "ExecutionItem",
+    "HiddenTests",
     "Item",
     "Mark",
     "MathsItem",
@@ -71,6 +73,22 @@ class Calls:
     cases: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HiddenTests:
+    """Runs or calls that stay in their file, packed, until they are needed.
+
+    LiveCodeBench's are gigabytes for a few hundred items.
+    """
+
+    name: str
+    entry: str
+    """The method to call; empty where the program is run as a whole."""
+    file: Path
+    offset: int
+    """In bytes, of the record's line in the file."""
+    column: str
+
+
 Check = Tests | Runs | Calls
 
 
@@ -85,7 +103,7 @@ class CodeItem:
     """Code that the program shall go on from."""
     context: str = ""
     """Code that stands before an answer which does not repeat it (imports, helper functions)."""
-    checks: tuple[Check, ...]
+    checks: tuple[Check | HiddenTests, ...]
     gold: str = ""
     """A right program, where one is known; never shown."""
 

@@ -38,7 +38,8 @@ class Request:
 
     target: str
     suites: Sequence[Suite]
-    data: Path
+    data: Path | None
+    """Folder of the suites' files; None: from the Hugging Face hub."""
     checkpoint: int | None = None
     output: Path | None = None
     overwrite: bool = False
@@ -89,7 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("target", metavar="MODEL_OR_RUN", help="a run's folder, a model's folder, or a hub id")
     add("--suite", nargs="+", required=True, metavar="SUITE", help="one or several, see below")
-    add("--data", type=Path, help=f"folder of the suites' files (default: ${VARIABLE})")
+    add(
+        "--data",
+        type=Path,
+        help=f"folder of the suites' files (default: ${VARIABLE}, else the hub)",
+    )
     add("--checkpoint", type=int, metavar="STEP", help="of a run; default: the newest")
     add("--template", choices=TEMPLATES, help=f"default: the run's own, else {MODEL_TEMPLATE}")
     add("--chat", action=argparse.BooleanOptionalAction, help="use the model's chat template")

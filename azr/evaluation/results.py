@@ -1,9 +1,9 @@
 """Results on disk, in the shapes that readers of evaluations expect.
 
-plan.json: what was asked, of which model. For each suite a folder with attempts.jsonl (every
-attempt as it came, azr.evaluation.ledger), result.json (figures, intervals, attempts by item,
-versions) and, where EvalPlus knows the suite, samples.jsonl ({task_id, solution}). The same for
-readers of lm-eval is written by azr.evaluation.lm_eval.
+plan.json: what was asked, of which model. For each suite a folder with data.json (the digest of its
+data), attempts.jsonl (every attempt as it came, azr.evaluation.ledger), result.json (figures,
+intervals, attempts by item, versions) and, where EvalPlus knows the suite, samples.jsonl
+({task_id, solution}). The same for readers of lm-eval is written by azr.evaluation.lm_eval.
 """
 
 import json
@@ -27,16 +27,22 @@ SuiteResult = tuple[SuiteData, Summary, Sequence[Sequence[Attempt]]]
 """A suite, its figures, and the attempts by item, in the items' order."""
 
 
-def agree_on_plan(folder: Path, plan: Mapping[str, Any]) -> None:
+def agree_on_plan(folder: Path, plan: Mapping[str, Any], name: str = "plan.json") -> None:
     """Write down what is asked of which model, or find that it is the same as before.
+
+    Args:
+        folder: Where the file is.
+        plan: What must be the same.
+        name: Of the file.
 
     Raises:
         CheckpointError: The folder holds another evaluation.
     """
-    file = folder / "plan.json"
+    file = folder / name
     text = json.dumps(plan, indent=2) + "\n"
     if not file.exists():
-        partial = file.with_name("plan.json.partial")
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(name + ".partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(file)
         return
@@ -65,6 +71,7 @@ def write_suite(
         "format": FORMAT,
         "suite": data.suite.name,
         "title": data.suite.title,
+        "data": data.origin,
         "data_sha256": data.sha256,
         "plan": plan,
         **summary_to_json(summary),

@@ -4,15 +4,26 @@ Records are untrusted only in so far as a damaged file is a clear error; their p
 sandbox like a model's.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from azr.errors import ConfigError
-from azr.evaluation.items import Calls, Check, CodeItem, ExecutionItem, Item, MathsItem, Runs, Tests
+from azr.evaluation.items import (
+    Calls,
+    Check,
+    CodeItem,
+    ExecutionItem,
+    HiddenTests,
+    Item,
+    MathsItem,
+    Runs,
+    Tests,
+)
 from azr.types import Case, Mode, Task
 
-__all__ = ["SUITES", "Suite", "suites_named"]
+__all__ = ["SUITES", "Suite", "published_check", "suites_named"]
 
 Record = Mapping[str, Any]
 
@@ -75,7 +86,8 @@ def mbpp_item(record: Record) -> CodeItem:
 
 def evalplus_checks(record: Record) -> tuple[Check, ...]:
     """The original tests, then those that EvalPlus adds (the original inputs included)."""
-    return Tests("base", record["tests"]), Tests("plus", record["plus_tests"])
+    base = (Tests("base", record["tests"]),) if "tests" in record else ()
+    return *base, Tests("plus", record["plus_tests"])
 
 
 def leetcode_item(record: Record) -> CodeItem:
@@ -91,15 +103,13 @@ def leetcode_item(record: Record) -> CodeItem:
 
 
 def livecodebench_item(record: Record) -> CodeItem:
-    """A contest's problem; graded by the statement's samples and, for some, LeetCode's tests."""
-    kind, cases = record["io_tests"]["kind"], record["io_tests"]["cases"]
-    checks: list[Check] = []
-    if kind == "stdin":
-        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
-        checks.append(Runs("samples", texts))
+    """A contest's problem; graded by the statement's samples and what other tests there are."""
+    checks: list[Check | HiddenTests] = []
+    if "hidden" in record:
+        hidden: HiddenTests = record["hidden"]
+        checks += [published_check("samples", hidden.entry, record["samples"]), hidden]
     else:
-        pairs = tuple((keywords(case["input"]), repr(case["output"])) for case in cases)
-        checks.append(Calls("samples", record["io_tests"]["fn_name"], pairs))
+        checks.append(sample_check(record["io_tests"]))
     if record.get("extra_tests"):
         prelude, _, source = record["extra_tests"].partition(SOLUTION_MARK)
         checks.append(Tests("extra", source, prelude + "\nfrom builtins import *\n"))
@@ -111,6 +121,37 @@ def livecodebench_item(record: Record) -> CodeItem:
         checks=tuple(checks),
         gold=record["canonical_solution"] or "",
     )
+
+
+def sample_check(tests: Record) -> Check:
+    """The samples of the statements: arguments have their names."""
+    cases = tests["cases"]
+    if tests["kind"] == "stdin":
+        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
+        return Runs("samples", texts)
+    pairs = tuple((keywords(case["input"]), repr(case["output"])) for case in cases)
+    return Calls("samples", tests["fn_name"], pairs)
+
+
+def published_check(name: str, entry: str, cases: Sequence[Record]) -> Check:
+    """LiveCodeBench's own form: a call's arguments are JSON, one a line, without names.
+
+    Source: LiveCodeBench, lcb_runner/evaluation/testing_util.py, grade_call_based.
+
+    Raises:
+        ValueError: An argument or a value is not JSON.
+    """
+    if not entry:
+        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
+        return Runs(name, texts)
+    pairs = tuple(
+        (
+            ", ".join(repr(json.loads(line)) for line in case["input"].split("\n")),
+            repr(json.loads(case["output"])),
+        )
+        for case in cases
+    )
+    return Calls(name, entry, pairs)
 
 
 def plain_lines(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from azr.modes.examples import FORMAT_TRIPLETS
 from azr.modes.rules import NUM_EXAMPLES, Pattern
 from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
-from azr.modes.wording import block
+from azr.modes.wording import BANNED_WORDS, block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
 
 __all__ = ["DEDUCTION", "Deduction"]
@@ -35,7 +35,11 @@ class Deduction(TripletRules):
     title = "Output puzzle"
     difficulty = "predicting the output from the code and the input takes many steps."
 
-    def solver_text(self, task: Task) -> str:
+    def solver_text(
+        self,
+        task: Task,
+        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002
+    ) -> str:
         """Program and input."""
         return "\n\n".join((GOAL, _asked(task), FORMAT))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from azr.modes.examples import FORMAT_ERRORS, zero_error
 from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
 from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
-from azr.modes.wording import block
+from azr.modes.wording import BANNED_WORDS, block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
 
 __all__ = ["ERROR", "Error", "error_named"]
@@ -72,7 +72,11 @@ class Error(TripletRules):
         """A reference says what it raises."""
         return block("error", _bare(task))
 
-    def solver_text(self, task: Task) -> str:
+    def solver_text(
+        self,
+        task: Task,
+        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002
+    ) -> str:
         """Program and input."""
         asked = "\n".join((block("python", task.program), block("input", task.cases[0].input)))
         return "\n\n".join((GOAL, asked, FORMAT))

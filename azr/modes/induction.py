@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from azr.modes.examples import FORMAT_INDUCTIONS, zero_induction
 from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
 from azr.modes.triplet import example_pattern, with_format_examples
-from azr.modes.wording import BANNED_WORDS, CODE_DEMANDS, block
+from azr.modes.wording import BANNED_WORDS, CODE_DEMANDS, ban, block
 from azr.parse import (
     PROGRAM_TAGS,
     Fence,
@@ -62,10 +62,7 @@ SOLVER_GOAL = """\
 Write a general Python function `f` that gives the outputs below and is right for further, hidden \
 inputs as well. Check your code against every pair and revise it."""
 
-SOLVER_DEMANDS = f"""\
-{CODE_DEMANDS}
-- These words must not occur in any form: {", ".join(BANNED_WORDS)}.
-
+SOLVER_FORMAT = """\
 Put the final code into a fence tagged python. The entry point must be called `f`. For example:
 ```python
 def f(a):
@@ -113,14 +110,15 @@ class Induction:
         before, after = PROPOSER_GOAL.replace("{n}", n), PROPOSER_DEMANDS.replace("{n}", n)
         return "\n\n".join((before, block("python", program), after))
 
-    def solver_text(self, task: Task) -> str:
+    def solver_text(self, task: Task, banned_words: Sequence[str] = BANNED_WORDS) -> str:
         """The shown cases and the message; never the program, never a hidden case."""
         cases = "\n\n".join(
             f"{block(f'input_{i}', case.input)}\n{block(f'output_{i}', case.output)}"
             for i, case in enumerate(shown_cases(task), start=1)
         )
         message = [block("message", task.message)] if task.message else []
-        return "\n\n".join((SOLVER_GOAL, cases, *message, SOLVER_DEMANDS))
+        demands = "\n".join((CODE_DEMANDS, *ban(banned_words)))
+        return "\n\n".join((SOLVER_GOAL, cases, *message, demands, SOLVER_FORMAT))
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
         """Program, calls, message: in one block of code, which small models go on writing."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from azr.modes.wording import BANNED_WORDS
 from azr.types import Answer, Check, Demands, Mode, ParseFailure, Proposal, Rollout, Task
 
 __all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Setting"]
@@ -25,6 +26,8 @@ class Setting:
     """How many inputs the proposal must hold."""
     demands: Demands = field(default_factory=Demands)
     """What its program must be like; only where no program is shown."""
+    banned_words: Sequence[str] = BANNED_WORDS
+    """Instructions only: what the program may not use (sandbox.banned_modules)."""
     num_examples: int = NUM_EXAMPLES
     """Patterns only: format examples fill up what references are missing to so many."""
 
@@ -87,8 +90,11 @@ class ModeRules(Protocol):
         """The instruction to propose a task."""
         ...
 
-    def solver_text(self, task: Task) -> str:
-        """The instruction to solve a task; never holds what the solver must find."""
+    def solver_text(self, task: Task, banned_words: Sequence[str] = BANNED_WORDS) -> str:
+        """The instruction to solve a task; never holds what the solver must find.
+
+        The banned words are told to whom is to write a program.
+        """
         ...
 
     def proposer_pattern(self, setting: Setting) -> Pattern:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from azr.modes.examples import FORMAT_COMPOSITE, FORMAT_TRIPLETS, zero_triplet
 from azr.modes.rules import Pattern, Setting
 from azr.modes.wording import (
-    BANNED_WORDS,
     CODE_DEMANDS,
     DIFFICULTY_IDEAS,
     STATE_DEMAND,
+    ban,
     block,
     functions_to_build_on,
     given_functions,
@@ -48,8 +48,7 @@ CRITERIA = f"""\
 How the task is judged:
 - Executable: {{executable}}
 - Difficult: {{difficulty}} Ideas: {DIFFICULTY_IDEAS}.
-- Creative: it is unlike the references in what it computes and in how.
-- These words must not occur in any form, not even in a comment: {", ".join(BANNED_WORDS)}."""
+- Creative: it is unlike the references in what it computes and in how."""
 
 PLAN = """\
 First plan: what makes the task hard, how it differs from the references, what is creative about \
@@ -126,7 +125,12 @@ class TripletRules:
             "\n".join((f"{CODE_DEMANDS}\n{STATE_DEMAND}", *self.further_demands(setting))),
             INPUT_DEMANDS,
             FORMAT,
-            CRITERIA.format(executable=self.executable, difficulty=self.difficulty),
+            "\n".join(
+                (
+                    CRITERIA.format(executable=self.executable, difficulty=self.difficulty),
+                    *ban(setting.banned_words, ", not even in a comment"),
+                )
+            ),
             PLAN,
         ]
         if setting.references:

@@ -9,6 +9,7 @@ __all__ = [
     "CODE_DEMANDS",
     "DIFFICULTY_IDEAS",
     "STATE_DEMAND",
+    "ban",
     "block",
     "functions_to_build_on",
     "given_functions",
@@ -19,7 +20,10 @@ BANNED_WORDS = (
     "logging", "random", "multiprocessing", "pebble", "subprocess", "threading", "datetime",
     "time", "hashlib", "hmac", "bcrypt", "os.sys", "os.path", "sys.exit", "os.environ", "calendar",
 )  # fmt: skip
-"""What a program may not use, in the reference's order; the sandbox enforces its imports."""
+"""What a program may not use, in the reference's order; the sandbox enforces its imports.
+
+A run says otherwise with sandbox.banned_modules.
+"""
 
 CODE_DEMANDS = """\
 Demands on the code:
@@ -41,6 +45,12 @@ DIFFICULTY_IDEAS = (
     "trees, heaps, stacks, queues, graphs, intricate control flow, dynamic programming, recursion,"
     " divide and conquer, greedy choices, backtracking"
 )
+
+
+def ban(words: Sequence[str], where: str = "") -> tuple[str, ...]:
+    """The line that bans words; none where none is banned."""
+    line = f"- These words must not occur in any form{where}: {', '.join(words)}."
+    return (line,) if words else ()
 
 
 def block(tag: str, body: str) -> str:

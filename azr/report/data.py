@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from azr.chronicle import (
+    Convention,
     Growth,
     Story,
-    envelope_of,
+    convention_of,
     explain,
     read_object,
     resolved_config,
@@ -103,7 +104,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
     files = rollout_files(folder)
     chosen = set(evenly(list(files), MAX_FILES)) if most else set[int]()
     quota = max(1, most // max(1, len(chosen)))
-    envelope = envelope_of(folder)
+    convention = convention_of(folder)
     growth = Growth()
     kept: list[Any] = []
     for step, file in files.items():
@@ -112,7 +113,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
         if step in chosen:
             found = stories_in(records)
             found = evenly(found, fewer_of_long(quota, len(records) / max(1, len(found))))
-            kept = [shown_story(story, envelope) for story in found] + kept
+            kept = [shown_story(story, convention) for story in found] + kept
     counts = [counts for modes in growth.steps.values() for counts in modes.values()]
     totals = {
         "proposals": sum(found.proposals for found in counts),
@@ -139,11 +140,11 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
     return [items[(place + 1) * len(items) // count - 1] for place in range(count)]
 
 
-def shown_story(story: Story, envelope: str) -> dict[str, Any]:
+def shown_story(story: Story, convention: Convention) -> dict[str, Any]:
     """A story as the page takes it: one card, with its answers."""
     source = story.proposal or story.answers[0]
-    task, explained = story.task, explain(source, envelope)
-    asked = explain(story.answers[0], envelope) if story.answers else None
+    task, explained = story.task, explain(source, convention)
+    asked = explain(story.answers[0], convention) if story.answers else None
     return {
         "step": source["step"],
         "mode": source["stream"].partition("/")[2],
@@ -157,27 +158,27 @@ def shown_story(story: Story, envelope: str) -> dict[str, Any]:
         "verdict": source["verdict"] if story.proposal else "again",
         "why": shorten(explained.why) if story.proposal else "",
         "rate": round_off(source["solve_rate"]),
-        "proposal": shown_rollout(story.proposal, envelope) if story.proposal else None,
+        "proposal": shown_rollout(story.proposal, convention) if story.proposal else None,
         "question": shorten(asked.question) if asked else "",
         "expected": shorten(asked.expected) if asked else "",
         "shows_program": asked.shows_program if asked else True,
-        "answers": shown_answers(story.answers[:MAX_ANSWERS], envelope),
+        "answers": shown_answers(story.answers[:MAX_ANSWERS], convention),
         "more": max(0, len(story.answers) - MAX_ANSWERS),
     }
 
 
-def shown_answers(answers: Sequence[Row], envelope: str) -> list[dict[str, Any]]:
+def shown_answers(answers: Sequence[Row], convention: Convention) -> list[dict[str, Any]]:
     """A prompt that is the first answer's as well is empty: it is kept once."""
-    shown = [shown_rollout(answer, envelope) for answer in answers]
+    shown = [shown_rollout(answer, convention) for answer in answers]
     for answer in shown[1:]:
         if answer["prompt"] == shown[0]["prompt"]:
             answer["prompt"] = ""
     return shown
 
 
-def shown_rollout(record: Row, envelope: str) -> dict[str, Any]:
+def shown_rollout(record: Row, convention: Convention) -> dict[str, Any]:
     """What was sampled, and what became of it."""
-    explained = explain(record, envelope)
+    explained = explain(record, convention)
     kept = ("verdict", "tokens", "prompt_tokens", "truncated")
     return {
         **{name: record[name] for name in kept},

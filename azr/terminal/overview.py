@@ -20,6 +20,15 @@ __all__ = ["show_overview"]
 
 RANGES = 6
 """Rows of each mode, at most."""
+ROOMY = 90
+"""Columns of a terminal that has room for two blanks between the table's."""
+
+COLUMNS = (
+    "valid: share of proposals that run, safe and deterministic.  learnable: solved by some"
+    " trials, not by all.  novel: never made before in the run.  distinct: different tasks so far."
+    "  correct: answers."
+)
+"""One line, which the console breaks where its own ends."""
 
 Row = Mapping[str, Any]
 
@@ -48,12 +57,16 @@ def show_overview(folder: Path, console: Console | None = None) -> None:
     growth = Growth()
     for step, file in rollout_files(folder).items():
         growth.take(step, read_records(file))
-    rows = [{**row, **growth.metrics(row["step"])} for row in read_metrics(folder)]
+    rows = [
+        {**row, **growth.metrics(row["step"])}
+        for row in read_metrics(folder)
+        if row["step"] > 0  # 0 is the untrained model's evaluation, where no task was made
+    ]
     console.print(Text(headline(folder, rows), style="bold"))
     if not rows:
         console.print("no step is finished", style="dim")
         return
-    console.print(curriculum_table(rows))
+    console.print(curriculum_table(rows, gap=2 if console.width >= ROOMY else 1))
     for line in (totals(growth), refusals(rows)):
         if line:
             console.print(Text(line))
@@ -71,11 +84,11 @@ def headline(folder: Path, rows: Sequence[Row]) -> str:
     return visible("  ".join(part for part in parts if part))
 
 
-def curriculum_table(rows: Sequence[Row]) -> Table:
-    """A line for each mode and range of steps."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+def curriculum_table(rows: Sequence[Row], gap: int = 2) -> Table:
+    """A line for each mode and range of steps, with so many blanks between the columns."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, gap, 0, 0))
     table.add_column("steps")
-    table.add_column("mode")
+    table.add_column("mode", no_wrap=True)
     for name in ("tasks", *(name for name, _ in SHARES), "distinct", "lines"):
         table.add_column(name, justify="right")
     modes = [mode.value for mode in Mode if any(key_of(mode.value) & row.keys() for row in rows)]
@@ -146,8 +159,7 @@ def refusals(rows: Sequence[Row], most: int = 5) -> str:
 def explanation(folder: Path) -> str:
     """What the columns mean, and where to look next."""
     return f"""
-valid: share of proposals that run, safe and deterministic.  learnable: solved by some trials, not
-by all.  novel: never made before in the run.  distinct: different tasks so far.  correct: answers.
+{COLUMNS}
 
   azr inspect {folder} --tasks hardest
   azr inspect {folder} --stream proposer/deduction

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from azr.chronicle import envelope_of, explain, task_in, task_name
+from azr.chronicle import Convention, convention_of, explain, task_in, task_name
 from azr.errors import CheckpointError
 from azr.records import read_records
 from azr.runfolder import rollout_files
@@ -51,7 +51,7 @@ def show_rollouts(
             f"{folder} has no rollouts of step {step}; there are those of {steps}"
         )
     check_stream(stream)
-    envelope = envelope_of(folder)
+    convention = convention_of(folder)
     found = (
         record
         for record in read_records(files[step])
@@ -59,7 +59,7 @@ def show_rollouts(
     )
     chosen = list(islice(found, limit))
     for record in chosen:
-        console.print(panel(record, envelope))
+        console.print(panel(record, convention))
     if not chosen:
         words = " ".join(word for word in (verdict, stream) if word)
         console.print(f"step {step} has no rollouts of {words}", markup=False)
@@ -88,7 +88,7 @@ def is_of(record: Record, stream: str | None) -> bool:
     return stream is None or stream == name or stream in name.split("/")
 
 
-def panel(record: Record, envelope: str) -> RenderableType:
+def panel(record: Record, convention: Convention) -> RenderableType:
     """One rollout in a frame."""
     shown = visible(dict(record))
     style = STYLES.get(shown["verdict"], "white")
@@ -101,7 +101,7 @@ def panel(record: Record, envelope: str) -> RenderableType:
     foot = Text(f"step {shown['step']}, {shown['tokens']} tokens{cut}", style="dim")
     task = task_in(record)
     name = "" if task is None else task_name(task)
-    parts = Group(*body(shown, name), Text(visible(explain(record, envelope).why), style=style))
+    parts = Group(*body(shown, name), Text(visible(explain(record, convention).why), style=style))
     return Panel(parts, title=title, title_align="left", subtitle=foot, subtitle_align="left")
 
 

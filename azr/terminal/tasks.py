@@ -10,10 +10,11 @@ from rich.panel import Panel
 from rich.text import Text
 
 from azr.chronicle import (
+    Convention,
     MeasuredTask,
     Story,
     all_measured,
-    envelope_of,
+    convention_of,
     explain,
     ordered,
     stories_in,
@@ -110,7 +111,7 @@ def show_task(
         CheckpointError: No task, or more than one, has that name.
     """
     console = console or screen()
-    envelope = envelope_of(folder)
+    convention = convention_of(folder)
     stories = stories_named(folder, name)
     first = stories[0][1]
     assert first.task is not None
@@ -123,11 +124,11 @@ def show_task(
     )
     answers = 0
     for step, story in stories:
-        console.print(history(step, story, envelope))
+        console.print(history(step, story, convention))
         for record in story.answers:
             if verdict in (None, record["verdict"]) and (limit is None or answers < limit):
                 answers += 1
-                console.print(answer_lines(record, envelope))
+                console.print(answer_lines(record, convention))
     if not answers:
         console.print("no answer to it is recorded", style="dim", markup=False)
 
@@ -151,18 +152,18 @@ def stories_named(folder: Path, name: str) -> list[tuple[int, Story]]:
     return found
 
 
-def history(step: int, story: Story, envelope: str) -> RenderableType:
+def history(step: int, story: Story, convention: Convention) -> RenderableType:
     """One line: what happened to the task in a step."""
     line = Text(f"step {step}: {made_in(story)}", style="bold")
     if story.proposal is not None:
-        why = explain(story.proposal, envelope).why
+        why = explain(story.proposal, convention).why
         line.append(f"; {why}; reward {story.proposal['reward']:+.2f}", style="not bold")
     return line
 
 
-def answer_lines(record: Mapping[str, Any], envelope: str) -> RenderableType:
+def answer_lines(record: Mapping[str, Any], convention: Convention) -> RenderableType:
     """Verdict and reason, then the answer, indented."""
-    explained = explain(record, envelope)
+    explained = explain(record, convention)
     verdict: str = record["verdict"]
     head = Text.assemble(
         "  ",

@@ -149,6 +149,11 @@ def test_other_settings_do_not_mix_in_one_folder(tmp_path: Path, taught: Path, d
     assert (code, out) == (1, "")
     assert "holds another evaluation: its temperature is 0.0, not 0.5" in err
     assert "--overwrite" in err
+    other = tmp_path / "other" / "math" / "gsm8k.jsonl.gz"
+    write(other, [{"id": "g/0", "problem": "What is 2 + 2?", "answer": "4"}])
+    code, out, err = finish(start(tmp_path, taught, *flags(other.parents[1], "out", "gsm8k")))
+    assert (code, out) == (1, "")
+    assert "holds another evaluation: its data_sha256 is" in err
     code, _, err = finish(start(tmp_path, *words, "--temperature", "0.5", "--overwrite"))
     assert code == 0, err
 
@@ -180,6 +185,24 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert not (tmp_path / "evaluations").exists()
 
 
+def test_no_hub_is_one_line_and_exit_code_1(
+    tmp_path: Path, taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("AZR_SHARED_DATA", raising=False)
+    work = tmp_path / "work" / "here"
+    work.mkdir(parents=True)
+    code, out, err = finish(start(work, taught, "--suite", "gsm8k", "--max-tokens", "16"))
+    assert (code, out) == (1, "")
+    errors = [line for line in err.splitlines() if line.startswith("azr: error: ")]
+    assert len(errors) == 1
+    assert "openai/gsm8k is not in the cache" in errors[0]
+    assert "--data FOLDER" in errors[0]
+    assert "Traceback" not in err
+    assert not (work / "evaluations").exists()
+
+
 def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data: Path) -> None:
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text("".join(task_to_json(task) + "\n" for task in SEEDS))
@@ -191,6 +214,7 @@ def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data
         "--rollout.engine", "transformers", "--rollout.max_prompt_tokens", "900",
         "--rollout.max_completion_tokens", "40", "--sandbox.workers", "1",
         "--logging.tensorboard", "false", "--evaluation.every", "2", "--evaluation.limit", "8",
+        "--evaluation.at_start", "true",
         "--evaluation.suites", "cruxeval-o,gsm8k", "--evaluation.data", str(data),
     ]  # fmt: skip
     process = subprocess.run(
@@ -204,7 +228,11 @@ def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data
     )
     assert process.returncode == 0, process.stderr[-3000:]
     run = tmp_path / "runs" / "run"
-    first, second = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    untrained, first, second = rows
+    assert untrained["step"] == 0
+    assert 0 <= untrained["eval/cruxeval-o/pass@1"] <= 1
+    assert len(attempts(run / "eval" / "training" / "step_0" / "cruxeval-o")) == 8
     assert not [name for name in first if name.startswith("eval/")]
     assert 0 <= second["eval/cruxeval-o/pass@1/low"] <= second["eval/cruxeval-o/pass@1"] <= 1
     assert second["eval/gsm8k/pass@1"] == 0.0

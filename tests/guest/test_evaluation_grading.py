@@ -4,6 +4,7 @@ A part of each suite, spread over it; whole suites by hand, docs/evaluation.md.
 """
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,15 @@ from azr.config import SandboxConfig
 from azr.evaluation.budgets import CANONICAL_GIGAFUEL
 from azr.evaluation.data import load_suite
 from azr.evaluation.graders import Graders
+from azr.evaluation.hub import Fetched, read_records
+from azr.evaluation.hub_sources import HUB_SOURCES
 from azr.evaluation.items import CodeItem, ExecutionItem, Item, Mark, Runs, Status
 from azr.evaluation.maths import MathsGrader
 from azr.evaluation.suites import SUITES
 from azr.types import Mode
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor
+from tests.hub_records import FUNCTIONAL, HUMANEVAL, MBPP, STDIN, as_jsonl
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
@@ -169,3 +173,33 @@ def execution_items(data: Path, name: str) -> list[ExecutionItem]:
 def gold(item: ExecutionItem) -> str:
     case = item.task.cases[0]
     return case.output if item.task.mode is Mode.DEDUCTION else case.input
+
+
+HUB = [
+    ("humaneval+", HUMANEVAL, "def half(x):\n    return x / 2", "def half(x):\n    return x / 3"),
+    ("humaneval+", HUMANEVAL, "def half(x):\n    return 1e-9 + x / 2", "import numpy"),
+    ("mbpp+", MBPP, MBPP[0]["code"], "def twice(xs):\n    return xs"),
+    ("livecodebench", [STDIN], "print(sum(map(int, input().split())))", "print(3)"),
+    (
+        "livecodebench",
+        [FUNCTIONAL],
+        "class Solution:\n    def add(self, a, bs):\n        return a + sum(bs)",
+        "class Solution:\n    def add(self, a, bs):\n        return 6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "records", "right", "wrong"), HUB)
+def test_what_the_hub_has_is_graded(
+    sandbox: Sandbox, tmp_path: Path, name: str, records: list[dict[str, object]],
+    right: str, wrong: str,
+) -> None:  # fmt: skip
+    """In the hub's own form: tests that import numpy, packed hidden tests."""
+    file = tmp_path / "test.jsonl"
+    file.write_bytes(as_jsonl(records))
+    fetched = Fetched(source=HUB_SOURCES[name], files=(file,), commit="0")
+    [record] = read_records(name, fetched, hashlib.sha256())
+    item = SUITES[name].item_of(record)
+    passed, failed = marks(sandbox, [(item, right), (item, wrong)])
+    assert passed.status is Status.PASSED, passed
+    assert failed.status is Status.WRONG

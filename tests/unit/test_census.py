@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.buffers import TaskBuffers
-from azr.census import literal_type
+from azr.census import Census
+from azr.intrinsic import kind_of
+from azr.literal_types import literal_type, type_name
+from azr.text_metrics import input_type
 from azr.types import Case, Mode, Task
 from sandbox_wasm.literals import canonical
 from tests.fakes import make_task
@@ -23,8 +26,18 @@ values = st.recursive(
 
 @given(values)
 def test_the_type_is_read_off_the_canonical_literal(value: object):
-    name = "None" if value is None else type(value).__name__
-    assert literal_type(canonical(value)) == name
+    assert literal_type(canonical(value)) == type_name(value)
+
+
+@given(values)
+def test_every_count_of_types_has_the_same_words(value: object):
+    """buffer/<mode>/type/..., types/{input,output}/... and the kinds of rare answers."""
+    text = canonical(value)
+    task = Task(mode=Mode.DEDUCTION, program="def f(a): return a", cases=(Case(text, text),))
+    census = Census()
+    census.count(task)
+    assert dict(census.types) == {literal_type(text): 1}
+    assert {kind_of(text), input_type(text), literal_type(text)} == {type_name(value)}
 
 
 @given(st.text())

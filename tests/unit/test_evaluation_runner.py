@@ -27,6 +27,7 @@ MATHS = SuiteData(
     SUITES["gsm8k"],
     tuple(MathsItem(id=f"m/{n}", statement=f"What is {n} + 1?", gold=str(n + 1)) for n in range(6)),
     "0" * 64,
+    "gsm8k.jsonl.gz",
 )
 GREEDY = Plan(template=Template("boxed"))
 SAMPLED = Plan(template=Template("boxed"), temperature=0.8, samples=2, seeds=(0, 1))
@@ -145,6 +146,9 @@ def test_a_folder_keeps_to_one_plan(tmp_path: Path) -> None:
     agree_on_plan(tmp_path, {"model": "a", "temperature": 0.0})
     with pytest.raises(CheckpointError, match=r"its temperature is 0\.0, not 0\.8") as raised:
         agree_on_plan(tmp_path, {"model": "a", "temperature": 0.8})
+    agree_on_plan(tmp_path / "x", {"data_sha256": "0"}, "data.json")
+    with pytest.raises(CheckpointError, match="its data_sha256 is '0', not '1'"):
+        agree_on_plan(tmp_path / "x", {"data_sha256": "1"}, "data.json")
     assert "--overwrite" in raised.value.__notes__[0]
 
 
@@ -173,7 +177,7 @@ def code_result() -> tuple[SuiteData, list[list[Attempt]]]:
         ]
         for item, answer in zip(items, answers, strict=True)
     ]
-    return SuiteData(SUITES["humaneval+"], items, "ab"), attempts
+    return SuiteData(SUITES["humaneval+"], items, "ab", "hf://x@0"), attempts
 
 
 def test_results_hold_figures_attempts_and_versions(tmp_path: Path) -> None:
@@ -185,6 +189,7 @@ def test_results_hold_figures_attempts_and_versions(tmp_path: Path) -> None:
     assert content["metrics"]["pass@1"]["value"] == 0.5
     assert content["metrics"]["pass@1"]["low"] < 0.5 < content["metrics"]["pass@1"]["high"]
     assert content["plan"] == {"model": "m"}
+    assert (content["data"], content["data_sha256"]) == ("hf://x@0", "ab")
     assert content["environment"]["versions"] == {"azr": "1"}
     assert [item["right"] for item in content["by_item"]] == [1, 0]
     lines = (tmp_path / "humaneval+" / "samples.jsonl").read_text().splitlines()

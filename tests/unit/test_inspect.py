@@ -198,3 +198,13 @@ def test_the_command_chooses_the_view(
     with pytest.raises(SystemExit) as stop:
         main(["inspect", run, "--tasks", "prettiest"])
     assert stop.value.code == 2
+
+
+def test_the_overview_of_a_narrow_terminal_cuts_no_word(made_curriculum: Path) -> None:
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    show_overview(made_curriculum, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "\u2026" not in text  # what rich writes for what it cuts
+    assert all(word in text for word in ("deduction", "abduction", "learnable", "distinct"))
+    assert "\nby all" not in text

@@ -203,6 +203,17 @@ def test_alike_is_not_the_same(one: str, other: str):
         ("def f(x): return x\ndef f(x): return 1", False),
         ("f = abs", True),
         ("def f(x=1, /, *, y=2): return y", True),
+        ("def f(x):\n    _ = x\n    return 1", False),
+        ("def f(x):\n    y = [x, (x, 2)]\n    z = y\n    x\n    return 1", False),
+        ("def f(x):\n    y: int = x\n    x = y\n    return 1", False),
+        ("def f(x):\n    y = x\n    z = y\n    return z", True),
+        ("def f(x):\n    z = y = x\n    return y", True),
+        ("def f(x):\n    _ = 1 / x\n    return 1", True),  # it can raise: an answer of error mode
+        ("def f(x):\n    _ = g(x)\n    return 1", True),
+        ("def f(x):\n    y[0] = x\n    return 1", True),
+        ("def f(x):\n    a, b = x\n    return 1", True),  # as above
+        ("def f(x):\n    y: int\n    return 1", False),
+        ("def f(x):\n    y = x\n    def g(): return y\n    return g()", True),
     ],
 )
 def test_whether_the_input_is_read(program: str, expected: bool):

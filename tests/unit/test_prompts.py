@@ -140,6 +140,19 @@ def test_the_banned_words_are_all_in_the_prompt():
     assert set(BANNED_WORDS) == DEFAULT_BANNED_MODULES
 
 
+@pytest.mark.parametrize("banned", [("socket", "os.path"), ()])
+def test_the_banned_words_are_those_that_the_sandbox_enforces(banned: tuple[str, ...]):
+    prompts = Prompts(SelfPlayConfig(), RolloutConfig(), count_words, banned_words=banned)
+    asked = [
+        prompts.proposer(Mode.DEDUCTION, stocked(), 0),
+        prompts.solver(stocked().draw(Mode.INDUCTION, 0), stocked(), 0),
+    ]
+    for prompt in asked:
+        assert ("These words must not occur" in prompt.text) == bool(banned)
+        assert all(word in prompt.text for word in banned)
+        assert "multiprocessing" not in prompt.text
+
+
 def test_each_proposer_is_asked_for_the_difficulty_of_its_own_mode():
     """A8: the reference has the two sentences swapped."""
     deduction = writer().proposer(Mode.DEDUCTION, stocked(), 0).text

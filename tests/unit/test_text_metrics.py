@@ -83,7 +83,8 @@ def test_reflection_is_a_share_and_so_is_its_success():
         ("x = 1  # one", True), ("# x", True), ("x = '#'", False), ('x = "#"', False),
         ("x = '''\n# in it\n'''", False), ("x = '''a'''  # b", True), ("x = 'a''' # b", True),
         ("x = '\\'#'", False), ("x = '' # b", True), ("x = \"'\" # b", True),
-        ("x = 'open\n# b", True), ("", False), ('"""#"""', False), ("x = '''open\n# b", False),
+        ("x = 'open\n# b", True), ("", False), ('"""#"""', False),
+        ("x = '\"''''''' # b", True), ("x = '''open\n# b", False),
     ],
 )  # fmt: skip
 def test_a_hash_in_a_string_is_no_comment(program: str, expected: bool):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from azr.config import BuffersConfig, RunConfig, SelfPlayConfig
-from azr.errors import ExecutorUnavailable
+from azr.errors import ExecutorUnavailable, Interrupted
 from azr.seeds import derive_seed
 from azr.trainer import Run, train
 from azr.types import Answer, Mode, Task
@@ -86,12 +86,13 @@ def test_the_tasks_of_a_step_are_references_of_the_next():
 class FakeEvaluation:
     """FAKE evaluation: due on even steps; notes how many steps were recorded before it."""
 
-    def __init__(self, recorder: FakeRecorder) -> None:
+    def __init__(self, recorder: FakeRecorder, *, at_start: bool = False) -> None:
         self.recorder = recorder
+        self.at_start = at_start
         self.recorded_before: list[int] = []
 
     def is_due(self, step: int) -> bool:
-        return step % 2 == 0
+        return step % 2 == 0 and (step > 0 or self.at_start)
 
     async def scores(self, step: int) -> dict[str, float]:
         self.recorded_before.append(len(self.recorder.steps))
@@ -113,6 +114,35 @@ def test_an_evaluation_stands_in_the_metrics_of_the_step_whose_weights_it_is_abo
     assert [("eval/x/pass@1" in row, "time/evaluate" in row) for row in recorder.statistics] == [
         (False, False), (True, True), (False, False),
     ]  # fmt: skip
+
+
+def test_the_untrained_model_is_evaluated_before_the_first_step_and_is_step_0():
+    run = make_run()
+    run.recorder = recorder = KeepingRecorder()
+    run.evaluation = evaluation = FakeEvaluation(recorder, at_start=True)
+    asyncio.run(train(run))
+    assert evaluation.recorded_before == [0, 1]
+    [scores] = recorder.untrained
+    assert scores["eval/x/pass@1"] == 0.5
+    assert scores["time/evaluate"] >= 0
+    assert recorder.steps == [1, 2, 3]
+
+
+def test_a_resumed_run_is_trained_and_not_evaluated_as_if_it_were_not():
+    run = make_run()
+    run.first_step = 2
+    run.evaluation = FakeEvaluation(run.recorder, at_start=True)
+    asyncio.run(train(run))
+    assert run.recorder.untrained == []
+
+
+def test_an_interrupt_leaves_the_untrained_models_evaluation_to_the_next_attempt():
+    run = make_run()
+    run.evaluation = FakeEvaluation(run.recorder, at_start=True)
+    run.interrupt.request()
+    with pytest.raises(Interrupted):
+        asyncio.run(train(run))
+    assert (run.recorder.untrained, run.recorder.steps) == ([], [])
 
 
 def strategies() -> list[RunConfig]:

@@ -1,0 +1,86 @@
+"""LiveCodeBench's hidden tests: JSON in a pickle, in zlib, in base64. Nothing is unpickled.
+
+A pickle is a program; of its instructions only those that spell one text are read here, and
+whatever else is in it is an error.
+"""
+
+import base64
+import binascii
+import json
+import pickletools
+import zlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+__all__ = ["MAX_TESTS_BYTES", "PackedTestsError", "text_of_pickle", "unpack_tests"]
+
+MAX_TESTS_BYTES = 1 << 30
+"""Of one item's tests, unpacked: more is a bomb."""
+
+TEXT = frozenset({"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"})
+FRAMING = frozenset(
+    {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
+)  # fmt: skip
+"""What a pickler writes around a text; none of it makes or calls anything."""
+
+
+class PackedTestsError(ValueError):
+    """These are no packed tests, or more than they may be."""
+
+
+def unpack_tests(packed: str) -> Sequence[dict[str, Any]]:
+    """The cases of one item: `{input, output, testtype}` each.
+
+    Args:
+        packed: The JSON itself, as some records have it, or base64 of zlib of a pickled JSON text.
+
+    Raises:
+        PackedTestsError: It is neither.
+    """
+    try:
+        text = packed if packed.lstrip()[:1] == "[" else text_of_pickle(inflate(packed))
+        cases = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PackedTestsError(f"the hidden tests cannot be read: {error}") from error
+    if not isinstance(cases, list) or not all(
+        isinstance(case, dict) and {"input", "output"} <= case.keys()
+        for case in cast("list[Any]", cases)
+    ):
+        raise PackedTestsError("the hidden tests are not a list of input and output")
+    return cast("list[dict[str, Any]]", cases)
+
+
+def inflate(packed: str) -> bytes:
+    """Base64, then zlib, not further than MAX_TESTS_BYTES."""
+    try:
+        squeezed = base64.b64decode(packed, validate=True)
+        stream = zlib.decompressobj()
+        content = stream.decompress(squeezed, MAX_TESTS_BYTES)
+    except (binascii.Error, zlib.error) as error:
+        raise PackedTestsError(str(error)) from error
+    if not stream.eof:
+        problem = "more than 1 GiB" if stream.unconsumed_tail else "cut off"
+        raise PackedTestsError(f"the packed text is {problem}")
+    return content
+
+
+def text_of_pickle(content: bytes) -> str:
+    """The text that a pickle of exactly one text holds.
+
+    Raises:
+        PackedTestsError: The pickle holds anything else: an object, a call, two texts.
+    """
+    texts: list[str] = []
+    end = 0
+    try:
+        for opcode, argument, position in pickletools.genops(content):
+            if opcode.name in TEXT:
+                texts.append(cast("str", argument))
+            elif opcode.name not in FRAMING:
+                raise PackedTestsError(f"a pickle of a text has no {opcode.name}")
+            end = position or 0
+    except (ValueError, UnicodeError) as error:
+        raise PackedTestsError(str(error)) from error
+    if len(texts) != 1 or end != len(content) - 1:
+        raise PackedTestsError("a pickle of one text was expected")
+    return texts[0]
