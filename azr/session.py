@@ -135,7 +135,8 @@ def run_training(
                 ),
             )
             try:
-                asyncio.run(play(run, players, recorder, display, is_new=cut is None))
+                with closing_in_peace(workers):
+                    asyncio.run(play(run, players, recorder, display, is_new=cut is None))
             except Interrupted:
                 if workers is not None:
                     workers.check()  # a launcher stops us too when it sees that one is lost
@@ -147,6 +148,20 @@ def run_training(
                 display.message(f"stopped after step {recorder.last_step}; go on with --resume")
                 return EXIT_INTERRUPTED
     return 0
+
+
+@contextmanager
+def closing_in_peace(workers: Workers | None) -> Generator[None]:
+    """Around the event loop, which catches SIGTERM while it runs: with workers nobody does then.
+
+    torchrun sends it as soon as it sees that a rank is lost; the leader is to say why, and close.
+    """
+    try:
+        yield
+    finally:
+        if workers is not None:
+            with suppress(ValueError):  # not the main thread: a test, a notebook
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
