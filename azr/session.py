@@ -96,6 +96,8 @@ def run_training(
         display: Told of all that happens.
         workers: The other processes of the run, if there are any; this one is the leader.
     """
+    if workers is not None:  # torchrun's number, which the run folder is to name
+        config = on_gpus(config, workers.ranks.size)
     refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
@@ -133,8 +135,11 @@ def run_training(
                 ),
             )
             try:
-                asyncio.run(play(run, players, recorder, display, is_new=cut is None))
+                with closing_in_peace(workers):
+                    asyncio.run(play(run, players, recorder, display, is_new=cut is None))
             except Interrupted:
+                if workers is not None:
+                    workers.check()  # a launcher stops us too when it sees that one is lost
                 if cut is None and recorder.saved_step < 0:
                     # half the seeds make no run that could go on as if nothing had happened
                     display.message("stopped while seeding; --resume starts it again")
@@ -143,6 +148,20 @@ def run_training(
                 display.message(f"stopped after step {recorder.last_step}; go on with --resume")
                 return EXIT_INTERRUPTED
     return 0
+
+
+@contextmanager
+def closing_in_peace(workers: Workers | None) -> Generator[None]:
+    """Around the event loop, which catches SIGTERM while it runs: with workers nobody does then.
+
+    torchrun sends it as soon as it sees that a rank is lost; the leader is to say why, and close.
+    """
+    try:
+        yield
+    finally:
+        if workers is not None:
+            with suppress(ValueError):  # not the main thread: a test, a notebook
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
@@ -156,7 +175,6 @@ def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
     shape = find_shape(config.model.name)
     if shape is not None:
         _, memory = torch.cuda.mem_get_info(ranks.local_rank)
-        # torchrun's number of processes, which the configuration need not name
         refuse(on_gpus(config, ranks.size), shape, memory, only_if_certain=True)
 
 

@@ -4,7 +4,6 @@ A run of several processes cannot go on without one of them, whose part of the l
 it stops with the rank and the last words, and --resume goes on from the newest checkpoint.
 """
 
-import logging
 import os
 import queue
 import sys
@@ -23,8 +22,6 @@ from azr.ranks import Ranks
 __all__ = ["Workers", "open_workers"]
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 60.0
 NOTICE_S: Final = 5.0
@@ -178,8 +175,8 @@ class Workers:
         self._alarm.start()
 
     def _give_up(self) -> None:
-        log.error("event=gave_up error=%s", self._loss())
-        print(f"azr: error: {self._loss()}", file=sys.stderr, flush=True)  # noqa: T201 - at the end
+        sys.stderr.write(f"azr: error: {self._loss()}\n")
+        sys.stderr.flush()
         os._exit(EXIT_FAILED)
 
 

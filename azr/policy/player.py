@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from azr.config import RolloutConfig
-from azr.errors import AzrError, ModelError
+from azr.errors import AzrError, ModelError, WorkerLost
 from azr.policy.engine import Engine, Request, Sampled
 from azr.policy.probe import Probe
 from azr.policy.render import Renderer
@@ -155,7 +155,7 @@ class EnginePolicy:
 
     def _send(self, command: Order | Adoption) -> None:
         if self._failure is not None or not self._thread.is_alive():
-            raise ModelError(f"the engine has stopped: {self._failure or 'closed'}")
+            raise stopped(self._failure or ModelError("closed"))
         self._commands.put(command)
         if not self._thread.is_alive():  # it stopped in between and may not have seen us
             self._fail_all(self._failure or ModelError("the engine is closed"))
@@ -264,4 +264,11 @@ class EnginePolicy:
                     waiting.append(command)
         for command in waiting:
             if not command.done.done():
-                command.done.set_exception(ModelError(f"the engine has stopped: {error}"))
+                command.done.set_exception(stopped(error))
+
+
+def stopped(error: BaseException) -> AzrError:
+    """Why nothing more is sampled, for whoever waits or asks."""
+    return (
+        error if isinstance(error, WorkerLost) else ModelError(f"the engine has stopped: {error}")
+    )

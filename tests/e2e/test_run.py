@@ -62,15 +62,17 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_config(tmp_path: Path, taught: Path) -> Callable[..., Path]:
     """Write a run's configuration file."""
 
-    def write(name: str, steps: int = STEPS) -> Path:
-        file, seeds = tmp_path / f"{name}.toml", tmp_path / "seeds.jsonl"
-        file.write_text(
-            CONFIG.format(steps=steps, name=name, runs=tmp_path / "runs", model=taught, seeds=seeds)
-        )
-        seeds.write_text("".join(task_to_json(task) + "\n" for task in seed_tasks()))
-        return file
+    return lambda name, steps=STEPS: write_run(tmp_path, taught, name, steps)
 
-    return write
+
+def write_run(root: Path, model: Path, name: str, steps: int) -> Path:
+    """A run's configuration file; the run's folder will be `root`/runs/NAME."""
+    file, seeds = root / f"{name}.toml", root / "seeds.jsonl"
+    file.write_text(
+        CONFIG.format(steps=steps, name=name, runs=root / "runs", model=model, seeds=seeds)
+    )
+    seeds.write_text("".join(task_to_json(task) + "\n" for task in seed_tasks()))
+    return file
 
 
 def seed_tasks() -> list[Task]:

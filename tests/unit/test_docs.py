@@ -43,7 +43,11 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_shell_scripts_parse() -> None:
-    for script in [*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci" / "run"]:
+    for script in [
+        *(ROOT / "scripts").glob("*.sh"),
+        *(ROOT / "deploy").glob("*.sbatch"),
+        ROOT / ".ci" / "run",
+    ]:
         subprocess.run(["bash", "-n", str(script)], check=True)
 
 

@@ -22,7 +22,7 @@ from azr.commands import (
     Sample,
 )
 from azr.config import RolloutConfig
-from azr.errors import ModelError, StaleWeights, WorkerLost
+from azr.errors import StaleWeights, WorkerLost
 from azr.policy.engine import Request, Sampled
 from azr.policy.fleet import DETOUR, Fleet, FleetProbe
 from azr.policy.player import EnginePolicy
@@ -270,5 +270,5 @@ def test_stale_weights_of_any_engine_stop_the_run(played: Any) -> None:
 def test_a_worker_that_dies_fails_every_open_request(played: Any) -> None:
     policy, _, ends = played
     ends[1][0].close()
-    with pytest.raises((ModelError, WorkerLost), match=r"rank 1 .* gone without a word"):
+    with pytest.raises(WorkerLost, match=r"rank 1 .* gone without a word"):
         run(sample_all(policy, [str(number) for number in range(9)]))

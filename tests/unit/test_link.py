@@ -1,8 +1,11 @@
 """Commands as bytes, and the link that carries them: order, threads, who is lost and who may in."""
 
 import queue
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,3 +186,35 @@ def test_only_the_key_of_the_rank_may_come_in() -> None:
     strangers.destroy(linger=0)
     assert heard.get(timeout=10) == (1, LOST)
     link.close()
+
+
+STUCK = """\
+import time
+from azr import worker, workers
+from azr.commands import Failed
+from tests.ends import open_fakes
+workers.PATIENCE_S = worker.ORPHAN_S = 0.3
+if {is_leader}:
+    with open_fakes(2) as (lost, ends):
+        ends[1][0].send(0, Failed("OutOfMemoryError", "no room on the GPU"))
+        time.sleep(60)
+inbox = worker.Inbox()
+inbox.deliver(0, worker.LOST)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("is_leader", [True, False])
+def test_who_is_stuck_in_a_collective_with_the_lost_ends_by_force(*, is_leader: bool) -> None:
+    """NCCL can wait for ever for a rank that is gone; here it is a sleep."""
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK.format(is_leader=is_leader)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        cwd=Path(__file__).parents[2],
+        check=False,
+    )
+    assert done.returncode == 1
+    told = "rank 1 (pid 101 on here) failed: OutOfMemoryError: no room on the GPU"
+    assert done.stderr == (f"azr: error: {told}\n" if is_leader else "")

@@ -1,0 +1,206 @@
+"""A worker obeys, answers, and says what it dies of. FAKE learner and engine; a real link."""
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+
+from azr import worker
+from azr.batch import Sequence1, pack
+from azr.commands import (
+    Abort,
+    Completed,
+    Failed,
+    Hello,
+    Learn,
+    Lesson,
+    Load,
+    Message,
+    Open,
+    Prove,
+    Proved,
+    Sample,
+    Save,
+    Stop,
+)
+from azr.config import RolloutConfig, RunConfig
+from azr.errors import StaleWeights
+from azr.leader import LeadingLearner, lesson_of
+from azr.link import LOST
+from azr.policy.probe import Probe
+from azr.ranks import Ranks
+from azr.worker import Inbox, Worker, sequence_of
+from tests.ends import open_fakes
+from tests.fakes import make_experience
+from tests.unit.test_fleet import MuteWorkers
+from tests.unit.test_policy import ScriptedEngine, ScriptedWeights
+
+
+class Pupil:
+    """FAKE learner: keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.weights = ScriptedWeights(-2.0)
+        self.lessons: list[list[Sequence1]] = []
+        self.saved: list[Path] = []
+
+    def learn(self, sequences: list[Sequence1]) -> dict[str, float]:
+        self.lessons.append(sequences)
+        return {"loss": 0.0}
+
+    def save(self, folder: Path) -> None:
+        self.saved.append(folder)
+
+
+class Letters:
+    """FAKE link: keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+
+    def send(self, rank: int, message: Message) -> None:
+        assert rank == 0
+        self.sent.append(message)
+
+
+def serve(*messages: Message, engine: ScriptedEngine | None = None) -> tuple[Any, Any, list[Any]]:
+    pupil, letters, inbox = Pupil(), Letters(), Inbox()
+    engine = engine or ScriptedEngine()
+    probe = Probe((5, 6, 7), RolloutConfig())
+    for message in messages:
+        inbox.deliver(0, message)
+    Worker(cast(Any, pupil), engine, probe, cast(Any, letters)).serve(inbox)
+    inbox.close()
+    return pupil, engine, letters.sent
+
+
+SAMPLE = Sample(key=4, prompt_ids=(1, 2), max_tokens=9, seed=3, temperature=1.0, stop=())
+LESSON = Lesson((1, 2), (3, 4), (-0.5, -0.25), 0.75)
+
+
+def test_it_obeys_in_order_until_told_to_stop() -> None:
+    messages = (Load(), Prove(7), Learn((LESSON,)), Save("/x"), Stop(), Load())
+    pupil, engine, sent = serve(*messages)
+    assert engine.logprob == -2.0
+    assert sent == [Proved({"sync/probe_mean_abs": 0.0, "sync/probe_max_abs": 0.0})]
+    [[sequence]] = pupil.lessons
+    assert sequence == sequence_of(LESSON)
+    assert pupil.saved == [Path("/x")]
+
+
+def test_it_samples_between_orders_and_drops_what_is_given_up() -> None:
+    engine = ScriptedEngine(steps=1)
+    inbox, letters = Inbox(), Letters()
+    inbox.deliver(0, SAMPLE)
+    inbox.deliver(0, Sample(5, (1, 2), 9, 3, 1.0, ()))
+    inbox.deliver(0, Abort((5,)))
+    send = letters.send
+
+    def send_and_stop(rank: int, message: Message) -> None:
+        send(rank, message)
+        inbox.deliver(0, Stop())
+
+    letters.send = send_and_stop  # type: ignore[method-assign]
+    probe = Probe((5, 6, 7), RolloutConfig())
+    Worker(cast(Any, Pupil()), engine, probe, cast(Any, letters)).serve(inbox)
+    assert letters.sent == [Completed(4, (7,), (-1.0,), "x", False, 0)]
+    assert engine.aborted == [5]
+
+
+def test_an_engine_that_does_not_take_the_weights_fails_its_proof() -> None:
+    with pytest.raises(StaleWeights, match="version 7"):
+        serve(Load(), Prove(7), engine=ScriptedEngine(is_deaf=True))
+
+
+def test_it_ends_when_its_leader_is_gone() -> None:
+    _, _, sent = serve(SAMPLE, LOST)
+    assert sent == []
+
+
+def test_all_ranks_are_given_the_same_to_learn() -> None:
+    """What the leader packs and what the workers pack from its letter is one and the same."""
+    experiences = [make_experience(reward, tokens=n) for n, reward in enumerate((0.1, 1 / 3), 2)]
+    sequences = [Sequence1(e.rollout, e.reward) for e in experiences]
+    told = [sequence_of(lesson_of(sequence)) for sequence in sequences]
+    for mine, theirs in zip(pack(sequences, 64), pack(told, 64), strict=True):
+        for name in ("input_ids", "positions", "rows", "targets", "advantages", "rollout_logprobs"):
+            assert torch.equal(getattr(mine, name), getattr(theirs, name)), name
+
+
+def test_the_leaders_learner_tells_the_others_before_it_begins() -> None:
+    workers, pupil = MuteWorkers(3), Pupil()
+    learner = LeadingLearner(cast(Any, pupil), workers)
+    experience = make_experience(1.0, tokens=2)
+    assert learner.update([experience], [0.5]) == {"loss": 0.0}
+    assert learner.weights is pupil.weights
+    learner.save(Path("/x/partial"))
+    lesson = lesson_of(Sequence1(experience.rollout, 0.5))
+    assert workers.told == [(None, Learn((lesson,))), (None, Save("/x/partial"))]
+    assert pupil.saved == [Path("/x/partial")]
+
+
+# ---------------------------------------------------------------- the process
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
+    """`work` of rank 1 is connected with a leader; signals are put back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    with open_fakes(2) as (workers, ends):
+        end, inbox = ends[1]
+
+        @contextmanager
+        def open_link(_ranks: Ranks, deliver: Any) -> Generator[Any]:
+            end._deliver = deliver
+            while not inbox.empty():
+                deliver(*inbox.get())
+            yield end
+
+        monkeypatch.setattr(worker, "open_link", open_link)
+        yield workers
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def work() -> int:
+    return worker.work(RunConfig(), Ranks(1, 2, 1))
+
+
+def test_a_worker_says_what_it_dies_of(joined: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(worker, "open_worker", fail)
+    joined.tell(Open(""))
+    assert work() == 1
+    rank, failed = joined._answers.get(timeout=10)
+    while isinstance(failed, Hello):
+        rank, failed = joined._answers.get(timeout=10)
+    assert (rank, failed) == (1, Failed("ZeroDivisionError", "a bug"))
+
+
+def test_a_worker_whose_run_is_over_has_nothing_to_say(
+    joined: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leader failed while all were in a collective: that is what broke here."""
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("Connection closed by peer")
+
+    monkeypatch.setattr(worker, "open_worker", fail)
+    joined.tell(Open(""))
+    joined.end(wait_s=0.0)  # Stop
+    assert work() == 1
+    assert not joined._losses
+
+
+def test_a_worker_that_is_never_needed_ends_well(joined: Any) -> None:
+    """The leader could not begin: its folder is taken, or the sandbox does not start."""
+    joined.end(wait_s=0.0)
+    assert work() == 0
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
