@@ -2,7 +2,8 @@
 
 import os
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,30 @@ PLAYED = [stream for stream in STREAMS if stream[1] in SelfPlayConfig().modes]
 SHARED_DATA = Path(
     os.environ.get("AZR_SHARED_DATA", Path(__file__).parents[1].parent / "shared" / "data")
 )
+
+
+def cancel_alarms() -> bool:
+    """Cancel all timers; whether there were any that still ran."""
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    running = [timer for timer in timers if not timer.finished.is_set()]
+    for timer in running:
+        timer.cancel()
+    return bool(running)
+
+
+@pytest.fixture(autouse=True)
+def no_alarm_is_left() -> Generator[None]:
+    """An alarm of azr.worker or azr.workers would end pytest itself, some tests later."""
+    yield
+    assert not cancel_alarms(), "a test left an alarm that ends the process"
+
+
+@pytest.fixture
+def alarms_are_cancelled() -> Generator[None]:
+    """For tests of a process at its end, which an alarm is there to make sure of."""
+    yield
+    cancel_alarms()
+
 
 PROGRAMS = {
     "def f(words: list[str], k: int = 2) -> dict:\n"

@@ -267,6 +267,7 @@ def test_stale_weights_of_any_engine_stop_the_run(played: Any) -> None:
         run(policy.adopt(ScriptedWeights(-1.0), version=3))
 
 
+@pytest.mark.usefixtures("alarms_are_cancelled")
 def test_a_worker_that_dies_fails_every_open_request(played: Any) -> None:
     policy, _, ends = played
     ends[1][0].close()

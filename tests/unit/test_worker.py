@@ -171,6 +171,7 @@ def work() -> int:
     return worker.work(RunConfig(), Ranks(1, 2, 1))
 
 
+@pytest.mark.usefixtures("alarms_are_cancelled")
 def test_a_worker_says_what_it_dies_of(joined: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> Any:
         raise ZeroDivisionError("a bug")
@@ -184,6 +185,7 @@ def test_a_worker_says_what_it_dies_of(joined: Any, monkeypatch: pytest.MonkeyPa
     assert (rank, failed) == (1, Failed("ZeroDivisionError", "a bug"))
 
 
+@pytest.mark.usefixtures("alarms_are_cancelled")
 def test_a_worker_whose_run_is_over_has_nothing_to_say(
     joined: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
