@@ -5,6 +5,7 @@ tests/hostile/test_reward_hacking.py. Items of section B and C are numbered in t
 """
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -229,8 +230,11 @@ def test_c3_memory_is_bounded(judge: SandboxJudge) -> None:
 
 
 def test_c3_what_a_run_keeps_is_not_pickled() -> None:
-    """Its buffers and checkpoints are; here no module of ours imports pickle."""
+    """Its buffers and checkpoints are; here no module of ours imports pickle.
+
+    pickletools lists a pickle's instructions and carries none out (azr.evaluation.packed).
+    """
     root = Path(__file__).parents[2]
     for path in [*(root / "azr").rglob("*.py"), *(root / "sandbox_wasm").rglob("*.py")]:
         lines = path.read_text(encoding="utf-8").split("\n")
-        assert not [n for n in lines if n.startswith(("import pickle", "from pickle"))], path
+        assert not [n for n in lines if re.match(r"\s*(import|from) pickle\b", n)], path
