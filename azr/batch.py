@@ -24,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from azr.seeds import derive_seed
-from azr.types import Rollout
+from azr.types import Experience, Rollout
 
 __all__ = [
     "PACKED_ATTENTION",
@@ -38,6 +38,7 @@ __all__ = [
     "packed",
     "packed_attention",
     "row_tokens",
+    "sequences_of",
     "unpack",
 ]
 
@@ -60,6 +61,14 @@ class Sequence1:
     def num_tokens(self) -> int:
         """Tokens the model reads: all but the last, which predicts nothing."""
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
+
+
+def sequences_of(
+    experiences_N: Sequence[Experience], advantages_N: Sequence[float]
+) -> list[Sequence1]:
+    """One step's rollouts with their advantages, in order."""
+    pairs = zip(experiences_N, advantages_N, strict=True)
+    return [Sequence1(experience.rollout, advantage) for experience, advantage in pairs]
 
 
 Row = Sequence[Sequence[Sequence1]]

@@ -7,7 +7,7 @@ methods with the same arguments at the same time; the leader tells the workers w
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from azr.batch import Sequence1
+from azr.batch import Sequence1, sequences_of
 from azr.checkpoint import Checkpoint
 from azr.commands import Learn, Lesson, Open, Save
 from azr.config import RunConfig
@@ -40,10 +40,7 @@ class LeadingLearner:
             TrainingDiverged: Loss or gradient is not finite; that step was not taken.
             WorkerLost: A worker is gone.
         """
-        sequences = [
-            Sequence1(experience.rollout, advantage)
-            for experience, advantage in zip(experiences_N, advantages_N, strict=True)
-        ]
+        sequences = sequences_of(experiences_N, advantages_N)
         self._workers.tell(Learn(tuple(map(lesson_of, sequences))))
         with self._workers.explained():
             return self._local.learn(sequences)

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from azr.batch import MicroBatch, Sequence1, mini_batches
+from azr.batch import MicroBatch, Sequence1, mini_batches, sequences_of
 from azr.checkpoint import Checkpoint, flush, state_file
 from azr.config import RunConfig
 from azr.dealing import deal, over_ranks
@@ -101,12 +101,7 @@ class TorchLearner:
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
         """Learn from one step; as `learn`, which the other ranks call."""
-        return self.learn(
-            [
-                Sequence1(experience.rollout, advantage)
-                for experience, advantage in zip(experiences_N, advantages_N, strict=True)
-            ]
-        )
+        return self.learn(sequences_of(experiences_N, advantages_N))
 
     def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
         """Learn from one step, by default in one optimizer step; returns its statistics.

@@ -24,8 +24,8 @@ class Weights(Protocol):
         """Natural-log probability of each token but the first, under the learner's weights."""
         ...
 
-    def probe_rounding(self, token_ids: Sequence[int]) -> float:
-        """How far 16-bit arithmetic alone moves those log-probabilities: mean, in nats."""
+    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
+        """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats."""
         ...
 
 

@@ -5,6 +5,7 @@
 # (torch, transformers and vllm are typed in part)
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -39,26 +40,22 @@ class TorchWeights:
             value = parameter.detach()
             yield name, whole(value if dtype is None else value.to(dtype))
 
+    @torch.no_grad()
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Natural-log probability of each token but the first, at temperature 1."""
-        return self._logprobs(token_ids)
-
-    def probe_rounding(self, token_ids: Sequence[int]) -> float:
-        """How far 16-bit arithmetic alone moves those log-probabilities: mean, in nats.
-
-        Measured on these weights: a master is read once more in bfloat16; what computes in
-        bfloat16 anyway (sharded) once more in float16, which rounds eight times finer.
-        """
-        other = torch.bfloat16 if self.is_exact else torch.float16
-        ours = self._logprobs(token_ids)
-        with torch.autocast(self._model.device.type, dtype=other):
-            theirs = self._logprobs(token_ids)
-        return sum(abs(a - b) for a, b in zip(ours, theirs, strict=True)) / len(ours)
-
-    @torch.no_grad()
-    def _logprobs(self, token_ids: Sequence[int]) -> list[float]:
         ids_1T = torch.tensor([list(token_ids)], device=self._model.device)
         logits_TV = self._model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
         reshard(self._model)
         logprobs_TV = torch.log_softmax(logits_TV, dim=-1)
         return logprobs_TV.gather(1, ids_1T[0, 1:, None])[:, 0].tolist()
+
+    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
+        """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats.
+
+        Measured on these weights: a master is read once more in bfloat16; what computes in
+        bfloat16 anyway (sharded) once more in float16, which rounds eight times finer.
+        """
+        other = torch.bfloat16 if self.is_exact else torch.float16
+        with torch.autocast(self._model.device.type, dtype=other):
+            rounded = self.probe_logprobs(token_ids)
+        return fmean(abs(a - b) for a, b in zip(logprobs, rounded, strict=True))

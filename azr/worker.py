@@ -197,7 +197,7 @@ def open_worker(config: RunConfig, ranks: Ranks, first: Open, link: Link) -> Gen
     if cut is not None:
         learner.restore(cut)
     renderer, max_model_len = open_renderer(config, folder)
-    probe = Probe(renderer.probe_ids(min(256, config.rollout.max_prompt_tokens)), config.rollout)
+    probe = Probe.of(renderer, config.rollout)
     make_engine = engine_maker(config, folder, renderer, max_model_len, ranks)
     with closing(make_engine()) as engine:
         yield Worker(learner, engine, probe, link)

@@ -178,8 +178,8 @@ class FakeLearner:
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [0.0] * (len(token_ids) - 1)
 
-    def probe_rounding(self, token_ids: Sequence[int]) -> float:
-        del token_ids
+    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
+        del token_ids, logprobs
         return 0.0
 
     def update(

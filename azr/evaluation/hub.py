@@ -124,7 +124,7 @@ def unknown_form(where: str, row: Mapping[str, Any], error: Exception) -> Config
     )
     columns = ", ".join(row)
     return ConfigError(
-        f"{where}: {what} {error} (its columns: {columns}); the data set has changed, {WAY_OUT}"
+        f"{where}: {what} (its columns: {columns}); the data set has changed, {WAY_OUT}"
     )
 
 

@@ -85,7 +85,7 @@ class EnginePolicy:
         """Told of every rollout as it comes to be, on the caller's event loop."""
         self._renderer = renderer
         self._config = config
-        self._probe = make_probe(renderer.probe_ids(min(256, config.max_prompt_tokens)), config)
+        self._probe = make_probe.of(renderer, config)
         self._max_model_len = max_model_len
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._tally = Tally()

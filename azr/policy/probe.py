@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from azr.config import RolloutConfig
 from azr.errors import StaleWeights
 from azr.policy.engine import Engine, Request
+from azr.policy.render import Renderer
 from azr.ports import Weights
 
 __all__ = ["Probe"]
 
+MAX_TOKENS = 256
 NUM_SAMPLED = 8
 KEY = -1
 """The request's name; those of rollouts count up from 0."""
@@ -34,6 +36,11 @@ class Probe:
     def __init__(self, token_ids: Sequence[int], config: RolloutConfig) -> None:
         self._ids = tuple(token_ids)[: max(2, len(token_ids) - NUM_SAMPLED)]
         self._config = config
+
+    @classmethod
+    def of(cls, renderer: Renderer, config: RolloutConfig) -> "Probe":
+        """The proof on the known text in a model's tokens: the same on every rank."""
+        return cls(renderer.probe_ids(min(MAX_TOKENS, config.max_prompt_tokens)), config)
 
     def check(self, engine: Engine, weights: Weights, version: int) -> dict[str, float]:
         """Return the differences found.
@@ -53,7 +60,7 @@ class Probe:
             name, value, limit = "largest", worst, self._config.probe_tolerance
         else:
             # on every rank, whatever it found: the learner's part may be a collective
-            rounding = weights.probe_rounding(ids)
+            rounding = weights.probe_rounding(ids, expected)
             figures["sync/probe_rounding"] = rounding
             name, value, limit = "mean", mean, self._limit(rounding)
         if not (value <= limit and math.isfinite(mean)):  # max() can lose a nan, a sum cannot

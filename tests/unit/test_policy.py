@@ -34,8 +34,8 @@ class ScriptedWeights(TorchWeights):
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [self.logprob] * (len(token_ids) - 1)
 
-    def probe_rounding(self, token_ids: Sequence[int]) -> float:
-        del token_ids
+    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
+        del token_ids, logprobs
         return self.rounding
 
 

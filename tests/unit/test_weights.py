@@ -38,13 +38,17 @@ def test_values_are_handed_over_in_the_type_that_is_wanted(tmp_path: Path) -> No
         assert torch.equal(rough, exact.to(torch.bfloat16))
 
 
+def rounding_of(weights: TorchWeights) -> float:
+    ids = [5, 6, 7, 8, 9, 10]
+    return weights.probe_rounding(ids, weights.probe_logprobs(ids))
+
+
 def test_rounding_is_what_16_bits_do_to_these_weights(tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "tiny"))
-    ids = [5, 6, 7, 8, 9, 10]
-    calm = TorchWeights(model).probe_rounding(ids)
-    finer = TorchWeights(model.bfloat16(), is_exact=False).probe_rounding(ids)
+    calm = rounding_of(TorchWeights(model))
+    finer = rounding_of(TorchWeights(model.bfloat16(), is_exact=False))
     model.float()
     with torch.no_grad():  # larger logits: rounding moves them further
         model.model.norm.weight.mul_(20)
     assert finer > 0
-    assert 0 < calm < TorchWeights(model).probe_rounding(ids) / 3
+    assert 0 < calm < rounding_of(TorchWeights(model)) / 3
