@@ -216,6 +216,17 @@ class Obedient:
                 self.end.send(0, self.answer or Proved(figures))
 
 
+class PatientEngine(ScriptedEngine):
+    """FAKE: finishes no rollout before the other engine was given one too."""
+
+    other: Obedient
+
+    def step(self) -> list[tuple[int, Sampled]]:
+        is_proof = min(self.open, default=0) < 0
+        was_given = any(isinstance(message, Sample) for message in self.other.obeyed)
+        return super().step() if is_proof or was_given else []
+
+
 @pytest.fixture
 def played() -> Generator[Any]:
     """A policy over a fleet of two, the second played by the test in a thread of its own."""
@@ -223,9 +234,9 @@ def played() -> Generator[Any]:
         obedient = Obedient(*ends[1])
         config = RolloutConfig(max_prompt_tokens=64, max_completion_tokens=8)
         renderer = Renderer(make_tiny_tokenizer(), max_prompt_tokens=64, chat=False)
-        policy = EnginePolicy(
-            lambda: Fleet(ScriptedEngine(), workers, 4), renderer, config, 72, FleetProbe
-        )
+        engine = PatientEngine()
+        engine.other = obedient
+        policy = EnginePolicy(lambda: Fleet(engine, workers, 4), renderer, config, 72, FleetProbe)
         thread = threading.Thread(target=obedient.obey, daemon=True)
         thread.start()
         yield policy, obedient, ends
