@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from azr import __version__
 from azr.config import RunConfig
@@ -20,7 +20,7 @@ from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
 from azr.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.inspect import add_arguments as add_inspect
-from azr.launcher import is_leader, is_ranked, launch, watch_launcher
+from azr.launcher import is_leader, is_ranked, launch, leave, watch_launcher
 from azr.model_request import add_arguments as add_model
 from azr.report.request import EXAMPLES as REPORT_EXAMPLES
 from azr.report.request import add_arguments as add_report
@@ -61,6 +61,14 @@ examples:
 Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
 Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
 """
+
+
+def program() -> NoReturn:
+    """The program `azr`: run what the command line says and end the process."""
+    code = main()
+    if is_ranked():
+        leave(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -407,4 +415,4 @@ def name_flag(config: RunConfig) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -4,6 +4,7 @@ The leader decides: signals are passed on to it alone, its exit code is the run'
 ended the others end by themselves. Several machines are torchrun's business (docs/cluster.md).
 """
 
+import atexit
 import os
 import signal
 import socket
@@ -13,12 +14,12 @@ import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 from azr.errors import ConfigError
 from azr.estimate.gpu import visible_gpus
 
-__all__ = ["is_leader", "is_ranked", "launch", "watch_launcher"]
+__all__ = ["is_leader", "is_ranked", "launch", "leave", "watch_launcher"]
 
 LAUNCHER: Final = "AZR_LAUNCHER"
 """Environment variable with the launcher's process id: a leader that has lost it stops the run."""
@@ -154,6 +155,20 @@ def watch_launcher() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="azr-launcher", daemon=True).start()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process, which was one of several, with `code`; exit handlers run, as always.
+
+    The interpreter is not taken apart. A thread of gloo's may still hold the tensor of a collective
+    that is over; when it lets go of it in an interpreter that is ending, the process dies of
+    SIGABRT ("terminate called without an active exception"), and a run that went well has failed.
+    One of four processes did so that shared a core (docs/LOG.md, pytorch/pytorch#179291).
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def say(text: str) -> None:

@@ -19,6 +19,7 @@ from azr.batch import Sequence1
 from azr.checkpoint import latest_checkpoint, save_checkpoint
 from azr.config import LearnerConfig, LossConfig, ModelConfig, RunConfig
 from azr.errors import CheckpointError, TrainingDiverged
+from azr.launcher import leave
 from azr.learner import TorchLearner
 from azr.loss_config import Importance
 from azr.ranks import Ranks, open_ranks
@@ -196,6 +197,7 @@ def main(folder: Path, ports: Sequence[str]) -> None:
             os.environ.update(WORLD_SIZE=str(size), MASTER_PORT=port)
             with open_ranks() as ranks:
                 checks(folder, ranks)
+    leave(0)
 
 
 if __name__ == "__main__":
