@@ -306,6 +306,11 @@ class RunConfig:
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
 
     @property
+    def has_reference(self) -> bool:
+        """Whether the model the run started from is kept beside the learner's: two keys want it."""
+        return self.loss.kl != "none" or self.rewards.kl != "none"
+
+    @property
     def folder(self) -> Path:
         """The run's folder."""
         return Path(self.runs) / self.name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from azr.batch import Sequence1, sequences_of
 from azr.checkpoint import Checkpoint
-from azr.commands import Learn, Lesson, Open, Save
+from azr.commands import Compare, Learn, Lesson, Open, Save
 from azr.config import RunConfig
 from azr.learner import TorchLearner
 from azr.types import Experience
@@ -44,6 +44,23 @@ class LeadingLearner:
         self._workers.tell(Learn(tuple(map(lesson_of, sequences))))
         with self._workers.explained():
             return self._local.learn(sequences)
+
+    def penalized(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        """Take rewards.kl off the rewards, on all ranks; without it nothing is said to them.
+
+        Raises:
+            TrainingDiverged: A log-probability is not finite.
+            WorkerLost: A worker is gone.
+        """
+        if self._local.reward_kl is None:
+            return experiences_N, {}
+        sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
+        self._workers.tell(Compare(tuple(map(lesson_of, sequences))))
+        with self._workers.explained():
+            divergences = self._local.divergences(sequences)
+        return self._local.reward_kl.taken_off(experiences_N, divergences)
 
     def save(self, folder: Path) -> None:
         """Write weights, tokenizer and training state, each rank its own part.

@@ -38,8 +38,9 @@ async def train(run: Run) -> None:
         watch = Stopwatch()
         with watch.phase("play"):
             experiences = await run.interrupt.guard(play_step(run.table, step))
-        advantages = task_relative_advantages(experiences, config.learner)
         with watch.phase("train"):
+            penalized, penalty = run.learner.penalized(experiences)
+            advantages = task_relative_advantages(penalized, config.learner)
             update = run.learner.update(experiences, advantages)
         with watch.phase("sync"):
             await run.policy.adopt(run.learner.weights, version=step)
@@ -48,7 +49,7 @@ async def train(run: Run) -> None:
             # not to be interrupted: the update that was taken is not recorded yet
             with watch.phase("evaluate"):
                 scores = await run.evaluation.scores(step)
-        statistics = {**update, **watch.seconds(), **scores}
+        statistics = {**penalty, **update, **watch.seconds(), **scores}
         run.recorder.record(step, experiences, advantages, statistics)
 
 

@@ -139,8 +139,9 @@ EVERYTHING = (
     *("--selfplay.train_on_trials", "true", "--learner.advantage", "two_level"),
     *("--loss.kl", "k3", "--loss.kl_coef", "0.01", "--learner.entropy_target", "3"),
     *("--learner.mini_batches", "2", "--learner.epochs", "2"),
+    *("--rewards.kl", "k1", "--rewards.kl_target", "0.02", "--rewards.kl_horizon", "40"),
 )
-"""What else an update can depend on: the initial model, an integrator, a shuffle."""
+"""What else an update can depend on: the initial model, two controllers, a shuffle."""
 
 
 @pytest.mark.parametrize("options", [(), EVERYTHING], ids=["as in the paper", "everything on"])
