@@ -248,6 +248,9 @@ class CheckpointConfig:
         at_least("checkpoint.keep", self.keep, 1)
 
 
+WANDB_TAG_CHARS = 64
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingConfig:
     """What is written beside metrics.jsonl."""
@@ -255,6 +258,8 @@ class LoggingConfig:
     tensorboard: bool = True
     wandb: bool = False
     wandb_project: str = "azr"
+    wandb_tags: tuple[str, ...] = ()
+    """Of the run in wandb; a resumed run keeps those it has there, unless some are given."""
     rollouts: bool = True
     """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
     print_tasks: int = 0
@@ -262,6 +267,12 @@ class LoggingConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        object.__setattr__(self, "wandb_tags", tuple(self.wandb_tags))
+        if wrong := [tag for tag in self.wandb_tags if not 0 < len(tag) <= WANDB_TAG_CHARS]:
+            raise ConfigError(
+                f"logging.wandb_tags must be texts of 1 to {WANDB_TAG_CHARS} characters, got"
+                f" {wrong[0]!r}: wandb takes no others"
+            )
         at_least("logging.print_tasks", self.print_tasks, 0)
 
 
