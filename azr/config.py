@@ -264,10 +264,14 @@ class LoggingConfig:
     """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
     print_tasks: int = 0
     """Show so many of a step's new tasks, drawn at random, on stderr. (AZR: 3 a stream)"""
+    profile_steps: tuple[int, ...] = ()
+    """Steps whose update torch.profiler traces, into profile/step_N.json.gz of the run's folder,
+    for ui.perfetto.dev. (verl: trainer.profile_steps, for Nsight)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "wandb_tags", tuple(self.wandb_tags))
+        object.__setattr__(self, "profile_steps", tuple(self.profile_steps))
         if wrong := [tag for tag in self.wandb_tags if not 0 < len(tag) <= WANDB_TAG_CHARS]:
             raise ConfigError(
                 f"logging.wandb_tags must be texts of 1 to {WANDB_TAG_CHARS} characters, got"
@@ -312,6 +316,10 @@ class RunConfig:
             raise ConfigError(
                 f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
                 f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
+            )
+        if wrong := [step for step in self.logging.profile_steps if not 1 <= step <= self.steps]:
+            raise ConfigError(
+                f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"
             )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")

@@ -7,6 +7,8 @@ methods with the same arguments at the same time; the leader tells the workers w
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from torch.profiler import record_function
+
 from azr.batch import Sequence1, sequences_of
 from azr.checkpoint import Checkpoint
 from azr.commands import Compare, Learn, Lesson, Open, Save
@@ -42,7 +44,7 @@ class LeadingLearner:
         """
         sequences = sequences_of(experiences_N, advantages_N)
         self._workers.tell(Learn(tuple(map(lesson_of, sequences))))
-        with self._workers.explained():
+        with record_function("azr/update"), self._workers.explained():
             return self._local.learn(sequences)
 
     def penalized(
@@ -58,7 +60,7 @@ class LeadingLearner:
             return experiences_N, {}
         sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
         self._workers.tell(Compare(tuple(map(lesson_of, sequences))))
-        with self._workers.explained():
+        with record_function("azr/penalized"), self._workers.explained():
             divergences = self._local.divergences(sequences)
         return self._local.reward_kl.taken_off(experiences_N, divergences)
 

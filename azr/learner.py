@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from azr.batch import MicroBatch, Sequence1, mini_batches, sequences_of
 from azr.checkpoint import Checkpoint, flush, state_file
@@ -39,9 +40,11 @@ from azr.packed_model import (
     MiniBatch,
     PackedModel,
     Passage,
+    collect_gradients,
     load_pupil,
     load_reference,
     loss_config_of,
+    refresh,
 )
 from azr.ranks import ALONE, Ranks
 from azr.reward_kl import RewardKl, rollout_sums
@@ -112,7 +115,8 @@ class TorchLearner:
         if self.reward_kl is None:
             return experiences_N, {}
         sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
-        return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
+        with record_function("azr/penalized"):
+            return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
 
     def divergences(self, sequences: Sequence[Sequence1]) -> list[float]:
         """Of each rollout from the reference, by the estimator of rewards.kl: nats, in all.
@@ -136,7 +140,8 @@ class TorchLearner:
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
         """Learn from one step; as `learn`, which the other ranks call."""
-        return self.learn(sequences_of(experiences_N, advantages_N))
+        with record_function("azr/update"):
+            return self.learn(sequences_of(experiences_N, advantages_N))
 
     def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
         """Learn from one step, by default in one optimizer step; returns its statistics.
@@ -232,7 +237,7 @@ class TorchLearner:
         )
 
     def _logprobs(self, model: PackedModel, batch: MicroBatch) -> Tensor:
-        with self._ranks.together(TrainingDiverged):
+        with record_function("azr/logprobs"), self._ranks.together(TrainingDiverged):
             return model.logprobs(batch)
 
     def save(self, folder: Path) -> None:
@@ -310,10 +315,11 @@ class TorchLearner:
         """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
-            with self._ranks.together(TrainingDiverged):
+            with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
                 loss, metrics = self._loss(passage, part.whole, loss_config)
-            loss.backward()
-            self._collect_gradients()
+            with record_function("azr/backward"):
+                loss.backward()
+                self._collect_gradients()
             loss_sum += loss.item()
             sums.append(metrics)
         return loss_sum, sums
@@ -346,33 +352,15 @@ class TorchLearner:
         metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
         return loss, metrics
 
-    @torch.no_grad()
     def _refresh(self) -> None:
-        """Give the copy the newest weights."""
+        """Give the copy, where there is one, the newest weights."""
         if self._compute.model is not self.model:
-            for mine, master in self._pairs():
-                mine.copy_(master)
+            refresh(self._compute.model, self.model)
 
-    def _pairs(self) -> "zip[tuple[Tensor, Tensor]]":
-        """Each parameter of the copy with the master's."""
-        return zip(self._compute.model.parameters(), self.model.parameters(), strict=True)
-
-    @torch.no_grad()
     def _collect_gradients(self) -> None:
-        """Add the copy's gradients to the master's, in float32, after every micro-batch.
-
-        Adding them up in bfloat16 would lose small ones beside large sums.
-        """
-        if self._compute.model is self.model:
-            return
-        for mine, master in self._pairs():
-            if mine.grad is None:
-                continue
-            if master.grad is None:
-                master.grad = mine.grad.float()
-            else:
-                master.grad += mine.grad
-            mine.grad = None
+        """Take them from the copy, where there is one, after every micro-batch."""
+        if self._compute.model is not self.model:
+            collect_gradients(self._compute.model, self.model)
 
     def _normalizer(
         self, sequences: Sequence[Sequence1], passages: Sequence[Passage]

@@ -173,7 +173,8 @@ def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
     write_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     """kill -9 of the server while a run plays, twice: every step is as without that."""
-    finish(start(write_config("calm")))
+    finish(start(write_config("calm"), "--logging.profile_steps", "2"))  # nor does a trace
+    assert [f.name for f in (tmp_path / "runs/calm/profile").iterdir()] == ["step_2.json.gz"]
     process = start(write_config("stormy"))
     stormy = tmp_path / "runs" / "stormy"
     server = f"sandbox_wasm.cli serve .*--watch-parent {process.pid}"
