@@ -47,7 +47,7 @@ class LeadingLearner:
         with record_function("azr/update"), self._workers.explained():
             return self._local.learn(sequences)
 
-    def penalized(
+    def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
         """Take rewards.kl off the rewards, on all ranks; without it nothing is said to them.
@@ -60,7 +60,7 @@ class LeadingLearner:
             return experiences_N, {}
         sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
         self._workers.tell(Compare(tuple(map(lesson_of, sequences))))
-        with record_function("azr/penalized"), self._workers.explained():
+        with record_function("azr/penalised"), self._workers.explained():
             divergences = self._local.divergences(sequences)
         return self._local.reward_kl.taken_off(experiences_N, divergences)
 

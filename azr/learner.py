@@ -93,7 +93,7 @@ class TorchLearner:
         # a master of its own is read in float32; rows are gathered in what the model computes in
         self._is_exact = ranks.is_alone or config.model.dtype == "float32"
         self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
-        self.reward_kl = RewardKl.of(config.rewards)
+        self.reward_kl = RewardKl.of(config)
         """What is taken off the rewards; None without rewards.kl."""
         self.optimizer = adamw(self.model, config.learner, self.device)
         self.num_updates = 0
@@ -104,7 +104,7 @@ class TorchLearner:
         """The parameters after the last update."""
         return TorchWeights(self.model, is_exact=self._is_exact)
 
-    def penalized(
+    def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
         """Take rewards.kl off the rewards, if the run has it.
@@ -115,7 +115,7 @@ class TorchLearner:
         if self.reward_kl is None:
             return experiences_N, {}
         sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
-        with record_function("azr/penalized"):
+        with record_function("azr/penalised"):
             return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
 
     def divergences(self, sequences: Sequence[Sequence1]) -> list[float]:

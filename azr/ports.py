@@ -81,7 +81,7 @@ class Learner(Protocol):
         """The parameters after the last update."""
         ...
 
-    def penalized(
+    def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
         """One step with the rewards to learn from, in order, and statistics of the difference.

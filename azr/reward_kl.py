@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from azr.batch import MicroBatch, Sequence1
-from azr.config import RewardConfig
+from azr.config import RunConfig
 from azr.loss.formulas import kl_penalty
 from azr.loss_config import Kl
 from azr.ranks import Ranks
@@ -47,11 +47,12 @@ class RewardKl:
     """Rollouts."""
 
     @classmethod
-    def of(cls, config: RewardConfig) -> "RewardKl | None":
-        """Start at the run's own coefficient; None if nothing is taken off."""
-        if config.kl == "none":
+    def of(cls, config: RunConfig) -> "RewardKl | None":
+        """Start at the run's own coefficient; None if nothing is taken off, or nothing learned."""
+        rewards = config.rewards
+        if rewards.kl == "none" or config.learner.lr == 0:
             return None
-        return cls(Kl(config.kl), config.kl_coef, config.kl_target, config.kl_horizon)
+        return cls(Kl(rewards.kl), rewards.kl_coef, rewards.kl_target, rewards.kl_horizon)
 
     def of_tokens(self, logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
         """The estimate for each token, in nats."""

@@ -44,8 +44,8 @@ async def train(run: Run) -> None:
             experiences = await run.interrupt.guard(play_step(run.table, step))
         with run.profiled(step):
             with watch.phase("train"):
-                penalized, penalty = run.learner.penalized(experiences)
-                advantages = task_relative_advantages(penalized, config.learner)
+                penalised, penalty = run.learner.penalised(experiences)
+                advantages = task_relative_advantages(penalised, config.learner)
                 update = run.learner.update(experiences, advantages)
             with watch.phase("sync"):
                 await run.policy.adopt(run.learner.weights, version=step)

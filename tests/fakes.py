@@ -182,7 +182,7 @@ class FakeLearner:
         del token_ids, logprobs
         return 0.0
 
-    def penalized(
+    def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
         return experiences_N, {}

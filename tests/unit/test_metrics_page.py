@@ -89,7 +89,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             Sampled(ids=(1,), logprobs=(0.0,), text="a", truncated=False),
         )
     learner = TorchLearner(config, folder)
-    _, penalty = learner.penalized(experiences)
+    _, penalty = learner.penalised(experiences)
     update = learner.update(experiences, advantages)
     stored = table.buffers.stats()  # type: ignore[attr-defined]
     parts = {**judge.stats(), **tally.take(), **stored, **penalty, **update, **watch.seconds()}

@@ -97,7 +97,7 @@ def test_a_reward_is_less_by_the_coefficient_times_the_sum_over_the_tokens(
         AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64)
         for path in (tmp_path / "model", folder)
     )
-    penalised, found = learner.penalized(EXPERIENCES)
+    penalised, found = learner.penalised(EXPERIENCES)
     sums, means = list[float](), list[float]()
     for before, after in zip(EXPERIENCES, penalised, strict=True):
         assert replace(after, reward=before.reward) == before
@@ -125,18 +125,24 @@ def test_a_policy_that_has_not_moved_pays_exactly_nothing(
 ) -> None:
     """Else whitening would make advantages of rounding where all rewards of a stream are equal."""
     learner = TorchLearner(run_config(dtype, kl=kl), folder)
-    penalised, found = learner.penalized(EXPERIENCES)
+    penalised, found = learner.penalised(EXPERIENCES)
     assert penalised == EXPERIENCES
     assert found["reward_kl/mean"] == 0.0
     learner.update(EXPERIENCES, ADVANTAGES)
-    assert learner.penalized(EXPERIENCES)[1]["reward_kl/mean"] != 0.0
+    assert learner.penalised(EXPERIENCES)[1]["reward_kl/mean"] != 0.0
 
 
 def test_by_default_nothing_is_taken_off_and_no_reference_is_held(folder: Path) -> None:
     learner = TorchLearner(RunConfig(), folder)
-    assert learner.penalized(EXPERIENCES) == (EXPERIENCES, {})
+    assert learner.penalised(EXPERIENCES) == (EXPERIENCES, {})
     assert learner._reference is None
     assert learner.state_dict()["reward_kl"] is None
+
+
+def test_where_nothing_is_learned_nothing_is_computed(folder: Path) -> None:
+    config = run_config()
+    learner = TorchLearner(replace(config, learner=replace(config.learner, lr=0.0)), folder)
+    assert learner.penalised(EXPERIENCES) == (EXPERIENCES, {})
 
 
 def test_the_update_itself_is_as_without(folder: Path) -> None:
@@ -146,7 +152,7 @@ def test_the_update_itself_is_as_without(folder: Path) -> None:
         for kl in ("k1", "none")
     )
     for _ in range(2):
-        with_it.penalized(EXPERIENCES)
+        with_it.penalised(EXPERIENCES)
         assert with_it.update(EXPERIENCES, ADVANTAGES) == without.update(EXPERIENCES, ADVANTAGES)
     pairs = zip(with_it.model.parameters(), without.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -158,7 +164,7 @@ def test_in_reward_and_loss_it_is_the_same_reference(folder: Path) -> None:
     learner.update(EXPERIENCES, ADVANTAGES)
     sums = learner.divergences([])
     assert sums == []
-    _, found = learner.penalized(EXPERIENCES[:1])
+    _, found = learner.penalised(EXPERIENCES[:1])
     reported = learner.update(EXPERIENCES[:1], [1.0])["kl"]
     assert reported == pytest.approx(found["reward_kl/mean"], rel=1e-4)
 
@@ -168,7 +174,7 @@ def test_divergence_of_what_is_no_number_ends_the_run(folder: Path) -> None:
     with torch.no_grad():
         next(learner.model.parameters()).fill_(torch.nan)
     with pytest.raises(TrainingDiverged):
-        learner.penalized(EXPERIENCES)
+        learner.penalised(EXPERIENCES)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -178,7 +184,7 @@ def test_resumed_it_goes_on_bit_for_bit(folder: Path, tmp_path: Path, dtype: str
     straight = TorchLearner(config, folder)
 
     def step(learner: TorchLearner) -> tuple[object, object]:
-        found = learner.penalized(EXPERIENCES)
+        found = learner.penalised(EXPERIENCES)
         learner.update(EXPERIENCES, ADVANTAGES)
         return found
 
@@ -197,14 +203,15 @@ def test_resumed_it_goes_on_bit_for_bit(folder: Path, tmp_path: Path, dtype: str
     other = replace(config, rewards=RewardConfig(kl="k1", kl_coef=0.25))
     constant = TorchLearner(other, cut.model, initial=folder)
     constant.restore(cut)
-    assert constant.penalized(EXPERIENCES)[1]["reward_kl/coef"] == 0.25
+    assert constant.penalised(EXPERIENCES)[1]["reward_kl/coef"] == 0.25
 
 
 # ---------------------------------------------------------------- the controller
 
 
 def control(**rewards: object) -> RewardKl:
-    made = RewardKl.of(RewardConfig(**{"kl": "k1", "kl_coef": 0.1, "kl_target": 0.02, **rewards}))
+    config = RewardConfig(**{"kl": "k1", "kl_coef": 0.1, "kl_target": 0.02, **rewards})
+    made = RewardKl.of(RunConfig(rewards=config))
     assert made is not None
     return made
 

@@ -73,8 +73,8 @@ def test_the_chosen_steps_are_traced_and_no_others_and_learn_the_same(tmp_path: 
     assert [file.name for file in traces.iterdir()] == ["step_2.json.gz"]
     assert not (tmp_path / "none").exists()
     ranges = ranges_of(traces / "step_2.json.gz")
-    [update], [penalized] = ranges["azr/update"], ranges["azr/penalized"]
-    assert penalized[1] <= update[0]
+    [update], [penalised] = ranges["azr/update"], ranges["azr/penalised"]
+    assert penalised[1] <= update[0]
     for name in ("azr/forward", "azr/backward", "Optimizer.step#AdamW.step"):
         assert len(ranges[name]) == 2, name
         assert all(update[0] <= start <= end <= update[1] for start, end in ranges[name])

@@ -63,7 +63,7 @@ def test_a_resumed_run_goes_on_with_the_next_step():
 class PenalisingLearner(FakeLearner):
     """FAKE learner: the first rollout of every stream has cost it 10."""
 
-    def penalized(self, experiences_N):
+    def penalised(self, experiences_N):
         seen, penalised = set(), []
         for e in experiences_N:
             penalised.append(e if e.stream in seen else replace(e, reward=e.reward - 10))

@@ -155,10 +155,10 @@ def test_the_leaders_learner_tells_the_others_before_it_begins() -> None:
 def test_the_leader_takes_off_what_all_ranks_have_compared() -> None:
     workers, pupil = MuteWorkers(3), Pupil()
     learner, experience = LeadingLearner(cast(Any, pupil), workers), make_experience(1.0, tokens=4)
-    assert learner.penalized([experience]) == ([experience], {})
+    assert learner.penalised([experience]) == ([experience], {})
     assert workers.told == []
-    pupil.reward_kl = RewardKl.of(RewardConfig(kl="k1", kl_coef=0.25))
-    [penalised], found = learner.penalized([experience])
+    pupil.reward_kl = RewardKl.of(RunConfig(rewards=RewardConfig(kl="k1", kl_coef=0.25)))
+    [penalised], found = learner.penalised([experience])
     assert penalised.reward == 1.0 - 0.25 * 2.0
     assert found == {"reward_kl/coef": 0.25, "reward_kl/mean": 0.5, "reward_kl/penalty": 0.5}
     assert workers.told == [(None, Compare((lesson_of(Sequence1(experience.rollout, 0.0)),)))]
