@@ -13,6 +13,9 @@ verl's apply_kl_penalty, with its KL: nats a token, each rollout's mean, and the
 takes kl_t off token by token; here, as in its GRPO and RLOO, a rollout's whole sum counts for each.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (torch, transformers and vllm are typed in part)
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
