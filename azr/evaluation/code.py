@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Protocol, cast
 
-from azr.errors import ExecutorUnavailable
+from azr.errors import ConfigError, ExecutorUnavailable
 from azr.evaluation.budgets import MEMORY_BYTES, OUTPUT_BYTES, fuel_of
 from azr.evaluation.hidden import open_hidden
 from azr.evaluation.items import Calls, Check, CodeItem, HiddenTests, Mark, Runs, Status, Tests
@@ -23,6 +23,9 @@ from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 __all__ = ["CodeGrader", "Executor", "program_of"]
 
 ENTRY = "entry_of_evaluation"
+
+HARMLESS = "pass"
+"""A program that does nothing, to find out whether it is the item that is broken."""
 
 
 class Executor(Protocol):
@@ -46,42 +49,93 @@ class CodeGrader:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._numbers = itertools.count()
+        self._sound: set[tuple[str, str]] = set()
+        """Checks, by item and name, that compile with a program that does nothing."""
 
     async def grade(self, item: CodeItem, answer: str) -> Mark:
         """Whether the program passes every check of the item.
 
         Raises:
             ExecutorUnavailable: The machinery failed; says nothing about the program.
-            ConfigError: Hidden tests cannot be read.
+            ConfigError: The item has no test, or one that cannot be read or run, whatever the
+                program is.
         """
         program = program_of(item, answer)
         parts: dict[str, bool] = {}
         fuel = 0
         async for check in opened(item.checks):
+            require_tests(item, check)
             results = await self._run(item, check, program)
             if isinstance(results, str):
                 return Mark(status=Status.WRONG, parts={check.name: False}, reason=results)
             fuel += sum(result.fuel for result in results)
-            failure = failure_of(check, results)
+            failure = self._failure(item, check, results)
             parts[check.name] = failure is None
             if failure is not None:
+                await self._blame(item, check, results)
                 status, reason = failure
                 return Mark(status=status, parts=parts, reason=reason, fuel=fuel)
+        if not parts:
+            raise ConfigError(f"{item.id}: there is no test, so nothing could be wrong")
         return Mark(status=Status.PASSED, parts=parts, fuel=fuel)
 
     async def _run(self, item: CodeItem, check: Check, program: str) -> list[CallResult] | str:
         """One result a case, or why the program could not be run at all."""
+        try:
+            return await self._results(item, check, program)
+        except (BadJob, UnicodeEncodeError) as error:  # a text that cannot even be sent
+            reason = f"bad job: {type(error).__name__}"
+        try:
+            await self._results(item, check, program_of(item, HARMLESS))
+        except (BadJob, UnicodeEncodeError) as error:
+            raise ConfigError(
+                f"{item.id}: its check {check.name} cannot be run: {error}"
+            ) from error
+        return reason
+
+    async def _results(self, item: CodeItem, check: Check, program: str) -> list[CallResult]:
         limits = Limits(
             fuel=fuel_of(item.id, check.name), memory_bytes=MEMORY_BYTES, output_bytes=OUTPUT_BYTES
         )
+        jobs = jobs_of(f"{item.id}#{next(self._numbers)}", check, program, limits)
         try:
-            jobs = jobs_of(f"{item.id}#{next(self._numbers)}", check, program, limits)
             results = await self._executor.arun(jobs)
         except SandboxUnavailable as error:
             raise ExecutorUnavailable(f"the sandbox did not answer: {error}") from error
-        except (BadJob, UnicodeEncodeError) as error:  # a text that cannot even be sent
-            return f"bad job: {type(error).__name__}"
         return [call for result in results for call in result.calls]
+
+    def _failure(
+        self, item: CodeItem, check: Check, results: list[CallResult]
+    ) -> tuple[Status, str] | None:
+        try:
+            return failure_of(check, results)
+        except LiteralError as error:
+            raise ConfigError(
+                f"{item.id}: a value that is expected is no literal: {error}"
+            ) from error
+
+    async def _blame(self, item: CodeItem, check: Check, results: list[CallResult]) -> None:
+        """Find out whose syntax error it is: the program and its tests are compiled together."""
+        key = (item.id, check.name)
+        if not isinstance(check, Tests) or key in self._sound or not compiles_not(results):
+            return
+        alone = await self._results(item, check, HARMLESS)
+        if compiles_not(alone):
+            raise ConfigError(
+                f"{item.id}: its check {check.name} does not compile: {alone[0].error}"
+            )
+        self._sound.add(key)
+
+
+def compiles_not(results: list[CallResult]) -> bool:
+    """Whether nothing ran because of a syntax error."""
+    return any(result.outcome is Outcome.SYNTAX_ERROR for result in results)
+
+
+def require_tests(item: CodeItem, check: Check) -> None:
+    """Refuse a check that any text would pass."""
+    if not (check.source.strip() if isinstance(check, Tests) else check.cases):
+        raise ConfigError(f"{item.id}: its check {check.name} has no test")
 
 
 async def opened(checks: Sequence[Check | HiddenTests]) -> AsyncIterator[Check]:
@@ -192,9 +246,13 @@ def same_value(given: str, expected: str) -> bool:
     """LiveCodeBench's rule: Python's ==, after tuples have become lists (1 == 1.0 == True).
 
     Source: LiveCodeBench, lcb_runner/evaluation/testing_util.py, grade_call_based.
+
+    Raises:
+        LiteralError: What is expected is no literal.
     """
+    right = as_lists(parse_literal(expected))
     try:
-        return as_lists(parse_literal(given)) == as_lists(parse_literal(expected))
+        return as_lists(parse_literal(given)) == right
     except LiteralError:
         return False
 

@@ -4,15 +4,17 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from azr.errors import ConfigError
+from azr.evaluation.fields import FieldError
 from azr.evaluation.hub import fetch, read_records
 from azr.evaluation.hub_sources import HUB_SOURCES, HubSource
-from azr.evaluation.items import Item
+from azr.evaluation.items import CodeItem, Item
 from azr.evaluation.suites import Suite
 
 __all__ = ["SuiteData", "data_folder", "load_suite"]
@@ -34,6 +36,8 @@ class SuiteData:
     """Of the file, or of the files one after another, so that results name their data."""
     origin: str
     """The file's path, or `hf://datasets/REPO@COMMIT`."""
+    left_out: tuple[str, ...] = ()
+    """Records without any test, which no answer could fail: never asked, never counted."""
 
     def first(self, limit: int | None) -> "SuiteData":
         """The first items alone."""
@@ -66,12 +70,21 @@ def load_file(suite: Suite, path: Path) -> SuiteData:
     """Read a suite's file."""
     packed = read(suite, path)
     try:
-        text = packed.decode() if suite.shipped else gzip.decompress(packed).decode()
-        records = [json.loads(line) for line in text.split("\n") if line]
-    except (OSError, EOFError, ValueError) as error:
-        raise ConfigError(f"{path} is not gzipped JSON Lines: {error}") from error
+        content = packed if suite.shipped else gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigError(f"{path} is not gzipped: {error}") from error
+    numbered = enumerate(content.split(b"\n"), 1)
+    records = [parsed(line, f"{path}, line {number}") for number, line in numbered if line.strip()]
     items = [item_of(suite, path, number, record) for number, record in enumerate(records, 1)]
     return suite_data(suite, items, hashlib.sha256(packed).hexdigest(), str(path))
+
+
+def parsed(line: bytes, where: str) -> Any:
+    """What one line holds."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: not JSON: {error}") from error
 
 
 def load_from_hub(suite: Suite, source: HubSource) -> SuiteData:
@@ -87,12 +100,21 @@ def load_from_hub(suite: Suite, source: HubSource) -> SuiteData:
 
 
 def suite_data(suite: Suite, items: Sequence[Item], sha256: str, origin: str) -> SuiteData:
-    """The whole, if every item can be told from the others."""
+    """The whole, if every item can be told from the others, without those that nothing checks."""
     if not items:
         raise ConfigError(f"{origin} holds no record")
     if len({item.id for item in items}) != len(items):
         raise ConfigError(f"{origin}: two records have the same id")
-    return SuiteData(suite, tuple(items), sha256, origin)
+    kept = tuple(item for item in items if is_checked(item))
+    if not kept:
+        raise ConfigError(f"{origin} holds no record with a test")
+    left_out = tuple(item.id for item in items if not is_checked(item))
+    return SuiteData(suite, kept, sha256, origin, left_out)
+
+
+def is_checked(item: Item) -> bool:
+    """Whether there is an answer that would not pass."""
+    return not isinstance(item, CodeItem) or bool(item.checks)
 
 
 def read(suite: Suite, path: Path) -> bytes:
@@ -110,5 +132,7 @@ def item_of(suite: Suite, path: object, number: int, record: Mapping[str, Any]) 
     """One record, with its place in the error."""
     try:
         return suite.item_of(record)
+    except FieldError as error:
+        raise ConfigError(f"{path}, record {number}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{path}, record {number}: {type(error).__name__}: {error}") from error

@@ -106,6 +106,8 @@ class CodeItem:
     checks: tuple[Check | HiddenTests, ...]
     gold: str = ""
     """A right program, where one is known; never shown."""
+    entry: str = ""
+    """The function or class that the tests call; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

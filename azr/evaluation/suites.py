@@ -5,11 +5,20 @@ sandbox like a model's.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from azr.errors import ConfigError
+from azr.evaluation.fields import (
+    FieldError,
+    Record,
+    items_in,
+    literal,
+    record_in,
+    tests_in,
+    text,
+)
 from azr.evaluation.items import (
     Calls,
     Check,
@@ -25,9 +34,9 @@ from azr.types import Case, Mode, Task
 
 __all__ = ["SUITES", "Suite", "published_check", "suites_named"]
 
-Record = Mapping[str, Any]
-
 SOLUTION_MARK = "#@@SOLUTION@@"
+
+DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 
 STDLIB_PRELUDE = """\
 import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
@@ -65,40 +74,58 @@ class Suite:
 
 def humaneval_item(record: Record) -> CodeItem:
     """A function to complete; its signature and docstring are the statement."""
+    prompt, solution = text(record, "prompt"), text(record, "canonical_solution")
     return CodeItem(
-        id=record["id"],
-        opening=record["prompt"],
-        context=record["prompt"],
+        id=text(record, "id"),
+        opening=prompt,
+        context=prompt,
         checks=evalplus_checks(record),
-        gold=record["prompt"] + record["canonical_solution"],
+        gold=prompt + solution,
+        entry=entry_in(record, prompt + solution),
     )
 
 
 def mbpp_item(record: Record) -> CodeItem:
     """A docstring with a description and an assertion, and the function to write after it."""
+    solution = text(record, "canonical_solution")
     return CodeItem(
-        id=record["id"],
-        opening=record["prompt"],
+        id=text(record, "id"),
+        opening=text(record, "prompt"),
         checks=evalplus_checks(record),
-        gold=record["canonical_solution"],
+        gold=solution,
+        entry=entry_in(record, solution),
     )
 
 
 def evalplus_checks(record: Record) -> tuple[Check, ...]:
     """The original tests, then those that EvalPlus adds (the original inputs included)."""
-    base = (Tests("base", record["tests"]),) if "tests" in record else ()
-    return *base, Tests("plus", record["plus_tests"])
+    base = (Tests("base", tests_in(record, "tests")),) if "tests" in record else ()
+    return *base, Tests("plus", tests_in(record, "plus_tests"))
+
+
+def entry_in(record: Record, solution: str) -> str:
+    """The function to write: as the record says, else the last one which the tests call."""
+    if "entry_point" in record:
+        return text(record, "entry_point")
+    tests = text(record, "tests" if "tests" in record else "plus_tests")
+    named: list[str] = DEFINED.findall(solution)
+    return next((name for name in reversed(named) if mentions(tests, name)), "")
+
+
+def mentions(tests: str, name: str) -> bool:
+    """Whether the tests hold the name as a word."""
+    return re.search(rf"\b{re.escape(name)}\b", tests) is not None
 
 
 def leetcode_item(record: Record) -> CodeItem:
     """A class to complete; graded by assertions."""
-    prelude = record["code_prefix"] + "\nfrom builtins import *\n"
+    prelude = text(record, "code_prefix") + "\nfrom builtins import *\n"
     return CodeItem(
-        id=record["id"],
-        statement=record["prompt"],
-        opening=record["starter_code"].rstrip() + "\n",
-        checks=(Tests("tests", record["tests"], prelude),),
-        gold=record["canonical_solution"],
+        id=text(record, "id"),
+        statement=text(record, "prompt"),
+        opening=text(record, "starter_code").rstrip() + "\n",
+        checks=(Tests("tests", tests_in(record, "tests"), prelude),),
+        gold=text(record, "canonical_solution"),
     )
 
 
@@ -107,51 +134,64 @@ def livecodebench_item(record: Record) -> CodeItem:
     checks: list[Check | HiddenTests] = []
     if "hidden" in record:
         hidden: HiddenTests = record["hidden"]
-        checks += [published_check("samples", hidden.entry, record["samples"]), hidden]
+        checks += with_cases(published_check("samples", hidden.entry, record["samples"]))
+        checks.append(hidden)
     else:
-        checks.append(sample_check(record["io_tests"]))
+        checks += with_cases(sample_check(record_in(record, "io_tests")))
     if record.get("extra_tests"):
-        prelude, _, source = record["extra_tests"].partition(SOLUTION_MARK)
-        checks.append(Tests("extra", source, prelude + "\nfrom builtins import *\n"))
-    starter: str = record["starter_code"]
+        prelude, _, source = text(record, "extra_tests").partition(SOLUTION_MARK)
+        if source.strip():
+            checks.append(Tests("extra", source, prelude + "\nfrom builtins import *\n"))
+    starter = text(record, "starter_code")
     return CodeItem(
-        id=record["id"],
-        statement=record["prompt"],
+        id=text(record, "id"),
+        statement=text(record, "prompt"),
         opening=starter.rstrip() + "\n" if starter.strip() else "",
         checks=tuple(checks),
         gold=record["canonical_solution"] or "",
     )
 
 
-def sample_check(tests: Record) -> Check:
+def with_cases(check: Runs | Calls) -> list[Runs | Calls]:
+    """None if there is no case: whatever is written would pass such a check."""
+    return [check] if check.cases else []
+
+
+def sample_check(tests: Record) -> Runs | Calls:
     """The samples of the statements: arguments have their names."""
-    cases = tests["cases"]
-    if tests["kind"] == "stdin":
-        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
-        return Runs("samples", texts)
-    pairs = tuple((keywords(case["input"]), repr(case["output"])) for case in cases)
-    return Calls("samples", tests["fn_name"], pairs)
+    cases, kind = items_in(tests, "cases", "io_tests"), text(tests, "kind", "io_tests")
+    if kind == "stdin":
+        return Runs("samples", tuple(map(run_case, cases)))
+    if kind != "functional":
+        raise FieldError(f"io_tests.kind must be stdin or functional, got {kind!r}")
+    entry = text(tests, "fn_name", "io_tests")
+    pairs = [(keywords(record_in(case, "input")), repr(case["output"])) for case in cases]
+    return Calls("samples", entry, tuple(pairs))
 
 
-def published_check(name: str, entry: str, cases: Sequence[Record]) -> Check:
+def run_case(case: Record) -> tuple[str, str]:
+    """What a program reads and what it shall write."""
+    return plain_lines(text(case, "input", "a case")), text(case, "output", "a case")
+
+
+def published_check(name: str, entry: str, cases: Sequence[Record]) -> Runs | Calls:
     """LiveCodeBench's own form: a call's arguments are JSON, one a line, without names.
 
     Source: LiveCodeBench, lcb_runner/evaluation/testing_util.py, grade_call_based.
 
     Raises:
-        ValueError: An argument or a value is not JSON.
+        ValueError: An argument or a value is not JSON, or a field no text.
     """
     if not entry:
-        texts = tuple((plain_lines(case["input"]), case["output"]) for case in cases)
-        return Runs(name, texts)
-    pairs = tuple(
+        return Runs(name, tuple(map(run_case, cases)))
+    pairs = [
         (
-            ", ".join(repr(json.loads(line)) for line in case["input"].split("\n")),
-            repr(json.loads(case["output"])),
+            ", ".join(repr(json.loads(line)) for line in given.split("\n")),
+            repr(json.loads(expected)),
         )
-        for case in cases
-    )
-    return Calls(name, entry, pairs)
+        for given, expected in ((text(c, "input"), text(c, "output")) for c in cases)
+    ]
+    return Calls(name, entry, tuple(pairs))
 
 
 def plain_lines(text: str) -> str:
@@ -166,25 +206,25 @@ def keywords(arguments: Mapping[str, object]) -> str:
 
 def cruxeval_output(record: Record) -> ExecutionItem:
     """CRUXEval-O is deduction."""
-    return ExecutionItem(id=record["id"], task=cruxeval_task(record, Mode.DEDUCTION))
+    return ExecutionItem(id=text(record, "id"), task=cruxeval_task(record, Mode.DEDUCTION))
 
 
 def cruxeval_input(record: Record) -> ExecutionItem:
     """CRUXEval-I is abduction."""
-    return ExecutionItem(id=record["id"], task=cruxeval_task(record, Mode.ABDUCTION))
+    return ExecutionItem(id=text(record, "id"), task=cruxeval_task(record, Mode.ABDUCTION))
 
 
 def cruxeval_task(record: Record, mode: Mode) -> Task:
     """One program, one case."""
-    case = Case(record["input"], record["output"])
-    return Task(mode=mode, program=record["code"], cases=(case,))
+    case = Case(text(record, "input"), literal(record, "output"))
+    return Task(mode=mode, program=text(record, "code"), cases=(case,))
 
 
 def livecodebench_output(record: Record) -> ExecutionItem:
     """LiveCodeBench execution: the input stands in a call of a function that is not named f."""
-    name, _, rest = record["input"].partition("(")
-    program = f"{record['code']}\n\nf = {name.strip()}"
-    case = Case(rest.rstrip().removesuffix(")"), record["output"])
+    name, _, rest = text(record, "input").partition("(")
+    program = f"{text(record, 'code')}\n\nf = {name.strip()}"
+    case = Case(rest.rstrip().removesuffix(")"), literal(record, "output"))
     return ExecutionItem(
         id=str(record["id"]), task=Task(mode=Mode.DEDUCTION, program=program, cases=(case,))
     )
@@ -192,7 +232,9 @@ def livecodebench_output(record: Record) -> ExecutionItem:
 
 def maths_item(record: Record) -> MathsItem:
     """A statement and its answer."""
-    return MathsItem(id=record["id"], statement=record["problem"], gold=record["answer"])
+    return MathsItem(
+        id=text(record, "id"), statement=text(record, "problem"), gold=text(record, "answer")
+    )
 
 
 def maths(name: str, title: str, file: str, origin: str) -> Suite:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from azr.config import SandboxConfig
-from azr.errors import ExecutorUnavailable
+from azr.errors import ConfigError, ExecutorUnavailable
 from azr.evaluation.budgets import BASE_FUEL, fuel_of
 from azr.evaluation.code import CodeGrader, program_of, same_output, same_value
 from azr.evaluation.graders import Graders
@@ -77,9 +77,62 @@ def test_a_broken_contract_is_an_exception_too() -> None:
         asyncio.run(CodeGrader(executor).grade(ITEM, "p"))
 
 
+class Rejecting:
+    """Rejects jobs that hold a text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
+        if any(self.text in repr(job) for job in jobs):
+            raise BadJob("source too long")
+        return [JobResult(id=j.id, calls=(CallResult(outcome=Outcome.RETURNED),)) for j in jobs]
+
+
 def test_a_text_that_cannot_be_sent_is_wrong_and_ends_nothing() -> None:
-    grader = CodeGrader(BrokenExecutor(BadJob("source too long")))
-    assert asyncio.run(grader.grade(ITEM, "p")).status is Status.WRONG
+    grader = CodeGrader(Rejecting("LONG"))
+    assert asyncio.run(grader.grade(ITEM, "LONG")).status is Status.WRONG
+    assert asyncio.run(grader.grade(ITEM, "short")).status is Status.PASSED
+
+
+def test_an_item_that_cannot_be_sent_is_an_error_never_a_mark() -> None:
+    grader = CodeGrader(Rejecting("assert f()"))
+    with pytest.raises(ConfigError, match=r"x/1: .*base.* source too long"):
+        asyncio.run(grader.grade(ITEM, "p"))
+
+
+def test_tests_that_do_not_compile_are_an_error_never_a_mark() -> None:
+    def script(job: Job) -> CallResult:
+        return CallResult(outcome=Outcome.SYNTAX_ERROR, error="SyntaxError: invalid syntax")
+
+    with pytest.raises(ConfigError, match=r"x/1: .*base.* does not compile: SyntaxError"):
+        grade(ITEM, script)
+
+
+def test_a_program_that_does_not_compile_is_wrong_and_the_tests_are_looked_at_once() -> None:
+    def script(job: Job) -> CallResult:
+        broken = "SECRET" in job.source
+        outcome = Outcome.SYNTAX_ERROR if broken else Outcome.RETURNED
+        return CallResult(outcome=outcome, error="SyntaxError: x" if broken else None)
+
+    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=(script(job),)))
+    grader = CodeGrader(executor)
+    for _ in range(3):
+        assert asyncio.run(grader.grade(ITEM, "SECRET")).status is Status.WRONG
+    assert len(executor.jobs) == 4
+
+
+@pytest.mark.parametrize("checks", [(), (Runs("samples", ()),), (Calls("samples", "g", ()),)])
+def test_an_item_that_nothing_checks_is_an_error_never_a_mark(checks: Any) -> None:
+    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=()))
+    with pytest.raises(ConfigError, match=r"x: .*no test"):
+        asyncio.run(CodeGrader(executor).grade(CodeItem(id="x", checks=checks), "p"))
+
+
+def test_an_expected_value_that_is_no_literal_is_an_error_never_a_mark() -> None:
+    item = CodeItem(id="x", checks=(Calls("samples", "g", (("1", "Counter()"),)),))
+    with pytest.raises(ConfigError, match=r"x: .*no literal"):
+        grade(item, lambda _: CallResult(outcome=Outcome.RETURNED, value="1"))
 
 
 def test_context_stands_before_an_answer_that_does_not_repeat_it() -> None:
