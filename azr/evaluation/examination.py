@@ -31,6 +31,7 @@ __all__ = ["Examination", "claim_folder", "prepare"]
 
 MAX_PROMPT_TOKENS = 8192
 REPORT_EVERY_S = 10.0
+LEFT_OUT_SHOWN = 10
 
 Say = Callable[[str], None]
 
@@ -167,6 +168,11 @@ class Watch:
         self._done = len(there)
         self._right = sum(attempt.mark.status is Status.PASSED for attempt in there)
         self._last = time.monotonic()
+        if data.left_out:
+            ids = ", ".join(data.left_out[:LEFT_OUT_SHOWN])
+            more = ", ..." if len(data.left_out) > LEFT_OUT_SHOWN else ""
+            count = len(data.left_out)
+            say(f"{self._name}: {count} items without a test are left out: {ids}{more}")
         say(f"{self._name}: {self._total} attempts, {self._done} of them done before")
 
     def attempted(self, attempt: Attempt) -> None:

@@ -40,6 +40,7 @@ def humaneval_record(record: Record, _: int) -> Record:
         "id": record["task_id"],
         "prompt": record["prompt"],
         "canonical_solution": record["canonical_solution"],
+        "entry_point": record["entry_point"],
         "plus_tests": NUMPY_STAND_IN + record["test"] + call,
     }
 

@@ -73,6 +73,7 @@ def write_suite(
         "title": data.suite.title,
         "data": data.origin,
         "data_sha256": data.sha256,
+        "left_out": list(data.left_out),
         "plan": plan,
         **summary_to_json(summary),
         "environment": environment,

@@ -8,12 +8,13 @@ answer in the whole completion, since an evaluation measures answers, not obedie
 from dataclasses import dataclass, replace
 
 from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
+from azr.evaluation.program_text import FENCE_END, body_of, read_program
 from azr.evaluation.shots import COMPLETED_FUNCTIONS, SOLVED_MATHS, WRITTEN_PROGRAMS, Shot
 from azr.modes import Pattern, rules_of
 from azr.modes.examples import FORMAT_TRIPLETS
 from azr.modes.rules import NUM_EXAMPLES
 from azr.modes.wording import block
-from azr.parse import PROGRAM_TAGS, answer_body, boxed, fences, last_block
+from azr.parse import boxed
 from azr.prompts import ENVELOPES
 from azr.types import Mode, ParseFailure, Prompt, Role, Rollout
 
@@ -29,7 +30,6 @@ WRITE_PROGRAM = (
 )
 SOLVE = "Give the final answer as \\boxed{...}."
 
-FENCE_END = "\n```"
 PROGRAM_ENDS = (FENCE_END, "\nProgram:")
 FUNCTION_ENDS = (*PROGRAM_ENDS, "\nif __name__", "\nassert ", "\nprint(")
 """Where a pattern of functions is over: models go on with a demonstration of what they wrote."""
@@ -89,7 +89,7 @@ class Template:
         """The text to be graded, or None if there is none."""
         match item:
             case CodeItem():
-                return read_program(rollout)
+                return read_program(rollout, item.entry)
             case ExecutionItem():
                 return read_execution(item, rollout)
             case MathsItem():
@@ -154,21 +154,6 @@ def titled(statement: str) -> str:
     return f"Program:\n{statement}\n" if statement else "Program:\n"
 
 
-def read_program(rollout: Rollout) -> str | None:
-    """The last program, inside the envelope if it is there.
-
-    A pattern's completion is closed for it, also when it was cut: its program may be whole, with
-    more after it, and if it is not, it will not compile.
-    """
-    if rollout.prompt.envelope == "completion":
-        return last_block(fences(rollout.text + FENCE_END), PROGRAM_TAGS) or None
-    for text in (body_of(rollout), rollout.text):
-        program = last_block(fences(text), PROGRAM_TAGS) if text else None
-        if program and program.strip():
-            return program
-    return None
-
-
 def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
     """The literal or argument list, as self-play reads it; without the envelope if need be."""
     prompt = replace(rollout.prompt, envelope="none", prefill="")
@@ -189,9 +174,3 @@ def read_maths(rollout: Rollout) -> str | None:
     if found is None and rollout.prompt.envelope == "r1":
         found = body_of(rollout)
     return found if found and found.strip() else None
-
-
-def body_of(rollout: Rollout) -> str | None:
-    """The completion without its envelope, or None where there is no envelope."""
-    body = answer_body(rollout)
-    return None if isinstance(body, ParseFailure) else body

@@ -78,6 +78,7 @@ def test_evalplus_suites_have_one_check_which_needs_no_numpy(hub: FakeHub) -> No
     [item] = load("humaneval+").items
     assert isinstance(item, CodeItem)
     assert item.id == "HumanEval/0"
+    assert item.entry == "half"
     [check] = item.checks
     assert check.name == "plus"
     run_here(item.gold, check.source)
@@ -90,6 +91,7 @@ def test_mbpps_prompt_is_evalplus_docstring(hub: FakeHub) -> None:
     [item] = load("mbpp+").items
     assert isinstance(item, CodeItem)
     assert item.id == "Mbpp/2"
+    assert item.entry == "twice"
     assert item.opening == (
         '"""\nWrite a function to double.\nassert twice([1]) == [2]\n"""\n'
     )  # fmt: skip

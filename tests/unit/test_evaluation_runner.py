@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from azr.errors import CheckpointError, ConfigError, ExecutorUnavailable
 from azr.evaluation.data import SuiteData
+from azr.evaluation.examination import Watch
 from azr.evaluation.items import Attempt, CodeItem, Item, Mark, MathsItem, Status, Tests
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.lm_eval import write_lm_eval
@@ -192,11 +193,25 @@ def test_results_hold_figures_attempts_and_versions(tmp_path: Path) -> None:
     assert (content["data"], content["data_sha256"]) == ("hf://x@0", "ab")
     assert content["environment"]["versions"] == {"azr": "1"}
     assert [item["right"] for item in content["by_item"]] == [1, 0]
+    assert content["left_out"] == []
     lines = (tmp_path / "humaneval+" / "samples.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
         {"task_id": "HumanEval/0", "solution": "import os\n\ndef f(): return 1"},
         {"task_id": "HumanEval/1", "solution": ""},
     ]
+
+
+def test_items_that_are_left_out_are_said_once_and_stand_in_the_result(tmp_path: Path) -> None:
+    data, attempts = code_result()
+    data = replace(data, left_out=("lcb/1", "lcb/2"))
+    said: list[str] = []
+    with Ledger(tmp_path / "attempts.jsonl") as ledger:
+        Watch(data, GREEDY, ledger, said.append)
+    assert said[0] == "humaneval+: 2 items without a test are left out: lcb/1, lcb/2"
+    assert len(said) == 2
+    (tmp_path / "humaneval+").mkdir()
+    file = write_suite(tmp_path, (data, summarize(attempts), attempts), {}, {})
+    assert json.loads(file.read_text())["left_out"] == ["lcb/1", "lcb/2"]
 
 
 def test_lm_evals_readers_find_what_they_expect(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """How items are asked and answers found."""
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,69 @@ def test_the_last_program_is_the_answer(envelope: str) -> None:
     text = "First\n```python\na = 1\n```\nbetter:\n```python\na = 2\n```\n"
     assert read(FUNCTION, envelope, text) == "a = 2"
     assert read(FUNCTION, envelope, "no program") is None
-    assert read(FUNCTION, envelope, "```python\na = 1") is None
+
+
+NAMED = replace(FUNCTION, entry="f")
+PROGRAM = "import math\n\ndef f(x):\n    return 2 * x"
+FENCED = f"Here:\n```python\n{PROGRAM}\n```\n"
+
+
+@pytest.mark.parametrize("envelope", ["boxed", "none", "r1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        FENCED,
+        FENCED + "Try it:\n```python\nprint(f(1))\n```",
+        FENCED + "It prints\n```\n2\n```",
+        FENCED + "It prints\n```\n2\n```\nand so\n```python\nprint(f(1))",
+        "```python\ndef g(): ...\n```\n" + FENCED + "```python\ndef f_test(): f(1)\n```",
+        f"```python\ndef f(x):\n    return x\n```\nbetter\n{FENCED}",
+        f"```python\n{PROGRAM}",
+        f"```python\n{PROGRAM}\n",
+        f"I print\n```\n2\n```\nwith\n```python\n{PROGRAM}",
+        PROGRAM,
+        PROGRAM + "\n",
+    ],
+)
+def test_the_last_program_that_defines_the_function_is_the_answer(envelope: str, text: str) -> None:
+    answer = read(NAMED, envelope, text)
+    assert answer is not None
+    assert answer.rstrip() == PROGRAM
+
+
+def test_without_the_function_the_last_program_is_the_answer() -> None:
+    assert read(NAMED, "none", "```python\n    return x\n```") == "    return x"
+    assert read(NAMED, "none", "```\na\n```\n```\nf = abs\n```\n```bash\nls\n```") == "f = abs"
+    assert read(NAMED, "none", "I would write def f(x) but") is None
+    assert read(replace(NAMED, entry="f+"), "none", "def ff(x): ...") is None
+    assert read(NAMED, "none", "class f(list): ...") == "class f(list): ..."
+
+
+@pytest.mark.parametrize("envelope", ["boxed", "none", "r1"])
+def test_a_cut_program_is_the_answer_where_there_is_no_whole_one(envelope: str) -> None:
+    assert read(WRITTEN, envelope, "So\n```python\na = 1\nb =", truncated=True) == "a = 1\nb ="
+    assert read(WRITTEN, envelope, "```python\na = 1\n```\n```python\nb = 2") == "a = 1"
+    assert read(WRITTEN, envelope, "def f(x): ...") is None
+
+
+def test_the_function_is_looked_for_in_the_envelope_first() -> None:
+    inside = "a ```python\ndef f(): 1\n``` </think> <answer> ```python\ndef f(): 2\n``` </answer>"
+    assert read(NAMED, "r1", inside) == "def f(): 2"
+    thought = "a ```python\ndef f(): 1\n``` </think> <answer> ```\nprint(f())\n``` </answer>"
+    assert read(NAMED, "r1", thought) == "def f(): 1"
+    bare = "a</think> <answer>\ndef f(): 1\n</answer>"
+    assert read(NAMED, "r1", bare) == "def f(): 1"
+
+
+@pytest.mark.parametrize("unit", ["```", "```python\n", "def f", "\n", " ", "def f (\n", "class "])
+def test_reading_a_program_is_linear(unit: str) -> None:
+    def seconds(count: int) -> float:
+        started = time.perf_counter()
+        read(NAMED, "none", unit * count)
+        return time.perf_counter() - started
+
+    seconds(1000)
+    assert min(seconds(80_000) for _ in range(3)) < 40 * max(seconds(8_000), 0.002)
 
 
 def test_a_program_inside_its_envelope_comes_first() -> None:
