@@ -14,7 +14,7 @@ from typing import Self
 
 from azr.errors import ExecutorUnavailable
 from azr.evaluation.items import Mark, MathsItem, Status
-from azr.evaluation.maths_text import gold_text, target_text
+from azr.evaluation.maths_text import gold_text, same_in_base, target_text
 
 __all__ = ["MathsGrader"]
 
@@ -65,7 +65,9 @@ class MathsGrader:
         """
         if len(answer) > MAX_ANSWER_CHARS:
             return Mark(status=Status.WRONG, reason="answer too long")
-        same = await self._compare(gold_text(item.gold), target_text(answer))
+        same = same_in_base(item.gold, answer)
+        if same is None:
+            same = await self._compare(gold_text(item.gold), target_text(answer))
         if same is None:
             return Mark(status=Status.UNDECIDED, reason=f"no verdict in {self._deadline_s:g} s")
         return Mark(status=Status.PASSED if same else Status.WRONG)

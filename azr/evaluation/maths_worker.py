@@ -24,6 +24,8 @@ def main() -> None:
     sys.stdout = sys.stderr  # what a library prints is no answer
     try:
         from math_verify import parse, verify  # noqa: PLC0415 - under the memory limit
+
+        from azr.evaluation.small_numbers import differ  # noqa: PLC0415 - as above
     except ImportError as error:
         print(error, file=answers, flush=True)
         return
@@ -32,11 +34,9 @@ def main() -> None:
     for line in sys.stdin:
         gold, target = json.loads(line)
         try:
-            same = verify(
-                parse(gold, parsing_timeout=None),  # pyright: ignore[reportArgumentType]
-                parse(target, parsing_timeout=None),  # pyright: ignore[reportArgumentType]
-                timeout_seconds=None,
-            )
+            right = parse(gold, parsing_timeout=None)  # pyright: ignore[reportArgumentType]
+            given = parse(target, parsing_timeout=None)  # pyright: ignore[reportArgumentType]
+            same = verify(right, given, timeout_seconds=None) and not differ(right, given)
         except RecursionError:
             same = False
         print(json.dumps(same), file=answers, flush=True)
