@@ -5,9 +5,11 @@ A worker obeys whatever reaches it, so commands travel over authenticated connec
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
+
+from azr.sampling import Request, Sampled
 
 __all__ = [
     "Abort",
@@ -28,6 +30,8 @@ __all__ = [
     "unpack",
 ]
 
+T = TypeVar("T")
+
 # ---------------------------------------------------------------- the leader's
 
 
@@ -41,15 +45,11 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Take on a request (azr.policy.engine.Request)."""
+    """Take on a request."""
 
     key: int
     """The leader's name for it."""
-    prompt_ids: tuple[int, ...]
-    max_tokens: int
-    seed: int
-    temperature: float
-    stop: tuple[str, ...]
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +114,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A finished completion (azr.policy.engine.Sampled)."""
+    """A finished completion."""
 
     key: int
-    ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    text: str
-    truncated: bool
-    cached_tokens: int
+    sampled: Sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +143,14 @@ Message = (
 
 _packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
-_PLAIN: Final = (Open, Sample, Abort, Load, Prove, Save, Stop, Hello, Completed, Proved, Failed)
+_PLAIN: Final = (Open, Abort, Load, Prove, Save, Stop, Hello, Proved, Failed)
 _KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
 
 
 def pack(message: Message) -> bytes:
     """The message as bytes."""
-    if isinstance(message, Learn):
-        values: list[object] = [[values_of(lesson) for lesson in message.lessons]]
-    else:
-        values = values_of(message)
-    return _packb([type(message).__name__, *values], unicode_errors="surrogatepass")
+    named = [type(message).__name__, *values_of(message)]
+    return _packb(named, default=values_of, unicode_errors="surrogatepass")
 
 
 def unpack(packed: bytes) -> Message:
@@ -168,9 +161,7 @@ def unpack(packed: bytes) -> Message:
     """
     try:
         name, *values = _unpackb(packed, use_list=False, unicode_errors="surrogatepass")
-        if name == Learn.__name__:
-            return Learn(tuple(Lesson(*lesson) for lesson in values[0]))
-        return _KINDS[name](*values)
+        return made(name, values)
     except Exception as error:  # msgpack raises anything on bytes that are not its own
         raise ValueError(f"{len(packed)} bytes are no message: {error!r}") from error
 
@@ -178,3 +169,25 @@ def unpack(packed: bytes) -> Message:
 def values_of(value: Any) -> list[object]:
     """A dataclass's fields in order."""
     return [getattr(value, field.name) for field in fields(value)]
+
+
+def made(name: str, values: list[Any]) -> Message:
+    """The message of that name; what it holds of our own classes is made too."""
+    match name:
+        case Sample.__name__:
+            key, request = values
+            return Sample(key, of_values(Request, request))
+        case Completed.__name__:
+            key, sampled = values
+            return Completed(key, of_values(Sampled, sampled))
+        case Learn.__name__:
+            (lessons,) = values
+            return Learn(tuple(of_values(Lesson, lesson) for lesson in lessons))
+        case _:
+            return _KINDS[name](*values)
+
+
+def of_values(kind: type[T], values: tuple[Any, ...]) -> T:
+    """A dataclass again, of the values of all its fields."""
+    names = [field.name for field in fields(cast(Any, kind))]
+    return kind(**dict(zip(names, values, strict=True)))

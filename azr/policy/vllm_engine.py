@@ -20,7 +20,7 @@ import torch
 
 from azr.config import RolloutConfig
 from azr.errors import ModelError
-from azr.policy.engine import Request, Sampled
+from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 
 __all__ = ["VllmEngine", "vllm_problem"]
