@@ -8,31 +8,34 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <vector>
 
 #include "executor/marshal_writer.h"
 
 namespace azr::executor {
 namespace {
 
+// The digits of an integer in base 2^15, least significant first. A string, since that keeps seven
+// of them without an allocation.
+using Magnitude = std::u16string;
+
 struct Number {
   bool is_imaginary = false;
   bool is_float = false;
   double real = 0;
-  std::vector<uint16_t> magnitude;  // of an integer: base 2^15, least significant first
+  Magnitude magnitude;  // of an integer
 };
 
-void multiply_add(std::vector<uint16_t>& magnitude, uint32_t factor, uint32_t addend) {
+void multiply_add(Magnitude& magnitude, uint32_t factor, uint32_t addend) {
   uint64_t carry = addend;
-  for (uint16_t& limb : magnitude) {
+  for (char16_t& limb : magnitude) {
     carry += uint64_t{limb} * factor;
-    limb = static_cast<uint16_t>(carry & 0x7fff);
+    limb = static_cast<char16_t>(carry & 0x7fff);
     carry >>= 15;
   }
-  for (; carry > 0; carry >>= 15) magnitude.push_back(static_cast<uint16_t>(carry & 0x7fff));
+  for (; carry > 0; carry >>= 15) magnitude.push_back(static_cast<char16_t>(carry & 0x7fff));
 }
 
-double magnitude_as_double(const std::vector<uint16_t>& magnitude) {
+double as_double(const Magnitude& magnitude) {
   double value = 0;
   for (size_t i = magnitude.size(); i-- > 0;) value = value * 32768.0 + magnitude[i];
   return value;
@@ -40,7 +43,7 @@ double magnitude_as_double(const std::vector<uint16_t>& magnitude) {
 
 double signed_double(const Number& number, bool negative) {
   const double value =
-      number.is_float || number.is_imaginary ? number.real : magnitude_as_double(number.magnitude);
+      number.is_float || number.is_imaginary ? number.real : as_double(number.magnitude);
   return negative ? -value : value;
 }
 
@@ -57,16 +60,11 @@ double parse_double(const std::string& text) {
 
 // Digits of `base` with underscores between them, appended to `digits`.
 void read_digits(LiteralSource& in, int base, std::string& digits) {
-  bool after_digit = false;
+  const auto is_digit_of_base = [base](char c) { return digit_value(c) < base; };
   while (true) {
-    if (digit_value(in.peek()) < base) {
-      digits.push_back(in.peek());
-      after_digit = true;
-    } else if (in.peek() == '_' && after_digit && digit_value(in.peek(1)) < base) {
-      after_digit = false;
-    } else {
-      return;
-    }
+    const std::string_view run = in.take_while(is_digit_of_base);
+    digits += run;
+    if (run.empty() || in.peek() != '_' || !is_digit_of_base(in.peek(1))) return;
     in.skip();
   }
 }
@@ -85,12 +83,12 @@ void read_based_integer(LiteralSource& in, Number& number) {
     pending |= static_cast<uint32_t>(digit_value(digits[i])) << have;
     have += bits;
     if (have >= 15) {
-      number.magnitude.push_back(static_cast<uint16_t>(pending & 0x7fff));
+      number.magnitude.push_back(static_cast<char16_t>(pending & 0x7fff));
       pending >>= 15;
       have -= 15;
     }
   }
-  number.magnitude.push_back(static_cast<uint16_t>(pending));
+  number.magnitude.push_back(static_cast<char16_t>(pending));
 }
 
 // `.5` and `e-9` behind the whole digits, which must then be a float's.

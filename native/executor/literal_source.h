@@ -69,11 +69,15 @@ class LiteralSource {
     }
   }
 
-  std::string_view read_name() {
+  // The characters from here on that `accepts` takes.
+  template <typename Accepts>
+  std::string_view take_while(Accepts accepts) {
     const size_t start = at_;
-    while (is_name_part(peek())) ++at_;
+    while (at_ < text_.size() && accepts(text_[at_])) ++at_;
     return text_.substr(start, at_ - start);
   }
+
+  std::string_view read_name() { return take_while(is_name_part); }
 
  private:
   std::string_view text_;
