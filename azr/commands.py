@@ -5,7 +5,7 @@ A worker obeys whatever reaches it, so commands travel over authenticated connec
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
@@ -13,6 +13,7 @@ from azr.sampling import Request, Sampled
 
 __all__ = [
     "Abort",
+    "Compare",
     "Completed",
     "Failed",
     "Hello",
@@ -83,6 +84,14 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Find how far rollouts are from the reference, all ranks at the same time."""
+
+    lessons: tuple[Lesson, ...]
+    """Their advantages are not known yet: 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Learn:
     """One update, all ranks at the same time; every rank is given the whole of it."""
 
@@ -137,14 +146,12 @@ class Failed:
     text: str
 
 
-Message = (
-    Open | Sample | Abort | Load | Prove | Learn | Save | Stop | Hello | Completed | Proved | Failed
-)
+Command = Open | Sample | Abort | Load | Prove | Compare | Learn | Save | Stop
+Message = Command | Hello | Completed | Proved | Failed
 
 _packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
-_PLAIN: Final = (Open, Abort, Load, Prove, Save, Stop, Hello, Proved, Failed)
-_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def pack(message: Message) -> bytes:
@@ -173,18 +180,17 @@ def values_of(value: Any) -> list[object]:
 
 def made(name: str, values: list[Any]) -> Message:
     """The message of that name; what it holds of our own classes is made too."""
-    match name:
-        case Sample.__name__:
-            key, request = values
-            return Sample(key, of_values(Request, request))
-        case Completed.__name__:
-            key, sampled = values
-            return Completed(key, of_values(Sampled, sampled))
-        case Learn.__name__:
-            (lessons,) = values
-            return Learn(tuple(of_values(Lesson, lesson) for lesson in lessons))
-        case _:
-            return _KINDS[name](*values)
+    kind = _KINDS[name]
+    if kind is Sample:
+        key, request = values
+        return Sample(key, of_values(Request, request))
+    if kind is Completed:
+        key, sampled = values
+        return Completed(key, of_values(Sampled, sampled))
+    if kind in (Compare, Learn):
+        (lessons,) = values
+        return kind(tuple(of_values(Lesson, lesson) for lesson in lessons))
+    return kind(*values)
 
 
 def of_values(kind: type[T], values: tuple[Any, ...]) -> T:
