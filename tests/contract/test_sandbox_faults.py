@@ -15,7 +15,7 @@ from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
 from sandbox_wasm.fake import serve_in_thread
 from sandbox_wasm.types import Job
-from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers
+from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers, run_in_thread
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -61,20 +61,6 @@ def spawn(tmp_path) -> Iterator:
 
 
 # ---------------------------------------------------------------------- dying servers
-
-
-def run_in_thread(client: SandboxClient, jobs: list[Job]) -> tuple[threading.Thread, list]:
-    outcome: list = []
-
-    def run() -> None:
-        try:
-            outcome.append(answers(client.run(jobs)))
-        except SandboxUnavailable as exc:
-            outcome.append(exc)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
 
 
 def test_a_server_killed_in_mid_batch_and_started_again_loses_and_doubles_nothing(spawn):

@@ -16,23 +16,16 @@ from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.fake import serve_in_thread
 from sandbox_wasm.local_server import LocalServer, start_local_server
 from sandbox_wasm.types import Job
-from tests.contract.numbered_jobs import FAKE, answers, num_open_files, numbered, numbers
+from tests.contract.numbered_jobs import (
+    FAKE,
+    answers,
+    num_open_files,
+    numbered,
+    numbers,
+    run_in_thread,
+)
 
 pytestmark = pytest.mark.timeout(60)
-
-
-def run_in_thread(client: SandboxClient, jobs: list[Job]) -> tuple[threading.Thread, list]:
-    outcome: list = []
-
-    def run() -> None:
-        try:
-            outcome.append(answers(client.run(jobs)))
-        except SandboxUnavailable as exc:
-            outcome.append(exc)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
 
 
 # ---------------------------------------------------------------------- a client's life
