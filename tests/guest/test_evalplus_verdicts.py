@@ -1,6 +1,6 @@
 """Our verdicts beside those of EvalPlus 0.3.1 on the same programs, the suites' own and mutants.
 
-A part of the tasks, drawn by their ids, without those that take long; all of them with
+All tasks but the 21 whose canonical solutions take seconds to minutes; these too with
 AZR_EVALPLUS_WHOLE=1. EvalPlus' verdicts are recorded: scripts/evalplus_verdicts.py.
 """
 
@@ -24,12 +24,23 @@ from tests.mutants import programs_of
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
-ONE_IN = 4
-"""Of the tasks, in the normal run; the hash that chooses is the golden file's own."""
-
 WHOLE = bool(os.environ.get("AZR_EVALPLUS_WHOLE"))
 
-KNOWN: Mapping[tuple[str, int], str] = {}
+OTHER_TESTS = "HumanEval's own tests call the prompt's helper, which is mutated; EvalPlus does not"
+KNOWN: Mapping[tuple[str, int], str] = {
+    ("HumanEval/32", 0): "EvalPlus 0.3.1 passes no answer: it counts no input of find_zero as done",
+    ("HumanEval/38", 1): OTHER_TESTS,
+    ("HumanEval/38", 2): OTHER_TESTS,
+    ("HumanEval/45", 2): "off by 5e-7: HumanEval's own tests want the very float, EvalPlus 1e-6",
+    ("HumanEval/50", 1): OTHER_TESTS,
+    ("HumanEval/95", 2): "HumanEval's own test has the key 5, EvalPlus' JSON the key '5'",
+    ("Mbpp/255", 0): "EvalPlus' memory limit",
+    ("Mbpp/255", 1): "EvalPlus' memory limit",
+    ("Mbpp/392", 0): "EvalPlus' time limit",
+    ("Mbpp/392", 2): "EvalPlus' time limit",
+    ("Mbpp/590", 0): "the last digits of a complex number: another libm",
+    ("Mbpp/596", 0): "sys.getsizeof, on 32 bits",
+}
 """By task and program (0: the canonical solution), why the verdicts differ."""
 
 
@@ -37,16 +48,9 @@ def items_of(data: Path, suite: str) -> list[CodeItem]:
     return [item for item in load_suite(SUITES[suite], data).items if isinstance(item, CodeItem)]
 
 
-def chosen(items: list[CodeItem], golden: Golden, suite: str) -> list[CodeItem]:
-    """A part that takes about a minute, and what is known to differ; or all."""
-    if WHOLE:
-        return items
-    differing = {task for task, _ in KNOWN}
-    return [
-        item for item in items
-        if item.id not in CANONICAL_GIGAFUEL
-        and (item.id in differing or int(golden.suites[suite][item.id][0].digest, 16) % ONE_IN == 0)
-    ]  # fmt: skip
+def chosen(items: list[CodeItem]) -> list[CodeItem]:
+    """Without those whose canonical solution takes seconds to minutes; or all."""
+    return [item for item in items if WHOLE or item.id not in CANONICAL_GIGAFUEL]
 
 
 def marks(sandbox: Sandbox, answers: list[tuple[CodeItem, str]]) -> list[Mark]:
@@ -77,7 +81,7 @@ def test_the_programs_are_those_that_evalplus_saw(shared_data: Path, suite: str)
 @pytest.mark.parametrize("suite", ["humaneval+", "mbpp+"])
 def test_verdicts_are_those_of_evalplus(sandbox: Sandbox, shared_data: Path, suite: str) -> None:
     golden = Golden.read()
-    items = chosen(items_of(shared_data, suite), golden, suite)
+    items = chosen(items_of(shared_data, suite))
     programs = [
         (item, number, text)
         for item in items
