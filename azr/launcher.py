@@ -165,7 +165,8 @@ def leave(code: int) -> NoReturn:
     SIGABRT ("terminate called without an active exception"), and a run that went well has failed.
     One of four processes did so that shared a core (docs/LOG.md, pytorch/pytorch#179291).
     """
-    atexit._run_exitfuncs()
+    # the only way to run them and yet choose how to end
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
