@@ -102,6 +102,7 @@ class MicroBatch:
     advantages: Tensor  # [C]
     rollout_logprobs: Tensor  # [C]
     sequence_ids: Tensor  # [C] int64, in [0, B)
+    sequences: tuple[Sequence1, ...]  # [B], as they were given
     is_filler: bool = False
     """Computed so that a rank takes part in what all do together; none of its tokens counts."""
 
@@ -222,6 +223,7 @@ def packed(families: Row) -> MicroBatch:
         advantages=advantages.repeat_interleave(repeats),
         rollout_logprobs=torch.tensor([lp for r in rollouts for lp in r.rollout_logprobs]),
         sequence_ids=torch.arange(len(rollouts)).repeat_interleave(repeats),
+        sequences=tuple(sequences),
     )
 
 

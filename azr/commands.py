@@ -11,6 +11,7 @@ import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 __all__ = [
     "Abort",
+    "Compare",
     "Completed",
     "Failed",
     "Hello",
@@ -83,6 +84,14 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Find how far rollouts are from the reference, all ranks at the same time."""
+
+    lessons: tuple[Lesson, ...]
+    """Their advantages are not known yet: 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Learn:
     """One update, all ranks at the same time; every rank is given the whole of it."""
 
@@ -141,19 +150,19 @@ class Failed:
     text: str
 
 
-Message = (
-    Open | Sample | Abort | Load | Prove | Learn | Save | Stop | Hello | Completed | Proved | Failed
-)
+Command = Open | Sample | Abort | Load | Prove | Compare | Learn | Save | Stop
+Message = Command | Hello | Completed | Proved | Failed
 
 _packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
 _PLAIN: Final = (Open, Sample, Abort, Load, Prove, Save, Stop, Hello, Completed, Proved, Failed)
 _KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
+_OF_LESSONS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (Compare, Learn)}
 
 
 def pack(message: Message) -> bytes:
     """The message as bytes."""
-    if isinstance(message, Learn):
+    if isinstance(message, Compare | Learn):
         values: list[object] = [[values_of(lesson) for lesson in message.lessons]]
     else:
         values = values_of(message)
@@ -168,8 +177,8 @@ def unpack(packed: bytes) -> Message:
     """
     try:
         name, *values = _unpackb(packed, use_list=False, unicode_errors="surrogatepass")
-        if name == Learn.__name__:
-            return Learn(tuple(Lesson(*lesson) for lesson in values[0]))
+        if name in _OF_LESSONS:
+            return _OF_LESSONS[name](tuple(Lesson(*lesson) for lesson in values[0]))
         return _KINDS[name](*values)
     except Exception as error:  # msgpack raises anything on bytes that are not its own
         raise ValueError(f"{len(packed)} bytes are no message: {error!r}") from error

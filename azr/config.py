@@ -248,6 +248,9 @@ class CheckpointConfig:
         at_least("checkpoint.keep", self.keep, 1)
 
 
+WANDB_TAG_CHARS = 64
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingConfig:
     """What is written beside metrics.jsonl."""
@@ -255,13 +258,25 @@ class LoggingConfig:
     tensorboard: bool = True
     wandb: bool = False
     wandb_project: str = "azr"
+    wandb_tags: tuple[str, ...] = ()
+    """Of the run in wandb; a resumed run keeps those it has there, unless some are given."""
     rollouts: bool = True
     """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
     print_tasks: int = 0
     """Show so many of a step's new tasks, drawn at random, on stderr. (AZR: 3 a stream)"""
+    profile_steps: tuple[int, ...] = ()
+    """Steps whose update torch.profiler traces, into profile/step_N.json.gz of the run's folder,
+    for ui.perfetto.dev. (verl: trainer.profile_steps, for Nsight)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        object.__setattr__(self, "wandb_tags", tuple(self.wandb_tags))
+        object.__setattr__(self, "profile_steps", tuple(self.profile_steps))
+        if wrong := [tag for tag in self.wandb_tags if not 0 < len(tag) <= WANDB_TAG_CHARS]:
+            raise ConfigError(
+                f"logging.wandb_tags must be texts of 1 to {WANDB_TAG_CHARS} characters, got"
+                f" {wrong[0]!r}: wandb takes no others"
+            )
         at_least("logging.print_tasks", self.print_tasks, 0)
 
 
@@ -302,8 +317,17 @@ class RunConfig:
                 f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
                 f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
+        if wrong := [step for step in self.logging.profile_steps if not 1 <= step <= self.steps]:
+            raise ConfigError(
+                f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"
+            )
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the model the run started from is kept beside the learner's: two keys want it."""
+        return self.loss.kl != "none" or self.rewards.kl != "none"
 
     @property
     def folder(self) -> Path:

@@ -7,9 +7,11 @@ methods with the same arguments at the same time; the leader tells the workers w
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from torch.profiler import record_function
+
 from azr.batch import Sequence1, sequences_of
 from azr.checkpoint import Checkpoint
-from azr.commands import Learn, Lesson, Open, Save
+from azr.commands import Compare, Learn, Lesson, Open, Save
 from azr.config import RunConfig
 from azr.learner import TorchLearner
 from azr.types import Experience
@@ -42,8 +44,25 @@ class LeadingLearner:
         """
         sequences = sequences_of(experiences_N, advantages_N)
         self._workers.tell(Learn(tuple(map(lesson_of, sequences))))
-        with self._workers.explained():
+        with record_function("azr/update"), self._workers.explained():
             return self._local.learn(sequences)
+
+    def penalised(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        """Take rewards.kl off the rewards, on all ranks; without it nothing is said to them.
+
+        Raises:
+            TrainingDiverged: A log-probability is not finite.
+            WorkerLost: A worker is gone.
+        """
+        if self._local.reward_kl is None:
+            return experiences_N, {}
+        sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
+        self._workers.tell(Compare(tuple(map(lesson_of, sequences))))
+        with record_function("azr/penalised"), self._workers.explained():
+            divergences = self._local.divergences(sequences)
+        return self._local.reward_kl.taken_off(experiences_N, divergences)
 
     def save(self, folder: Path) -> None:
         """Write weights, tokenizer and training state, each rank its own part.

@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from azr.batch import MicroBatch, Sequence1, mini_batches, sequences_of
 from azr.checkpoint import Checkpoint, flush, state_file
@@ -32,18 +33,21 @@ from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
 from azr.errors import CheckpointError, TrainingDiverged
 from azr.loss import Normalizer, count, means_of, policy_loss, total_metrics
-from azr.loss_config import Importance, LossConfig
+from azr.loss_config import Importance, Kl, LossConfig
 from azr.model_folder import save_model, tokenizer_files, whole_weights
 from azr.optimizer import adamw, load_state, local_state
 from azr.packed_model import (
     MiniBatch,
     PackedModel,
     Passage,
+    collect_gradients,
     load_pupil,
     load_reference,
     loss_config_of,
+    refresh,
 )
 from azr.ranks import ALONE, Ranks
+from azr.reward_kl import RewardKl, rollout_sums
 from azr.seeds import derive_seed
 from azr.sharding import reshard, whole
 from azr.types import Experience
@@ -69,7 +73,8 @@ class TorchLearner:
     ) -> None:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too).
 
-        `initial` is the model the run started from, which loss.kl compares with; None: `folder`.
+        `initial` is the model the run started from, which loss.kl and rewards.kl compare
+        with; None: `folder`.
         """
         self._ranks = ranks
         self._seed = config.seed
@@ -83,11 +88,13 @@ class TorchLearner:
         self._compute = PackedModel(compute, self._loss_config)
         """Does forward and backward: the model itself, or a copy in lower precision."""
         self._reference: PackedModel | None = None
-        if config.loss.kl != "none":
+        if config.has_reference:
             self._reference = load_reference(config, initial or folder, ranks)
         # a master of its own is read in float32; rows are gathered in what the model computes in
         self._is_exact = ranks.is_alone or config.model.dtype == "float32"
         self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
+        self.reward_kl = RewardKl.of(config)
+        """What is taken off the rewards; None without rewards.kl."""
         self.optimizer = adamw(self.model, config.learner, self.device)
         self.num_updates = 0
         """Calls of `update` so far, skipped ones included; what the warmup counts."""
@@ -97,11 +104,44 @@ class TorchLearner:
         """The parameters after the last update."""
         return TorchWeights(self.model, is_exact=self._is_exact)
 
+    def penalised(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        """Take rewards.kl off the rewards, if the run has it.
+
+        Raises:
+            TrainingDiverged: A log-probability is not finite.
+        """
+        if self.reward_kl is None:
+            return experiences_N, {}
+        sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
+        with record_function("azr/penalised"):
+            return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
+
+    def divergences(self, sequences: Sequence[Sequence1]) -> list[float]:
+        """Of each rollout from the reference, by the estimator of rewards.kl: nats, in all.
+
+        Every rank calls with all sequences.
+        """
+        kl, reference = self.reward_kl, self._reference
+        assert kl is not None
+        assert reference is not None
+        self._refresh()
+
+        def of_tokens(batch: MicroBatch) -> Tensor:
+            batch = batch.to(self.device)
+            return kl.of_tokens(
+                self._logprobs(self._compute, batch), self._logprobs(reference, batch)
+            )
+
+        return rollout_sums(sequences, self._deal(sequences), of_tokens, self._ranks)
+
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
         """Learn from one step; as `learn`, which the other ranks call."""
-        return self.learn(sequences_of(experiences_N, advantages_N))
+        with record_function("azr/update"):
+            return self.learn(sequences_of(experiences_N, advantages_N))
 
     def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
         """Learn from one step, by default in one optimizer step; returns its statistics.
@@ -171,29 +211,33 @@ class TorchLearner:
         made: list[MiniBatch] = []
         for part in mini_batches(sequences, self._config.mini_batches, seed):
             useful = [s for s in part if s.advantage != 0.0 or self._zero_advantage_matters()]
-            packed = deal(
-                useful,
-                self._config.micro_batch_tokens,
-                self._ranks,
-                share_prompts=self._config.share_prompts,
-            )
-            passages = [self._passage(batch.to(self.device)) for batch in packed]
+            passages = [self._passage(batch.to(self.device)) for batch in self._deal(useful)]
             if passages:
                 made.append(MiniBatch(passages, self._normalizer(part, passages)))
         return made
+
+    def _deal(self, sequences: Sequence[Sequence1]) -> list[MicroBatch]:
+        """This rank's micro-batches."""
+        return deal(
+            sequences,
+            self._config.micro_batch_tokens,
+            self._ranks,
+            share_prompts=self._config.share_prompts,
+        )
 
     def _passage(self, batch: MicroBatch) -> Passage:
         """Log-probabilities that later optimizer steps must not change, where there are any."""
         is_one_step = self._config.mini_batches * self._config.epochs == 1
         needs_old = not is_one_step or self._loss_config.importance is Importance.SEQUENCE_MASK
+        reference = None if self._loss_config.kl is Kl.NONE else self._reference
         return Passage(
             batch,
             old=self._logprobs(self._compute, batch) if needs_old else None,
-            ref=None if self._reference is None else self._logprobs(self._reference, batch),
+            ref=None if reference is None else self._logprobs(reference, batch),
         )
 
     def _logprobs(self, model: PackedModel, batch: MicroBatch) -> Tensor:
-        with self._ranks.together(TrainingDiverged):
+        with record_function("azr/logprobs"), self._ranks.together(TrainingDiverged):
             return model.logprobs(batch)
 
     def save(self, folder: Path) -> None:
@@ -226,6 +270,7 @@ class TorchLearner:
             "shapes": self._shapes(),
             "random_state": torch.get_rng_state(),
             "entropy_control": self._entropy_control and self._entropy_control.state(),
+            "reward_kl": self.reward_kl and self.reward_kl.state(),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -248,6 +293,8 @@ class TorchLearner:
         torch.set_rng_state(state["random_state"])
         if self._entropy_control is not None and state.get("entropy_control"):
             self._entropy_control.restore(state["entropy_control"])
+        if self.reward_kl is not None and state.get("reward_kl"):
+            self.reward_kl.restore(state["reward_kl"])
 
     def _shapes(self) -> dict[str, list[int]]:
         return {name: list(value.shape) for name, value in self.model.named_parameters()}
@@ -268,10 +315,11 @@ class TorchLearner:
         """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
-            with self._ranks.together(TrainingDiverged):
+            with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
                 loss, metrics = self._loss(passage, part.whole, loss_config)
-            loss.backward()
-            self._collect_gradients()
+            with record_function("azr/backward"):
+                loss.backward()
+                self._collect_gradients()
             loss_sum += loss.item()
             sums.append(metrics)
         return loss_sum, sums
@@ -304,33 +352,15 @@ class TorchLearner:
         metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
         return loss, metrics
 
-    @torch.no_grad()
     def _refresh(self) -> None:
-        """Give the copy the newest weights."""
+        """Give the copy, where there is one, the newest weights."""
         if self._compute.model is not self.model:
-            for mine, master in self._pairs():
-                mine.copy_(master)
+            refresh(self._compute.model, self.model)
 
-    def _pairs(self) -> "zip[tuple[Tensor, Tensor]]":
-        """Each parameter of the copy with the master's."""
-        return zip(self._compute.model.parameters(), self.model.parameters(), strict=True)
-
-    @torch.no_grad()
     def _collect_gradients(self) -> None:
-        """Add the copy's gradients to the master's, in float32, after every micro-batch.
-
-        Adding them up in bfloat16 would lose small ones beside large sums.
-        """
-        if self._compute.model is self.model:
-            return
-        for mine, master in self._pairs():
-            if mine.grad is None:
-                continue
-            if master.grad is None:
-                master.grad = mine.grad.float()
-            else:
-                master.grad += mine.grad
-            mine.grad = None
+        """Take them from the copy, where there is one, after every micro-batch."""
+        if self._compute.model is not self.model:
+            collect_gradients(self._compute.model, self.model)
 
     def _normalizer(
         self, sequences: Sequence[Sequence1], passages: Sequence[Passage]

@@ -304,6 +304,7 @@ class WandbSink(Sink):
         self._run: Any = optional("wandb").init(
             project=config.logging.wandb_project,
             name=config.name,
+            tags=config.logging.wandb_tags or None,  # given, they replace those of before
             id=run_id,
             resume="allow",
             config=to_dict(config),

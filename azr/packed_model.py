@@ -31,10 +31,12 @@ __all__ = [
     "MiniBatch",
     "PackedModel",
     "Passage",
+    "collect_gradients",
     "load_model",
     "load_pupil",
     "load_reference",
     "loss_config_of",
+    "refresh",
 ]
 
 ATTENTIONS = ("full_attention", "sliding_attention")
@@ -206,6 +208,29 @@ def copy_in(model: Any, dtype: torch.dtype) -> Any:
         for value in model.parameters()
     }
     return copy.deepcopy(model, made)
+
+
+@torch.no_grad()
+def refresh(copied: nn.Module, master: nn.Module) -> None:
+    """Give a copy the master's weights."""
+    for mine, value in zip(copied.parameters(), master.parameters(), strict=True):
+        mine.copy_(value)
+
+
+@torch.no_grad()
+def collect_gradients(copied: nn.Module, master: nn.Module) -> None:
+    """Add a copy's gradients to the master's, in float32, and clear them.
+
+    Adding them up in bfloat16 would lose small ones beside large sums.
+    """
+    for mine, value in zip(copied.parameters(), master.parameters(), strict=True):
+        if mine.grad is None:
+            continue
+        if value.grad is None:
+            value.grad = mine.grad.float()
+        else:
+            value.grad += mine.grad
+        mine.grad = None
 
 
 def load_reference(config: RunConfig, folder: Path, ranks: Ranks) -> PackedModel:

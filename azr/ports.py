@@ -81,6 +81,16 @@ class Learner(Protocol):
         """The parameters after the last update."""
         ...
 
+    def penalised(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        """One step with the rewards to learn from, in order, and statistics of the difference.
+
+        They are less by what rewards.kl takes off for the divergence from the initial model;
+        without it, as they were.
+        """
+        ...
+
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ One `rollouts/step_N.jsonl.gz` a step, one experience a line, all values plain. 
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -81,7 +82,8 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
                 file.write(json.dumps(record).encode() + b"\n")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
 
 

@@ -5,9 +5,13 @@ The sections [rewards], [intrinsic] and [novelty] of azr.config; docs/method/rew
 
 from dataclasses import dataclass, field, fields
 
+from azr.errors import ConfigError
 from azr.ranges import one_of, within
 
 __all__ = ["TERMS", "IntrinsicConfig", "NoveltyConfig", "RewardConfig", "TermConfig"]
+
+DIVERGENCES = ("none", "k1", "abs", "k2", "k3")
+"""Those of loss.kl (azr.loss_config) but k3+, which differs from k3 in its gradient alone."""
 
 COMBINATIONS = ("sum", "multiply", "sum_multiply", "multiply_sum")
 
@@ -30,11 +34,32 @@ class RewardConfig:
     """one_minus: 1 - solve rate (paper); inverse: 1 also at rate 0; variance: 4p(1-p)."""
     induction: str = "binary"
     """binary: all hidden cases; accuracy: their share; any: one. (AZR: code_f_reward_type)"""
+    kl: str = "none"
+    """k1, abs, k2, k3 (as in loss.kl): every rollout's reward is lowered by its divergence from the
+    model the run started from, which is then kept in memory too. (verl: use_kl_in_reward, off)"""
+    kl_coef: float = 0.001
+    """What a nat costs, summed over the rollout's tokens; 0 reports it and takes nothing off.
+    (verl: kl_ctrl.kl_coef)"""
+    kl_target: float = 0.0
+    """Nats a token above which kl_coef grows and below which it shrinks (arXiv 1909.08593, 2.2);
+    0 = it is constant. (verl: kl_ctrl.type fixed; where adaptive, target_kl 0.1)"""
+    kl_horizon: int = 10_000
+    """Rollouts in which kl_coef moves by about a fifth at most. (verl: kl_ctrl.horizon)"""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         one_of("rewards.learnability", self.learnability, ("one_minus", "inverse", "variance"))
         one_of("rewards.induction", self.induction, ("binary", "accuracy", "any"))
+        one_of("rewards.kl", self.kl, DIVERGENCES)
+        within("rewards.kl_coef", self.kl_coef, 0.0)
+        within("rewards.kl_target", self.kl_target, 0.0)
+        within("rewards.kl_horizon", self.kl_horizon, 1)
+        if self.kl_target > 0 and (self.kl == "none" or self.kl_coef == 0):
+            raise ConfigError(
+                f"rewards.kl_target must be 0 unless rewards.kl is on and rewards.kl_coef above 0,"
+                f" got {self.kl_target} with {self.kl!r} and {self.kl_coef}: it moves kl_coef by a"
+                " factor"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

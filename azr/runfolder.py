@@ -2,7 +2,7 @@
 
     runs/NAME/{config.toml, resolved.json, env.json, metrics.jsonl, tasks.sqlite,
                rollouts/step_N.jsonl.gz, checkpoints/, tensorboard/, logs/attempt_K.log,
-               report.html}
+               profile/step_N.json.gz, report.html}
 
 One process at a time: the folder is locked for as long as a `RunFolder` is open.
 """
@@ -38,7 +38,7 @@ PACKAGES = (
 LOCK = ".lock"
 CONTENTS = (
     *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),
-    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id", "eval"),
+    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id", "eval", "profile"),
 )
 """What a run writes."""
 

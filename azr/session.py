@@ -35,6 +35,7 @@ from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import import_seeds, write_tasks
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
+from azr.step_profile import StepProfiler
 from azr.trainer import Run, train
 from azr.types import Mode
 from azr.workers import Workers
@@ -125,6 +126,7 @@ def run_training(
                 learner=players.learner,
                 recorder=recorder,
                 first_step=first_step,
+                profiled=StepProfiler(folder.path / "profile", config.logging.profile_steps).over,
                 evaluation=TrainingEvaluation(
                     config=config,
                     suites=suites,

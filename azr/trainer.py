@@ -1,5 +1,7 @@
 """The loop: play a step, weigh it, learn from it, tell the policy. Start reading here."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from azr.advantages import task_relative_advantages
@@ -22,6 +24,8 @@ class Run:
     interrupt: Interrupt = field(default_factory=Interrupt)
     first_step: int = 1
     evaluation: Evaluation | None = None
+    profiled: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext()
+    """Around what a step computes once its rollouts are there (azr.step_profile)."""
 
 
 async def train(run: Run) -> None:
@@ -38,17 +42,19 @@ async def train(run: Run) -> None:
         watch = Stopwatch()
         with watch.phase("play"):
             experiences = await run.interrupt.guard(play_step(run.table, step))
-        advantages = task_relative_advantages(experiences, config.learner)
-        with watch.phase("train"):
-            update = run.learner.update(experiences, advantages)
-        with watch.phase("sync"):
-            await run.policy.adopt(run.learner.weights, version=step)
+        with run.profiled(step):
+            with watch.phase("train"):
+                penalised, penalty = run.learner.penalised(experiences)
+                advantages = task_relative_advantages(penalised, config.learner)
+                update = run.learner.update(experiences, advantages)
+            with watch.phase("sync"):
+                await run.policy.adopt(run.learner.weights, version=step)
         scores = {}
         if run.evaluation is not None and run.evaluation.is_due(step):
             # not to be interrupted: the update that was taken is not recorded yet
             with watch.phase("evaluate"):
                 scores = await run.evaluation.scores(step)
-        statistics = {**update, **watch.seconds(), **scores}
+        statistics = {**penalty, **update, **watch.seconds(), **scores}
         run.recorder.record(step, experiences, advantages, statistics)
 
 

@@ -21,6 +21,7 @@ from azr.batch import Sequence1
 from azr.checkpoint import read_checkpoint
 from azr.commands import (
     Abort,
+    Compare,
     Completed,
     Failed,
     Hello,
@@ -179,6 +180,8 @@ class Worker:
             case Prove():
                 figures = self.probe.check(self.engine, self.learner.weights, message.version)
                 self.link.send(LEADER, Proved(figures))
+            case Compare():
+                self.learner.divergences([sequence_of(lesson) for lesson in message.lessons])
             case Learn():
                 self.learner.learn([sequence_of(lesson) for lesson in message.lessons])
             case Save():

@@ -182,6 +182,11 @@ class FakeLearner:
         del token_ids, logprobs
         return 0.0
 
+    def penalised(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        return experiences_N, {}
+
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:

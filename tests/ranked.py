@@ -17,7 +17,7 @@ import torch
 
 from azr.batch import Sequence1
 from azr.checkpoint import latest_checkpoint, save_checkpoint
-from azr.config import LearnerConfig, LossConfig, ModelConfig, RunConfig
+from azr.config import LearnerConfig, LossConfig, ModelConfig, RewardConfig, RunConfig
 from azr.errors import CheckpointError, TrainingDiverged
 from azr.launcher import leave
 from azr.learner import TorchLearner
@@ -37,6 +37,7 @@ SCRIPTS: dict[str, tuple[str, RunConfig]] = {
                 PLAIN.learner, mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01
             ),
             loss=LossConfig(kl="k3", kl_coef=0.1, importance=Importance.SEQUENCE_MASK),
+            rewards=RewardConfig(kl="k2"),
         ),
     ),
     "rough": (
@@ -85,10 +86,14 @@ def broken() -> list[Sequence1]:
 def go_through(name: str, models: Path, ranks: Ranks) -> tuple[TorchLearner, dict[str, object]]:
     model, config = SCRIPTS[name]
     learner = TorchLearner(config, models / model, ranks=ranks)
+    penalised = [*steps()[0], *steps()[1]] if learner.reward_kl else []
+    divergences = [learner.divergences(penalised)] if penalised else []
     statistics = [dict(learner.learn(step)) for step in steps()]
+    divergences += [learner.divergences(penalised)] if penalised else []
     probe = learner.weights.probe_logprobs(PROBE)
     held = {name: part_of(value).numel() for name, value in learner.model.named_parameters()}
-    return learner, {"statistics": statistics, "probe": probe, "held": held}
+    seen = {"statistics": statistics, "probe": probe, "held": held, "divergences": divergences}
+    return learner, seen
 
 
 def learned_families(models: Path, ranks: Ranks) -> dict[str, object]:

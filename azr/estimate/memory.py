@@ -43,7 +43,7 @@ class LearnerMemory:
     copy: int
     """Of the weights in bfloat16, with model.dtype = "bfloat16"; none where they are sharded."""
     reference: int
-    """The frozen model that loss.kl compares with, or a part of it; 0 without one."""
+    """The frozen model that loss.kl or rewards.kl compares with, or a part of it; 0 without one."""
     gradients: int
     """Of the masters."""
     moments: int
@@ -141,7 +141,7 @@ def learner_memory(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Lea
     return LearnerMemory(
         weights=MASTER * shards.part,
         copy=size * shards.part if has_copy else 0,
-        reference=size * shards.part if config.loss.kl != "none" else 0,
+        reference=size * shards.part if config.has_reference else 0,
         gradients=MASTER * shards.part,
         moments=2 * MASTER * shards.part,
         root=size * shards.root if R > 1 else 0,

@@ -188,7 +188,7 @@ def _holds(sizes: Sizes) -> str:
     if learner.copy:
         parts.append(f"their bfloat16 copy {gib(learner.copy)}")
     if learner.reference:
-        parts.append(f"loss.kl's reference {gib(learner.reference)}")
+        parts.append(f"the reference {gib(learner.reference)}")
     parts.append(f"gradients {gib(learner.gradients)}")
     parts.append(f"AdamW's moments {gib(learner.moments)}")
     if learner.root:

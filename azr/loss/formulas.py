@@ -61,9 +61,15 @@ class Objective:
         if self.config.entropy_coef != 0:
             total = total - self.config.entropy_coef * (self.weights * entropy).sum()
         if self.config.kl_coef != 0:
-            penalty = kl_penalty(logprobs, self.tokens, self.config.kl)
+            penalty = self.divergence(logprobs)
             total = total + self.config.kl_coef * (self.weights * penalty).sum()
         return total
+
+    def divergence(self, logprobs: Tensor) -> Tensor:
+        """Return KL_t [T], differentiable."""
+        if self.tokens.ref_logprobs is None:
+            raise ValueError("ref_logprobs must be given: loss.kl compares with them")
+        return kl_penalty(logprobs, self.tokens.ref_logprobs, self.config.kl)
 
     def coefficients(self, logprobs: Tensor, entropy: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return a = dL/dlogprobs [T] and b = dL/dentropy [T]; b is None if it is 0 everywhere."""
@@ -91,7 +97,7 @@ class Objective:
             "importance_sum": self.importance.sum(),
         }
         if self.config.kl is not Kl.NONE:
-            sums["kl_ref_sum"] = kl_penalty(logprobs, self.tokens, self.config.kl).sum()
+            sums["kl_ref_sum"] = self.divergence(logprobs).sum()
         if self.tokens.rollout_logprobs is not None:
             mismatch = (self.tokens.old_logprobs - self.tokens.rollout_logprobs).abs()
             sums["mismatch_sum"] = mismatch.sum()
@@ -99,15 +105,13 @@ class Objective:
         return sums
 
 
-def kl_penalty(logprobs: Tensor, tokens: Tokens, kl: Kl) -> Tensor:
+def kl_penalty(logprobs: Tensor, ref_logprobs: Tensor, kl: Kl) -> Tensor:
     """Estimate KL(policy, reference) per token from the sampled token alone.
 
     Schulman 2020, "Approximating KL divergence" (k1, k2, k3). k3's gradient is not that of the
     divergence while k2's is, in expectation: hence k3+ (arXiv:2510.01555).
     """
-    if tokens.ref_logprobs is None:
-        raise ValueError("ref_logprobs must be given: loss.kl compares with them")
-    d = tokens.ref_logprobs - logprobs
+    d = ref_logprobs - logprobs
     bounded = d.clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
     if kl is Kl.K1:
         return -d

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from torch.profiler import record_function
+
 from azr.config import RolloutConfig
 from azr.errors import AzrError, ModelError, WorkerLost
 from azr.policy.engine import Engine, Request, Sampled
@@ -141,8 +143,9 @@ class EnginePolicy:
         if not isinstance(weights, TorchWeights):
             raise TypeError(f"weights must be azr.weights.TorchWeights, got {type(weights)}")
         adoption = Adoption(weights, version)
-        self._send(adoption)
-        await asyncio.shield(asyncio.wrap_future(adoption.done))
+        with record_function("azr/adopt"):
+            self._send(adoption)
+            await asyncio.shield(asyncio.wrap_future(adoption.done))
 
     def stats(self) -> dict[str, float]:
         """What happened since the last call: `rollout/...` and `sync/...`."""

@@ -220,6 +220,16 @@ def test_in_float32_they_learn_what_one_learns(folder: Path, size: int, script: 
     assert largest_difference(found, right) < 1e-5
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_every_rollout_has_the_divergence_that_one_process_finds(folder: Path, size: int) -> None:
+    start, end = seen_by(folder, "alone")["everything"]["divergences"]
+    assert set(start) == {0.0}
+    assert len(set(end)) == len(end) == 10
+    for rank in range(size):
+        again = seen_by(folder, f"ranks-{size}", rank)["everything"]["divergences"]
+        assert again == [start, pytest.approx(end, rel=1e-3)]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_other_kinds_of_models_are_sharded_whole(folder: Path, family: str) -> None:
     one, several = (

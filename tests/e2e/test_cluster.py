@@ -107,6 +107,15 @@ def test_two_processes_play_and_learn_what_one_does(
         assert row["sync/probe_max_abs"] < 1e-3, "of the worker's engine too"
 
 
+def test_two_processes_find_the_divergence_of_a_step_together(
+    runs: Path, write_config: Callable[..., Path]
+) -> None:
+    finish(start(write_config("leash", 2), *TWO, "--rewards.kl", "k1"))
+    first, second = [row["reward_kl/mean"] for row in metrics_of(runs / "runs" / "leash")]
+    assert first == 0.0, "the policy has not moved"
+    assert second != 0.0
+
+
 def test_a_leader_killed_at_a_random_moment_resumes_with_two_or_with_one(
     whole: Path, runs: Path, write_config: Callable[..., Path]
 ) -> None:

@@ -139,8 +139,9 @@ EVERYTHING = (
     *("--selfplay.train_on_trials", "true", "--learner.advantage", "two_level"),
     *("--loss.kl", "k3", "--loss.kl_coef", "0.01", "--learner.entropy_target", "3"),
     *("--learner.mini_batches", "2", "--learner.epochs", "2"),
+    *("--rewards.kl", "k1", "--rewards.kl_target", "0.02", "--rewards.kl_horizon", "40"),
 )
-"""What else an update can depend on: the initial model, an integrator, a shuffle."""
+"""What else an update can depend on: the initial model, two controllers, a shuffle."""
 
 
 @pytest.mark.parametrize("options", [(), EVERYTHING], ids=["as in the paper", "everything on"])
@@ -172,7 +173,8 @@ def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
     write_config: Callable[..., Path], tmp_path: Path
 ) -> None:
     """kill -9 of the server while a run plays, twice: every step is as without that."""
-    finish(start(write_config("calm")))
+    finish(start(write_config("calm"), "--logging.profile_steps", "2"))  # nor does a trace
+    assert [f.name for f in (tmp_path / "runs/calm/profile").iterdir()] == ["step_2.json.gz"]
     process = start(write_config("stormy"))
     stormy = tmp_path / "runs" / "stormy"
     server = f"sandbox_wasm.cli serve .*--watch-parent {process.pid}"

@@ -65,7 +65,7 @@ def test_what_all_runs_have_in_common(name: str) -> None:
     assert config.buffers.seed_tasks == (64 if name == "llama3.1-8b" else 256)
     assert (config.checkpoint.every, config.checkpoint.keep) == (10, 1)
     assert config.loss.aggregation == "token_mean"
-    assert config.loss.kl == "none"
+    assert config.loss.kl == config.rewards.kl == "none"
 
 
 @pytest.mark.parametrize("name", sorted(PAPER))

@@ -173,9 +173,12 @@ def test_weights_gradients_and_moments_are_exact(tiny: Path, dtype: str) -> None
     assert found.moments == total([s[key] for s in states for key in ("exp_avg", "exp_avg_sq")])
 
 
-def test_the_reference_of_a_penalty_is_held_as_well(tiny: Path) -> None:
+@pytest.mark.parametrize("section", ["loss", "rewards"])
+def test_the_reference_of_a_penalty_is_held_as_well(tiny: Path, section: str) -> None:
     config = run_config(tiny, dtype="bfloat16")
-    config = replace(config, loss=replace(config.loss, kl="k3", kl_coef=0.01))
+    assert learner_memory(config, read_shape(tiny), on_gpu=False).reference == 0
+    penalised = replace(getattr(config, section), kl="k3", kl_coef=0.01)
+    config = replace(config, **{section: penalised})
     shape = read_shape(tiny)
     learner = TorchLearner(config, tiny)
     assert learner._reference is not None

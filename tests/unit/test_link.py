@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from azr.commands import (
     Abort,
+    Compare,
     Completed,
     Failed,
     Hello,
@@ -49,6 +50,7 @@ MESSAGES = st.one_of(
     st.builds(Abort, IDS),
     st.just(Load()),
     st.builds(Prove, COUNTS),
+    st.builds(Compare, st.lists(LESSONS, max_size=3).map(tuple)),
     st.builds(Learn, st.lists(LESSONS, max_size=3).map(tuple)),
     st.builds(Save, TEXT),
     st.just(Stop()),

@@ -249,6 +249,31 @@ def test_a_resumed_run_continues_the_same_wandb_run(
     assert [settings["id"] for settings in asked] == [None, "new-id"]
     assert logged == [(1, {"a": 1.0}), (2, {"a": 1.0})]
     assert asked[0]["config"]["steps"] == 500
+    assert [settings["tags"] for settings in asked] == [None, None]
+
+
+def test_wandb_is_given_the_tags_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feature 63."""
+    asked: list[dict[str, Any]] = []
+
+    def init(**settings: Any) -> SimpleNamespace:
+        asked.append(settings)
+        return SimpleNamespace(id="new-id", finish=lambda: None)
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    MetricsWriter(tmp_path, config(wandb=True, wandb_tags=["7b", "no seeds"])).close()
+    assert asked[0]["tags"] == ("7b", "no seeds")
+
+
+@pytest.mark.parametrize("tag", ["", "x" * 65])
+def test_a_tag_that_wandb_would_not_take_is_refused_before_the_run(tag: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"logging\.wandb_tags must be texts of 1 to 64"
+    ) as refusal:
+        config(wandb_tags=["good", tag])
+    assert repr(tag) in str(refusal.value)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import CompositeConfig, ModelConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.config import (
+    CompositeConfig,
+    ModelConfig,
+    RewardConfig,
+    RunConfig,
+    SandboxConfig,
+    SelfPlayConfig,
+)
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import Stopwatch, step_metrics
@@ -68,6 +75,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             batch_size=6, trials_per_task=2, references=1, induction_inputs=4, envelope="none"
         ),
         composite=CompositeConfig(start_step=1, chance=0.5),
+        rewards=RewardConfig(kl="k1"),
     )
     watch, tally = Stopwatch(), Tally()
     judge = SandboxJudge(InProcessExecutor(), SandboxConfig())
@@ -80,9 +88,11 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             Request(prompt_ids=(1,), max_tokens=1, seed=0, temperature=1.0),
             Sampled(ids=(1,), logprobs=(0.0,), text="a", truncated=False),
         )
-    update = TorchLearner(config, folder).update(experiences, advantages)
+    learner = TorchLearner(config, folder)
+    _, penalty = learner.penalised(experiences)
+    update = learner.update(experiences, advantages)
     stored = table.buffers.stats()  # type: ignore[attr-defined]
-    parts = {**judge.stats(), **tally.take(), **stored, **update, **watch.seconds()}
+    parts = {**judge.stats(), **tally.take(), **stored, **penalty, **update, **watch.seconds()}
     return set(step_metrics(experiences, advantages, parts))
 
 

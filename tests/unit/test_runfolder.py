@@ -122,6 +122,12 @@ def test_two_processes_cannot_run_in_one_folder(tmp_path: Path) -> None:
     RunFolder.open(config(tmp_path), resume=True).close()
 
 
+def test_rollouts_that_cannot_be_written_are_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("where a folder should be")
+    with pytest.raises(CheckpointError, match=r"step_1.* cannot be written: (File exists|Not a)"):
+        write_records(tmp_path / "file" / "step_1.jsonl.gz", [{"a": 1}])
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "one").write_text("a file, not a folder")
     with pytest.raises(CheckpointError, match="cannot be written"):

@@ -60,6 +60,30 @@ def test_a_resumed_run_goes_on_with_the_next_step():
     assert run.recorder.steps == [3]
 
 
+class PenalisingLearner(FakeLearner):
+    """FAKE learner: the first rollout of every stream has cost it 10."""
+
+    def penalised(self, experiences_N):
+        seen, penalised = set(), []
+        for e in experiences_N:
+            penalised.append(e if e.stream in seen else replace(e, reward=e.reward - 10))
+            seen.add(e.stream)
+        return penalised, {"reward_kl/mean": 0.5}
+
+
+def test_what_is_taken_off_the_rewards_is_learned_from_and_not_recorded():
+    run = make_run(replace(CONFIG, steps=1))
+    run.learner, run.recorder = PenalisingLearner(), KeepingRecorder()
+    asyncio.run(train(run))
+    [(experiences, advantages)] = run.learner.updates
+    for stream in {e.stream for e in experiences}:
+        mine = [a for e, a in zip(experiences, advantages, strict=True) if e.stream == stream]
+        assert mine == pytest.approx([-1.0, 1.0], abs=1e-3)
+    assert min(e.reward for e in experiences) > -2
+    assert run.recorder.statistics[0]["reward_kl/mean"] == 0.5
+    assert set(run.recorder.statistics[0]) > {"loss", "time/train"}
+
+
 def test_no_steps_are_no_steps():
     run = make_run(replace(CONFIG, steps=0))
     asyncio.run(train(run))

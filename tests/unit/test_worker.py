@@ -13,6 +13,7 @@ from azr import worker
 from azr.batch import Sequence1, pack
 from azr.commands import (
     Abort,
+    Compare,
     Completed,
     Failed,
     Hello,
@@ -27,12 +28,13 @@ from azr.commands import (
     Save,
     Stop,
 )
-from azr.config import RolloutConfig, RunConfig
+from azr.config import RewardConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
 from azr.leader import LeadingLearner, lesson_of
 from azr.link import LOST
 from azr.policy.probe import Probe
 from azr.ranks import Ranks
+from azr.reward_kl import RewardKl
 from azr.worker import Inbox, Worker, sequence_of
 from tests.ends import open_fakes
 from tests.fakes import make_experience
@@ -47,6 +49,12 @@ class Pupil:
         self.weights = ScriptedWeights(-2.0)
         self.lessons: list[list[Sequence1]] = []
         self.saved: list[Path] = []
+        self.compared: list[list[Sequence1]] = []
+        self.reward_kl: RewardKl | None = None
+
+    def divergences(self, sequences: list[Sequence1]) -> list[float]:
+        self.compared.append(sequences)
+        return [2.0 for _ in sequences]
 
     def learn(self, sequences: list[Sequence1]) -> dict[str, float]:
         self.lessons.append(sequences)
@@ -83,12 +91,13 @@ LESSON = Lesson((1, 2), (3, 4), (-0.5, -0.25), 0.75)
 
 
 def test_it_obeys_in_order_until_told_to_stop() -> None:
-    messages = (Load(), Prove(7), Learn((LESSON,)), Save("/x"), Stop(), Load())
+    messages = (Load(), Prove(7), Compare((LESSON,)), Learn((LESSON,)), Save("/x"), Stop(), Load())
     pupil, engine, sent = serve(*messages)
     assert engine.logprob == -2.0
     assert sent == [Proved({"sync/probe_mean_abs": 0.0, "sync/probe_max_abs": 0.0})]
     [[sequence]] = pupil.lessons
     assert sequence == sequence_of(LESSON)
+    assert pupil.compared == pupil.lessons
     assert pupil.saved == [Path("/x")]
 
 
@@ -141,6 +150,18 @@ def test_the_leaders_learner_tells_the_others_before_it_begins() -> None:
     lesson = lesson_of(Sequence1(experience.rollout, 0.5))
     assert workers.told == [(None, Learn((lesson,))), (None, Save("/x/partial"))]
     assert pupil.saved == [Path("/x/partial")]
+
+
+def test_the_leader_takes_off_what_all_ranks_have_compared() -> None:
+    workers, pupil = MuteWorkers(3), Pupil()
+    learner, experience = LeadingLearner(cast(Any, pupil), workers), make_experience(1.0, tokens=4)
+    assert learner.penalised([experience]) == ([experience], {})
+    assert workers.told == []
+    pupil.reward_kl = RewardKl.of(RunConfig(rewards=RewardConfig(kl="k1", kl_coef=0.25)))
+    [penalised], found = learner.penalised([experience])
+    assert penalised.reward == 1.0 - 0.25 * 2.0
+    assert found == {"reward_kl/coef": 0.25, "reward_kl/mean": 0.5, "reward_kl/penalty": 0.5}
+    assert workers.told == [(None, Compare((lesson_of(Sequence1(experience.rollout, 0.0)),)))]
 
 
 # ---------------------------------------------------------------- the process
