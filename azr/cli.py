@@ -51,7 +51,7 @@ inside WebAssembly.
 TRAIN_EXAMPLES = """\
 examples:
   azr train configs/qwen2.5-coder-7b.toml
-  azr train configs/base.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
+  azr train configs/demo-cpu.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
   azr train my.toml --dry-run                    print the resolved configuration and what it
                                                  needs of memory, tokens and disk; do nothing
   azr train my.toml --dry-run --gpu-memory 80    the same for a GPU of 80 GiB that is elsewhere

@@ -1,7 +1,7 @@
 """The only file that touches vLLM, its internals included: another vLLM version ends here.
 
 In-process engine (no second process, weights handed over by reference), stepped by the caller.
-What had to be learned is in the comments; tests/e2e/test_vllm_engine.py holds each of it.
+What had to be learned is in the comments; tests/e2e/test_engines.py holds each of it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
