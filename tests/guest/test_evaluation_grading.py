@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from azr.config import SandboxConfig
+from azr.errors import ConfigError
 from azr.evaluation.budgets import CANONICAL_GIGAFUEL
 from azr.evaluation.data import load_suite
 from azr.evaluation.graders import Graders
 from azr.evaluation.hub import Fetched, read_records
 from azr.evaluation.hub_sources import HUB_SOURCES
-from azr.evaluation.items import CodeItem, ExecutionItem, Item, Mark, Runs, Status
+from azr.evaluation.items import CodeItem, ExecutionItem, Item, Mark, Runs, Status, Tests
 from azr.evaluation.maths import MathsGrader
 from azr.evaluation.suites import SUITES
 from azr.types import Mode
@@ -123,6 +124,22 @@ def test_an_endless_program_is_out_of_fuel_and_reported_so(
     [mark] = marks(sandbox, [(item, endless)])
     assert mark.status is Status.OUT_OF_FUEL
     assert mark.parts == {"base": False}
+
+
+def test_tests_that_do_not_compile_are_an_error_and_a_program_that_does_not_is_wrong(
+    sandbox: Sandbox,
+) -> None:
+    broken = CodeItem(id="x/1", checks=(Tests("base", "assert f(1) == (1"),))
+    with pytest.raises(ConfigError, match=r"x/1: its check base does not compile: SyntaxError"):
+        marks(sandbox, [(broken, "def f(x):\n    return x")])
+    sound = CodeItem(id="x/2", checks=(Tests("base", "assert f(1) == 1"),))
+    right, wrong = marks(sandbox, [(sound, "def f(x):\n    return x"), (sound, "def f(x:")])
+    assert (right.status, wrong.status) == (Status.PASSED, Status.WRONG)
+    unsendable = CodeItem(id="x/3", checks=(Tests("base", "assert '\ud800'"),))
+    with pytest.raises(ConfigError, match=r"x/3: its check base cannot be run"):
+        marks(sandbox, [(unsendable, "def f(x):\n    return x")])
+    [unsent] = marks(sandbox, [(sound, "s = '\ud800'")])
+    assert unsent.status is Status.WRONG
 
 
 @pytest.mark.parametrize("name", ["easy-o", "easy-i"])
