@@ -13,7 +13,7 @@ __all__ = ["FieldError", "Record", "items_in", "literal", "record_in", "tests_in
 
 Record = Mapping[str, Any]
 
-KINDS = {
+KINDS: Mapping[type, str] = {
     str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list",
     dict: "an object", type(None): "null",
 }  # fmt: skip

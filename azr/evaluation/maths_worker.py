@@ -5,6 +5,7 @@ memory (9^{9^{9^9}}), and math-verify's own time limit needs a main thread's sig
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
 # (math_verify is typed in part, and its time limits may be None whatever it says)
 
 import json
