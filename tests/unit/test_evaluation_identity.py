@@ -7,25 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from azr.config import RolloutConfig, RunConfig
 from azr.errors import CheckpointError, ConfigError
-from azr.evaluation.examination import Examination, claim_folder, command_line, prepare
-from azr.evaluation.request import Request
-from azr.evaluation.subject import Subject
-from azr.evaluation.suites import SUITES
+from azr.evaluation.examination import claim_folder, command_line
 from azr.policy import vllm_engine
-
-
-def examination(folder: Path, engine: str, dtype: str = "float32") -> Examination:
-    model = folder / "model"
-    model.mkdir(exist_ok=True)
-    (model / "config.json").write_text("{}")
-    request = Request(
-        target=str(model), suites=[SUITES["easy-o"]], data=None, output=folder / "out"
-    )
-    subject = Subject(name="m", folder=model, results=folder / "results")
-    config = RunConfig(rollout=RolloutConfig(engine=engine, dtype=dtype))
-    return prepare(request, config, subject, 4096)
+from tests.examinations import examination
 
 
 @pytest.fixture
