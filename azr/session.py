@@ -102,6 +102,8 @@ def run_training(
     refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
+        for line in folder.news:
+            display.message(line)
         cut = latest_checkpoint(folder.checkpoints) if resume else None
         first_step = 1 if cut is None else cut.step + 1
         if resume:
