@@ -5,12 +5,13 @@ Frameworks (torch, vLLM) are imported by the commands that need them, when they 
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from azr import __version__
 from azr.config import RunConfig
@@ -67,10 +68,17 @@ Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
 
 def program() -> NoReturn:
     """The program `azr`: run what the command line says and end the process."""
+    tolerate(sys.stdout)
     code = main()
     if is_ranked():
         leave(code)
     sys.exit(code)
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let a terminal that lacks a character (LANG=C) show its escape, as stderr does anyway."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,8 +27,9 @@ def changes(folder: Path, config: RunConfig, attempt: int) -> tuple[str, ...]:
     except (OSError, ValueError):
         return ()
     old = dict(leaves(before)) if isinstance(before, dict) else {}
+    since = f"changed since attempt {attempt - 1}:"
     return tuple(
-        f"changed since attempt {attempt - 1}: {key} {spell_value(old[key])} -> {spell_value(value)}"
+        f"{since} {key} {spell_value(old[key])} -> {spell_value(value)}"
         for key, value in leaves(json.loads(json.dumps(to_dict(config))))
         if key in old and old[key] != value  # a key that is new has its default: as before
     )

@@ -25,7 +25,7 @@ from azr.evaluation.request import Request, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
-from azr.evaluation.summary import summarize
+from azr.evaluation.summary import parts_of, summarize
 from azr.evaluation.table import table_of
 from azr.policy import EnginePolicy, engine_here
 from azr.runfolder import environment
@@ -85,7 +85,7 @@ class Examination:
             watch = Watch(data, self.plan, ledger, say)
             await attempt_suite(data, self.plan, examiner, ledger, watch.attempted)
             by_item = [[ledger[key] for key in self.plan.keys(item)] for item in data.items]
-        return data, summarize(by_item), by_item
+        return data, summarize(by_item, parts_of(data.items)), by_item
 
     def _write(self, results: Sequence[SuiteResult], say: Say) -> None:
         plan = self.description()
