@@ -17,7 +17,7 @@ from azr import __version__
 from azr.config import RunConfig
 from azr.config_keys import listing
 from azr.disk import FULL, written
-from azr.errors import AzrError, CheckpointError, ConfigError
+from azr.errors import AzrError, ConfigError
 from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
@@ -54,7 +54,7 @@ inside WebAssembly.
 TRAIN_EXAMPLES = """\
 examples:
   azr train configs/qwen2.5-coder-7b.toml
-  azr train configs/base.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
+  azr train configs/demo-cpu.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
   azr train my.toml --dry-run                    print the resolved configuration and what it
                                                  needs of memory, tokens and disk; do nothing
   azr train my.toml --dry-run --gpu-memory 80    the same for a GPU of 80 GiB that is elsewhere
@@ -264,24 +264,13 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
 
 def demo_command(arguments: argparse.Namespace) -> int:
     """`azr demo`: the run, its report, and where to look next."""
+    from azr.demo_request import prepare, where_next
+
     refuse_ranks("demo")
-    taken_over = arguments.resume or arguments.overwrite
-    demo = Path(__file__).with_name("demo.toml")
-    config = load([demo], arguments.overrides)
-    if config.cluster.processes > 1:
-        raise ConfigError(
-            f"azr demo runs in one process, got cluster.processes = {config.cluster.processes}:"
-            " leave it out, or use azr train configs/demo-cpu.toml"
-        )
-    if not taken_over and config.folder.exists():
-        config = load([demo], [*arguments.overrides, ("name", free_name(config))])
-    if not Path(config.model.name).exists() and config.model.name == RunConfig().model.name:
-        make_smollm2(Path(config.model.name))
+    config = prepare(arguments, say)
     code = train(config, resume=arguments.resume, overwrite=arguments.overwrite)
     if code == EXIT_OK:
-        say(f"\nrun folder  {config.folder}")
-        say(f"look inside azr inspect {config.folder} --stream proposer")
-        say("go on       azr demo --resume --steps 100" + name_flag(config))
+        say(where_next(config))
     return code
 
 
@@ -408,13 +397,6 @@ def prepare_engine() -> None:
     prepare_environment()
 
 
-def make_smollm2(folder: Path) -> Path:
-    """Make the demo's model, saying what takes time."""
-    from azr.pretrained import make_smollm2 as make
-
-    return make(folder, say)
-
-
 def write_report(runs: Sequence[Path], output: Path | None) -> Path:
     """Write the report of these runs."""
     from azr.report import write_report as write
@@ -425,20 +407,6 @@ def write_report(runs: Sequence[Path], output: Path | None) -> Path:
 def say(text: str) -> None:
     """One line for the person who is waiting."""
     print(text, file=sys.stderr, flush=True)
-
-
-def free_name(config: RunConfig) -> str:
-    """The run's name with the first number that is not taken."""
-    numbers = (f"{config.name}-{number}" for number in range(2, 10_000))
-    for name in numbers:
-        if not (Path(config.runs) / name).exists():
-            return name
-    raise CheckpointError(f"{config.runs} holds thousands of runs named {config.name}")
-
-
-def name_flag(config: RunConfig) -> str:
-    """` --name X`, unless X is the demo's own name."""
-    return "" if config.name == "demo" else f" --name {config.name}"
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ A worker obeys whatever reaches it, so commands travel over authenticated connec
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast, get_args
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
+
+from azr.sampling import Request, Sampled
 
 __all__ = [
     "Abort",
@@ -29,6 +31,8 @@ __all__ = [
     "unpack",
 ]
 
+T = TypeVar("T")
+
 # ---------------------------------------------------------------- the leader's
 
 
@@ -42,15 +46,11 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Take on a request (azr.policy.engine.Request)."""
+    """Take on a request."""
 
     key: int
     """The leader's name for it."""
-    prompt_ids: tuple[int, ...]
-    max_tokens: int
-    seed: int
-    temperature: float
-    stop: tuple[str, ...]
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A finished completion (azr.policy.engine.Sampled)."""
+    """A finished completion."""
 
     key: int
-    ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    text: str
-    truncated: bool
-    cached_tokens: int
+    sampled: Sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +151,13 @@ Message = Command | Hello | Completed | Proved | Failed
 
 _packb = cast(Any, msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 _unpackb = cast(Any, msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
-_PLAIN: Final = (Open, Sample, Abort, Load, Prove, Save, Stop, Hello, Completed, Proved, Failed)
-_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in _PLAIN}
-_OF_LESSONS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (Compare, Learn)}
+_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def pack(message: Message) -> bytes:
     """The message as bytes."""
-    if isinstance(message, Compare | Learn):
-        values: list[object] = [[values_of(lesson) for lesson in message.lessons]]
-    else:
-        values = values_of(message)
-    return _packb([type(message).__name__, *values], unicode_errors="surrogatepass")
+    named = [type(message).__name__, *values_of(message)]
+    return _packb(named, default=values_of, unicode_errors="surrogatepass")
 
 
 def unpack(packed: bytes) -> Message:
@@ -177,9 +168,7 @@ def unpack(packed: bytes) -> Message:
     """
     try:
         name, *values = _unpackb(packed, use_list=False, unicode_errors="surrogatepass")
-        if name in _OF_LESSONS:
-            return _OF_LESSONS[name](tuple(Lesson(*lesson) for lesson in values[0]))
-        return _KINDS[name](*values)
+        return made(name, values)
     except Exception as error:  # msgpack raises anything on bytes that are not its own
         raise ValueError(f"{len(packed)} bytes are no message: {error!r}") from error
 
@@ -187,3 +176,24 @@ def unpack(packed: bytes) -> Message:
 def values_of(value: Any) -> list[object]:
     """A dataclass's fields in order."""
     return [getattr(value, field.name) for field in fields(value)]
+
+
+def made(name: str, values: list[Any]) -> Message:
+    """The message of that name; what it holds of our own classes is made too."""
+    kind = _KINDS[name]
+    if kind is Sample:
+        key, request = values
+        return Sample(key, of_values(Request, request))
+    if kind is Completed:
+        key, sampled = values
+        return Completed(key, of_values(Sampled, sampled))
+    if kind in (Compare, Learn):
+        (lessons,) = values
+        return kind(tuple(of_values(Lesson, lesson) for lesson in lessons))
+    return kind(*values)
+
+
+def of_values(kind: type[T], values: tuple[Any, ...]) -> T:
+    """A dataclass again, of the values of all its fields."""
+    names = [field.name for field in fields(cast(Any, kind))]
+    return kind(**dict(zip(names, values, strict=True)))

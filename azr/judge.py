@@ -5,9 +5,7 @@ here, and what an answer is compared with never leaves this process. A failure o
 is `ExecutorUnavailable`, never a verdict.
 """
 
-import builtins
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +16,8 @@ from typing import Protocol
 from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.guest_programs import guest_program
-from azr.modes import ModeRules, rules_of
+from azr.modes import rules_of
+from azr.outcomes import mismatch, output_of, why_failed, why_no_case
 from azr.profile import Profile
 from azr.profiler import profile_jobs, profile_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
@@ -34,15 +33,12 @@ from sandbox_wasm.types import (
     Limits,
     Outcome,
 )
-from sandbox_wasm.values import equal
 
 __all__ = ["Executor", "JudgeStatistics", "SandboxJudge"]
 
 logger = logging.getLogger(__name__)
 
 NOT_A_LITERAL = "not a literal"
-NO_ERROR = "NoError"
-"""The answer of an error task whose call returns. (AZR's code_e)"""
 
 
 class Executor(Protocol):
@@ -130,8 +126,8 @@ class SandboxJudge:
             return _refused(results)
         outputs: list[str] = []
         for result in results:
-            reason = _why_no_case(result, rules)
-            output = _output_of(result, rules)
+            reason = why_no_case(result, rules)
+            output = output_of(result, rules)
             if reason or output is None:
                 return _refused(reason or "no value")
             if len(output.encode()) > self._config.output_bytes:
@@ -154,7 +150,7 @@ class SandboxJudge:
         [result] = results
         reply = read_rewritten(result.value) if result.value is not None else None
         if reply is None:
-            return f"rewriting: {_why_failed(result) or 'no program'}"
+            return f"rewriting: {why_failed(result) or 'no program'}"
         return objection_to_rewritten(reply, rewriting) or self._readable(
             replace(proposal, program=reply.program)
         )
@@ -174,7 +170,7 @@ class SandboxJudge:
             return _wrong(results)
         return _graded(
             [
-                _why_failed(result) or _mismatch(result.value, expected)
+                why_failed(result) or mismatch(result.value, expected)
                 for result, expected in zip(results, check.expected, strict=True)
             ]
         )
@@ -253,7 +249,7 @@ class SandboxJudge:
             parse_literal(claimed)
         except LiteralError:
             return NOT_A_LITERAL
-        return _mismatch(claimed, expected)
+        return mismatch(claimed, expected)
 
     async def _run(
         self, program: str, calls: Sequence[str], images: int
@@ -289,7 +285,7 @@ class SandboxJudge:
         if len(result.calls) == num_calls:
             return result.calls
         if len(result.calls) == 1 and result.calls[0].outcome is not Outcome.RETURNED:
-            return _why_failed(result.calls[0])  # it failed before its first call
+            return why_failed(result.calls[0])  # it failed before its first call
         raise ExecutorUnavailable(
             f"job {job.id} with {num_calls} calls was answered with {len(result.calls)} results"
         )
@@ -343,59 +339,3 @@ def _graded(reasons: Sequence[str]) -> Grade:
         return Grade(verdict=Verdict.PASSED, score=1.0)
     first = next(reason for reason in reasons if reason)
     return Grade(verdict=Verdict.FAILED, score=right / len(reasons), reason=first)
-
-
-def _mismatch(value: str | None, expected: str) -> str:
-    """Empty if both literals are the same typed value: True is not 1, and 1 is not 1.0."""
-    return "" if value is not None and equal(value, expected) else "wrong value"
-
-
-def _why_no_case(result: CallResult, rules: ModeRules) -> str:
-    """What keeps a proposal's call from being a case."""
-    if result.differs is not None:
-        return "not deterministic"
-    if rules.names_error and _error_output(result) is not None:
-        return ""
-    return _why_failed(result)
-
-
-def _output_of(result: CallResult, rules: ModeRules) -> str | None:
-    """The literal that is a case's output: a value, or what the call raised."""
-    if not rules.names_error:
-        return result.value
-    return _error_output(result)
-
-
-def _error_output(result: CallResult) -> str | None:
-    """The class name of what was raised, or NoError, as a literal; None if there is neither.
-
-    A raised class may have any name, also one that was set at run time: only plain ASCII
-    identifiers can be asked for, and none that says that nothing was raised. Running out of fuel
-    or memory and ending the interpreter are no exceptions of the program.
-    """
-    if result.outcome is Outcome.RETURNED and result.value is not None:
-        return repr(NO_ERROR)
-    if result.outcome is not Outcome.RAISED:
-        return None
-    found = re.match(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?=:|\Z)", result.error or "")
-    if found is None or found.group().lower() == NO_ERROR.lower():
-        return None
-    return repr(found.group())
-
-
-def _why_failed(result: CallResult) -> str:
-    """A stable word for an outcome; empty if the call returned."""
-    if result.outcome is Outcome.RETURNED:
-        return ""
-    if result.outcome is Outcome.RAISED:
-        return f"raised: {_exception_name(result.error)}"
-    return result.outcome.value.replace("_", " ")
-
-
-def _exception_name(error: str | None) -> str:
-    """The type before the colon, if Python knows it: guests write here what they like."""
-    found = re.match(r"[A-Za-z]\w{0,40}(?=:|$)", error or "")
-    known = getattr(builtins, found.group(), None) if found else None
-    if isinstance(known, type) and issubclass(known, BaseException):
-        return known.__name__
-    return "other"

@@ -32,7 +32,7 @@ from azr.config import RunConfig
 from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
 from azr.errors import CheckpointError, TrainingDiverged
-from azr.loss import Normalizer, count, means_of, policy_loss, total_metrics
+from azr.loss import Normalizer, count, means_of, total_metrics
 from azr.loss_config import Importance, Kl, LossConfig
 from azr.model_folder import save_model, tokenizer_files, whole_weights
 from azr.optimizer import adamw, load_state, local_state
@@ -44,6 +44,7 @@ from azr.packed_model import (
     load_pupil,
     load_reference,
     loss_config_of,
+    passage_loss,
     refresh,
 )
 from azr.ranks import ALONE, Ranks
@@ -316,41 +317,13 @@ class TorchLearner:
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
             with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
-                loss, metrics = self._loss(passage, part.whole, loss_config)
+                loss, metrics = passage_loss(self._compute, passage, part.whole, loss_config)
             with record_function("azr/backward"):
                 loss.backward()
                 self._collect_gradients()
             loss_sum += loss.item()
             sums.append(metrics)
         return loss_sum, sums
-
-    def _loss(
-        self, passage: Passage, normalizer: Normalizer, loss_config: LossConfig
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """One micro-batch's part of the loss, and its metrics' sums."""
-        batch = passage.batch
-        hidden = self._compute.hidden(batch)
-        weight, bias = self._compute.head()
-        # before the first step the weights are the old ones: the ratio is exactly 1
-        old = self._compute.logprobs(batch, hidden) if passage.old is None else passage.old
-        mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)
-        loss, metrics = policy_loss(
-            hidden,
-            weight,
-            batch.targets,
-            old,
-            batch.advantages,
-            mask,
-            ref_logprobs=passage.ref,
-            rollout_logprobs=batch.rollout_logprobs,
-            sequence_ids=batch.sequence_ids,
-            bias=bias,
-            normalizer=normalizer,
-            config=loss_config,
-        )
-        difference = (old - batch.rollout_logprobs)[mask]
-        metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
-        return loss, metrics
 
     def _refresh(self) -> None:
         """Give the copy, where there is one, the newest weights."""

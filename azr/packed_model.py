@@ -22,7 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 from azr.batch import PACKED_ATTENTION, MicroBatch
 from azr.config import RunConfig
 from azr.errors import ModelError
-from azr.loss import Normalizer, head_tensors, token_logprobs
+from azr.loss import Normalizer, head_tensors, policy_loss, token_logprobs
 from azr.loss_config import LossConfig
 from azr.ranks import Ranks
 from azr.sharding import broadcast_into, last_states, reshard, shard
@@ -36,6 +36,7 @@ __all__ = [
     "load_pupil",
     "load_reference",
     "loss_config_of",
+    "passage_loss",
     "refresh",
 ]
 
@@ -102,6 +103,35 @@ class MiniBatch:
     passages: Sequence[Passage]
     whole: Normalizer
     """Counts of all its rollouts, those that are not computed included."""
+
+
+def passage_loss(
+    pupil: PackedModel, passage: Passage, normalizer: Normalizer, config: LossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """One micro-batch's part of the loss, to be added up, and its metrics' sums."""
+    batch = passage.batch
+    hidden = pupil.hidden(batch)
+    weight, bias = pupil.head()
+    # before the first step the weights are the old ones: the ratio is exactly 1
+    old = pupil.logprobs(batch, hidden) if passage.old is None else passage.old
+    mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)
+    loss, metrics = policy_loss(
+        hidden,
+        weight,
+        batch.targets,
+        old,
+        batch.advantages,
+        mask,
+        ref_logprobs=passage.ref,
+        rollout_logprobs=batch.rollout_logprobs,
+        sequence_ids=batch.sequence_ids,
+        bias=bias,
+        normalizer=normalizer,
+        config=config,
+    )
+    difference = (old - batch.rollout_logprobs)[mask]
+    metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
+    return loss, metrics
 
 
 class Precisions(NamedTuple):

@@ -2,7 +2,7 @@
 
     runs/NAME/{config.toml, resolved.json, env.json, metrics.jsonl, tasks.sqlite,
                rollouts/step_N.jsonl.gz, checkpoints/, tensorboard/, logs/attempt_K.{log,toml},
-               profile/step_N.json.gz, report.html}
+               profile/step_N.json.gz, report.html, comparison.html}
 
 One process at a time: the folder is locked for as long as a `RunFolder` is open.
 """
@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from azr.config import RunConfig
@@ -39,7 +38,8 @@ PACKAGES = (
 LOCK = ".lock"
 CONTENTS = (
     *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),
-    *("checkpoints", "tensorboard", "logs", "report.html*", "wandb", "wandb_id", "eval", "profile"),
+    *("checkpoints", "tensorboard", "logs", "report.html*", "comparison.html*"),
+    *("wandb", "wandb_id", "eval", "profile"),
 )
 """What a run writes."""
 
@@ -174,12 +174,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -223,7 +223,7 @@ async def play(
         display.message("seeding: the model makes its own first tasks")
         await run.interrupt.guard(seed(players, display))
         recorder.checkpoint(0)
-    if run.first_step == 1 and run.evaluation is not None and run.evaluation.is_due(0):
+    if run.evaluates_untrained:
         display.message("evaluating the untrained model")
     display.step_started(run.first_step)
     await train(run)

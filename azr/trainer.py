@@ -27,6 +27,12 @@ class Run:
     profiled: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext()
     """Around what a step computes once its rollouts are there (azr.step_profile)."""
 
+    @property
+    def evaluates_untrained(self) -> bool:
+        """Whether the model is evaluated before its first step: wanted, and not done before."""
+        begins = self.first_step == 1 and self.table.config.steps > 0
+        return begins and self.evaluation is not None and self.evaluation.is_due(0)
+
 
 async def train(run: Run) -> None:
     """Play and learn until the step budget is spent; one step is one update.
@@ -36,7 +42,7 @@ async def train(run: Run) -> None:
     a step is scored in full or not at all. An interrupt ends it between two updates.
     """
     config = run.table.config
-    if run.first_step == 1 and config.steps:
+    if run.evaluates_untrained:
         await evaluate_untrained(run)
     for step in range(run.first_step, config.steps + 1):
         watch = Stopwatch()
@@ -59,9 +65,8 @@ async def train(run: Run) -> None:
 
 
 async def evaluate_untrained(run: Run) -> None:
-    """What training starts from, if it is wanted; an interrupt leaves it to the next attempt."""
-    if run.evaluation is None or not run.evaluation.is_due(0):
-        return
+    """What training starts from; an interrupt leaves it to the next attempt."""
+    assert run.evaluation is not None
     watch = Stopwatch()
     with watch.phase("evaluate"):
         scores = await run.interrupt.guard(run.evaluation.scores(0))

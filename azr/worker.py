@@ -41,7 +41,7 @@ from azr.errors import AzrError
 from azr.learner import TorchLearner
 from azr.link import LOST, Link, open_link
 from azr.policy import engine_maker
-from azr.policy.engine import Engine, Request
+from azr.policy.engine import Engine
 from azr.policy.probe import Probe
 from azr.policy.render import open_renderer
 from azr.pretrained import resolve_model
@@ -159,20 +159,12 @@ class Worker:
 
     def _step(self) -> None:
         for key, sampled in self.engine.step():
-            completed = Completed(
-                key=key,
-                ids=tuple(sampled.ids),
-                logprobs=tuple(sampled.logprobs),
-                text=sampled.text,
-                truncated=sampled.truncated,
-                cached_tokens=sampled.cached_tokens,
-            )
-            self.link.send(LEADER, completed)
+            self.link.send(LEADER, Completed(key, sampled))
 
     def _obey(self, message: Message) -> None:
         match message:
             case Sample():
-                self.engine.add(message.key, request_of(message))
+                self.engine.add(message.key, message.request)
             case Abort():
                 self.engine.abort(message.keys)
             case Load():
@@ -204,17 +196,6 @@ def open_worker(config: RunConfig, ranks: Ranks, first: Open, link: Link) -> Gen
     make_engine = engine_maker(config, folder, renderer, max_model_len, ranks)
     with closing(make_engine()) as engine:
         yield Worker(learner, engine, probe, link)
-
-
-def request_of(sample: Sample) -> Request:
-    """The command as an engine takes it."""
-    return Request(
-        prompt_ids=sample.prompt_ids,
-        max_tokens=sample.max_tokens,
-        seed=sample.seed,
-        temperature=sample.temperature,
-        stop=sample.stop,
-    )
 
 
 def sequence_of(lesson: Lesson) -> Sequence1:

@@ -91,6 +91,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, help="write the samples here, and FILE.svg beside it")
     args = parser.parse_args()
+    before = machine()  # its load is not our own
     with Sandbox(workers=args.workers, cache_bytes=CACHE_BYTES) as sandbox:
         samples = soak(sandbox, args.programs, args.seconds)
         counters = sandbox.stats()
@@ -102,7 +103,7 @@ def main() -> int:
     print(f"{programs} programs in {seconds:.0f} s ({programs / seconds:.0f}/s),"
           f" {mb:.1f} MB at the end, {growth:+.1%} since the first tenth")  # fmt: skip
     if args.out:
-        record = {"machine": machine(), "workers": args.workers, "growth": growth,
+        record = {"machine": before, "workers": args.workers, "growth": growth,
                   "counters": counters, "samples": samples}  # fmt: skip
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(record) + "\n")

@@ -9,7 +9,6 @@ import asyncio
 import json
 import sys
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from azr.errors import ExecutorUnavailable
@@ -46,12 +45,7 @@ class MathsGrader:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         while not self._idle.empty():
             worker = self._idle.get_nowait()
             if worker is not None:

@@ -93,7 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         type=Path,
-        help=f"folder of the suites' files (default: ${VARIABLE}, else the hub)",
+        help=f"folder of the suites' files (default: ${VARIABLE}, else shared/data beside the"
+        " clone where that is, else the hub)",
     )
     add("--checkpoint", type=int, metavar="STEP", help="of a run; default: the newest")
     add("--template", choices=TEMPLATES, help=f"default: the run's own, else {MODEL_TEMPLATE}")

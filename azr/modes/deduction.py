@@ -1,12 +1,7 @@
 """Deduction: given program and input, find the output."""
 
-from collections.abc import Sequence
-
-from azr.modes.examples import FORMAT_TRIPLETS
-from azr.modes.rules import NUM_EXAMPLES, Pattern
-from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
-from azr.modes.wording import BANNED_WORDS, block
-from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
+from azr.modes.triplet import TripletRules
+from azr.types import Answer, Check, Mode, Task
 
 __all__ = ["DEDUCTION", "Deduction"]
 
@@ -28,6 +23,8 @@ class Deduction(TripletRules):
 
     mode = Mode.DEDUCTION
     answer_part = "output"
+    goal = GOAL
+    answer_format = FORMAT
     puzzle = (
         "Somebody else will see your code and your input, but not the output, and must work out"
         " the output by following the code."
@@ -35,40 +32,9 @@ class Deduction(TripletRules):
     title = "Output puzzle"
     difficulty = "predicting the output from the code and the input takes many steps."
 
-    def solver_text(
-        self,
-        task: Task,
-        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002
-    ) -> str:
-        """Program and input."""
-        return "\n\n".join((GOAL, _asked(task), FORMAT))
-
-    def solver_pattern(
-        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
-    ) -> Pattern:
-        """Program, input, output."""
-        shown = [
-            f"{_opening(t)}# Output: {t.cases[0].output}"
-            for t in with_format_examples(references, FORMAT_TRIPLETS, num_examples)
-        ]
-        return example_pattern(self.title, [*shown, _opening(task)], "# Output:", "\n")
-
-    def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
-        """The last output block."""
-        return self.literal_answer(rollout, "output")
-
     def check_of(self, task: Task, answer: Answer) -> Check:
         """Compare two literals."""
         return Check(claimed=(answer.content,), expected=(task.cases[0].output,))
-
-
-def _asked(task: Task) -> str:
-    return "\n".join((block("python", task.program), block("input", task.cases[0].input)))
-
-
-def _opening(task: Task) -> str:
-    """A puzzle of a pattern, up to what is to be found."""
-    return f"{block('python', task.program)}\n# Input: {task.cases[0].input}\n"
 
 
 DEDUCTION = Deduction()

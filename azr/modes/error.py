@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_ERRORS, zero_error
-from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
-from azr.modes.triplet import TripletRules, example_pattern, with_format_examples
-from azr.modes.wording import BANNED_WORDS, block
+from azr.modes.rules import Setting
+from azr.modes.triplet import TripletRules
+from azr.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
 
 __all__ = ["ERROR", "Error", "error_named"]
@@ -51,6 +51,8 @@ class Error(TripletRules):
     executable = "the code can be compiled, and the call with your input ends."
     difficulty = "telling from the code and the input which error is raised takes many steps."
     answer_part = "output"
+    goal = GOAL
+    answer_format = FORMAT
     format_examples = FORMAT_ERRORS
 
     @property
@@ -70,30 +72,15 @@ class Error(TripletRules):
 
     def result_of(self, task: Task) -> str:
         """A reference says what it raises."""
-        return block("error", _bare(task))
+        return block("error", self.answer_of(task))
 
-    def solver_text(
-        self,
-        task: Task,
-        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002
-    ) -> str:
-        """Program and input."""
-        asked = "\n".join((block("python", task.program), block("input", task.cases[0].input)))
-        return "\n\n".join((GOAL, asked, FORMAT))
-
-    def solver_pattern(
-        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
-    ) -> Pattern:
-        """Program, input, class name."""
-        shown = [
-            f"{_opening(t)}# Output: {_bare(t)}"
-            for t in with_format_examples(references, FORMAT_ERRORS, num_examples)
-        ]
-        return example_pattern(self.title, [*shown, _opening(task)], "# Output:", "\n")
+    def answer_of(self, task: Task) -> str:
+        """The name without its quotes."""
+        return error_named(task.cases[0].output)
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
         """The first word of the last output block."""
-        found = self.literal_answer(rollout, "output")
+        found = super().read_answer(rollout)
         if isinstance(found, ParseFailure):
             return found
         name = error_named(found.content)
@@ -113,16 +100,6 @@ def error_named(text: str) -> str:
     """
     found = re.match(r"[\s'\"`]*([A-Za-z_][A-Za-z0-9_.]*)", text[:MAX_ANSWER_CHARS])
     return found[1].rstrip(".").rpartition(".")[2] if found else ""
-
-
-def _bare(task: Task) -> str:
-    """The name without its quotes."""
-    return error_named(task.cases[0].output)
-
-
-def _opening(task: Task) -> str:
-    """A puzzle of a pattern, up to what is to be found."""
-    return f"{block('python', task.program)}\n# Input: {task.cases[0].input}\n"
 
 
 ERROR = Error()

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from azr.modes.examples import FORMAT_COMPOSITE, FORMAT_TRIPLETS, zero_triplet
-from azr.modes.rules import Pattern, Setting
+from azr.modes.rules import NUM_EXAMPLES, Pattern, Setting
 from azr.modes.wording import (
+    BANNED_WORDS,
     CODE_DEMANDS,
     DIFFICULTY_IDEAS,
     STATE_DEMAND,
@@ -89,7 +90,11 @@ class TripletRules:
 
     mode: Mode
     answer_part: str
-    """The part of the case that must be found."""
+    """The part of the case that must be found: "input" or "output"; the other is given."""
+    goal: str
+    """What a solver is told to find."""
+    answer_format: str
+    """How a solver is told to write it."""
     puzzle: str
     """What the other mind is given, and what it must find."""
     format_examples: Sequence[Task] = FORMAT_TRIPLETS
@@ -194,8 +199,42 @@ class TripletRules:
             functions=proposal.demands.functions,
         )
 
-    def literal_answer(self, rollout: Rollout, tag: str) -> Answer | ParseFailure:
-        """The last block with the tag, or what models write in its place."""
+    def solver_text(
+        self,
+        task: Task,
+        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002 - the protocol's
+    ) -> str:
+        """Goal, program and what is given of the case, format."""
+        given = block(self._given_part, part_of(task, self._given_part))
+        return "\n\n".join(
+            (self.goal, f"{block('python', task.program)}\n{given}", self.answer_format)
+        )
+
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
+        """Program, what is given of the case, what is to be found."""
+        wanted = f"# {self.answer_part.title()}:"
+        tasks = with_format_examples(references, self.format_examples, num_examples)
+        shown = [f"{self._opening(one)}{wanted} {self.answer_of(one)}" for one in tasks]
+        return example_pattern(self.title, [*shown, self._opening(task)], wanted, "\n")
+
+    def answer_of(self, task: Task) -> str:
+        """The answer as an example shows it."""
+        return part_of(task, self.answer_part)
+
+    @property
+    def _given_part(self) -> str:
+        return "output" if self.answer_part == "input" else "input"
+
+    def _opening(self, task: Task) -> str:
+        """A puzzle of a pattern, up to what is to be found."""
+        given = f"# {self._given_part.title()}: {part_of(task, self._given_part)}"
+        return f"{block('python', task.program)}\n{given}\n"
+
+    def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
+        """The last block of the part's name, or what models write in its place."""
+        tag = self.answer_part
         body = answer_body(rollout)
         if isinstance(body, ParseFailure):
             return body
@@ -208,6 +247,12 @@ class TripletRules:
         if not found or not found.strip():
             return ParseFailure(f"no {tag} block")
         return Answer(self.mode, unwrapped(found))
+
+
+def part_of(task: Task, name: str) -> str:
+    """The task's input or output."""
+    case = task.cases[0]
+    return case.input if name == "input" else case.output
 
 
 def _proposed(task: Task) -> str:

@@ -4,37 +4,12 @@ An engine is used from one thread only and knows nothing of asyncio, prompts or 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 
-__all__ = ["Engine", "Request", "Sampled"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One completion to sample."""
-
-    prompt_ids: tuple[int, ...]
-    max_tokens: int
-    seed: int
-    temperature: float
-    """0 takes the likeliest token each time."""
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """A finished completion, exactly as sampled; `ids` may be empty."""
-
-    ids: tuple[int, ...]
-    logprobs: tuple[float, ...] = field(repr=False)
-    """Of each id, after the temperature; without meaning for greedy completions."""
-    text: str
-    truncated: bool
-    cached_tokens: int = 0
-    """Prompt tokens whose keys and values were there already."""
+__all__ = ["Engine"]
 
 
 class Engine(Protocol):

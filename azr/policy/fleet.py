@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from azr.commands import Abort, Completed, Load, Prove, Proved, Sample
+from azr.commands import Abort, Load, Prove, Proved, Sample
 from azr.errors import AzrError
-from azr.policy.engine import Engine, Request, Sampled
+from azr.policy.engine import Engine
 from azr.policy.probe import Probe
 from azr.ports import Weights
+from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 from azr.workers import Workers
 
@@ -141,7 +142,7 @@ class Fleet:
                 if rank == LOCAL:
                     self.local.add(key, request)
                 else:
-                    self._workers.tell(sample_of(key, request), rank)
+                    self._workers.tell(Sample(key, request), rank)
             except AzrError:
                 self._free(key, rank)
                 raise
@@ -166,7 +167,7 @@ class Fleet:
             while True:
                 if item is not None:
                     rank, completed = item
-                    found.append((rank, completed.key, sampled_of(completed)))
+                    found.append((rank, completed.key, completed.sampled))
                 item = self._workers.completed.get_nowait()
         return found
 
@@ -187,26 +188,3 @@ class FleetProbe(Probe):
         if not isinstance(engine, Fleet):
             return super().check(engine, weights, version)  # the leader's own, asked by `prove`
         return engine.prove(self, weights, version)
-
-
-def sample_of(key: int, request: Request) -> Sample:
-    """The request as a command."""
-    return Sample(
-        key=key,
-        prompt_ids=request.prompt_ids,
-        max_tokens=request.max_tokens,
-        seed=request.seed,
-        temperature=request.temperature,
-        stop=request.stop,
-    )
-
-
-def sampled_of(completed: Completed) -> Sampled:
-    """The answer as what an engine returns."""
-    return Sampled(
-        ids=completed.ids,
-        logprobs=completed.logprobs,
-        text=completed.text,
-        truncated=completed.truncated,
-        cached_tokens=completed.cached_tokens,
-    )

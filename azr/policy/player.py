@@ -19,11 +19,12 @@ from torch.profiler import record_function
 
 from azr.config import RolloutConfig
 from azr.errors import AzrError, ModelError, WorkerLost
-from azr.policy.engine import Engine, Request, Sampled
+from azr.policy.engine import Engine
 from azr.policy.probe import Probe
 from azr.policy.render import Renderer
 from azr.policy.tally import Tally
 from azr.ports import Weights
+from azr.sampling import Request, Sampled
 from azr.types import Prompt, Rollout
 from azr.weights import TorchWeights
 

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 
 from azr.config import RolloutConfig
 from azr.errors import StaleWeights
-from azr.policy.engine import Engine, Request
+from azr.policy.engine import Engine
 from azr.policy.render import Renderer
 from azr.ports import Weights
+from azr.sampling import Request
 
 __all__ = ["Probe"]
 

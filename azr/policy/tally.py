@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
-from azr.policy.engine import Request, Sampled
+from azr.sampling import Request, Sampled
 
 __all__ = ["Tally"]
 

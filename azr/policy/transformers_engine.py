@@ -23,7 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from azr.config import RolloutConfig
 from azr.errors import ModelError
-from azr.policy.engine import Request, Sampled
+from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 
 __all__ = ["TransformersEngine"]

@@ -1,7 +1,7 @@
 """The only file that touches vLLM, its internals included: another vLLM version ends here.
 
 In-process engine (no second process, weights handed over by reference), stepped by the caller.
-What had to be learned is in the comments; tests/e2e/test_vllm_engine.py holds each of it.
+What had to be learned is in the comments; tests/e2e/test_engines.py holds each of it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -20,7 +20,7 @@ import torch
 
 from azr.config import RolloutConfig
 from azr.errors import ModelError
-from azr.policy.engine import Request, Sampled
+from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 
 __all__ = ["VllmEngine", "vllm_problem"]

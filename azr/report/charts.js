@@ -126,20 +126,32 @@ function drawStack(host, whole) {
   const totals = xs.map((_, i) => series.reduce((sum, s) => sum + (s.y[i] || 0), 0));
   if (!totals.some((t) => t > 0)) return empty(host);
   const { svg, x, y } = frame(host.clientWidth, xs, 0, 1, formats.percent);
-  const single = xs.length === 1;
+  const reach = xs.length === 1 ? 30 : Math.min(30, (x(xs[1]) - x(xs[0])) / 4); // of a step that stands alone
   let floor = xs.map(() => 0);
   for (const s of series) {
     const roof = floor.map((f, i) => f + (totals[i] ? (s.y[i] || 0) / totals[i] : 0));
-    const at = single ? [x(xs[0]) - 30, x(xs[0]) + 30] : xs.map(x);
-    const tops = single ? [roof[0], roof[0]] : roof;
-    const feet = single ? [floor[0], floor[0]] : floor;
-    const points = [...at.map((px, i) => [px, y(tops[i])]), ...at.map((px, i) => [px, y(feet[i])]).reverse()];
-    svg.append(make("polygon", { points: points.map((p) => p.map((c) => c.toFixed(1)).join()).join(" "), style: { fill: s.color, opacity: 0.85 } }));
+    for (const stretch of stretches(totals)) {
+      const ends = stretch.length === 1 ? [[stretch[0], -reach], [stretch[0], reach]] : stretch.map((i) => [i, 0]);
+      const edge = (heights) => ends.map(([i, aside]) => [x(xs[i]) + aside, y(heights[i])]);
+      const points = [...edge(roof), ...edge(floor).reverse()];
+      svg.append(make("polygon", { points: points.map((p) => p.map((c) => c.toFixed(1)).join()).join(" "), style: { fill: s.color, opacity: 0.85 } }));
+    }
     floor = roof;
   }
   host.replaceChildren(svg);
   const shares = series.map((s) => ({ ...s, y: s.y.map((v, i) => (totals[i] ? (v || 0) / totals[i] : null)) }));
   hover(svg, shares, x, formats.percent);
+}
+
+// places of steps in a row that have something to share out
+function stretches(totals) {
+  const found = [];
+  totals.forEach((total, i) => {
+    if (!(total > 0)) return;
+    if (found.length && found.at(-1).at(-1) === i - 1) found.at(-1).push(i);
+    else found.push([i]);
+  });
+  return found;
 }
 
 function empty(host) {

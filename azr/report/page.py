@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from azr import __version__
-from azr.errors import CheckpointError
+from azr.errors import CheckpointError, ConfigError
 from azr.report.arms import Arm, Figure, arms_of, curve_of, difference, figure_of
 from azr.report.data import MAX_STORIES, collect
 from azr.report.labels import FINAL_FIGURES, label_of
@@ -35,14 +35,18 @@ def write_report(
 
     Args:
         runs: Run folders; grouped by name (azr.report.arms.arms_of).
-        output: `report.html` in the first run's folder unless given.
+        output: In the first run's folder unless given: its `report.html`, or `comparison.html` of
+            several, so that a run's own report stays.
         groups: Arms with their seeds; they stand before those that `runs` makes.
 
     Raises:
         CheckpointError: A folder holds no run, or the file cannot be written.
+        ConfigError: A run or an arm is named twice.
     """
-    first = groups[0].runs[0] if groups else runs[0]
-    output = output or first / "report.html"
+    paths = [*(run for arm in groups for run in arm.runs), *runs]
+    refuse_twice("run", [str(path.resolve()) for path in paths])
+    refuse_twice("group", [arm.name for arm in groups])
+    output = output or paths[0] / ("report.html" if len(paths) == 1 else "comparison.html")
     page = render_report(runs, groups)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +56,13 @@ def write_report(
     except OSError as error:
         raise CheckpointError(f"{output} cannot be written: {error.strerror or error}") from error
     return output
+
+
+def refuse_twice(what: str, names: Sequence[str]) -> None:
+    """A run counted as two seeds would make an interval of nothing."""
+    for name, number in Counter(names).items():
+        if number > 1:
+            raise ConfigError(f"the {what} {name} is named {number} times: once is enough")
 
 
 def render_report(runs: Sequence[Path], groups: Sequence[Arm] = ()) -> str:

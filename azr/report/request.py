@@ -14,7 +14,7 @@ __all__ = ["EXAMPLES", "add_arguments", "answer"]
 EXAMPLES = """\
 examples:
   azr report runs/demo                        runs/demo/report.html: one file, needs no network
-  azr report runs/A runs/B                    several are compared
+  azr report runs/A runs/B                    several are compared: runs/A/comparison.html
   azr report runs/full-s0 runs/full-s1 runs/frozen-s0 runs/frozen-s1
                                               names that differ in -s<N> or -seed<N> alone are
                                               seeds of one arm: a mean with a band, and a table
@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", action="append", default=[], metavar="NAME=RUN,RUN,...", help="seeds of one arm"
     )
-    parser.add_argument("--output", type=Path, help="default: report.html in the first run")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="default: in the first run's folder, report.html, or comparison.html of several",
+    )
     parser.add_argument(
         "--svg", type=Path, metavar="FOLDER", help="write curves as SVG files instead of a page"
     )

@@ -1,5 +1,6 @@
 """`azr inspect RUN`: how the run's tasks grew, as a table by ranges of steps."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -149,11 +150,13 @@ def refusals(rows: Sequence[Row], most: int = 5) -> str:
     names = {name for row in rows for name in row if name.startswith("refused/")}
     counts = {name: sum(values(rows, name)) for name in names}
     commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
-    words = [
-        f"{name.partition('/')[2].replace('_', ' ').replace('.', ': ')} ({count:.0f})"
-        for name, count in commonest
-    ]
+    words = [f"{reason(name.partition('/')[2])} ({count:.0f})" for name, count in commonest]
     return visible("refused: " + ", ".join(words)) if words else ""
+
+
+def reason(name: str) -> str:
+    """A metric's name has no blanks, and the functions of a composite task are called g_0, g_1."""
+    return re.sub(r"(?<!\bg)_", " ", name).replace(".", ": ")
 
 
 def explanation(folder: Path) -> str:

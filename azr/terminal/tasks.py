@@ -73,12 +73,16 @@ def show_tasks(
 def measured_panel(found: MeasuredTask) -> RenderableType:
     """One task in a frame."""
     title = Text.assemble(
-        (f"{task_name(found.task)} ", "bold"),
-        f" step {found.step}  ",
+        (f"{task_name(found.task)}  ", "bold"),
         (rate_text(found.solve_rate), rate_style(found.solve_rate)),
-        f"  reward {found.reward:+.2f}",
     )
-    return Panel(Group(*task_lines(shown_task(found.task))), title=title, title_align="left")
+    return Panel(
+        Group(*task_lines(shown_task(found.task))),
+        title=title,
+        title_align="left",
+        subtitle=f"step {found.step}  reward {found.reward:+.2f}",
+        subtitle_align="left",
+    )
 
 
 def rate_style(rate: float) -> str:

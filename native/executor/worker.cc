@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <exception>
 #include <stdexcept>
+#include <utility>
 
 #include "executor/literal.h"
-#include "executor/request.h"
-#include "executor/value_text.h"
+#include "executor/marshal_writer.h"
+#include "executor/reply.h"
 
 namespace azr::executor {
 namespace {
@@ -47,36 +48,22 @@ uint64_t hash_text(std::string_view text, uint64_t seed) {  // FNV-1a: the same 
   return hash;
 }
 
-// Cuts UTF-8 text that a guest sent as an error; never in the middle of a character.
-std::string bounded(std::string_view text, size_t max_bytes) {
-  if (text.size() <= max_bytes) return std::string(text);
-  size_t end = max_bytes;
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end));
-}
-
-constexpr size_t kMaxErrorBytes = 4096;
-
-CallReport failed(Outcome outcome, std::string error) {
-  CallReport report;
-  report.outcome = outcome;
-  report.error = std::move(error);
-  return report;
-}
-
-std::string_view type_name(const CallReport& report) {
-  if (!report.error) return {};
-  return std::string_view(*report.error).substr(0, report.error->find(':'));
+bool mentions_random(std::string_view source) {
+  return source.find("random") != std::string_view::npos;
 }
 
 }  // namespace
 
+// How the runner uses the code; guest/runner.py holds the same numbers.
+enum class Worker::Mode : uint8_t { kCallName, kCallExpression, kExpression, kMain, kTests };
+
 // One call: what the guest is asked, and where its randomness starts.
 struct Worker::Task {
   const CompiledCode* code = nullptr;
+  uint64_t source_hash = 0;
   Mode mode = Mode::kMain;
-  std::string aux;        // marshalled: the entry's name, or bytes of more code
-  std::string arguments;  // marshalled pair, or None
+  std::string aux = "N";        // marshalled: the entry's name, bytes of more code, or None
+  std::string arguments = "N";  // marshalled pair, or None
   uint64_t seed = 0;
   bool reseed = false;
 };
@@ -121,87 +108,85 @@ JobReport Worker::process(const JobSpec& job) {
 }
 
 void Worker::process_calls(const JobSpec& job, JobReport& report) {
-  Task task;
   const auto code = compile(job, job.source, 'x');
   if (code->outcome != Outcome::kReturned) {
     report.calls.push_back(failed(code->outcome, code->payload));
     return;
   }
+  Task task;
   task.code = code.get();
-  task.arguments = "N";
-  const uint64_t source_hash = hash_text(job.source, 0);
-  task.reseed = job.source.find("random") != std::string::npos;
-  MarshalWriter aux(task.aux);
-
-  // Compiles more code into `aux`; false when that failed, which is then the call's report.
-  const auto add_code = [&](std::string_view source, char kind) {
-    const auto more = compile(job, source, kind);
-    task.aux.clear();
-    task.seed = hash_text(source, source_hash);
-    task.reseed = task.reseed || source.find("random") != std::string_view::npos;
-    if (more->outcome != Outcome::kReturned) {
-      report.calls.push_back(failed(more->outcome, more->payload));
-      return false;
-    }
-    aux.bytes(more->payload);
-    return true;
-  };
-
+  task.source_hash = hash_text(job.source, 0);
+  task.reseed = mentions_random(job.source);
   if (!job.calls.empty()) {
-    task.mode = job.entry_is_name ? Mode::kCallName : Mode::kCallExpression;
-    if (job.entry_is_name) {
-      aux.text(job.entry);
-    } else if (!add_code(job.entry, 'e')) {
-      return;
+    call_entry(job, task, report);
+  } else if (!job.expressions.empty()) {
+    evaluate_expressions(job, task, report);
+  } else {
+    run_program(job, task, report);
+  }
+}
+
+void Worker::call_entry(const JobSpec& job, Task& task, JobReport& report) {
+  task.mode = job.entry_is_name ? Mode::kCallName : Mode::kCallExpression;
+  if (job.entry_is_name) {
+    task.aux.clear();
+    MarshalWriter(task.aux).text(job.entry);
+  } else if (!add_code(job, job.entry, 'e', task, report)) {
+    return;
+  }
+  for (const std::string& call : job.calls) {
+    try {
+      task.arguments = encode_arguments(call);
+    } catch (const LiteralError& error) {
+      report.calls.push_back(
+          failed(Outcome::kSyntaxError, std::string("LiteralError: ") + error.what()));
+      continue;
     }
-    for (const std::string& call : job.calls) {
-      try {
-        task.arguments = encode_arguments(call);
-      } catch (const LiteralError& error) {
-        report.calls.push_back(
-            failed(Outcome::kSyntaxError, std::string("LiteralError: ") + error.what()));
-        continue;
-      }
-      task.seed = hash_text(call, source_hash);
+    task.seed = hash_text(call, task.source_hash);
+    report.calls.push_back(run_in_images(job, task));
+  }
+}
+
+void Worker::evaluate_expressions(const JobSpec& job, Task& task, JobReport& report) {
+  task.mode = Mode::kExpression;
+  for (const std::string& expression : job.expressions) {
+    if (add_code(job, expression, 'e', task, report)) {
       report.calls.push_back(run_in_images(job, task));
     }
-    return;
   }
-  if (!job.expressions.empty()) {
-    task.mode = Mode::kExpression;
-    for (const std::string& expression : job.expressions) {
-      if (add_code(expression, 'e')) report.calls.push_back(run_in_images(job, task));
-    }
-    return;
-  }
-  task.aux = "N";
-  task.seed = source_hash;
+}
+
+void Worker::run_program(const JobSpec& job, Task& task, JobReport& report) {
+  task.seed = task.source_hash;
   if (job.tests) {
     task.mode = Mode::kTests;
-    if (!add_code(*job.tests, 'x')) return;
+    if (!add_code(job, *job.tests, 'x', task, report)) return;
   }
   report.calls.push_back(run_in_images(job, task));
 }
 
+// Compiles more code into `task.aux`; false when that failed, which is then the call's report.
+bool Worker::add_code(const JobSpec& job, std::string_view source, char kind, Task& task,
+                      JobReport& report) {
+  const auto more = compile(job, source, kind);
+  task.aux.clear();
+  task.seed = hash_text(source, task.source_hash);
+  task.reseed = task.reseed || mentions_random(source);
+  if (more->outcome != Outcome::kReturned) {
+    report.calls.push_back(failed(more->outcome, more->payload));
+    return false;
+  }
+  MarshalWriter(task.aux).bytes(more->payload);
+  return true;
+}
+
 CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
   CallReport first = run_once(job, task, 0);
-  std::string first_reply = last_reply_;
+  const std::string first_reply = last_reply_;
   const size_t images = std::min<size_t>(job.images, run_seats_.at(job.flavor).size());
   for (size_t image = 1; image < images && first.differs == nullptr; ++image) {
     const CallReport other = run_once(job, task, image);
-    if (other.outcome != first.outcome || type_name(other) != type_name(first)) {
-      first.differs = "outcome";
-    } else if (other.value != first.value) {
-      // Equal values may be dicts filled in another order: judge them without it.
-      std::string a;
-      std::string b;
-      const TextOptions options{job.output_bytes, true};
-      write_value_text(std::string_view(first_reply).substr(1), options, a);
-      write_value_text(std::string_view(last_reply_).substr(1), options, b);
-      if (a.empty() || a != b) first.differs = "value";
-    } else if (other.out != first.out) {
-      first.differs = "stdout";
-    }
+    first.differs = difference(first, first_reply, other, last_reply_, job.output_bytes);
   }
   return first;
 }
@@ -209,21 +194,8 @@ CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
 CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) {
   if (shared_.closing) throw MachineFailure("the pool was closed");
   ++counters_.calls;
-  request_.clear();
-  MarshalWriter request(request_);
   const uint64_t entropy = mix(task.seed ^ mix(image + 1));
-  request.tuple(6);
-  request.raw(task.code->payload);  // first: its back references count from zero
-  request.integer(static_cast<uint32_t>(task.mode));
-  request.raw(task.aux);
-  request.raw(task.arguments);
-  if (task.reseed) {
-    request.integer(static_cast<uint32_t>(entropy >> 33));
-  } else {
-    request.none();
-  }
-  request.texts(job.banned_modules);
-
+  write_request(job, task, entropy);
   io_.stdin_text = job.stdin_text ? std::string_view(*job.stdin_text) : std::string_view();
   io_.entropy = entropy | 1;
   io_.epoch_ns = kNewYear2026Ns + image * kImageEpochStepNs;
@@ -239,76 +211,48 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
     throw MachineFailure("a run exceeded the wall-clock safety net (" +
                          std::to_string(deadline_ms) + " ms) with fuel left");
   }
-
-  CallReport report;
+  CallReport report = report_of(job, run, seat.slot.cap_hit());
   report.fuel = run.fuel_used;
-  if (run.ending == Ending::kFinished && run.status == 0) {
-    read_reply(job, io_, report);
-  } else if (run.ending == Ending::kOutOfFuel) {
-    ++counters_.out_of_fuel;
-    report.outcome = Outcome::kOutOfFuel;
-  } else if (io_.stop == HostStop::kStdoutFull || io_.stop == HostStop::kReplyFull) {
-    report.outcome = Outcome::kOutputTooLarge;
-  } else if (seat.slot.cap_hit()) {
-    report.outcome = Outcome::kOutOfMemory;
-  } else if (io_.stop == HostStop::kExited) {
-    report = failed(Outcome::kExited, "exit status " + std::to_string(io_.exit_code));
-    report.fuel = run.fuel_used;
-  } else {
-    report =
-        failed(Outcome::kTrapped, run.ending == Ending::kFinished ? "the runner failed" : run.trap);
-    report.fuel = run.fuel_used;
-  }
   if (job.want_stdout) report.out = io_.out;
   last_reply_ = io_.reply;
   return report;
 }
 
-void Worker::read_reply(const JobSpec& job, const GuestIo& io, CallReport& report) const {
-  const std::string_view reply = io.reply;
-  // The runner writes once; anything else comes from a program that wrote frames itself.
-  if (io.reply_writes != 1 || reply.empty()) {
-    report.error = "a malformed reply";
-    return;
+void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entropy) {
+  request_.clear();
+  MarshalWriter request(request_);
+  request.tuple(6);
+  request.raw(task.code->payload);  // first: its back references count from zero
+  request.integer(static_cast<uint32_t>(task.mode));
+  request.raw(task.aux);
+  request.raw(task.arguments);
+  if (task.reseed) {
+    request.integer(static_cast<uint32_t>(entropy >> 33));
+  } else {
+    request.none();
   }
-  const std::string_view body = reply.substr(1);
-  if (reply[0] == 'V') {
-    std::string text;
-    switch (write_value_text(body, {job.output_bytes, false}, text)) {
-      case TextStatus::kOk:
-        report.outcome = Outcome::kReturned;
-        report.value = std::move(text);
-        return;
-      case TextStatus::kTooLarge:
-        report.outcome = Outcome::kOutputTooLarge;
-        return;
-      case TextStatus::kNotAValue:
-        report.outcome = Outcome::kNotAValue;
-        report.error = "no literal: too deep, cyclic, or of a type that has none";
-        return;
-      default:
-        report.error = "a malformed reply";
-        return;
-    }
+  request.texts(job.banned_modules);
+}
+
+// Why a run ended, the first cause first; what it replied, where it ended by itself.
+CallReport Worker::report_of(const JobSpec& job, const Run& run, bool memory_full) {
+  CallReport report;
+  if (run.ending == Ending::kFinished && run.status == 0) {
+    read_reply(io_, job.output_bytes, report);
+  } else if (run.ending == Ending::kOutOfFuel) {
+    ++counters_.out_of_fuel;
+    report.outcome = Outcome::kOutOfFuel;
+  } else if (io_.stop == HostStop::kStdoutFull || io_.stop == HostStop::kReplyFull) {
+    report.outcome = Outcome::kOutputTooLarge;
+  } else if (memory_full) {
+    report.outcome = Outcome::kOutOfMemory;
+  } else if (io_.stop == HostStop::kExited) {
+    return failed(Outcome::kExited, "exit status " + std::to_string(io_.exit_code));
+  } else {
+    return failed(Outcome::kTrapped,
+                  run.ending == Ending::kFinished ? "the runner failed" : run.trap);
   }
-  switch (reply[0]) {
-    case 'E':
-      report.outcome = Outcome::kRaised;
-      break;
-    case 'M':
-      report.outcome = Outcome::kOutOfMemory;
-      break;
-    case 'N':
-      report.outcome = Outcome::kNotAValue;
-      break;
-    case 'X':
-      report.outcome = Outcome::kExited;
-      break;
-    default:
-      report.error = "a malformed reply";
-      return;
-  }
-  report.error = bounded(body, kMaxErrorBytes);
+  return report;
 }
 
 std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
@@ -340,17 +284,9 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
     return {Outcome::kTrapped, "while compiling: " + run.trap};
   }
   if (run.status != 0 || io_.reply.empty()) throw MachineFailure("the compile stage gave no reply");
-  const std::string_view body = std::string_view(io_.reply).substr(1);
-  switch (io_.reply[0]) {
-    case 'C':
-      return {Outcome::kReturned, std::string(body)};
-    case 'S':
-      return {Outcome::kSyntaxError, bounded(body, kMaxErrorBytes)};
-    case 'R':
-      return {Outcome::kRefused, bounded(body, kMaxErrorBytes)};
-    default:
-      throw MachineFailure("the compile stage gave a malformed reply");
-  }
+  auto code = read_compile_reply(io_.reply);
+  if (!code) throw MachineFailure("the compile stage gave a malformed reply");
+  return *std::move(code);
 }
 
 // Runs the request of a compile stage: unmetered where that shows what the metered engine would.

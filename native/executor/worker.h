@@ -30,7 +30,7 @@ struct Shared {
   std::atomic<bool> closing = false;  // the pool is ending: stop between two calls
 };
 
-// How often the epoch advances, and the deadline's floor: see Worker::deadline_ticks.
+// How often the epoch advances: the unit of a run's deadline.
 constexpr uint64_t kEpochTickMs = 100;
 
 struct WorkerCounters {
@@ -56,6 +56,7 @@ class Worker {
   WorkerCounters counters() const;
 
  private:
+  enum class Mode : uint8_t;
   struct Task;
   // A slot and the instance that lives in it for as long as a restore makes it new.
   struct Seat {
@@ -72,8 +73,15 @@ class Worker {
   };
 
   void process_calls(const JobSpec& job, JobReport& report);
+  void call_entry(const JobSpec& job, Task& task, JobReport& report);
+  void evaluate_expressions(const JobSpec& job, Task& task, JobReport& report);
+  void run_program(const JobSpec& job, Task& task, JobReport& report);
+  bool add_code(const JobSpec& job, std::string_view source, char kind, Task& task,
+                JobReport& report);
   CallReport run_in_images(const JobSpec& job, const Task& task);
   CallReport run_once(const JobSpec& job, const Task& task, size_t image);
+  void write_request(const JobSpec& job, const Task& task, uint64_t entropy);
+  CallReport report_of(const JobSpec& job, const Run& run, bool memory_full);
   std::shared_ptr<const CompiledCode> compile(const JobSpec& job, std::string_view source,
                                               char kind);
   CompiledCode compile_now(const JobSpec& job, std::string_view source, char kind);
@@ -81,7 +89,6 @@ class Worker {
   Seat& seat_of(const JobSpec& job, size_t image);
   Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds);
   void clear_outputs();
-  void read_reply(const JobSpec& job, const GuestIo& io, CallReport& report) const;
 
   const Shared& shared_;
   GuestIo io_;  // before the instances, which hold its address

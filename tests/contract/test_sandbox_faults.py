@@ -3,12 +3,9 @@
 import asyncio
 import signal
 import subprocess
-import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import zmq
@@ -16,37 +13,11 @@ import zmq
 from sandbox_wasm import protocol
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
-from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning, serve_in_thread
+from sandbox_wasm.fake import serve_in_thread
 from sandbox_wasm.types import Job
+from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers, run_in_thread
 
 pytestmark = pytest.mark.timeout(60)
-
-FAKE = (sys.executable, "-m", "sandbox_wasm.fake", "serve")
-
-
-def numbered(count: int, source: str = "echo") -> list[Job]:
-    return [Job(f"job-{i}", source, calls=(str(i),)) for i in range(count)]
-
-
-def answers(results) -> list[str | None]:
-    return [result.calls[0].value for result in results]
-
-
-def numbers(count: int) -> list[str]:
-    return [str(i) for i in range(count)]
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeSandbox]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoIsolationWarning)
-        executor = FakeSandbox(workers=2)
-    yield executor
-    executor.close()
-
-
-def num_open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 class Process:
@@ -90,20 +61,6 @@ def spawn(tmp_path) -> Iterator:
 
 
 # ---------------------------------------------------------------------- dying servers
-
-
-def run_in_thread(client: SandboxClient, jobs: list[Job]) -> tuple[threading.Thread, list]:
-    outcome: list = []
-
-    def run() -> None:
-        try:
-            outcome.append(answers(client.run(jobs)))
-        except SandboxUnavailable as exc:
-            outcome.append(exc)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, outcome
 
 
 def test_a_server_killed_in_mid_batch_and_started_again_loses_and_doubles_nothing(spawn):

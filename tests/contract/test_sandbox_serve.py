@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 import urllib.request
 
@@ -16,10 +15,9 @@ from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.keys import KeyFileError, add_keys_arguments, main_keys
 from sandbox_wasm.types import Job
+from tests.contract.numbered_jobs import FAKE
 
 pytestmark = pytest.mark.timeout(60)
-
-FAKE = [sys.executable, "-m", "sandbox_wasm.fake", "serve"]
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess:

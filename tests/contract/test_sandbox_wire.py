@@ -5,7 +5,6 @@ import random
 import re
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 
 import msgpack
@@ -14,7 +13,7 @@ import zmq
 
 from sandbox_wasm import protocol
 from sandbox_wasm.client import SandboxClient
-from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning, serve_in_thread
+from sandbox_wasm.fake import serve_in_thread
 from sandbox_wasm.protocol import PROTOCOL_VERSION, ErrorCode, Kind
 from sandbox_wasm.queues import QueueLimits
 from sandbox_wasm.types import Job
@@ -79,15 +78,6 @@ def connect() -> Iterator[Callable[..., Peer]]:
     thread.start()
     thread.join(timeout=10)
     assert not thread.is_alive(), "open sockets likely remain in the test"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeSandbox]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoIsolationWarning)
-        executor = FakeSandbox(workers=2)
-    yield executor
-    executor.close()
 
 
 @pytest.fixture

@@ -204,6 +204,20 @@ def test_a_run_of_any_length_is_shown(
     assert "NaN" not in re.sub(r'<script type="application/json".*?</script>', "", dom)
 
 
+def test_shares_of_nothing_are_a_gap(browser: str, make_run: MakeRun, tmp_path: Path) -> None:
+    """A step of solvers alone has no proposals: no line may lead across it."""
+    run = make_run(steps=3)
+    whole, _ = browse(browser, write_report([run]), tmp_path)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    names = {name for row in rows for name in row if name.startswith("outcome/proposer/")}
+    assert names
+    rows[1] = {name: value for name, value in rows[1].items() if name not in names}
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    gap, console = browse(browser, write_report([run]), tmp_path)
+    assert console == ""
+    assert gap.count("<polygon") == whole.count("<polygon") + len(names)
+
+
 def test_what_a_model_wrote_is_shown_as_text_and_never_run(
     browser: str, make_run: MakeRun, tmp_path: Path
 ) -> None:

@@ -23,11 +23,11 @@ from azr.commands import (
 )
 from azr.config import RolloutConfig
 from azr.errors import StaleWeights, WorkerLost
-from azr.policy.engine import Request, Sampled
 from azr.policy.fleet import DETOUR, Fleet, FleetProbe
 from azr.policy.player import EnginePolicy
 from azr.policy.render import Renderer
 from azr.ranks import Ranks
+from azr.sampling import Request, Sampled
 from azr.types import Mode, Prompt, Role
 from azr.workers import Workers
 from tests.ends import open_fakes
@@ -41,6 +41,10 @@ def request(number: int = 0) -> Request:
     return Request(prompt_ids=(5, number), max_tokens=8, seed=number, temperature=1.0)
 
 
+def sampled(tokens: int = 1) -> Sampled:
+    return Sampled(ids=(7,) * tokens, logprobs=(-1.0,) * tokens, text="x", truncated=False)
+
+
 class MuteWorkers(Workers):
     """FAKE: keeps what was told to whom, and completes what the test says."""
 
@@ -52,8 +56,7 @@ class MuteWorkers(Workers):
         self.told.append((rank, message))
 
     def complete(self, rank: int, key: int, tokens: int = 1) -> None:
-        ids = (7,) * tokens
-        self.completed.put((rank, Completed(key, ids, (-1.0,) * tokens, "x", False, 0)))
+        self.completed.put((rank, Completed(key, sampled(tokens))))
 
     def samples(self) -> dict[int, int]:
         """Rank by key, of what was sent out."""
@@ -210,7 +213,7 @@ class Obedient:
                 return
             self.obeyed.append(message)
             if isinstance(message, Sample):
-                self.end.send(0, Completed(message.key, (7,), (-1.0,), "x", False, 0))
+                self.end.send(0, Completed(message.key, sampled()))
             if isinstance(message, Prove):
                 figures = {"sync/probe_mean_abs": self.error, "sync/probe_max_abs": self.error}
                 self.end.send(0, self.answer or Proved(figures))

@@ -16,6 +16,7 @@ from azr.cli import main
 from azr.errors import CheckpointError, ConfigError
 from azr.records import read_records, write_records
 from azr.terminal import show_overview, show_rollouts, show_task, show_tasks
+from azr.terminal.overview import refusals
 
 MakeRun = Callable[..., Path]
 
@@ -119,7 +120,7 @@ def test_tasks_are_listed(made_curriculum: Path, order: str) -> None:
     show_tasks(made_curriculum, order, 4, "solver/deduction", console)
     titles = [line for line in text.getvalue().splitlines() if line.startswith("╭")]
     assert len(titles) == 4
-    assert all(re.search(r"deduction-[0-9a-f]{8}  step \d+  solve rate \d+%", t) for t in titles)
+    assert all(re.search(r"deduction-[0-9a-f]{8}  solve rate \d+%", t) for t in titles)
 
 
 def test_one_task_is_shown_with_all_its_answers(made_curriculum: Path) -> None:
@@ -225,3 +226,17 @@ def test_a_terminal_of_ascii_alone_shows_escapes_and_no_traceback(
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode("ascii")
+
+
+def test_the_tasks_of_a_narrow_terminal_keep_their_figures(made_curriculum: Path) -> None:
+    console = Console(file=io.StringIO(), width=42, highlight=False)
+    show_tasks(made_curriculum, "hardest", limit=3, console=console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert len(re.findall(r"\S+-[0-9a-f]+  .*\d", text)) == 3
+    assert len(re.findall(r"step \d+  reward [+-]\d", text)) == 3
+
+
+def test_names_of_functions_keep_their_underscore_among_the_reasons() -> None:
+    rows = [{"refused/g_0_is_not_called": 2.0, "refused/raised.out_of_fuel": 1.0}]
+    assert refusals(rows) == "refused: g_0 is not called (2), raised: out of fuel (1)"

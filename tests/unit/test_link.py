@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 import zmq
 from hypothesis import given
@@ -35,6 +36,7 @@ from azr.commands import (
 from azr.errors import ModelError, StaleWeights, WorkerLost
 from azr.link import LOST, Gate, Link, new_socket
 from azr.ranks import Ranks
+from azr.sampling import Request, Sampled
 from azr.workers import Workers
 from tests.ends import join, open_fakes, wait_until
 
@@ -43,10 +45,16 @@ LOGPROBS = st.lists(st.floats(allow_nan=False), max_size=4).map(tuple)
 COUNTS = st.integers(0, 2**63)
 TEXT = st.text(st.characters(), max_size=8)  # lone surrogates too
 LESSONS = st.builds(Lesson, IDS, IDS, LOGPROBS, st.floats(allow_nan=False))
+REQUESTS = st.builds(
+    Request, prompt_ids=IDS, max_tokens=COUNTS, seed=COUNTS, temperature=st.floats(0, 2),
+    stop=st.lists(TEXT, max_size=2).map(tuple),
+)  # fmt: skip
+SAMPLED = st.builds(
+    Sampled, ids=IDS, logprobs=LOGPROBS, text=TEXT, truncated=st.booleans(), cached_tokens=COUNTS
+)
 MESSAGES = st.one_of(
     st.builds(Open, TEXT),
-    st.builds(Sample, COUNTS, IDS, COUNTS, COUNTS, st.floats(0, 2),
-              st.lists(TEXT, max_size=2).map(tuple)),
+    st.builds(Sample, COUNTS, REQUESTS),
     st.builds(Abort, IDS),
     st.just(Load()),
     st.builds(Prove, COUNTS),
@@ -55,10 +63,12 @@ MESSAGES = st.one_of(
     st.builds(Save, TEXT),
     st.just(Stop()),
     st.builds(Hello, COUNTS, TEXT),
-    st.builds(Completed, COUNTS, IDS, LOGPROBS, TEXT, st.booleans(), COUNTS),
+    st.builds(Completed, COUNTS, SAMPLED),
     st.builds(Proved, st.dictionaries(TEXT, st.floats(allow_nan=False), max_size=2)),
     st.builds(Failed, TEXT, TEXT),
 )  # fmt: skip
+
+COMPLETED = Completed(7, Sampled(ids=(1,), logprobs=(0.5,), text="a", truncated=False))
 
 
 @given(MESSAGES)
@@ -67,7 +77,13 @@ def test_a_message_arrives_as_it_was_sent(message: Message) -> None:
     assert unpack(pack(message)) == message
 
 
-@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x91\xa4Nope", b"\x80", pack(Stop()) + b"x"])
+SHORT = msgpack.packb(["Sample", 1, [[1, 2], 9]])
+LONG = msgpack.packb(["Completed", 1, [[1], [0.5], "a", False, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"\xc1", b"\x91\xa4Nope", b"\x80", pack(Stop()) + b"x", SHORT, LONG]
+)
 def test_what_is_no_message_is_refused(junk: bytes) -> None:
     with pytest.raises(ValueError, match="no message"):
         unpack(junk)
@@ -95,10 +111,10 @@ def test_messages_of_many_threads_arrive_each_threads_in_order() -> None:
 def test_last_words_come_before_the_end_and_are_told_with_the_rank() -> None:
     with open_fakes(3) as (workers, ends):
         end, _ = ends[2]
-        end.send(0, Completed(7, (1,), (0.5,), "a", False, 0))
+        end.send(0, COMPLETED)
         end.send(0, Failed("ValueError", "no room"))
         end.close()
-        assert workers.completed.get(timeout=10) == (2, Completed(7, (1,), (0.5,), "a", False, 0))
+        assert workers.completed.get(timeout=10) == (2, COMPLETED)
         wait_until(workers._is_lost.is_set)
         with pytest.raises(WorkerLost, match=r"rank 2 \(pid 102 on here\) failed: .*no room") as e:
             workers.tell(Load())

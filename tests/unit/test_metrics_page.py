@@ -19,8 +19,8 @@ from azr.config import (
 from azr.judge import SandboxJudge
 from azr.learner import TorchLearner
 from azr.metrics import Stopwatch, step_metrics
-from azr.policy.engine import Request, Sampled
 from azr.policy.tally import Tally
+from azr.sampling import Request, Sampled
 from azr.selfplay import play_step
 from azr.types import STREAMS, Mode, Prompt, Role, stream_name
 from tests.fakes import InProcessExecutor, ScriptedPolicy, make_table

@@ -14,9 +14,9 @@ import pytest
 from azr.config import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ModelError, StaleWeights
 from azr.policy import choose_vllm, vllm_engine
-from azr.policy.engine import Request, Sampled
 from azr.policy.player import EnginePolicy
 from azr.policy.render import Renderer, open_renderer
+from azr.sampling import Request, Sampled
 from azr.types import Mode, Prompt, Role, Rollout
 from azr.weights import TorchWeights
 from tests.tiny import make_tiny_model, make_tiny_tokenizer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.errors import CheckpointError
+from azr.errors import CheckpointError, ConfigError
 from azr.report import fill_page, render_report, script_json, write_report
 from azr.report.arms import Arm
 from azr.report.data import MAX_CHARS, MAX_STORIES, collect, evenly, shorten
@@ -198,7 +198,25 @@ def test_groups_of_the_command_line_come_first(make_run: MakeRun, tmp_path: Path
     group = Arm("mine", (one, two))
     data = data_of(render_report([other], [group]))
     assert data["title"] == "mine against z"
-    assert write_report([], None, [group]) == one / "report.html"
+    assert write_report([], None, [group]) == one / "comparison.html"
+
+
+def test_a_comparison_leaves_each_run_its_own_report(make_run: MakeRun) -> None:
+    one, two = make_run("a-s0", 2), make_run("a-s1", 2)
+    own = write_report([one]).read_text()
+    assert write_report([one, two]) == one / "comparison.html"
+    assert (one / "report.html").read_text() == own
+
+
+def test_what_is_named_twice_is_refused(make_run: MakeRun) -> None:
+    """A run counted as two seeds would have an interval."""
+    one, two = make_run("a-s0", 2), make_run("a-s1", 2)
+    with pytest.raises(ConfigError, match="a-s0 is named 2 times"):
+        write_report([one, one / ".." / "a-s0"])
+    with pytest.raises(ConfigError, match="a-s0 is named 2 times"):
+        write_report([one], None, [Arm("x", (one, two))])
+    with pytest.raises(ConfigError, match="group x is named 2 times"):
+        write_report([], None, [Arm("x", (one,)), Arm("x", (two,))])
 
 
 def test_one_run_has_no_table_of_differences(make_run: MakeRun) -> None:

@@ -19,7 +19,7 @@ class Stub:
     def __init__(self, notes: list[str]) -> None:
         self.notes = notes
         self.first_step = 1
-        self.evaluation = None
+        self.evaluates_untrained = False
         self.interrupt = Interrupt()
         self.learner = self
         self.policy = self

@@ -35,6 +35,7 @@ from azr.link import LOST
 from azr.policy.probe import Probe
 from azr.ranks import Ranks
 from azr.reward_kl import RewardKl
+from azr.sampling import Request, Sampled
 from azr.worker import Inbox, Worker, sequence_of
 from tests.ends import open_fakes
 from tests.fakes import make_experience
@@ -86,7 +87,8 @@ def serve(*messages: Message, engine: ScriptedEngine | None = None) -> tuple[Any
     return pupil, engine, letters.sent
 
 
-SAMPLE = Sample(key=4, prompt_ids=(1, 2), max_tokens=9, seed=3, temperature=1.0, stop=())
+REQUEST = Request(prompt_ids=(1, 2), max_tokens=9, seed=3, temperature=1.0)
+SAMPLE = Sample(4, REQUEST)
 LESSON = Lesson((1, 2), (3, 4), (-0.5, -0.25), 0.75)
 
 
@@ -105,7 +107,7 @@ def test_it_samples_between_orders_and_drops_what_is_given_up() -> None:
     engine = ScriptedEngine(steps=1)
     inbox, letters = Inbox(), Letters()
     inbox.deliver(0, SAMPLE)
-    inbox.deliver(0, Sample(5, (1, 2), 9, 3, 1.0, ()))
+    inbox.deliver(0, Sample(5, REQUEST))
     inbox.deliver(0, Abort((5,)))
     send = letters.send
 
@@ -116,7 +118,8 @@ def test_it_samples_between_orders_and_drops_what_is_given_up() -> None:
     letters.send = send_and_stop  # type: ignore[method-assign]
     probe = Probe((5, 6, 7), RolloutConfig())
     Worker(cast(Any, Pupil()), engine, probe, cast(Any, letters)).serve(inbox)
-    assert letters.sent == [Completed(4, (7,), (-1.0,), "x", False, 0)]
+    sampled = Sampled(ids=(7,), logprobs=(-1.0,), text="x", truncated=False)
+    assert letters.sent == [Completed(4, sampled)]
     assert engine.aborted == [5]
 
 

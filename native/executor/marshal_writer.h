@@ -1,17 +1,18 @@
-// Writes the requests that the guest's runner and compiler read: marshal tuples.
+// Appends marshal values to a buffer: the form in which the host hands values to a guest.
+//
+// Only format 2 is written, which has no references. Strings are UTF-8, lone surrogates allowed.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace azr::executor {
 
-// How the runner uses the code; guest/runner.py holds the same numbers.
-enum class Mode : uint8_t { kCallName, kCallExpression, kExpression, kMain, kTests };
-
-// Appends marshal values to a buffer. Strings are UTF-8, lone surrogates allowed.
 class MarshalWriter {
  public:
   explicit MarshalWriter(std::string& out) : out_(out) {}
@@ -27,13 +28,28 @@ class MarshalWriter {
     for (const std::string& value : values) text(value);
   }
 
- private:
+  // A type and the number behind it, which patch() may set once it is known.
   void header(char type, uint32_t value) {
     out_.push_back(type);
     for (int shift = 0; shift < 32; shift += 8) {
       out_.push_back(static_cast<char>((value >> shift) & 0xff));
     }
   }
+  static constexpr size_t kHeaderBytes = 5;
+  void patch(size_t header_at, uint32_t value) {
+    for (size_t i = 0; i < 4; ++i) {
+      out_[header_at + 1 + i] = static_cast<char>((value >> (8 * i)) & 0xff);
+    }
+  }
+
+  // The eight bytes of a double, without a type.
+  void binary64(double value) {
+    std::array<char, 8> bytes{};
+    std::memcpy(bytes.data(), &value, bytes.size());
+    out_.append(bytes.data(), bytes.size());
+  }
+
+ private:
   void sized(char type, std::string_view value) {
     header(type, static_cast<uint32_t>(value.size()));
     out_ += value;
