@@ -26,7 +26,7 @@ def changes(folder: Path, config: RunConfig, attempt: int) -> tuple[str, ...]:
         before = json.loads((folder / "resolved.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ()
-    old = dict(leaves(before)) if isinstance(before, dict) else {}
+    old = dict(leaves(cast(Mapping[str, Any], before))) if isinstance(before, dict) else {}
     since = f"changed since attempt {attempt - 1}:"
     return tuple(
         f"{since} {key} {spell_value(old[key])} -> {spell_value(value)}"
