@@ -135,14 +135,20 @@ class TaskBuffers:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        """All of the block or nothing of it."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        """All of the block or nothing of it.
+
+        Raises:
+            CheckpointError: The file cannot be written: the disk is full or gone.
+        """
+        with _written(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _read_tasks(self) -> None:
         """What draws and counts need, kept in memory, so that a draw reads one row."""
@@ -315,8 +321,12 @@ class TaskBuffers:
         return forgotten
 
     def backup(self, path: Path | str) -> None:
-        """Write a consistent copy, complete in the one file, while the buffers stay open."""
-        with closing(sqlite3.connect(str(path))) as copy:
+        """Write a consistent copy, complete in the one file, while the buffers stay open.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
+        with _written(path), closing(sqlite3.connect(str(path))) as copy:
             self._db.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # no -wal file beside a checkpoint
 
@@ -338,6 +348,15 @@ class TaskBuffers:
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{path} cannot be restored: {error}") from error
         self._read_tasks()
+
+
+@contextmanager
+def _written(path: Path | str) -> Generator[None]:
+    """What sqlite says where a file cannot be written, as an error of ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

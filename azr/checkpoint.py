@@ -15,7 +15,6 @@ tensors and plain values.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import errno
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from typing import Any, Protocol
 
 import torch
 
+from azr.disk import is_full
 from azr.errors import CheckpointError
 
 __all__ = [
@@ -225,9 +225,8 @@ def _explained(folder: Path, final: Path) -> Generator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # torch and safetensors hide theirs in RuntimeError
-        is_full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-        is_full = is_full or (folder.is_dir() and shutil.disk_usage(folder).free < 2**20)
-        reason = "the disk is full" if is_full else str(error)
+        no_room = is_full(error) or (folder.is_dir() and shutil.disk_usage(folder).free < 2**20)
+        reason = "the disk is full: No space left on device" if no_room else str(error)
         whole = sorted(_numbers(folder))
         kept = f"step {whole[-1]} is intact" if whole else "there is no older one"
         raise CheckpointError(

@@ -5,15 +5,18 @@ Frameworks (torch, vLLM) are imported by the commands that need them, when they 
 """
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from azr import __version__
 from azr.config import RunConfig
 from azr.config_keys import listing
+from azr.disk import FULL, written
 from azr.errors import AzrError, ConfigError
 from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
@@ -65,10 +68,17 @@ Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
 
 def program() -> NoReturn:
     """The program `azr`: run what the command line says and end the process."""
+    tolerate(sys.stdout)
     code = main()
     if is_ranked():
         leave(code)
     sys.exit(code)
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let a terminal that lacks a character (LANG=C) show its escape, as stderr does anyway."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     is_debug = "--debug" in words
     try:
-        return run_command([word for word in words if word != "--debug"], is_debug=is_debug)
+        with no_room_explained():
+            return run_command([word for word in words if word != "--debug"], is_debug=is_debug)
     except (AzrError, SandboxError) as error:
         if is_debug:
             raise
@@ -88,6 +99,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `azr inspect RUN | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+@contextmanager
+def no_room_explained() -> Generator[None]:
+    """A full disk is no bug, wherever it shows.
+
+    Raises:
+        CheckpointError: In place of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, AzrError):
+            raise
+        with written(error.filename or "a file"):
+            raise
 
 
 def complain(error: Exception) -> None:
@@ -307,7 +334,7 @@ def eval_command(arguments: argparse.Namespace) -> int:
     prepare_engine()
     from azr.session import run_evaluation
 
-    print(run_evaluation(config, request, say))
+    run_evaluation(config, request, lambda table: print(table, flush=True), say)
     return EXIT_OK
 
 

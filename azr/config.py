@@ -14,7 +14,7 @@ from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
 from azr.game_config import BuffersConfig, CurriculumConfig, ParsingConfig, SelfPlayConfig
 from azr.loss_config import LossConfig
-from azr.ranges import at_least, one_of
+from azr.ranges import at_least, finite, one_of
 from azr.reward_config import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.types import STREAMS, Mode, Role
 
@@ -85,6 +85,7 @@ class RolloutConfig:
         """Check ranges."""
         one_of("rollout.engine", self.engine, ("auto", "vllm", "transformers"))
         one_of("rollout.dtype", self.dtype, ("float32", "bfloat16"))
+        finite("rollout.temperature", self.temperature)
         if not self.temperature > 0:
             raise ConfigError(
                 f"rollout.temperature must be above 0, got {self.temperature}:"

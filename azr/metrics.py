@@ -31,7 +31,8 @@ from typing import Any
 
 from azr.appraisal_metrics import appraisal_metrics
 from azr.config import RunConfig
-from azr.errors import CheckpointError, ConfigError
+from azr.disk import written
+from azr.errors import ConfigError
 from azr.settings import to_dict
 from azr.text_metrics import text_metrics
 from azr.types import STREAMS, Experience, Role, Verdict, count_lines, stream_name
@@ -223,6 +224,7 @@ class MetricsWriter:
 
     def __init__(self, folder: Path, config: RunConfig, first_step: int = 1) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._sinks: list[Sink] = []
         if config.logging.tensorboard:
             self._sinks.append(TensorBoardSink(folder / "tensorboard", first_step))
@@ -238,22 +240,25 @@ class MetricsWriter:
             CheckpointError: The disk is full or gone.
         """
         finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        try:
+        with written(self._file.name):
             line = json.dumps({"step": step, **finite}).encode() + b"\n"
             while line:
                 line = line[self._file.write(line) or 0 :]
             os.fsync(self._file.fileno())
-        except OSError as error:
-            name = self._file.name
-            raise CheckpointError(f"{name} cannot be written: {error.strerror}") from error
-        for sink in self._sinks:
-            sink.write(step, {k: v for k, v in finite.items() if v is not None})
+        with written(self._folder):
+            for sink in self._sinks:
+                sink.write(step, {k: v for k, v in finite.items() if v is not None})
 
     def close(self) -> None:
-        """Flush and close all sinks."""
+        """Flush and close all sinks.
+
+        Raises:
+            CheckpointError: The disk is full or gone.
+        """
         self._file.close()
-        for sink in self._sinks:
-            sink.close()
+        with written(self._folder):
+            for sink in self._sinks:
+                sink.close()
 
 
 class Sink:

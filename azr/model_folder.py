@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import Tensor
 
 from azr.ranks import Ranks
@@ -20,8 +21,15 @@ __all__ = ["save_model", "tokenizer_files", "whole_weights"]
 def save_model(
     model: Any, folder: Path, weights: dict[str, Tensor] | None, tokenizer: Mapping[str, bytes]
 ) -> None:
-    """Write `weights`, or the model's own if it is whole, and the tokenizer's files unchanged."""
-    model.save_pretrained(folder, state_dict=weights)
+    """Write `weights`, or the model's own if it is whole, and the tokenizer's files unchanged.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    try:
+        model.save_pretrained(folder, state_dict=weights)
+    except SafetensorError as error:  # of what the system said it keeps the words alone
+        raise OSError(str(error)) from error
     for name, content in tokenizer.items():
         (folder / name).write_bytes(content)
 

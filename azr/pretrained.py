@@ -26,9 +26,9 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from azr.errors import ModelError
+from azr.errors import ConfigError, ModelError
 
-__all__ = ["SMOLLM2_FOLDER", "make_smollm2", "resolve_model"]
+__all__ = ["SMOLLM2_FOLDER", "local_model", "make_smollm2", "resolve_model"]
 
 SMOLLM2_FOLDER = "models/smollm2-135m-instruct"
 """Where `make_smollm2` puts its model by default, seen from where azr is started."""
@@ -63,22 +63,32 @@ def resolve_model(name: str) -> Path:
     """The local folder of a model given as a folder or as a Hugging Face id.
 
     Raises:
-        ModelError: It is neither a model folder nor an id the hub (or its local cache) gives.
+        ConfigError: It is neither a model folder nor such an id.
+        ModelError: The hub (or its local cache) does not give it.
+    """
+    return local_model(name) or _from_hub(name)
+
+
+def local_model(name: str) -> Path | None:
+    """The model's folder, or None of a Hugging Face id; nobody is asked for that.
+
+    Raises:
+        ConfigError: It is neither a model folder nor such an id.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise ModelError(
+            raise ConfigError(
                 f"model.name = {name!r} is a folder without config.json ({folder.resolve()}):"
                 " name the folder that holds config.json, the tokenizer and *.safetensors"
             )
         return folder
     if folder.is_absolute() or name.startswith((".", "~", "models/")) or name.count("/") != 1:
-        raise ModelError(
+        raise ConfigError(
             f"model.name = {name!r} was not found: {folder.absolute()} is not a folder."
             f"{_remedy(name)}"
         )
-    return _from_hub(name)
+    return None
 
 
 def _remedy(name: str) -> str:

@@ -5,11 +5,18 @@ from collections.abc import Collection
 
 from azr.errors import ConfigError
 
-__all__ = ["at_least", "one_of", "within"]
+__all__ = ["at_least", "finite", "one_of", "within"]
+
+
+def finite(key: str, value: float) -> None:
+    """Raise `ConfigError` for nan and the infinities: no comparison would find the former."""
+    if not math.isfinite(value):
+        raise ConfigError(f"{key} must be a finite number, got {value}")
 
 
 def at_least(key: str, value: float, low: float, why: str = "") -> None:
-    """Raise `ConfigError` unless value >= low."""
+    """Raise `ConfigError` unless value >= low and is finite."""
+    finite(key, value)
     if not value >= low:
         because = f": {why}" if why else ""
         raise ConfigError(f"{key} must be at least {low}, got {value}{because}")

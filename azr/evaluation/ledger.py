@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from azr.disk import written
 from azr.errors import CheckpointError
 from azr.evaluation.items import Attempt, Mark, Status
 
@@ -26,7 +27,8 @@ class Ledger:
         self._path = file
         file.parent.mkdir(parents=True, exist_ok=True)
         self._attempts = {attempt.key: attempt for attempt in read_whole_lines(file)}
-        self._file = file.open("a", encoding="utf-8")
+        # unbuffered: after a full disk nothing is left in a buffer that would fail again at close
+        self._file = file.open("ab", buffering=0)
 
     def __contains__(self, key: tuple[str, int, int]) -> bool:
         return key in self._attempts
@@ -35,10 +37,16 @@ class Ledger:
         return self._attempts[key]
 
     def add(self, attempt: Attempt) -> None:
-        """Write it down; once this returns, only the machine's own death can lose it."""
+        """Write it down; once this returns, only the machine's own death can lose it.
+
+        Raises:
+            CheckpointError: The disk is full or gone.
+        """
         self._attempts[attempt.key] = attempt
-        self._file.write(json.dumps(attempt_to_json(attempt)) + "\n")
-        self._file.flush()
+        line = json.dumps(attempt_to_json(attempt)).encode() + b"\n"
+        with written(self._path):
+            while line:
+                line = line[self._file.write(line) or 0 :]
 
     def close(self) -> None:
         """Close the file."""

@@ -54,7 +54,9 @@ def agree_on_plan(folder: Path, plan: Mapping[str, Any], name: str = "plan.json"
     if differing:
         key = differing[0]
         refusal = CheckpointError(
-            f"{folder} holds another evaluation: its {key} is {there.get(key)!r}, not {plan[key]!r}"
+            f"{folder} holds another evaluation: its {key} is {there[key]!r}, not {plan[key]!r}"
+            if key in there
+            else f"{file} does not say its {key}, which is {plan[key]!r} here: another azr wrote it"
         )
         refusal.add_note("start it anew with --overwrite, or keep both with --output FOLDER")
         raise refusal

@@ -15,6 +15,7 @@ from azr.evaluation.items import Attempt, Item, Mark, Status
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.template import Template
 from azr.ports import Policy
+from azr.ranges import at_least
 from azr.seeds import derive_seed
 from azr.types import Prompt
 
@@ -36,8 +37,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.temperature < 0:
-            raise ConfigError(f"--temperature must be at least 0, got {self.temperature}")
+        at_least("--temperature", self.temperature, 0)
         if self.samples < 1:
             raise ConfigError(f"--samples must be at least 1, got {self.samples}")
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from azr.evaluation.estimates import Estimate, estimate, pass_at_k
-from azr.evaluation.items import Attempt, Status
+from azr.evaluation.items import Attempt, CodeItem, Item, Status
 
-__all__ = ["Summary", "summarize"]
+__all__ = ["Summary", "parts_of", "summarize"]
 
 USUAL_K = (1, 5, 10, 100)
 
@@ -34,8 +34,18 @@ class Summary:
         return self.metrics["pass@1"]
 
 
-def summarize(attempts_by_item: Sequence[Sequence[Attempt]]) -> Summary:
+def parts_of(items: Sequence[Item]) -> tuple[str, ...]:
+    """Names of the parts that the items' checks have, in order; none of what is no program."""
+    checks = (check for item in items if isinstance(item, CodeItem) for check in item.checks)
+    return tuple(dict.fromkeys(check.name for check in checks))
+
+
+def summarize(attempts_by_item: Sequence[Sequence[Attempt]], parts: Sequence[str] = ()) -> Summary:
     """The figures of items that were all tried equally often.
+
+    Args:
+        attempts_by_item: In the items' order.
+        parts: Those that have a figure whether or not somebody came so far (`parts_of`).
 
     Raises:
         ValueError: There is no item.
@@ -49,9 +59,10 @@ def summarize(attempts_by_item: Sequence[Sequence[Attempt]]) -> Summary:
         for k in sorted({*USUAL_K, count})
         if k <= count or k == 1
     }
-    parts = dict.fromkeys(name for attempt in every for name in attempt.mark.parts)
-    if len(parts) > 1:
-        for part in parts:
+    reached = (name for attempt in every for name in attempt.mark.parts)
+    names = dict.fromkeys([*parts, *reached])
+    if len(names) > 1:
+        for part in names:
             shares = [share_of(attempts, part) for attempts in attempts_by_item]
             metrics[f"{part}/pass@1"] = estimate(shares, count)
     seeds = dict.fromkeys(attempt.seed for attempt in every)

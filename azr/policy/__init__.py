@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azr.ranks import Ranks
     from azr.workers import Workers
 
-__all__ = ["EnginePolicy", "engine_maker", "open_policy"]
+__all__ = ["EnginePolicy", "engine_here", "engine_maker", "open_policy"]
 
 log = logging.getLogger(__name__)
 
@@ -121,3 +121,16 @@ def choose_vllm(name: str) -> bool:
         )
     log.warning("vllm is not usable here (%s): sampling with transformers, slowly", problem)
     return False
+
+
+def engine_here(name: str) -> str:
+    """What `rollout.engine` comes to on this machine: vllm, vllm-cpu or transformers.
+
+    Raises:
+        ModelError: vLLM is asked for and cannot be used.
+    """
+    if not choose_vllm(name):
+        return "transformers"
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    return "vllm" if torch.cuda.is_available() else "vllm-cpu"

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from azr.chronicle import Convention, convention_of, explain, task_in, task_name
-from azr.errors import CheckpointError
+from azr.errors import CheckpointError, ConfigError
 from azr.records import read_records
 from azr.runfolder import rollout_files
 from azr.terminal.text import STYLES, screen, task_lines, visible
@@ -40,7 +40,8 @@ def show_rollouts(
         verdict: Only those that ended like this.
 
     Raises:
-        CheckpointError: The run, the step or the stream does not exist.
+        CheckpointError: The run or the step does not exist.
+        ConfigError: No run has such a stream.
     """
     console = console or screen()
     files = files_of(folder)
@@ -79,7 +80,7 @@ def check_stream(stream: str | None) -> None:
     words = {word for name in names for word in name.split("/")}
     if stream is not None and stream not in names and stream not in words:
         known = ", ".join([*names, *sorted(words)])
-        raise CheckpointError(f"--stream must be one of {known}, got {stream!r}")
+        raise ConfigError(f"--stream must be one of {known}, got {stream!r}")
 
 
 def is_of(record: Record, stream: str | None) -> bool:

@@ -54,7 +54,8 @@ def show_tasks(
         console: stdout unless told otherwise.
 
     Raises:
-        CheckpointError: The run keeps no rollouts, or the stream does not exist.
+        CheckpointError: The run keeps no rollouts.
+        ConfigError: No run has such a stream.
     """
     console = console or screen()
     files_of(folder)

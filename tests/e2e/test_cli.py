@@ -51,7 +51,7 @@ def test_a_missing_model_is_named_with_the_way_to_get_it_and_takes_no_run_name(
     """Twice: the first attempt must not make the second one fail on a taken name."""
     for _ in range(2):
         done = azr("train", cwd=tmp_path)
-        assert done.returncode == 1, done.stderr
+        assert done.returncode == 2, done.stderr
         assert "azr model smollm2" in done.stderr
         assert "Traceback" not in done.stderr
         assert [line for line in done.stderr.splitlines() if "azr: error: " in line]

@@ -7,8 +7,8 @@ from math import comb
 import pytest
 
 from azr.evaluation.estimates import estimate, pass_at_k
-from azr.evaluation.items import Attempt, Mark, Status
-from azr.evaluation.summary import summarize
+from azr.evaluation.items import Attempt, CodeItem, Mark, MathsItem, Status, Tests
+from azr.evaluation.summary import parts_of, summarize
 
 
 def test_pass_at_k_is_one_minus_the_chance_of_k_wrong_ones() -> None:
@@ -108,6 +108,19 @@ def test_a_summary_counts_every_status_and_estimates_every_part() -> None:
     assert summary.statuses["undecided"] == 0
     assert sum(summary.statuses.values()) == 4
     assert math.isclose(summary.headline.stderr, 0.25)
+
+
+def test_parts_that_nobody_reached_are_there_all_the_same() -> None:
+    """Whoever reads results of several models finds the same keys in each."""
+    checks = (Tests("base", "assert f()"), Tests("plus", "assert f() == 1"))
+    items = [CodeItem(id="a", checks=checks), CodeItem(id="b", checks=checks[:1])]
+    assert parts_of(items) == ("base", "plus")
+    nobody = [[attempt("a", 0, Status.NO_ANSWER)], [attempt("b", 0, Status.WRONG, base=False)]]
+    metrics = summarize(nobody, parts_of(items)).metrics
+    assert metrics["base/pass@1"].value == metrics["plus/pass@1"].value == 0.0
+    maths = [MathsItem(id="a", statement="", gold="1")]
+    assert parts_of(maths) == ()
+    assert set(summarize(nobody[:1], parts_of(maths)).metrics) == {"pass@1"}
 
 
 def test_an_item_without_a_part_passes_it_when_it_passes() -> None:

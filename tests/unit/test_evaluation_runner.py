@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -130,6 +131,8 @@ def test_no_answer_and_too_long_a_prompt_are_not_graded(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"temperature": -1.0}, "--temperature"),
+        ({"temperature": math.nan}, "--temperature must be a finite number, got nan"),
+        ({"temperature": math.inf}, "--temperature must be a finite number, got inf"),
         ({"samples": 0}, "--samples"),
         ({"samples": 2}, "greedy completions of an item are all alike"),
         ({"seeds": ()}, "--seeds"),

@@ -1,7 +1,10 @@
 """`azr inspect` shows what was asked for, and what a model wrote cannot drive the terminal."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from rich.console import Console
 
 from azr.chronicle import all_measured, task_name
 from azr.cli import main
-from azr.errors import CheckpointError
+from azr.errors import CheckpointError, ConfigError
 from azr.records import read_records, write_records
 from azr.terminal import show_overview, show_rollouts, show_task, show_tasks
 from azr.terminal.overview import refusals
@@ -49,7 +52,7 @@ def test_what_does_not_exist_is_refused_with_what_does(make_run: MakeRun, tmp_pa
     run = make_run(steps=2)
     with pytest.raises(CheckpointError, match="no rollouts of step 7; there are those of 1 to 2"):
         shown(run, step=7)
-    with pytest.raises(CheckpointError, match="--stream must be one of proposer/deduction"):
+    with pytest.raises(ConfigError, match="--stream must be one of proposer/deduction"):
         shown(run, stream="solvr")
     with pytest.raises(CheckpointError, match="holds no rollouts"):
         shown(tmp_path / "nothing")
@@ -209,6 +212,20 @@ def test_the_overview_of_a_narrow_terminal_cuts_no_word(made_curriculum: Path) -
     assert "\u2026" not in text  # what rich writes for what it cuts
     assert all(word in text for word in ("deduction", "abduction", "learnable", "distinct"))
     assert "\nby all" not in text
+
+
+@pytest.mark.parametrize("view", [[], ["--step", "1"], ["--tasks", "newest"]])
+def test_a_terminal_of_ascii_alone_shows_escapes_and_no_traceback(
+    made_curriculum: Path, view: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "azr.cli", "inspect", str(made_curriculum), *view],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode("ascii")
 
 
 def test_the_tasks_of_a_narrow_terminal_keep_their_figures(made_curriculum: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from azr import pretrained
-from azr.errors import ModelError
+from azr.errors import ConfigError, ModelError
 from azr.pretrained import check_model, check_tokenizer, make_smollm2, resolve_model
 from tests.tiny import make_tiny_model, make_tiny_tokenizer
 
@@ -17,14 +17,14 @@ def test_a_folder_with_a_model_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"without config\.json"):
+    with pytest.raises(ConfigError, match=r"without config\.json"):
         resolve_model(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "models/nothing", "nothing"])
 def test_a_missing_folder_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "snapshot_download", None)  # the hub must not be asked
-    with pytest.raises(ModelError, match=r"not found: /.*not a folder"):
+    with pytest.raises(ConfigError, match=r"not found: /.*not a folder"):
         resolve_model(name)
 
 
@@ -32,7 +32,7 @@ def test_the_default_model_says_how_to_make_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="azr model smollm2"):
+    with pytest.raises(ConfigError, match="azr model smollm2"):
         resolve_model(pretrained.SMOLLM2_FOLDER)
 
 

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.config import LoggingConfig, RunConfig
+from azr.config import LearnerConfig, LoggingConfig, RunConfig
 from azr.errors import CheckpointError
 from azr.metrics import MetricsWriter
 from azr.records import read_records, write_records
@@ -65,6 +66,48 @@ def test_resume_keeps_what_is_there_and_counts_attempts(tmp_path: Path) -> None:
 def test_resume_of_a_run_that_never_was_starts_it(tmp_path: Path) -> None:
     with RunFolder.open(config(tmp_path), resume=True) as folder:
         assert folder.attempt == 1
+
+
+def test_a_resume_with_other_keys_names_each_and_loses_no_configuration(tmp_path: Path) -> None:
+    first = config(tmp_path)
+    second = replace(first, steps=600, learner=LearnerConfig(advantage="rloo"))
+    with RunFolder.open(first) as folder:
+        assert folder.news == ()
+        fill(folder, first, range(1, 2))
+    with RunFolder.open(second, resume=True) as folder:
+        assert folder.news == (
+            "changed since attempt 1: steps 500 -> 600",
+            'changed since attempt 1: learner.advantage "trr++" -> "rloo"',
+        )
+        attempts = [folder.path / "logs" / f"attempt_{number}.toml" for number in (1, 2)]
+    assert [load([file]) for file in attempts] == [first, second]
+    with RunFolder.open(second, resume=True) as folder:
+        assert folder.news == ()
+
+
+def test_a_run_of_an_older_azr_keeps_its_configuration(tmp_path: Path) -> None:
+    """It has no attempt_1.toml, and keys that are gone or not there yet."""
+    with RunFolder.open(config(tmp_path)) as folder:
+        fill(folder, config(tmp_path), range(1, 2))
+        (folder.path / "logs" / "attempt_1.toml").unlink()
+        resolved = json.loads((folder.path / "resolved.json").read_text())
+        del resolved["seed"]
+        resolved["old"] = {"key": 3}
+        (folder.path / "resolved.json").write_text(json.dumps(resolved))
+    with RunFolder.open(config(tmp_path), resume=True) as folder:
+        assert folder.news == ()
+        assert load([folder.path / "logs" / "attempt_1.toml"]) == config(tmp_path)
+
+
+def test_a_resume_of_nothing_says_so_and_guesses_the_name(tmp_path: Path) -> None:
+    with RunFolder.open(config(tmp_path, "qwen-7b")) as folder:
+        fill(folder, config(tmp_path), range(1, 2))
+    with RunFolder.open(config(tmp_path, "qwen-7"), resume=True) as folder:
+        (line,) = folder.news
+        assert line.startswith(f"no run to resume in {folder.path}: starting a new one (there is")
+        assert line.endswith(f"{tmp_path / 'qwen-7b'})")
+    with RunFolder.open(config(tmp_path, "other"), resume=True) as folder:
+        assert folder.news == (f"no run to resume in {folder.path}: starting a new one",)
 
 
 def test_overwrite_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """azr.session: what a run that starts does, and one that goes on does not."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from azr import session
+from azr.config import BuffersConfig, ModelConfig, RunConfig, SelfPlayConfig
+from azr.errors import ConfigError
 from azr.interrupt import Interrupt
 
 
@@ -53,3 +57,43 @@ def test_a_run_resumed_before_its_first_step_is_not_seeded_again(
     asyncio.run(session.play(stub, stub, stub, stub, is_new=is_new))
     seeded = ["seed", "checkpoint 0"] if is_new else []
     assert notes == ["adopt 0", *seeded, "train"]
+
+
+@pytest.mark.parametrize("what", ["model", "seed file"])
+def test_what_is_missing_is_told_before_anything_is_opened(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after a sandbox, a model and an engine have started."""
+
+    def opened(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(session, "open_executor", opened)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    missing = str(tmp_path / "missing")
+    config = RunConfig(runs=str(tmp_path / "runs"), model=ModelConfig(name=str(tmp_path / "model")))
+    if what == "model":
+        config = replace(config, model=ModelConfig(name=missing))
+    else:
+        config = replace(config, buffers=BuffersConfig(seed_file=missing))
+    stub = cast(Any, Stub([]))
+    with pytest.raises(ConfigError, match="missing"):
+        session.run_training(config, resume=False, overwrite=True, display=stub)
+    with pytest.raises(ConfigError, match="missing"):
+        session.run_seeding(config, tmp_path / "out.jsonl", stub)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_goes_on_needs_its_seed_file_no_more(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    config = RunConfig(
+        model=ModelConfig(name=str(tmp_path)), buffers=BuffersConfig(seed_file="gone")
+    )
+    session.refuse_what_is_missing(config, is_new=False)
+
+
+@pytest.mark.parametrize(("pretrained", "is_told"), [(0, False), (1, False), (2, True), (10, True)])
+def test_a_run_that_proposes_nothing_says_so(pretrained: int, *, is_told: bool) -> None:
+    config = RunConfig(steps=2, selfplay=SelfPlayConfig(pretrain_solver_steps=pretrained))
+    assert bool(session.nothing_proposed(config)) == is_told

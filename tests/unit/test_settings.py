@@ -1,5 +1,6 @@
 """Settings: whatever is wrong is refused with the place, the key, the value and the way out."""
 
+import math
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
@@ -8,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.config import LearnerConfig, ModelConfig, RunConfig, SelfPlayConfig
+from azr.config import (
+    LearnerConfig,
+    ModelConfig,
+    RolloutConfig,
+    RunConfig,
+    SelfPlayConfig,
+)
 from azr.config_keys import describe, spell_kind, spell_value
 from azr.errors import ConfigError
 from azr.loss_config import LossKind
@@ -76,6 +83,7 @@ def test_command_line_text_becomes_the_declared_type(key: str, text: str, expect
     [
         ("learner.lr = 'fast'", "learner.lr must be a finite number, got 'fast'"),
         ("learner.lr = nan", "learner.lr must be a finite number, got nan"),
+        ("rollout.temperature = inf", "rollout.temperature must be a finite number, got inf"),
         ("learner.lr = true", "learner.lr must be a finite number, got True"),
         ("steps = 1.5", "steps must be a whole number, got 1.5"),
         ("steps = true", "steps must be a whole number, got True"),
@@ -165,6 +173,14 @@ def test_a_refusal_by_range_names_the_source_that_set_the_value(tmp_path: Path) 
     assert str(refusal.value).startswith(f"{path}: ")
     with pytest.raises(ConfigError, match=r"^command line: steps must be at least 0"):
         load([], [("steps", "-3")])
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_configuration_made_in_code_takes_no_number_that_is_not_finite(number: float) -> None:
+    with pytest.raises(ConfigError, match=r"learner\.lr must be a finite number"):
+        LearnerConfig(lr=number)
+    with pytest.raises(ConfigError, match=r"rollout\.temperature must be a finite number"):
+        RolloutConfig(temperature=number)
 
 
 def test_set_needs_an_equals_sign() -> None:

@@ -72,5 +72,5 @@ def test_the_command(qwen3: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     target = tmp_path / "copy"
     assert main(["model", "strip-think", str(qwen3), str(target)]) == 0
     assert capsys.readouterr().out == f"{target}\n"
-    assert main(["model", "strip-think", str(tmp_path / "none"), str(target)]) == 1
+    assert main(["model", "strip-think", str(tmp_path / "none"), str(target)]) == 2
     assert "was not found" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""A disk that is full, or gone: one line that names the place and the way out, no traceback."""
+
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from azr.errors import AzrError, CheckpointError
+
+__all__ = ["FULL", "is_full", "written"]
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What writing says where there is no room."""
+ROOM = "make room, then start the same command again (azr train: with --resume)"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room; torch and safetensors say so in words alone."""
+    return getattr(error, "errno", None) in FULL or "No space left" in str(error)
+
+
+@contextmanager
+def written(path: Path | str) -> Generator[None]:
+    """Around what writes a file or a folder.
+
+    Raises:
+        CheckpointError: It cannot be written; errors of ours pass as they are.
+    """
+    try:
+        yield
+    except AzrError:
+        raise
+    except OSError as error:
+        failed = CheckpointError(f"{path} cannot be written: {error.strerror or error}")
+        if is_full(error):
+            failed.add_note(ROOM)
+        raise failed from error
