@@ -2,12 +2,12 @@
 
 import errno
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from azr.errors import AzrError, CheckpointError
 
-__all__ = ["FULL", "is_full", "written"]
+__all__ = ["FULL", "is_full", "whole", "written"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What writing says where there is no room."""
@@ -35,3 +35,26 @@ def written(path: Path | str) -> Generator[None]:
         if is_full(error):
             failed.add_note(ROOM)
         raise failed from error
+
+
+@contextmanager
+def whole(path: Path, partial: str = "{}.partial") -> Generator[Path]:
+    """Where to write a file that appears under its name when it is complete, or not at all.
+
+    Args:
+        path: The file; its folder is made.
+        partial: Its name until then, beside it; {} is its own.
+
+    Raises:
+        CheckpointError: As `written`.
+    """
+    unfinished = path.with_name(partial.format(path.name))
+    with written(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield unfinished
+            unfinished.replace(path)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise

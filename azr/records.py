@@ -7,11 +7,11 @@ One `rollouts/step_N.jsonl.gz` a step, one experience a line, all values plain. 
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+from azr.disk import whole
 from azr.errors import CheckpointError
 from azr.profile import Appraisal
 from azr.types import Experience, Task, stream_name
@@ -73,18 +73,14 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     Raises:
         CheckpointError: The disk is full or gone.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # no name and time 0 in the header: equal rollouts give equal bytes
-        with partial.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-            for record in records:
-                file.write(json.dumps(record).encode() + b"\n")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
+    # no name and time 0 in the header: equal rollouts give equal bytes
+    with (
+        whole(path) as partial,
+        partial.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as file,
+    ):
+        for record in records:
+            file.write(json.dumps(record).encode() + b"\n")
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -9,12 +9,12 @@ torch's own. A process looks at itself: of a run of several the leader's part is
 """
 
 from collections.abc import Collection, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch.profiler import profile, supported_activities
 
-from azr.errors import CheckpointError
+from azr.disk import whole
 
 __all__ = ["StepProfiler"]
 
@@ -41,12 +41,5 @@ class StepProfiler:
         with profile(activities=supported_activities(), record_shapes=True) as seen:
             yield
         file = self._folder / f"step_{step}.json.gz"
-        partial = file.with_name(f".{file.name}")  # its ending tells torch to compress
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        with whole(file, ".{}") as partial:  # its ending tells torch to compress
             seen.export_chrome_trace(str(partial))
-            partial.replace(file)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
-            raise CheckpointError(f"{file} cannot be written: {error.strerror or error}") from error

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from azr.errors import CheckpointError, ConfigError
+from azr.disk import written
+from azr.errors import ConfigError
 from azr.report.arms import Arm, arms_of, curve_of
 from azr.report.data import Row, collect_metrics
 from azr.report.labels import PLOTS, any_mode, label_of
@@ -115,9 +116,7 @@ def unknown_metric(plot: str, known: Sequence[str]) -> ConfigError:
 
 def write_text(file: Path, text: str) -> Path:
     """Write the file; its folder is made."""
-    try:
+    with written(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be written: {error.strerror or error}") from error
     return file

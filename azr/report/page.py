@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from azr import __version__
-from azr.errors import CheckpointError, ConfigError
+from azr.disk import whole
+from azr.errors import ConfigError
 from azr.report.arms import Arm, Figure, arms_of, curve_of, difference, figure_of
 from azr.report.data import MAX_STORIES, collect
 from azr.report.labels import FINAL_FIGURES, label_of
@@ -48,13 +49,8 @@ def write_report(
     refuse_twice("group", [arm.name for arm in groups])
     output = output or paths[0] / ("report.html" if len(paths) == 1 else "comparison.html")
     page = render_report(runs, groups)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = output.with_name(output.name + ".partial")
+    with whole(output) as partial:
         partial.write_text(page, encoding="utf-8")
-        partial.replace(output)
-    except OSError as error:
-        raise CheckpointError(f"{output} cannot be written: {error.strerror or error}") from error
     return output
 
 
