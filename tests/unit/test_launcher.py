@@ -48,7 +48,9 @@ def test_ranks_are_told_their_places_and_share_the_cores(monkeypatch: pytest.Mon
         "MASTER_ADDR",
         "OMP_NUM_THREADS",
     ]
-    out, _ = play(f"import os; print(*[os.environ[n] for n in {names}])", 2).communicate(timeout=30)
+    # one write a process: print() writes each word and each blank apart, and both share a pipe
+    code = f"import os; os.write(1, (' '.join(os.environ[n] for n in {names}) + '\\n').encode())"
+    out, _ = play(code, 2).communicate(timeout=30)
     threads = str(max(1, launcher.num_cores() // 2))
     assert sorted(out.splitlines()) == [f"{r} {r} 2 2 127.0.0.1 {threads}" for r in range(2)]
 
@@ -70,7 +72,9 @@ def test_a_leader_that_was_killed_is_told_as_shells_do() -> None:
 def test_a_signal_reaches_the_leader_alone(number: signal.Signals) -> None:
     code = (
         "import os, signal, sys, time\n"
-        "def told(n, _): print('rank', os.environ['RANK'], 'got', n, flush=True); sys.exit(130)\n"
+        "def told(n, _):\n"
+        "    os.write(1, f'rank {os.environ[\"RANK\"]} got {n}\\n'.encode())\n"
+        "    sys.exit(130)\n"
         "for n in (signal.SIGINT, signal.SIGTERM): signal.signal(n, told)\n"
         "os.write(1, b'ready\\n')\n"  # in one piece
         "time.sleep(20 if os.environ['RANK'] == '0' else 1.5)"
