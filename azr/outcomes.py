@@ -41,8 +41,8 @@ def _error_output(result: CallResult) -> str | None:
     """The class name of what was raised, or NoError, as a literal; None if there is neither.
 
     A raised class may have any name, also one that was set at run time: only plain ASCII
-    identifiers can be asked for, and none that says that nothing was raised. Running out of fuel
-    or memory and ending the interpreter are no exceptions of the program.
+    identifiers can be asked for, and none that says that nothing was raised. Running out of fuel,
+    memory or time and ending the interpreter are no exceptions of the program.
     """
     if result.outcome is Outcome.RETURNED and result.value is not None:
         return repr(NO_ERROR)

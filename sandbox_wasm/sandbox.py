@@ -7,8 +7,9 @@ itself; one Python thread here hands on those of `submit`.
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, Self, cast
 
 from sandbox_wasm import _pool
@@ -20,9 +21,27 @@ __all__ = ["Sandbox"]
 
 _OUTCOMES: Final = tuple(Outcome)
 """Native code counts outcomes in the order of the enum."""
+_NET: Final = (30_000, 50_000)
+"""A run may use the larger of so many ms of CPU time, and a ms for so much fuel of its limit."""
 _TAKE_LIMIT: Final = 256
 _TAKE_WAIT_MS: Final = 1000
 _MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
+
+
+class _JobFuture(Future[JobResult]):
+    """The result of a submitted job; cancelling it also ends the job."""
+
+    def __init__(self, end_job: Callable[[], bool]) -> None:
+        super().__init__()
+        self._end_job = end_job
+
+    def cancel(self) -> bool:
+        """Give up on the job, waiting or running; False when its result is here already."""
+        is_first = not self.cancelled()
+        is_cancelled = super().cancel()
+        if is_first and is_cancelled:
+            self._end_job()
+        return is_cancelled
 
 
 class Sandbox:
@@ -75,6 +94,7 @@ class Sandbox:
             workers=workers,
             check_every=check_every,
             cache_bytes=cache_bytes,
+            net=_NET,
         )
         self._pid = os.getpid()
         self._reports = _pool.Reports()  # of submit()'s jobs; run() and stream() have their own
@@ -102,14 +122,14 @@ class Sandbox:
         return self._results(self._check_all(jobs), at_once=False)
 
     def submit(self, job: Job) -> "Future[JobResult]":
-        """Queue one job without blocking.
+        """Queue one job without blocking. Cancelling the future ends the job, even while it runs.
 
         Raises:
             BadJob: The job breaks the contract.
         """
         self._check(job)
-        future: Future[JobResult] = Future()
         ticket = next(self._tickets)
+        future = _JobFuture(partial(self._pool.cancel, self._reports, ticket))
         self._waiting[ticket] = (job.id, future)
         try:
             self._start_collector()

@@ -47,6 +47,9 @@ class Outcome(StrEnum):
     alone) that ends with sys.exit() or sys.exit(0) has RETURNED."""
     TRAPPED = "trapped"
     """WebAssembly stopped it (stack exhausted, os.abort, out of bounds)."""
+    TIMED_OUT = "timed_out"
+    """It used up the CPU time of the safety net with fuel left, on two workers in turn. Fuel has
+    a price for all work of the host, so no known program does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

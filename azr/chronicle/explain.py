@@ -49,6 +49,7 @@ WORDS = {
     "not a literal": "an input is not a Python literal",
     "not deterministic": "two runs of it gave different values",
     "out of fuel": "it ran too long (out of fuel)",
+    "timed out": "it ran too long (the sandbox's safety net)",
     "out of memory": "it needed too much memory",
     "output too large": "its output is too large",
     "not a value": "it returned something that is not plain data",

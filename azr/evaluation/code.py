@@ -192,7 +192,7 @@ def failure_of(check: Check, results: list[CallResult]) -> tuple[Status, str] | 
         if not reason and not is_right(check, result, text):
             reason = "wrong answer"
         if reason:
-            out_of_fuel = result.outcome is Outcome.OUT_OF_FUEL
+            out_of_fuel = result.outcome in (Outcome.OUT_OF_FUEL, Outcome.TIMED_OUT)
             return (Status.OUT_OF_FUEL if out_of_fuel else Status.WRONG), f"{check.name}: {reason}"
     return None
 

@@ -63,5 +63,5 @@ def mark_of(grade: Grade) -> Mark:
     """A grade of self-play as a mark."""
     if grade.verdict is Verdict.PASSED:
         return Mark(status=Status.PASSED)
-    is_out = grade.reason == "out of fuel"
+    is_out = grade.reason in ("out of fuel", "timed out")
     return Mark(status=Status.OUT_OF_FUEL if is_out else Status.WRONG, reason=grade.reason)

@@ -36,7 +36,8 @@ class Status(StrEnum):
     NO_ANSWER = "no_answer"
     """The completion holds nothing that could be graded."""
     OUT_OF_FUEL = "out_of_fuel"
-    """The program spent its instruction budget: slow, or endless. Nobody can tell which."""
+    """The program spent its instruction budget: slow, or endless. Nobody can tell which.
+    Or all the CPU time of the sandbox's safety net, which no known program does."""
     UNDECIDED = "undecided"
     """The grader of maths did not come to an end within its deadline."""
     PROMPT_TOO_LONG = "prompt_too_long"

@@ -98,6 +98,11 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
   pool.submit(std::move(job));
 }
 
+bool cancel_job(Pool& pool, const std::shared_ptr<Reports>& reports, uint64_t ticket) {
+  const py::gil_scoped_release unlocked;  // takes the pool's lock; touches no Python object
+  return pool.cancel(reports, ticket);
+}
+
 py::dict counters_to_python(Pool& pool) {
   const PoolCounters counters = pool.counters();
   const WorkerCounters& workers = counters.workers;
@@ -109,6 +114,8 @@ py::dict counters_to_python(Pool& pool) {
   result["cache_hits"] = workers.cache_hits;
   result["out_of_fuel"] = workers.out_of_fuel;
   result["machine_failures"] = workers.failures;
+  result["net_hits"] = workers.net_hits;
+  result["timed_out"] = workers.timed_out;
   result["instances"] = workers.instances;
   result["hot_pages"] = workers.hot_pages;
   result["restores"] = workers.slots.restores;
@@ -169,10 +176,12 @@ std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
                                 const std::string& compile_module_path,
                                 const std::string& compile_image,
                                 const std::vector<FlavorTuple>& flavors, uint32_t workers,
-                                uint64_t check_every, uint64_t cache_bytes) {
+                                uint64_t check_every, uint64_t cache_bytes,
+                                std::tuple<uint64_t, uint64_t> net) {
   const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
   PoolOptions options{wasmtime_path, compile_module_path, compile_image, {},
-                      workers,       check_every,         cache_bytes};
+                      workers,       check_every,         cache_bytes,   {}};
+  std::tie(options.net.least_cpu_ms, options.net.slowest_fuel_per_ms) = net;
   for (const auto& [module_path, images, zip] : flavors) {
     options.flavors.push_back({module_path, images, zip});
   }
@@ -190,8 +199,9 @@ PYBIND11_MODULE(_pool, module) {
   py::class_<Pool>(module, "Pool")
       .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"),
            py::arg("compile_module_path"), py::arg("compile_image"), py::arg("flavors"),
-           py::arg("workers"), py::arg("check_every"), py::arg("cache_bytes"))
+           py::arg("workers"), py::arg("check_every"), py::arg("cache_bytes"), py::arg("net"))
       .def("submit", &submit_job)
+      .def("cancel", &cancel_job)
       .def("counters", &counters_to_python)
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
   module.def("compile_module", &compile_module);

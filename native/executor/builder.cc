@@ -12,7 +12,7 @@ namespace azr::executor {
 namespace {
 
 constexpr uint64_t kBootFuel = uint64_t{1} << 50;
-constexpr uint64_t kBootTicks = uint64_t{1} << 40;
+constexpr SafetyNet kNoNet{UINT64_MAX, UINT64_MAX, nullptr};
 
 // CPython 3.12 and later never counts references to an object whose count is at least 2^30 (on
 // 32-bit machines), and starts immortal objects at this one (Include/refcount.h).
@@ -71,7 +71,7 @@ std::string boot(const Engine& engine, const BootOptions& options) {
   if (options.run_constructors) Instance(engine, slot, io).run_constructors(kBootFuel);
   for (const std::string& turn : options.turns) {
     // A fresh instance a turn: what outlives a turn is what outlives a snapshot, the memory.
-    const Run run = Instance(engine, slot, io).run(turn, kBootFuel, kBootTicks);
+    const Run run = Instance(engine, slot, io).run(turn, kBootFuel, kNoNet);
     if (run.ending != Ending::kFinished || run.status != 0) {
       throw std::runtime_error("the guest did not boot: " + run.trap + " " + io.error + io.out);
     }

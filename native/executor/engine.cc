@@ -60,6 +60,13 @@ wasmtime_error_t* new_memory(void*, const wasm_memorytype_t*, size_t minimum, si
   return nullptr;
 }
 
+// Wasmtime asks at every tick of the epoch while the guest runs.
+wasmtime_error_t* look_at_run(wasmtime_context_t*, void* watch, uint64_t* ticks, uint8_t*) {
+  *ticks = 1;
+  if (static_cast<Watch*>(watch)->may_go_on()) return nullptr;
+  return g_api->wasmtime_error_new("interrupted");
+}
+
 std::string first_line(const std::string& text) {
   // Wasmtime's message is a backtrace that ends with "wasm trap: <reason>".
   static constexpr std::string_view kMark = "wasm trap: ";
@@ -138,6 +145,7 @@ Instance::Instance(const Engine& engine, Slot& slot, GuestIo& io)
   if (engine.pre_ == nullptr) throw std::logic_error("the engine has no module yet");
   if (store_ == nullptr) throw std::runtime_error("wasmtime made no store");
   context_ = api_.wasmtime_store_context(store_);
+  api_.wasmtime_store_epoch_deadline_callback(store_, look_at_run, &watch_, nullptr);
   try {
     instantiate();
   } catch (...) {
@@ -176,7 +184,8 @@ void Instance::run_constructors(uint64_t fuel) {
   if (engine_.options().fuel) {
     check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
   }
-  api_.wasmtime_context_set_epoch_deadline(context_, fuel);
+  watch_.begin({UINT64_MAX, UINT64_MAX, nullptr});
+  api_.wasmtime_context_set_epoch_deadline(context_, 1);
   const Function constructors{"_initialize", find("_initialize", kExternFunc).of.func};
   wasmtime_val_raw_t values[1]{};
   Run run;
@@ -199,15 +208,15 @@ void Instance::finish(wasmtime_error_t* error, wasm_trap_t* trap, Run& run) cons
     if (error != nullptr) api_.wasmtime_error_delete(error);
     return;
   }
-  run.ending = Ending::kTrapped;
+  run.interrupt = watch_.interrupt();
+  run.ending = run.interrupt == Interrupt::kNone ? Ending::kTrapped : Ending::kInterrupted;
   if (error != nullptr) {
     run.trap = first_line(take_message(api_, error));
     return;
   }
   uint8_t code = 0;
-  if (api_.wasmtime_trap_code(trap, &code)) {
-    if (code == kTrapOutOfFuel) run.ending = Ending::kOutOfFuel;
-    if (code == kTrapInterrupt) run.ending = Ending::kInterrupted;
+  if (api_.wasmtime_trap_code(trap, &code) && code == kTrapOutOfFuel) {
+    run.ending = Ending::kOutOfFuel;
   }
   run.trap = first_line(take_message(api_, trap));
 }
@@ -238,12 +247,13 @@ void Instance::turn(std::string_view request, Run& run) {
   run.status = values[0].i32;
 }
 
-Run Instance::run(std::string_view request, uint64_t fuel, uint64_t epoch_ticks) {
+Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net) {
   const EngineOptions& options = engine_.options();
   io_.slot = &slot_;
   const size_t size_before = slot_.size();
   if (options.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
-  api_.wasmtime_context_set_epoch_deadline(context_, epoch_ticks);
+  watch_.begin(net);
+  api_.wasmtime_context_set_epoch_deadline(context_, 1);
   Run result;
   is_fresh_ = false;  // until the run has shown that it is
   turn(request, result);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "executor/guest_io.h"
+#include "executor/safety_net.h"
 #include "executor/slot.h"
 #include "executor/wasmtime_api.h"
 
@@ -32,13 +33,14 @@ enum class Ending : uint8_t {
   kFinished,
   kHostStopped,
   kOutOfFuel,
-  kInterrupted,  // the epoch's deadline passed: a machine failure, never an outcome
+  kInterrupted,  // see Run::interrupt
   kTrapped,
 };
 
 struct Run {
   Ending ending = Ending::kTrapped;
   std::string trap;  // short message when kTrapped
+  Interrupt interrupt = Interrupt::kNone;
   uint64_t fuel_used = 0;
   int32_t status = -1;  // what `turn` returned when kFinished
 };
@@ -92,7 +94,7 @@ class Instance {
 
   // Runs `turn(request)`. The caller restores the slot afterwards. Throws std::runtime_error when
   // the machinery fails, not when the guest does.
-  Run run(std::string_view request, uint64_t fuel, uint64_t epoch_ticks);
+  Run run(std::string_view request, uint64_t fuel, const SafetyNet& net);
 
   // Runs the module's C++ constructors: once in the life of an image, before its first turn.
   void run_constructors(uint64_t fuel);
@@ -121,6 +123,7 @@ class Instance {
   const WasmtimeApi& api_;
   Slot& slot_;
   GuestIo& io_;
+  Watch watch_;
   wasmtime_store_t* store_;
   wasmtime_context_t* context_ = nullptr;
   wasmtime_instance_t instance_{};

@@ -21,6 +21,7 @@ enum class Outcome : uint8_t {
   kNotAValue,
   kExited,
   kTrapped,
+  kTimedOut,
 };
 
 class Reports;
@@ -42,6 +43,8 @@ struct JobSpec {
   uint32_t images = 1;
   std::vector<std::string> banned_modules;  // sorted
   bool want_stdout = false;
+  // Of the pool: the worker whose safety net the job has hit, where it was tried once.
+  std::optional<size_t> first_worker;
 };
 
 struct CallReport {

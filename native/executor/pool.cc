@@ -8,7 +8,15 @@
 namespace azr::executor {
 namespace {
 
-constexpr int kTicksAtOnce = 1 << 18;
+constexpr const char* kClosed = "the sandbox was closed";
+constexpr const char* kCancelled = "the job was cancelled";
+
+JobReport failed_job(const JobSpec& job, std::string failure) {
+  JobReport report;
+  report.ticket = job.ticket;
+  report.failure = std::move(failure);
+  return report;
+}
 
 }  // namespace
 
@@ -30,10 +38,11 @@ void Pool::load(const PoolOptions& options) {
   }
 }
 
-Pool::Pool(PoolOptions options) : counters_(options.workers) {
+Pool::Pool(PoolOptions options) : desks_(options.workers) {
   if (options.flavors.empty()) throw std::invalid_argument("a pool needs a flavor");
   load(options);
   shared_.check_every = options.check_every;
+  shared_.net = options.net;
   shared_.cache = std::make_unique<CodeCache>(options.cache_bytes);
 
   pthread_attr_t attributes;
@@ -70,38 +79,63 @@ void* Pool::run_thread(void* self) {
   return nullptr;
 }
 
+// The first job that this worker may take: the second try of a job is for another one.
+std::deque<JobSpec>::iterator Pool::job_for(size_t index) {
+  return std::find_if(jobs_.begin(), jobs_.end(), [this, index](const JobSpec& job) {
+    return desks_.size() == 1 || job.first_worker != index;
+  });
+}
+
+// Waits for a job and notes who has it; false when the pool is closing.
+bool Pool::take_job(size_t index, JobSpec& job) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  job_ready_.wait(lock, [this, index] { return closing_ || job_for(index) != jobs_.end(); });
+  if (closing_) return false;
+  const auto found = job_for(index);
+  job = std::move(*found);
+  jobs_.erase(found);
+  Desk& desk = desks_[index];
+  desk.reports = job.reports.get();
+  desk.ticket = job.ticket;
+  desk.stop = false;
+  return true;
+}
+
+// Notes that a worker is free, and what becomes of its job: a report, or a second try.
+void Pool::finish(size_t index, const Worker* worker, JobSpec job,
+                  std::optional<JobReport> report) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Desk& desk = desks_[index];
+    desk.reports = nullptr;
+    if (worker != nullptr) desk.counters = worker->counters();
+    const bool has_failed = !report || !report->failure.empty();
+    if (has_failed && desk.stop) report = failed_job(job, closing_ ? kClosed : kCancelled);
+    if (!report) {
+      job.first_worker = index;
+      jobs_.push_front(std::move(job));
+    }
+  }
+  if (report) {
+    job.reports->put(*std::move(report));
+  } else {
+    job_ready_.notify_all();  // one alone might be the worker that may not take it
+  }
+}
+
 void Pool::work(size_t index) {
   std::unique_ptr<Worker> worker;
-  std::string failure;
   while (true) {
     JobSpec job;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      job_ready_.wait(lock, [this] { return closing_ || !jobs_.empty(); });
-      if (closing_) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-    }
-    if (worker == nullptr) {
-      try {
-        worker = std::make_unique<Worker>(shared_);
-      } catch (const std::exception& error) {
-        failure = error.what();
-      }
-    }
-    JobReport report;
-    if (worker != nullptr) {
+    if (!take_job(index, job)) return;
+    std::optional<JobReport> report;
+    try {
+      if (worker == nullptr) worker = std::make_unique<Worker>(shared_, desks_[index].stop);
       report = worker->process(job);
-    } else {
-      report.ticket = job.ticket;
-      report.failure = failure;
+    } catch (const std::exception& error) {
+      report = failed_job(job, error.what());
     }
-    if (worker != nullptr) {
-      const WorkerCounters counters = worker->counters();
-      const std::lock_guard<std::mutex> lock(mutex_);
-      counters_[index] = counters;
-    }
-    job.reports->put(std::move(report));
+    finish(index, worker.get(), std::move(job), std::move(report));
   }
 }
 
@@ -127,10 +161,34 @@ void Pool::submit(JobSpec job) {
   job_ready_.notify_one();
 }
 
+bool Pool::cancel(const std::shared_ptr<Reports>& reports, uint64_t ticket) {
+  std::optional<JobReport> report;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto is_it = [&reports, ticket](const Reports* other, uint64_t other_ticket) {
+      return other == reports.get() && other_ticket == ticket;
+    };
+    for (Desk& desk : desks_) {
+      if (!is_it(desk.reports, desk.ticket)) continue;
+      desk.stop = true;
+      return true;
+    }
+    const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&is_it](const JobSpec& job) {
+      return is_it(job.reports.get(), job.ticket);
+    });
+    if (found == jobs_.end()) return false;
+    report = failed_job(*found, kCancelled);
+    jobs_.erase(found);
+  }
+  reports->put(*std::move(report));
+  return true;
+}
+
 PoolCounters Pool::counters() {
   const std::lock_guard<std::mutex> lock(mutex_);
   PoolCounters total;
-  for (const WorkerCounters& one : counters_) {
+  for (const Desk& desk : desks_) {
+    const WorkerCounters& one = desk.counters;
     total.workers.jobs += one.jobs;
     total.workers.calls += one.calls;
     total.workers.compiled += one.compiled;
@@ -138,6 +196,8 @@ PoolCounters Pool::counters() {
     total.workers.cache_hits += one.cache_hits;
     total.workers.out_of_fuel += one.out_of_fuel;
     total.workers.failures += one.failures;
+    total.workers.net_hits += one.net_hits;
+    total.workers.timed_out += one.timed_out;
     total.workers.instances += one.instances;
     total.workers.hot_pages += one.hot_pages;
     total.workers.slots.restores += one.slots.restores;
@@ -155,21 +215,16 @@ void Pool::close() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
-    shared_.closing = true;
+    for (Desk& desk : desks_) desk.stop = true;
     dropped.swap(jobs_);
   }
-  for (const JobSpec& job : dropped) {
-    JobReport report;
-    report.ticket = job.ticket;
-    report.failure = "the sandbox was closed";
-    job.reports->put(std::move(report));
-  }
+  for (const JobSpec& job : dropped) job.reports->put(failed_job(job, kClosed));
   job_ready_.notify_all();
   tick_stop_.notify_all();
-  // Past every deadline, so that a guest that still runs is interrupted. Until all workers have
-  // ended: one may have seen no `closing` and set its deadline, which counts from then, later.
+  // Ticks at once, so that a guest that still runs is looked at. Until all workers have ended: one
+  // may have set its deadline after the last of them.
   while (working_ > 0) {
-    for (int i = 0; i < kTicksAtOnce; ++i) increment_epochs();
+    increment_epochs();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);

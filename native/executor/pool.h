@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +39,7 @@ struct PoolOptions {
   uint32_t workers = 1;
   uint64_t check_every = 0;  // see Slot
   uint64_t cache_bytes = 0;
+  NetHeight net;
 };
 
 struct PoolCounters {
@@ -56,14 +58,28 @@ class Pool {
   // Queues a job; its `reports` get exactly one report with its ticket, whatever happens.
   void submit(JobSpec job);
   PoolCounters counters();
+  // Ends a job that nobody waits for, whether it waits or runs: its report comes soon, and is a
+  // failure. False when the job has its report already, or never was.
+  bool cancel(const std::shared_ptr<Reports>& reports, uint64_t ticket);
   // Fails the jobs that have not started, interrupts those that run, and ends the threads.
   void close();
 
  private:
+  // A worker thread as others see it.
+  struct Desk {
+    WorkerCounters counters;
+    const Reports* reports = nullptr;  // of the job that runs; null while none does
+    uint64_t ticket = 0;
+    std::atomic<bool> stop = false;  // whether that job is to end; read without the lock
+  };
+
   void load(const PoolOptions& options);
   void increment_epochs() const;
   static void* run_thread(void* self);
   void work(size_t index);
+  bool take_job(size_t index, JobSpec& job);
+  std::deque<JobSpec>::iterator job_for(size_t index);
+  void finish(size_t index, const Worker* worker, JobSpec job, std::optional<JobReport> report);
   void tick();
 
   Shared shared_;
@@ -71,7 +87,7 @@ class Pool {
   std::mutex mutex_;  // guards everything below
   std::condition_variable job_ready_;
   std::deque<JobSpec> jobs_;
-  std::vector<WorkerCounters> counters_;
+  std::deque<Desk> desks_;  // one a worker
   bool closing_ = false;
   size_t next_index_ = 0;
 

@@ -98,12 +98,15 @@ using wasmtime_unchecked_callback_t = wasm_trap_t* (*)(void* env, wasmtime_calle
                                                        wasmtime_val_raw_t* args_and_results,
                                                        size_t count);
 
+// Asked when a store's epoch deadline has passed: an error ends the guest.
+using wasmtime_epoch_callback_t = wasmtime_error_t* (*)(wasmtime_context_t*, void* data,
+                                                        uint64_t* delta, uint8_t* kind);
+
 constexpr uint8_t kWasmI32 = 0;
 constexpr uint8_t kWasmI64 = 1;
 constexpr uint8_t kExternFunc = 0;
 constexpr uint8_t kExternGlobal = 1;
 constexpr uint8_t kTrapStackOverflow = 0;
-constexpr uint8_t kTrapInterrupt = 10;
 constexpr uint8_t kTrapOutOfFuel = 11;
 constexpr uint8_t kOptLevelSpeed = 1;
 
@@ -149,6 +152,8 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(wasmtime_error_t*, wasmtime_context_set_fuel, (wasmtime_context_t*, uint64_t))               \
   X(wasmtime_error_t*, wasmtime_context_get_fuel, (const wasmtime_context_t*, uint64_t*))        \
   X(void, wasmtime_context_set_epoch_deadline, (wasmtime_context_t*, uint64_t))                  \
+  X(void, wasmtime_store_epoch_deadline_callback,                                                \
+    (wasmtime_store_t*, wasmtime_epoch_callback_t, void*, void (*)(void*)))                      \
   X(void*, wasmtime_context_get_data, (const wasmtime_context_t*))                               \
   X(wasmtime_context_t*, wasmtime_caller_context, (wasmtime_caller_t*))                          \
   X(wasmtime_error_t*, wasmtime_func_call_unchecked,                                             \

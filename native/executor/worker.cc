@@ -20,13 +20,13 @@ constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
 // Marshal data may be longer than the literal it becomes ("1, " is three bytes, five there).
 constexpr uint64_t kReplyBytesPerLiteralByte = 6;
 constexpr uint64_t kReplySlackBytes = 16384;
-// A compile stage that ends within this time has used less than kCompileFuel: it would take a
-// core that runs 60 instructions a nanosecond to spend more. So the unmetered engine's answer is
-// the metered one's. What takes longer, or traps, is compiled again under fuel, which decides.
-constexpr uint64_t kUnmeteredTicks = 3;
-// The slowest machine and heaviest load at which fuel still decides.
-constexpr uint64_t kSlowestFuelPerMs = 20'000;
-constexpr uint64_t kLeastDeadlineMs = 30'000;
+// A compile stage that ends within this CPU time and two ticks of the epoch has used less than
+// kCompileFuel: it would take a core that runs 50 instructions a nanosecond to spend more. So the
+// unmetered engine's answer is the metered one's. What takes longer, or traps, is compiled again
+// under fuel, which decides.
+constexpr uint64_t kUnmeteredMs = 200;
+// A machine that gives a run less than this share of a core is no place to run it.
+constexpr uint64_t kWallPerCpu = 10;
 
 constexpr uint64_t kNewYear2026Ns = 1'767'225'600'000'000'000;
 constexpr uint64_t kImageEpochStepNs = uint64_t{37} * 86'400 * 1'000'000'000 + 12'345'678'901;
@@ -34,6 +34,8 @@ constexpr uint64_t kImageEpochStepNs = uint64_t{37} * 86'400 * 1'000'000'000 + 1
 struct MachineFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+struct Stopped {};  // by another thread
+struct NetHit {};   // for the first time
 
 uint64_t mix(uint64_t x) {  // splitmix64
   x += 0x9e3779b97f4a7c15;
@@ -68,8 +70,8 @@ struct Worker::Task {
   bool reseed = false;
 };
 
-Worker::Worker(const Shared& shared)
-    : shared_(shared), compile_seat_(shared.compile_image, shared.check_every) {
+Worker::Worker(const Shared& shared, const std::atomic<bool>& stop)
+    : shared_(shared), stop_(stop), compile_seat_(shared.compile_image, shared.check_every) {
   for (const Flavor& flavor : shared.flavors) run_seats_.emplace_back(flavor.images.size());
 }
 
@@ -93,17 +95,25 @@ WorkerCounters Worker::counters() const {
   return total;
 }
 
-JobReport Worker::process(const JobSpec& job) {
+std::optional<JobReport> Worker::process(const JobSpec& job) {
   JobReport report;
   report.ticket = job.ticket;
   ++counters_.jobs;
+  timed_out_ = false;
   try {
     process_calls(job, report);
+  } catch (const NetHit&) {
+    ++counters_.net_hits;
+    return std::nullopt;
+  } catch (const Stopped&) {
+    report.calls.clear();
+    report.failure = "stopped";
   } catch (const std::exception& error) {
     ++counters_.failures;
     report.calls.clear();
     report.failure = error.what();
   }
+  if (timed_out_) ++counters_.timed_out;
   return report;
 }
 
@@ -184,7 +194,7 @@ CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
   CallReport first = run_once(job, task, 0);
   const std::string first_reply = last_reply_;
   const size_t images = std::min<size_t>(job.images, run_seats_.at(job.flavor).size());
-  for (size_t image = 1; image < images && first.differs == nullptr; ++image) {
+  for (size_t image = 1; image < images && first.differs == nullptr && !timed_out_; ++image) {
     const CallReport other = run_once(job, task, image);
     first.differs = difference(first, first_reply, other, last_reply_, job.output_bytes);
   }
@@ -192,7 +202,8 @@ CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
 }
 
 CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) {
-  if (shared_.closing) throw MachineFailure("the pool was closed");
+  if (timed_out_) return failed(Outcome::kTimedOut, "not run: an earlier call timed out");
+  if (stop_) throw Stopped();
   ++counters_.calls;
   const uint64_t entropy = mix(task.seed ^ mix(image + 1));
   write_request(job, task, entropy);
@@ -204,12 +215,11 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
   const Flavor& flavor = shared_.flavors.at(job.flavor);
   Seat& seat = seat_of(job, image);
-  const uint64_t deadline_ms = std::max(kLeastDeadlineMs, job.fuel / kSlowestFuelPerMs);
   const Run run = run_guest(*flavor.engine, seat, flavor.zip,
-                            {job.fuel, job.memory_bytes, deadline_ms / kEpochTickMs});
+                            {job.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)});
   if (run.ending == Ending::kInterrupted) {
-    throw MachineFailure("a run exceeded the wall-clock safety net (" +
-                         std::to_string(deadline_ms) + " ms) with fuel left");
+    expect_net_hit(job, run.interrupt);
+    return failed(Outcome::kTimedOut, "used up the CPU time of the safety net");
   }
   CallReport report = report_of(job, run, seat.slot.cap_hit());
   report.fuel = run.fuel_used;
@@ -265,7 +275,7 @@ std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::str
     return known;
   }
   auto code = std::make_shared<const CompiledCode>(compile_now(job, source, kind));
-  shared_.cache->put(std::move(key), code);
+  if (!timed_out_) shared_.cache->put(std::move(key), code);
   return code;
 }
 
@@ -278,6 +288,10 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
   request.text(kind == 'e' ? "eval" : "exec");
   request.texts(job.banned_modules);
   const Run run = compile_guest();
+  if (run.ending == Ending::kInterrupted) {
+    expect_net_hit(job, run.interrupt);
+    return {Outcome::kTimedOut, "while compiling: used up the CPU time of the safety net"};
+  }
   if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
   if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
   if (run.ending != Ending::kFinished) {
@@ -291,26 +305,22 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
 
 // Runs the request of a compile stage: unmetered where that shows what the metered engine would.
 Run Worker::compile_guest() {
-  const auto run_for = [this](const Engine& engine, uint64_t ticks) {
+  const auto run_for = [this](const Engine& engine, uint64_t cpu_ms) {
     io_.stdin_text = {};
     io_.entropy = 1;
     io_.epoch_ns = kNewYear2026Ns;
     io_.clock_ns = 0;
     io_.stdout_cap = kCompileReplyBytes;
     io_.reply_cap = kCompileReplyBytes;
-    return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, ticks});
+    return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, cpu_ms});
   };
-  Run run = run_for(*shared_.compile_engine, kUnmeteredTicks);
+  Run run = run_for(*shared_.compile_engine, kUnmeteredMs);
   if (run.ending == Ending::kFinished || io_.stop != HostStop::kNone) return run;
-  if (shared_.closing) throw MachineFailure("the pool was closed");
+  if (run.interrupt == Interrupt::kStop) return run;
   ++counters_.compiled_metered;
-  constexpr uint64_t kDeadlineMs = std::max(kLeastDeadlineMs, kCompileFuel / kSlowestFuelPerMs);
   compile_seat_.instance.reset();  // it is of the other engine
-  run = run_for(*shared_.flavors.front().engine, kDeadlineMs / kEpochTickMs);
+  run = run_for(*shared_.flavors.front().engine, shared_.net.cpu_ms(kCompileFuel));
   compile_seat_.instance.reset();
-  if (run.ending == Ending::kInterrupted) {
-    throw MachineFailure("the compile stage exceeded the wall-clock safety net");
-  }
   return run;
 }
 
@@ -333,6 +343,17 @@ void Worker::clear_outputs() {
   io_.stdin_at = 0;
 }
 
+// An interrupted run becomes an outcome only at the job's second try, where the program had all
+// the CPU time of the net twice; else this throws.
+void Worker::expect_net_hit(const JobSpec& job, Interrupt why) {
+  if (why == Interrupt::kStop) throw Stopped();
+  if (why != Interrupt::kCpuTime) {
+    throw MachineFailure("a run got too little of a core for the safety net to judge it");
+  }
+  if (!job.first_worker) throw NetHit();
+  timed_out_ = true;
+}
+
 // Runs `request_` in a fresh state and restores it. An interrupted run is the caller's to judge.
 Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
                       const Bounds& bounds) {
@@ -345,7 +366,8 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
   Run run;
   seat.slot.begin(bounds.memory_bytes);
   try {
-    run = seat.instance->run(request_, bounds.fuel, bounds.deadline_ticks);
+    run = seat.instance->run(request_, bounds.fuel,
+                             {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_});
   } catch (...) {
     seat.instance.reset();
     seat.slot.restore();

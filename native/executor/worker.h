@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,9 @@ struct Shared {
   std::shared_ptr<const Image> compile_image;
   std::vector<Flavor> flavors;  // the first is the base; it compiles metered where it must
   uint64_t check_every = 0;
+  NetHeight net;
   std::unique_ptr<CodeCache> cache;
-  std::atomic<bool> closing = false;  // the pool is ending: stop between two calls
 };
-
-// How often the epoch advances: the unit of a run's deadline.
-constexpr uint64_t kEpochTickMs = 100;
 
 struct WorkerCounters {
   uint64_t jobs = 0;
@@ -41,6 +39,8 @@ struct WorkerCounters {
   uint64_t cache_hits = 0;
   uint64_t out_of_fuel = 0;
   uint64_t failures = 0;
+  uint64_t net_hits = 0;   // jobs sent to another worker, because a run hit the safety net
+  uint64_t timed_out = 0;  // jobs that hit it there, too
   uint64_t instances = 0;
   uint64_t hot_pages = 0;
   SlotCounters slots;
@@ -49,10 +49,12 @@ struct WorkerCounters {
 // Not thread-safe: owned by one thread, which must have kHostStackBytes beside the guest's stack.
 class Worker {
  public:
-  explicit Worker(const Shared& shared);
+  // `stop` may be set by another thread at any time: the job that runs then ends soon.
+  Worker(const Shared& shared, const std::atomic<bool>& stop);
 
-  // Never throws: a failure of the machinery is in JobReport::failure.
-  JobReport process(const JobSpec& job);
+  // Never throws: a failure of the machinery is in JobReport::failure. No report: the job has hit
+  // the safety net for the first time, and another worker, or new instances, must try it.
+  std::optional<JobReport> process(const JobSpec& job);
   WorkerCounters counters() const;
 
  private:
@@ -65,11 +67,10 @@ class Worker {
     Slot slot;
     std::unique_ptr<Instance> instance;
   };
-  // How long a run may take. Fuel decides; the deadline is a safety net.
   struct Bounds {
     uint64_t fuel;
     uint64_t memory_bytes;
-    uint64_t deadline_ticks;
+    uint64_t cpu_ms;  // see SafetyNet
   };
 
   void process_calls(const JobSpec& job, JobReport& report);
@@ -89,8 +90,10 @@ class Worker {
   Seat& seat_of(const JobSpec& job, size_t image);
   Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds);
   void clear_outputs();
+  void expect_net_hit(const JobSpec& job, Interrupt why);
 
   const Shared& shared_;
+  const std::atomic<bool>& stop_;
   GuestIo io_;  // before the instances, which hold its address
   Seat compile_seat_;
   std::vector<std::vector<std::unique_ptr<Seat>>> run_seats_;  // of a flavor, of an image
@@ -98,6 +101,7 @@ class Worker {
   WorkerCounters counters_;
   // The reply behind the last report, kept to compare images whose texts differ.
   std::string last_reply_;
+  bool timed_out_ = false;  // a run of this job: no other is begun
 };
 
 }  // namespace azr::executor

@@ -45,10 +45,9 @@ def test_the_first_failed_check_is_the_last_that_runs() -> None:
     assert mark.reason == "base: raised: AssertionError: a b"
 
 
-def test_out_of_fuel_is_a_status_of_its_own() -> None:
-    assert grade(ITEM, lambda _: CallResult(outcome=Outcome.OUT_OF_FUEL)).status is (
-        Status.OUT_OF_FUEL
-    )
+@pytest.mark.parametrize("outcome", [Outcome.OUT_OF_FUEL, Outcome.TIMED_OUT])
+def test_out_of_fuel_is_a_status_of_its_own(outcome: Outcome) -> None:
+    assert grade(ITEM, lambda _: CallResult(outcome=outcome)).status is Status.OUT_OF_FUEL
 
 
 def test_heavy_items_get_four_times_what_their_canonical_solution_takes() -> None:

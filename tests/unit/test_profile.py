@@ -245,6 +245,7 @@ def test_what_does_not_parse_has_no_profile(program: str):
     [
         CallResult(outcome=Outcome.OUT_OF_FUEL),
         CallResult(outcome=Outcome.TRAPPED),
+        CallResult(outcome=Outcome.TIMED_OUT),
         CallResult(outcome=Outcome.RAISED, error="RecursionError: x"),
         CallResult(outcome=Outcome.RETURNED),
         CallResult(outcome=Outcome.RETURNED, value="None"),

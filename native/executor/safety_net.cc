@@ -1,0 +1,41 @@
+#include "executor/safety_net.h"
+
+#include <ctime>
+
+namespace azr::executor {
+namespace {
+
+uint64_t read_ms(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+}  // namespace
+
+void Watch::begin(const SafetyNet& net) {
+  net_ = net;
+  has_ticked_ = false;
+  interrupt_ = Interrupt::kNone;
+}
+
+bool Watch::may_go_on() {
+  interrupt_ = look();
+  return interrupt_ == Interrupt::kNone;
+}
+
+Interrupt Watch::look() {
+  if (net_.stop != nullptr && *net_.stop) return Interrupt::kStop;
+  const uint64_t cpu_ms = read_ms(CLOCK_THREAD_CPUTIME_ID);
+  const uint64_t wall_ms = read_ms(CLOCK_MONOTONIC);
+  if (!has_ticked_) {
+    has_ticked_ = true;
+    cpu_since_ms_ = cpu_ms;
+    wall_since_ms_ = wall_ms;
+  }
+  if (cpu_ms - cpu_since_ms_ >= net_.cpu_ms) return Interrupt::kCpuTime;
+  if (wall_ms - wall_since_ms_ >= net_.wall_ms) return Interrupt::kWallTime;
+  return Interrupt::kNone;
+}
+
+}  // namespace azr::executor
