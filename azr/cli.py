@@ -31,7 +31,9 @@ from azr.runfolder import is_run
 from azr.settings import load, parse_override, split_overrides, to_toml
 from azr.tasks_request import EXAMPLES as TASKS_EXAMPLES
 from azr.tasks_request import add_arguments as add_tasks
+from sandbox_wasm.cores import available_cores, is_limited
 from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.places import expanded, place
 
 if TYPE_CHECKING:
     from azr.workers import Workers
@@ -177,7 +179,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
     demo = command("demo", demo_command, "a small real run on a CPU, then its report")
     add_taking_over(demo)
     seed = command("seed", seed_command, "let the model make seed tasks, without training")
-    seed.add_argument("--output", type=Path, required=True, help="the JSON Lines file to write")
+    seed.add_argument("--output", type=place, required=True, help="the JSON Lines file to write")
     evaluate = command("eval", eval_command, "measure a model on public suites", EVAL_EXAMPLES)
     add_evaluation(evaluate)
     for sub in (train, demo, seed, evaluate):
@@ -197,8 +199,8 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     text = "read a run in the terminal: its curriculum, tasks, answers"
     add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
     export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
-    export.add_argument("source", type=Path, metavar="RUN")
-    export.add_argument("folder", type=Path, metavar="FOLDER")
+    export.add_argument("source", type=place, metavar="RUN")
+    export.add_argument("folder", type=place, metavar="FOLDER")
     export.add_argument("--step", type=int, help="default: the newest checkpoint")
     add_model(command("model", model_command, "make a model, or one fit for training"))
     text = "write a run's tasks as JSON Lines"
@@ -206,14 +208,16 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     doctor = command(
         "doctor", doctor_command, "check this machine; says how to get what is missing"
     )
-    doctor.add_argument("--model", default=RunConfig().model.name, help="the model to look for")
+    doctor.add_argument(
+        "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
+    )
 
 
 def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
     """Configuration files and overrides."""
     if has_files:
         parser.add_argument(
-            "files", nargs="*", type=Path, metavar="FILE.toml", help="merged in order"
+            "files", nargs="*", type=place, metavar="FILE.toml", help="merged in order"
         )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
 
@@ -380,7 +384,8 @@ def model_command(arguments: argparse.Namespace) -> int:
 
 def doctor_command(arguments: argparse.Namespace) -> int:
     """`azr doctor`."""
-    from azr.doctor import diagnose, show_findings
+    from azr.doctor import diagnose
+    from azr.findings import show_findings
 
     findings = diagnose(arguments.model)
     show_findings(findings)
@@ -394,7 +399,7 @@ def prepare_engine() -> None:
     """Set what vLLM and OpenMP read from the environment when they are first imported."""
     from azr.policy.environment import prepare_environment
 
-    prepare_environment()
+    prepare_environment(available_cores() if is_limited() else None)
 
 
 def write_report(runs: Sequence[Path], output: Path | None) -> Path:

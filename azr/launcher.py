@@ -18,6 +18,8 @@ from typing import Final, NoReturn
 
 from azr.errors import ConfigError
 from azr.estimate.gpu import visible_gpus
+from sandbox_wasm.children import PYTHON
+from sandbox_wasm.cores import available_cores
 
 __all__ = ["is_leader", "is_ranked", "launch", "leave", "watch_launcher"]
 
@@ -46,7 +48,7 @@ def launch(processes: int, words: Sequence[str]) -> int:
             " needs one. Lower it; several machines want torchrun, see docs/cluster.md"
         )
     shared = {**os.environ, **shared_environment(processes)}
-    command = [sys.executable, "-m", "azr.cli", *words]
+    command = [*PYTHON, "-m", "azr.cli", *words]
     children: list[Process] = []
     with signals_to(children):
         try:
@@ -75,7 +77,7 @@ def shared_environment(processes: int) -> dict[str, str]:
         LAUNCHER: str(os.getpid()),
     }
     if "OMP_NUM_THREADS" not in os.environ:  # else each would take all cores
-        told["OMP_NUM_THREADS"] = str(max(1, num_cores() // processes))
+        told["OMP_NUM_THREADS"] = str(max(1, available_cores() // processes))
     return told
 
 
@@ -123,11 +125,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_ranked() -> bool:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Collection
+from pathlib import Path
 
 from azr.errors import ConfigError
 
-__all__ = ["at_least", "finite", "one_of", "within"]
+__all__ = ["at_least", "finite", "home", "one_of", "within"]
 
 
 def finite(key: str, value: float) -> None:
@@ -20,6 +21,22 @@ def at_least(key: str, value: float, low: float, why: str = "") -> None:
     if not value >= low:
         because = f": {why}" if why else ""
         raise ConfigError(f"{key} must be at least {low}, got {value}{because}")
+
+
+def home(key: str, path: str) -> str:
+    """The path with its `~` or `~user` replaced; any other text unchanged.
+
+    Raises:
+        ConfigError: Nobody of that name has a home here.
+    """
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{key} must begin with a home folder that there is, got {path!r}: write it out"
+        ) from error
 
 
 def one_of(key: str, value: str, allowed: Collection[str]) -> None:

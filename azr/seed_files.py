@@ -149,12 +149,16 @@ def read_seeds(path: Path | str) -> Iterator[list[Task]]:
     """What each line of a seed file claims: one task, or one for each mode that shares a triplet.
 
     Raises:
-        ConfigError: The file cannot be read, or a line is no record of either format.
+        ConfigError: The file cannot be read, is empty, or a line is no record of either format.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"seed file {path} cannot be read: {error}") from error
+    if not any(map(str.strip, lines)):
+        raise ConfigError(
+            f"seed file {path} is empty: name another, or leave buffers.seed_file out"
+        )
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -4,6 +4,7 @@ TOML files are merged left to right, dotted overrides come last. Every refusal n
 value was written, the key, the value and what is allowed. Defaults live in azr.config alone.
 """
 
+import codecs
 import difflib
 import math
 import re
@@ -25,6 +26,7 @@ from azr.config_keys import (
     strip_optional,
 )
 from azr.errors import ConfigError
+from azr.ranges import home
 
 __all__ = [
     "COMMAND_LINE",
@@ -82,7 +84,7 @@ def load(files: Sequence[str | Path], overrides: Iterable[tuple[str, str]] = ())
     """
     settings: dict[str, Setting] = {}
     for file in files:
-        settings.update(read_toml(Path(file)))
+        settings.update(read_toml(Path(home("the configuration file", str(file)))))
     for name, text in overrides:
         if name not in describe():
             raise unknown_key(name, COMMAND_LINE)
@@ -134,7 +136,7 @@ def split_overrides(
 def read_toml(path: Path) -> dict[str, Setting]:
     """The file's values by dotted key; unknown keys and sections are refused."""
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(path.read_text(encoding=encoding_of(path)))
     except FileNotFoundError as error:
         refusal = ConfigError(f"{path}: no such configuration file")
         refusal.add_note("ready ones are in configs/; azr train without a file uses the defaults")
@@ -144,6 +146,19 @@ def read_toml(path: Path) -> dict[str, Setting]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     return dict(flatten(tree, "", str(path)))
+
+
+def encoding_of(path: Path) -> str:
+    """UTF-8, with the mark that some editors put before it or without.
+
+    Raises:
+        ConfigError: The mark is that of UTF-16, or of UTF-32.
+    """
+    with path.open("rb") as file:
+        mark = file.read(4)
+    if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        raise ConfigError(f"{path}: is written in UTF-16 or UTF-32: save it as UTF-8")
+    return "utf-8-sig"
 
 
 def flatten(tree: Mapping[str, object], prefix: str, source: str) -> Iterable[tuple[str, Setting]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from azr.types import Mode
+from sandbox_wasm.places import place
 
 __all__ = ["EXAMPLES", "add_arguments", "answer"]
 
@@ -18,8 +19,8 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All but the configuration: there is none."""
-    parser.add_argument("source", type=Path, metavar="RUN")
-    parser.add_argument("output", type=Path, metavar="FILE")
+    parser.add_argument("source", type=place, metavar="RUN")
+    parser.add_argument("output", type=place, metavar="FILE")
     parser.add_argument("--format", choices=["ours", "azr"], default="ours", help="default: ours")
     parser.add_argument(
         "--mode", choices=list(map(str, Mode)), action="append", help="default: all"

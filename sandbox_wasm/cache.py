@@ -21,9 +21,8 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get("AZR_CACHE_DIR")
     if not chosen:
-        home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-        chosen = Path(home) / "azr"
-    folder = Path(chosen) / "sandbox"
+        chosen = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "azr"
+    folder = Path(chosen).expanduser() / "sandbox"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 from sandbox_wasm.cache import cache_folder
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.jobfile import JobDefaults, read_jobs, result_to_json
+from sandbox_wasm.places import expanded
 from sandbox_wasm.types import DEFAULT_BANNED_MODULES, Job, JobResult, Limits
 
 __all__ = ["main"]
@@ -32,8 +33,14 @@ def _add_run(commands: Any) -> None:
         help="run jobs from a JSONL file",
         description="Jobs in, one JSON result a line out, in the jobs' order.",
     )
-    parser.add_argument("file", metavar="FILE.jsonl", help="one job a line; - reads stdin")
-    parser.add_argument("--workers", type=int, help="native threads (default: one a core)")
+    parser.add_argument(
+        "file", type=expanded, metavar="FILE.jsonl", help="one job a line; - reads stdin"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="native threads (default: one a core, within a container's quota)",
+    )
     parser.add_argument("--stdout", action="store_true", help="add what the programs printed")
     limits = Limits()
     parser.add_argument("--images", type=int, default=1, help="images a call runs in (1-8)")

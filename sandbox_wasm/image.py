@@ -39,7 +39,7 @@ from sandbox_wasm.manifest import (
 )
 from sandbox_wasm.wasm import ModuleParts, split_module
 
-__all__ = ["BuiltGuest", "build_guest"]
+__all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
@@ -244,13 +244,49 @@ def build_guest(
     Raises:
         ImageError: The guest is not installed, not the pinned one, or cannot be built.
     """
+    _check_choice(images, packages)
+    try:
+        return _Builder(BuiltFiles(cache_folder()), progress).build(images, packages)
+    except RuntimeError as exc:
+        raise ImageError(f"cannot build the guest: {exc}") from exc
+
+
+def find_guest(images: int = 2, packages: frozenset[str] = frozenset()) -> BuiltGuest | None:
+    """Return what `build_guest` would load as it lies there, or None if it would have to build.
+
+    Raises:
+        ImageError: The guest is not installed, or the cache cannot be used.
+    """
+    _check_choice(images, packages)
+    try:
+        return _Builder(_Finder(cache_folder()), _to_stderr).build(images, packages)
+    except _NotBuilt:
+        return None
+
+
+class _NotBuilt(Exception):  # noqa: N818 - no error: an answer
+    """A file is not there, or not whole."""
+
+
+class _Finder(BuiltFiles):
+    """Looks, and builds nothing."""
+
+    def ensure_read(self, name: str, build: Callable[[], bytes]) -> bytes:  # noqa: ARG002
+        data = self.read(name)
+        if data is None:
+            raise _NotBuilt(name)
+        return data
+
+    def ensure(self, name: str, build: Callable[[], bytes]) -> Path:  # noqa: ARG002
+        if not self.is_whole(name):
+            raise _NotBuilt(name)
+        return self.folder / name
+
+
+def _check_choice(images: int, packages: frozenset[str]) -> None:
     if not 1 <= images <= len(_RUN_SEEDS):
         raise ValueError(f"images must be in [1, {len(_RUN_SEEDS)}], got {images}")
     if not packages <= NUMPY.packages:
         raise ValueError(f"packages must be among {sorted(NUMPY.packages)}, got {sorted(packages)}")
     if os.name != "posix" or sys.platform != "linux":
         raise ImageError(f"the executor runs on Linux only, not on {sys.platform}")
-    try:
-        return _Builder(BuiltFiles(cache_folder()), progress).build(images, packages)
-    except RuntimeError as exc:
-        raise ImageError(f"cannot build the guest: {exc}") from exc

@@ -17,6 +17,7 @@ import zmq.auth
 from zmq.utils import z85
 
 from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.places import place
 
 __all__ = ["AllowedKeys", "KeyFileError", "add_keys_arguments", "load_keys", "main_keys"]
 
@@ -93,7 +94,7 @@ class AllowedKeys:
 
 def add_keys_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `azr-sandbox keys`."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="folder to make; must not hold keys")
+    parser.add_argument("dir", type=place, metavar="DIR", help="folder to make; must not hold keys")
     parser.add_argument("--client", default="client", metavar="NAME",
                         help="name of the client's files (default: client)")  # fmt: skip
 

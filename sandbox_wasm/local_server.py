@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from sandbox_wasm.children import PYTHON
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.endpoints import MAX_IPC_PATH_BYTES
 from sandbox_wasm.errors import SandboxUnavailable
@@ -23,7 +23,7 @@ __all__ = ["LocalServer", "start_local_server"]
 
 log = logging.getLogger(__name__)
 
-SERVE_COMMAND: Final = (sys.executable, "-m", "sandbox_wasm.cli", "serve")
+SERVE_COMMAND: Final = (*PYTHON, "-m", "sandbox_wasm.cli", "serve")
 MAX_QUICK_DEATHS: Final = 5
 """So many in a row within `QUICK_S` of a start, and the server is given up."""
 QUICK_S: Final = 10.0

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final, Self, cast
 
 from sandbox_wasm import _pool
+from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.image import build_guest
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
@@ -78,7 +79,7 @@ class Sandbox:
             cache_bytes: Bound of the cache of compiled programs.
         """
         if workers is None:
-            workers = len(os.sched_getaffinity(0))
+            workers = available_cores()
         if not 1 <= workers <= 1024:
             raise ValueError(f"workers must be in [1, 1024], got {workers}")
         guest = build_guest(images, frozenset(packages))

@@ -23,10 +23,12 @@ from typing import Any, Final, cast
 import zmq
 
 from sandbox_wasm.broker import Broker, BrokerOptions, Executor
+from sandbox_wasm.cores import available_cores
 from sandbox_wasm.endpoints import Endpoint, parse_endpoint
 from sandbox_wasm.errors import SandboxError
 from sandbox_wasm.keys import AllowedKeys, KeyFileError, load_keys
 from sandbox_wasm.metrics import MetricsPage, ServerCounters, prometheus_text
+from sandbox_wasm.places import place
 from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES, MAX_JOBS_PER_FRAME, ServerInfo
 from sandbox_wasm.queues import QueueLimits
 
@@ -177,8 +179,8 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bind", required=True, metavar="URL",
         help="tcp://HOST:PORT (PORT * for any) or ipc:///PATH")  # fmt: skip
     add("--workers", type=int, default=None, metavar="N", help="default: one a core")
-    add("--curve-secret", type=Path, metavar="FILE", help="this server's NAME.key_secret")
-    add("--curve-allow", type=Path, metavar="DIR", help="folder of the clients' public keys")
+    add("--curve-secret", type=place, metavar="FILE", help="this server's NAME.key_secret")
+    add("--curve-allow", type=place, metavar="DIR", help="folder of the clients' public keys")
     add("--allow-insecure-public", action="store_true",
         help="bind a public address without keys: anybody may run programs here")  # fmt: skip
     add("--metrics-bind", metavar="HOST:PORT", help="Prometheus page at http://HOST:PORT/metrics")
@@ -278,8 +280,7 @@ def _options(args: argparse.Namespace) -> ServerOptions:
 
 def _workers(given: int | None) -> int:
     if given is None:
-        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
-                   else os.cpu_count() or 1)  # fmt: skip
+        return available_cores()
     if not 1 <= given <= 1024:
         raise ValueError(f"--workers must be in [1, 1024], got {given}")
     return given

@@ -23,6 +23,8 @@ azr train configs/smollm2-135m.toml --dry-run     # print what it resolves to an
 
 [Memory, tokens and disk of a run, and of the paper's](method/hardware.md), before it is started.
 
+A path may begin with `~`; a relative one is seen from the folder where the command is started, not
+from the file's, and `$NAME` stands for itself. Files are UTF-8, with or without a byte order mark.
 Lists are written `[1, 2]`, on the command line also `1,2`; `"default"` stands for what TOML has no
 word for: the value is left to azr. An unknown key or an impossible value ends the command with exit
 code 2 before anything is loaded. What a run resolved to is in its folder, `config.toml` and

@@ -47,7 +47,7 @@ class SuiteData:
 def data_folder(named: Path | None) -> Path | None:
     """The folder that was named, else $AZR_SHARED_DATA; None: whatever is found."""
     by_variable = os.environ.get(VARIABLE)
-    return named or (Path(by_variable) if by_variable else None)
+    return named or (Path(by_variable).expanduser() if by_variable else None)
 
 
 def load_suite(suite: Suite, folder: Path | None) -> SuiteData:

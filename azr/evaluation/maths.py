@@ -7,13 +7,13 @@ of the machinery.
 
 import asyncio
 import json
-import sys
 from contextlib import suppress
 from typing import Self
 
 from azr.errors import ExecutorUnavailable
 from azr.evaluation.items import Mark, MathsItem, Status
 from azr.evaluation.maths_text import gold_text, same_in_base, target_text
+from sandbox_wasm.children import PYTHON
 
 __all__ = ["MathsGrader"]
 
@@ -84,7 +84,7 @@ class MathsGrader:
 async def start() -> Worker:
     """A worker that has said that it is ready."""
     worker = await asyncio.create_subprocess_exec(
-        sys.executable,
+        *PYTHON,
         "-m",
         "azr.evaluation.maths_worker",
         stdin=asyncio.subprocess.PIPE,

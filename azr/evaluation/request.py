@@ -11,6 +11,7 @@ from azr.evaluation.data import VARIABLE, data_folder
 from azr.evaluation.runner import Plan
 from azr.evaluation.suites import SUITES, Suite, suites_named
 from azr.evaluation.template import TEMPLATES, Template
+from sandbox_wasm.places import expanded, place
 
 __all__ = ["EXAMPLES", "Request", "add_arguments", "request_of"]
 
@@ -88,11 +89,16 @@ def template_of(config: RunConfig) -> Template:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `azr eval`."""
     add = parser.add_argument
-    add("target", metavar="MODEL_OR_RUN", help="a run's folder, a model's folder, or a hub id")
+    add(
+        "target",
+        type=expanded,
+        metavar="MODEL_OR_RUN",
+        help="a run's folder, a model's folder, or a hub id",
+    )
     add("--suite", nargs="+", required=True, metavar="SUITE", help="one or several, see below")
     add(
         "--data",
-        type=Path,
+        type=place,
         help=f"folder of the suites' files (default: ${VARIABLE}, else shared/data beside the"
         " clone where that is, else the hub)",
     )
@@ -104,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=int, nargs="+", default=[0], help="default: 0")
     add("--max-tokens", type=int, default=2048, help="of a completion (default: 2048)")
     add("--limit", type=int, metavar="N", help="only the first N items of each suite")
-    add("--output", type=Path, help="default: RUN/eval/... or evaluations/MODEL/...")
+    add("--output", type=place, help="default: RUN/eval/... or evaluations/MODEL/...")
     add("--overwrite", action="store_true", help="start anew instead of going on")
 
 

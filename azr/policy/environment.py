@@ -18,12 +18,21 @@ DEFAULTS = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "TOKENIZERS_PARALLELISM": "false",
+    # processes that libraries start find no module in the working folder, as none of ours does
+    "PYTHONSAFEPATH": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
 
 
-def prepare_environment() -> None:
-    """Set the defaults; call it before anything that imports torch."""
-    for name, value in DEFAULTS.items():
+def prepare_environment(quota: int | None = None) -> None:
+    """Set the defaults; call it before anything that imports torch.
+
+    Args:
+        quota: As many threads as a container's quota pays for, where it is less than the cores in
+            sight. More would compute for a part of each period and be stopped for the rest of it,
+            all of them waiting for the first; and vLLM would bind one to every core.
+    """
+    threads = {"OMP_NUM_THREADS": str(quota), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    for name, value in {**DEFAULTS, **(threads if quota else {})}.items():
         os.environ.setdefault(name, value)

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean, variance
 
 from azr.errors import ConfigError
+from azr.ranges import home
 
 __all__ = ["Arm", "Curve", "Figure", "arms_of", "curve_of", "difference", "figure_of", "read_group"]
 
@@ -74,7 +75,7 @@ def read_group(text: str) -> Arm:
         ConfigError: It is not of that form.
     """
     name, equals, runs = text.partition("=")
-    paths = tuple(Path(run) for run in runs.split(",") if run)
+    paths = tuple(Path(home("--group", run)) for run in runs.split(",") if run)
     if not (name and equals and paths):
         raise ConfigError(f"--group must be NAME=RUN,RUN,..., got {text!r}")
     return Arm(name, paths)

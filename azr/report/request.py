@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from azr.errors import ConfigError
 from azr.report.arms import read_group
 from azr.report.curves import write_curves
 from azr.report.page import write_report
+from sandbox_wasm.places import place
 
 __all__ = ["EXAMPLES", "add_arguments", "answer"]
 
@@ -30,17 +30,17 @@ Metrics are those of metrics.jsonl, and curriculum/{tasks,distinct,novel,none,so
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All but the configuration: there is none."""
-    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="several are compared")
+    parser.add_argument("runs", nargs="*", type=place, metavar="RUN", help="several are compared")
     parser.add_argument(
         "--group", action="append", default=[], metavar="NAME=RUN,RUN,...", help="seeds of one arm"
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=place,
         help="default: in the first run's folder, report.html, or comparison.html of several",
     )
     parser.add_argument(
-        "--svg", type=Path, metavar="FOLDER", help="write curves as SVG files instead of a page"
+        "--svg", type=place, metavar="FOLDER", help="write curves as SVG files instead of a page"
     )
     parser.add_argument(
         "--plot", action="append", default=[], metavar="METRIC", help="with --svg: what to draw"

@@ -1,14 +1,18 @@
 """The doctor names what is missing and the command that gets it."""
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from rich.console import Console
 
 from azr import doctor
-from azr.doctor import MISSING, OK, WARN, Finding, ask, show_findings
+from azr.cli import main
+from azr.doctor import ask
+from azr.findings import MISSING, OK, WARN, Finding, show_findings
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ def test_findings_are_lines_with_the_fix_beneath() -> None:
         Finding(name="python", status=OK, detail="3.11 [x]"),
         Finding(name="a long name", status=MISSING, detail="gone", fix="get it"),
     ]
-    show_findings(findings, Console(file=text, width=80))
+    show_findings(findings, stream=text)
     lines = text.getvalue().splitlines()
     assert lines[0] == "✓ ok      python       3.11 [x]"
     assert lines[1] == "✗ missing a long name  gone"
@@ -111,7 +115,103 @@ def test_findings_are_lines_with_the_fix_beneath() -> None:
     assert lines[-1] == "1 missing"
 
 
+def test_on_a_terminal_they_are_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for colour in (True, False):
+        text = Terminal()
+        show_findings([Finding(name="a", status=OK, detail="b")], stream=text)
+        assert ("\x1b[32m" in text.getvalue()) == colour
+        monkeypatch.setenv("NO_COLOR", "1")
+
+
 def test_cores_memory_and_disk_are_measured() -> None:
     for finding in (doctor.cores(), doctor.memory(), doctor.disk(), doctor.python()):
         assert finding.detail
         assert not finding.is_blocking
+
+
+class Disk(NamedTuple):
+    free: int
+
+
+def test_little_of_anything_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row in its other state."""
+    monkeypatch.setattr(doctor, "available_cores", lambda: 1)
+    monkeypatch.setattr(os, "sysconf", lambda name: 2**12 if name == "SC_PAGE_SIZE" else 2**20)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: Disk(2**30))
+    for finding in (doctor.cores(), doctor.memory(), doctor.disk()):
+        assert finding.status == WARN, finding
+    monkeypatch.setattr(sys, "version_info", (3, 10, 1))
+    assert doctor.python().status == MISSING
+
+
+def test_transformers_and_native_modules_are_asked_for(machine: dict[str, object]) -> None:
+    for finding in (doctor.transformers(), doctor.native("azr._loss", "the loss")):
+        assert finding.status == OK
+
+
+def test_no_header_of_python_is_a_warning(
+    machine: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor.sysconfig, "get_path", lambda _: str(tmp_path))
+    assert doctor.compiler().status == WARN
+    (tmp_path / "Python.h").touch()
+    assert doctor.compiler().status == OK
+
+
+def test_an_image_that_was_not_built_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the sandbox itself; the other state is in tests/guest, where an image is there."""
+    monkeypatch.setenv("AZR_CACHE_DIR", str(tmp_path))
+    finding = doctor.guest_image()
+    assert finding.status == WARN
+    assert "not built yet" in finding.detail
+    (tmp_path / "sandbox" / "base-0-0123.img").write_bytes(b"of another version")
+    assert doctor.guest_image().status == WARN
+    monkeypatch.setenv("AZR_CACHE_DIR", "/dev/null")
+    assert "cache folder" in doctor.guest_image().detail
+
+
+BARE = """
+import sys
+WITHOUT = {"torch", "rich", "transformers", "vllm", "numpy", "safetensors", "tokenizers",
+           "huggingface_hub", "tensorboard", "wandb"}
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in WITHOUT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Without())
+"""
+
+
+def test_where_only_the_sandbox_is_installed_the_doctor_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    """No torch, no rich: `pip install .` alone."""
+    (tmp_path / "sitecustomize.py").write_text(BARE)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "azr.cli", "doctor"],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 1
+    assert "torch" in done.stdout
+    assert "No module named 'torch'" in done.stdout
+    assert "guest image" in done.stdout
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_the_exit_code_says_whether_something_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, blocking: bool
+) -> None:
+    found = [Finding(name="x", status=MISSING if blocking else WARN, detail="y")]
+    monkeypatch.setattr(doctor, "diagnose", lambda _: found)
+    assert main(["doctor"]) == int(blocking)
+    assert ("1 missing" if blocking else "ready") in capsys.readouterr().out

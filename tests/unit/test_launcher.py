@@ -13,6 +13,7 @@ import pytest
 from azr import launcher
 from azr.cli import main
 from azr.errors import ConfigError
+from sandbox_wasm.cores import available_cores
 
 PLAY = """\
 import os, signal, sys, time
@@ -51,7 +52,7 @@ def test_ranks_are_told_their_places_and_share_the_cores(monkeypatch: pytest.Mon
     # one write a process: print() writes each word and each blank apart, and both share a pipe
     code = f"import os; os.write(1, (' '.join(os.environ[n] for n in {names}) + '\\n').encode())"
     out, _ = play(code, 2).communicate(timeout=30)
-    threads = str(max(1, launcher.num_cores() // 2))
+    threads = str(max(1, available_cores() // 2))
     assert sorted(out.splitlines()) == [f"{r} {r} 2 2 127.0.0.1 {threads}" for r in range(2)]
 
 

@@ -18,6 +18,7 @@ from azr.errors import ConfigError, ExecutorUnavailable
 from azr.judge import SandboxJudge
 from azr.seed_files import (
     Imported,
+    check_seed_file,
     export_tasks,
     import_seeds,
     read_seeds,
@@ -357,3 +358,20 @@ def test_the_command_overwrites_nothing_and_writes_no_empty_file(
 def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot be written"):
         write_tasks(tmp_path / "none" / "out.jsonl", [(make_task(), None)])
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\t\n", "\ufeff"])
+def test_an_empty_seed_file_ends_the_run_before_anything_is_opened(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "seeds.jsonl"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"seeds.jsonl is empty"):
+        check_seed_file(file)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_task(tmp_path: Path) -> None:
+    file = tmp_path / "seeds.jsonl"
+    task = {"mode": "deduction", "program": "p", "cases": [{"input": "1", "output": "2"}]}
+    file.write_text("\ufeff" + json.dumps(task) + "\r\n", encoding="utf-8")
+    assert len(list(read_seeds(file))) == 1

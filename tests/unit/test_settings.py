@@ -159,7 +159,7 @@ def test_a_missing_file_and_one_that_is_not_text_are_refused(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="no such configuration file"):
         load([tmp_path / "none.toml"])
     binary = tmp_path / "binary.toml"
-    binary.write_bytes(b"\xff\xfe\x00")
+    binary.write_bytes(b"\xff\x00\x80")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load([binary])
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -264,3 +264,28 @@ def test_every_configuration_we_ship_is_valid(path: Path) -> None:
     config = load([path])
     assert config.name
     assert config.model.name
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_files_of_any_editor_are_read(tmp_path: Path, mark: str, end: str) -> None:
+    file = tmp_path / "a.toml"
+    text = end.join(["steps = 3 # é", "[learner]", "lr = 1e-3", ""])
+    file.write_bytes((mark + text).encode())
+    assert load([file]).learner.lr == 1e-3
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_another_encoding_is_told_in_one_line(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding != "latin-1" else ""
+    file = tmp_path / "a.toml"
+    file.write_bytes(f"{mark}steps = 3 # é".encode(encoding))
+    words = "not valid TOML" if encoding == "latin-1" else "save it as UTF-8"
+    with pytest.raises(ConfigError, match=words) as refusal:
+        load([file])
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_is_no_configuration_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read: Is a directory"):
+        load([tmp_path])
