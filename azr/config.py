@@ -14,9 +14,10 @@ from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
 from azr.game_config import BuffersConfig, CurriculumConfig, ParsingConfig, SelfPlayConfig
 from azr.loss_config import LossConfig
-from azr.ranges import at_least, finite, home, one_of
+from azr.ranges import at_least, finite, home, one_of, within
 from azr.reward_config import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.types import STREAMS, Mode, Role
+from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = [
     "BuffersConfig",
@@ -178,8 +179,9 @@ class SandboxConfig:
     """Cap on a value's literal; larger values make a proposal invalid, they are never cut."""
     max_program_chars: int = 16_384
     max_input_chars: int = 4_096
-    images: int = 2
-    """Hash seeds, clocks and entropies a proposal must agree under. (paper: j = 2 runs)"""
+    images: int = 10
+    """Hash seeds, clocks, entropies and memory layouts that a proposal and an answer must agree
+    under: a coin does once in 2^(images - 1). (paper: j = 2 runs)"""
     banned_modules: tuple[str, ...] | None = None
     """None = the reference's list; [] = none."""
     timeout_s: float = 120.0
@@ -193,7 +195,7 @@ class SandboxConfig:
             object.__setattr__(self, name, home(f"sandbox.{name}", getattr(self, name)))
         if self.banned_modules is not None:
             object.__setattr__(self, "banned_modules", tuple(self.banned_modules))
-        at_least("sandbox.images", self.images, 1)
+        within("sandbox.images", self.images, 1, MAX_IMAGES)
         at_least("sandbox.timeout_s", self.timeout_s, 1)
 
 

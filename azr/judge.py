@@ -17,7 +17,7 @@ from azr.config import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.guest_programs import guest_program
 from azr.modes import rules_of
-from azr.outcomes import mismatch, output_of, why_failed, why_no_case
+from azr.outcomes import mismatch, output_of, why_failed, why_no_case, why_wrong
 from azr.profile import Profile
 from azr.profiler import profile_jobs, profile_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
@@ -63,6 +63,8 @@ class JudgeStatistics:
     unprofiled: int = 0
     """Of these, how many came to nothing."""
     outcomes: Counter[str] = field(default_factory=Counter[str])
+    not_deterministic: Counter[str] = field(default_factory=Counter[str])
+    """Programs that differed between images, by the check that saw it."""
 
     def as_metrics(self) -> dict[str, float]:
         """Flat names and numbers."""
@@ -74,6 +76,8 @@ class JudgeStatistics:
             "judge/profiles": self.profiles,
             "judge/unprofiled": self.unprofiled,
         }
+        for check in ("admission", "grading"):
+            numbers[f"judge/not_deterministic/{check}"] = self.not_deterministic[check]
         return numbers | {f"judge/outcome/{name}": n for name, n in sorted(self.outcomes.items())}
 
 
@@ -121,7 +125,7 @@ class SandboxJudge:
         objection = rules.objection_to(read) or await self._structural_objection(read)
         if objection:
             return _refused(objection)
-        results = await self._run(read.whole_program, read.inputs, self._config.images)
+        results = await self._run(read.whole_program, read.inputs, "admission")
         if isinstance(results, str):
             return _refused(results)
         outputs: list[str] = []
@@ -156,7 +160,11 @@ class SandboxJudge:
         )
 
     async def grade(self, task: Task, answer: Answer) -> Grade:
-        """Compare typed values on this side of the border."""
+        """Compare typed values on this side of the border.
+
+        An answer runs in as many images as a proposal: a program that tosses a coin, or an input
+        that leads an admitted one to a coin, is right in all of them or wrong.
+        """
         check = rules_of(task.mode).check_of(task, answer)
         if not check.calls:
             return _graded([self._claim_matches(c, e) for c, e in _pairs(check.claimed, check)])
@@ -165,12 +173,12 @@ class SandboxJudge:
         calls = self._canonical(check.calls)
         if isinstance(calls, str):
             return _wrong(calls)
-        results = await self._run(check.program, calls, images=1)
+        results = await self._run(check.program, calls, "grading")
         if isinstance(results, str):
             return _wrong(results)
         return _graded(
             [
-                why_failed(result) or mismatch(result.value, expected)
+                why_wrong(result, expected)
                 for result, expected in zip(results, check.expected, strict=True)
             ]
         )
@@ -252,9 +260,9 @@ class SandboxJudge:
         return mismatch(claimed, expected)
 
     async def _run(
-        self, program: str, calls: Sequence[str], images: int
+        self, program: str, calls: Sequence[str], purpose: str
     ) -> Sequence[CallResult] | str:
-        """One result a call, or why the program could not be called at all.
+        """One result a call in all images, or why the program could not be called at all.
 
         Raises:
             ExecutorUnavailable: The machinery failed or broke its contract.
@@ -268,10 +276,13 @@ class SandboxJudge:
             source=program,
             calls=tuple(calls),
             limits=self._limits,
-            images=images,
+            images=self._config.images,
             banned_modules=self._banned,
         )
-        return await self._results(job)
+        results = await self._results(job)
+        if not isinstance(results, str) and any(result.differs for result in results):
+            self.statistics.not_deterministic[purpose] += 1
+        return results
 
     async def _results(self, job: Job) -> Sequence[CallResult] | str:
         """One result a call of the job; see `_run`."""

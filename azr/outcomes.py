@@ -10,8 +10,9 @@ from azr.modes import ModeRules
 from sandbox_wasm.types import CallResult, Outcome
 from sandbox_wasm.values import equal
 
-__all__ = ["mismatch", "output_of", "why_failed", "why_no_case"]
+__all__ = ["mismatch", "output_of", "why_failed", "why_no_case", "why_wrong"]
 
+NOT_DETERMINISTIC = "not deterministic"
 NO_ERROR = "NoError"
 """The answer of an error task whose call returns. (AZR's code_e)"""
 
@@ -21,10 +22,17 @@ def mismatch(value: str | None, expected: str) -> str:
     return "" if value is not None and equal(value, expected) else "wrong value"
 
 
+def why_wrong(result: CallResult, expected: str) -> str:
+    """Empty if the call returned the expected value, in every image that it ran in."""
+    if result.differs is not None:
+        return NOT_DETERMINISTIC
+    return why_failed(result) or mismatch(result.value, expected)
+
+
 def why_no_case(result: CallResult, rules: ModeRules) -> str:
     """What keeps a proposal's call from being a case."""
     if result.differs is not None:
-        return "not deterministic"
+        return NOT_DETERMINISTIC
     if rules.names_error and _error_output(result) is not None:
         return ""
     return why_failed(result)

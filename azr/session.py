@@ -40,7 +40,7 @@ from azr.trainer import Run, train
 from azr.types import Mode
 from azr.workers import Workers
 from sandbox_wasm.client import SandboxClient
-from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
 from sandbox_wasm.types import Job, JobResult
 
@@ -360,8 +360,14 @@ def open_executor(config: SandboxConfig) -> Generator[SandboxClient]:
         try:
             client = opened.enter_context(connect(config, opened))
             client.wait_ready(config.timeout_s)
+            client.run([Job("images", "", images=config.images)])
         except SandboxUnavailable as error:
             raise ExecutorUnavailable(f"the sandbox did not start: {error}") from error
+        except BadJob as error:
+            raise ConfigError(
+                f"sandbox.images = {config.images}, but its servers load fewer; start them with"
+                f" `azr-sandbox serve --images {config.images}` ({error})"
+            ) from error
         except ValueError as error:
             raise ConfigError(f"sandbox: {error}") from error
         yield client
@@ -370,7 +376,10 @@ def open_executor(config: SandboxConfig) -> Generator[SandboxClient]:
 def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
     """The client; a server of our own is closed with `opened`."""
     if not config.endpoints:
-        server = opened.enter_context(start_local_server(config.workers or None))
+        arguments = ("--images", str(config.images))
+        server = opened.enter_context(
+            start_local_server(config.workers or None, arguments=arguments)
+        )
         return server.client(timeout_s=config.timeout_s)
     return SandboxClient(
         config.endpoints,

@@ -19,7 +19,7 @@ from sandbox_wasm.cache import cache_folder
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.places import expanded
-from sandbox_wasm.types import DEFAULT_BANNED_MODULES, Job, JobResult, Limits
+from sandbox_wasm.types import DEFAULT_BANNED_MODULES, MAX_IMAGES, Job, JobResult, Limits
 
 __all__ = ["main"]
 
@@ -43,7 +43,9 @@ def _add_run(commands: Any) -> None:
     )
     parser.add_argument("--stdout", action="store_true", help="add what the programs printed")
     limits = Limits()
-    parser.add_argument("--images", type=int, default=1, help="images a call runs in (1-8)")
+    parser.add_argument(
+        "--images", type=int, default=1, help=f"images a call runs in (1-{MAX_IMAGES})"
+    )
     parser.add_argument("--fuel", type=int, default=limits.fuel, help="default: %(default)s")
     parser.add_argument("--memory-bytes", type=int, default=limits.memory_bytes)
     parser.add_argument("--output-bytes", type=int, default=limits.output_bytes)
@@ -69,7 +71,9 @@ def _add_packages(parser: argparse.ArgumentParser) -> None:
 def _add_image(commands: Any) -> None:
     parser = commands.add_parser("image", help="build or show the cached guest image")
     parser.add_argument("action", nargs="?", choices=["build", "show"], default="build")
-    parser.add_argument("--images", type=int, default=2, help="run images (hash seeds), 1-8")
+    parser.add_argument(
+        "--images", type=int, default=2, help=f"run images, 1-{MAX_IMAGES}; azr uses 10"
+    )
     _add_packages(parser)
     parser.set_defaults(handler=_image)
 

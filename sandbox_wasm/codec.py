@@ -18,7 +18,7 @@ from sandbox_wasm.protocol import (
     MAX_TEXT_BYTES,
     short_repr,
 )
-from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.types import MAX_IMAGES, CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = [
     "job_of_fields",
@@ -123,7 +123,7 @@ def _is_job(fields: Fields) -> bool:
         and (tests is None or _is_text(tests))
         and _are_limits(limits)
         and type(images) is int
-        and 1 <= images <= 8
+        and 1 <= images <= MAX_IMAGES
         and _are_names(banned)
         and type(want) is bool
         and _are_names(packages)
@@ -178,7 +178,8 @@ def _what_is_wrong(fields: Fields, path: str) -> str:
         ("stdin", stdin, stdin is None or _is_text(stdin), f"nil or {text}"),
         ("tests", tests, tests is None or _is_text(tests), f"nil or {text}"),
         ("limits", limits, _are_limits(limits), "[fuel, memory_bytes, output_bytes], integers"),
-        ("images", images, type(images) is int and 1 <= images <= 8, "an integer in [1, 8]"),
+        ("images", images, type(images) is int and 1 <= images <= MAX_IMAGES,
+         f"an integer in [1, {MAX_IMAGES}]"),
         ("banned_modules", banned, _are_names(banned), f"an array of names, each {name}"),
         ("want_stdout", want, type(want) is bool, "a boolean"),
         ("packages", packages, _are_names(packages), f"an array of names, each {name}"),

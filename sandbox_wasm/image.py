@@ -43,11 +43,13 @@ __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "6"
+_IMAGE_FORMAT: Final = "7"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
-                     0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6)  # fmt: skip
-"""Entropy of each run image: decides its hash seed."""
+                     0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,
+                     0x19D5_BA31, 0x73E2_0C8F, 0x0B6A_97D3, 0x5C11_E64B,
+                     0x3F08_D2A9, 0x62C7_4B1D, 0x148E_F057, 0x2D93_A86F)  # fmt: skip
+"""Entropy of each run image: decides its hash seed and where its objects lie."""
 _COMPILE_SEED: Final = 0x0C0D_E5ED
 _KEEP_S: Final = 14 * 86_400.0
 """Files of other versions stay this long: two checkouts may take turns."""
@@ -95,14 +97,15 @@ def _guest_source(name: str) -> str:
 
 def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]:
     """Return the sources that turn a fresh interpreter into an image."""
+    names = "names = {'__name__': 'sandbox_guest'}\n"
+    installer = f"exec({_guest_source('install.py')!r}, names)\n"
+    scatter = f"{names}{installer}names['scatter']({seed})"
     imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}"
     install = (
-        "names = {'__name__': 'sandbox_guest'}\n"
-        f"exec({_guest_source(program)!r}, names)\n"
-        f"exec({_guest_source('install.py')!r}, names)\n"
-        f"names['install'](names[{maker!r}], {seed})"
+        f"{names}exec({_guest_source(program)!r}, names)\n"
+        f"{installer}names['install'](names[{maker!r}], {seed})"
     )
-    return [imports, install]
+    return [scatter, imports, install]
 
 
 class _Builder:

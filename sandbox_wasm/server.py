@@ -31,6 +31,7 @@ from sandbox_wasm.metrics import MetricsPage, ServerCounters, prometheus_text
 from sandbox_wasm.places import place
 from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES, MAX_JOBS_PER_FRAME, ServerInfo
 from sandbox_wasm.queues import QueueLimits
+from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = ["Server", "ServerOptions", "add_serve_arguments", "main_serve"]
 
@@ -202,6 +203,9 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="after SIGTERM, how long queued jobs may run (default: %(default)s)")  # fmt: skip
     add("--packages", nargs="+", default=[], metavar="NAME",
         help="third-party packages that jobs may ask for: numpy")  # fmt: skip
+    add("--images", type=int, default=2, metavar="N",
+        help=f"images to load, 1 to {MAX_IMAGES}: the most a job may ask for, and azr asks for 10"
+        " (default: %(default)s)")  # fmt: skip
     add("--watch-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
 
 
@@ -224,7 +228,9 @@ def main_serve(
         with _stop_on_signals(server), _metrics_page(args.metrics_bind, server) as page:
             if args.watch_parent is not None:
                 _watch_parent(args.watch_parent, server)
-            make = make_executor or functools.partial(_make_pool, packages=args.packages)
+            make = make_executor or functools.partial(
+                _make_pool, images=args.images, packages=args.packages
+            )
             executor = make(workers)
             page.append(executor)
             try:
@@ -286,10 +292,10 @@ def _workers(given: int | None) -> int:
     return given
 
 
-def _make_pool(workers: int, packages: Sequence[str]) -> Executor:
+def _make_pool(workers: int, images: int, packages: Sequence[str]) -> Executor:
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - heavy, and absent in a client
 
-    return Sandbox(workers=workers, packages=packages)
+    return Sandbox(workers=workers, images=images, packages=packages)
 
 
 @contextlib.contextmanager

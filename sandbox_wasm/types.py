@@ -11,7 +11,11 @@ from typing import Any, cast
 
 from sandbox_wasm.errors import BadJob
 
-__all__ = ["DEFAULT_BANNED_MODULES", "CallResult", "Job", "JobResult", "Limits", "Outcome"]
+__all__ = ["DEFAULT_BANNED_MODULES", "MAX_IMAGES", "CallResult", "Job", "JobResult", "Limits",
+           "Outcome"]  # fmt: skip
+
+MAX_IMAGES = 16
+"""In so many images a call can run: a fair coin then agrees once in 2^15."""
 
 # fmt: off
 DEFAULT_BANNED_MODULES: frozenset[str] = frozenset((
@@ -95,7 +99,8 @@ class Job:
     tests: str | None = None
     limits: Limits = field(default_factory=Limits)
     images: int = 1
-    """In how many images (hash seeds, clocks, entropies) each call runs; 2 judges determinism."""
+    """In how many images (hash seeds, clocks, entropies, addresses) each call runs, 1 to 16. A fair
+    coin gives the same side in k of them once in 2^(k-1): 10 judge determinism."""
     banned_modules: frozenset[str] = frozenset()
     """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
     want_stdout: bool = False
@@ -115,8 +120,8 @@ class Job:
                 self.tests is not None]  # fmt: skip
         if sum(ways) > 1:
             raise BadJob(f"job {self.id!r}: give only one of calls, expressions, stdin, tests")
-        if not 1 <= self.images <= 8:
-            raise BadJob(f"job {self.id!r}: images must be in [1, 8], got {self.images}")
+        if not 1 <= self.images <= MAX_IMAGES:
+            raise BadJob(f"job {self.id!r}: images must be in [1, {MAX_IMAGES}], got {self.images}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,8 @@ class CallResult:
     stdout: str | None = None
     """Captured text when the job asked for it."""
     differs: str | None = None
-    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
+    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None. A
+    call that meets a limit in the first image (fuel, memory, output, a trap) runs in no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ SOUGHT = "?"
 
 WORDS = {
     "not a literal": "an input is not a Python literal",
-    "not deterministic": "two runs of it gave different values",
+    "not deterministic": "runs of it in different images gave different results",
     "out of fuel": "it ran too long (out of fuel)",
     "timed out": "it ran too long (the sandbox's safety net)",
     "out of memory": "it needed too much memory",

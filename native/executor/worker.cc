@@ -29,7 +29,8 @@ constexpr uint64_t kUnmeteredMs = 200;
 constexpr uint64_t kWallPerCpu = 10;
 
 constexpr uint64_t kNewYear2026Ns = 1'767'225'600'000'000'000;
-constexpr uint64_t kImageEpochStepNs = uint64_t{37} * 86'400 * 1'000'000'000 + 12'345'678'901;
+constexpr uint64_t kMostYearsNs = uint64_t{8} * 366 * 86'400 * 1'000'000'000;
+constexpr uint64_t kMostUptimeNs = uint64_t{1'000'000} * 1'000'000'000;
 
 struct MachineFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -48,6 +49,19 @@ uint64_t hash_text(std::string_view text, uint64_t seed) {  // FNV-1a: the same 
   uint64_t hash = 0xcbf29ce484222325 ^ seed;
   for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return hash;
+}
+
+// The first image starts at New Year; the others at any time of the next years, so that no unit
+// of time (year, weekday, second, microsecond) has the same parity in all.
+void set_clocks(size_t image, GuestIo& io) {
+  io.epoch_ns = kNewYear2026Ns + (image == 0 ? 0 : mix(2 * image) % kMostYearsNs);
+  io.clock_ns = 1'000'000'000 + (image == 0 ? 0 : mix(2 * image + 1) % kMostUptimeNs);
+}
+
+// Whether the program met a limit: it has no value to compare, and may have taken long.
+bool met_limit(Outcome outcome) {
+  return outcome == Outcome::kOutOfFuel || outcome == Outcome::kOutOfMemory ||
+         outcome == Outcome::kOutputTooLarge || outcome == Outcome::kTrapped;
 }
 
 bool mentions_random(std::string_view source) {
@@ -192,6 +206,7 @@ bool Worker::add_code(const JobSpec& job, std::string_view source, char kind, Ta
 
 CallReport Worker::run_in_images(const JobSpec& job, const Task& task) {
   CallReport first = run_once(job, task, 0);
+  if (met_limit(first.outcome)) return first;
   const std::string first_reply = last_reply_;
   const size_t images = std::min<size_t>(job.images, run_seats_.at(job.flavor).size());
   for (size_t image = 1; image < images && first.differs == nullptr && !timed_out_; ++image) {
@@ -209,8 +224,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   write_request(job, task, entropy);
   io_.stdin_text = job.stdin_text ? std::string_view(*job.stdin_text) : std::string_view();
   io_.entropy = entropy | 1;
-  io_.epoch_ns = kNewYear2026Ns + image * kImageEpochStepNs;
-  io_.clock_ns = uint64_t{1'000'000'000} * (image + 1);
+  set_clocks(image, io_);
   io_.stdout_cap = job.output_bytes;
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
   const Flavor& flavor = shared_.flavors.at(job.flavor);

@@ -17,10 +17,23 @@ _LARGE_BYTES = (65536, 32768, 16384, 8192, 4096, 3072, 2048, 1536, 1024, 768, 60
 _SEQUENTIAL = 48
 _MAX_FILLERS = 40_000
 _SPARE_BYTES = 6 << 20
+_SCATTERED = 64
 
 
 def _turn(src, environ, run=None):  # noqa: ARG001 - the reactor's signature
     return run(src)
+
+
+def scatter(seed):
+    """Move what is allocated from now on, by amounts that differ between images.
+
+    Else the addresses of one image are those of another: `id(x) // 16 % 2` would be the same.
+    """
+    _reactor.padding = getattr(_reactor, "padding", [])
+    state = seed
+    for _ in range(_SCATTERED):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        _reactor.padding.append(bytes(state >> 16 & 511))
 
 
 def _fill_holes(length, kept):
@@ -53,17 +66,18 @@ def _addresses(objects):
 
 
 def install(make_run, seed):
-    """Point the reactor at a new runner; the seed moves addresses between images.
+    """Point the reactor at a new runner, and lay the heap out.
 
     Replies with the addresses of all objects, for the host to make them immortal: counting
     references to them would write to their pages in every run.
     """
-    _reactor.padding = [bytes(n) for n in range(0, 480, 16) for _ in range(seed % 61)]
+    scatter(seed + 1)
     _reactor.turn.__code__ = _turn.__code__
     _reactor.turn.__defaults__ = (make_run(),)
     gc.collect()
     for length in (*_LARGE_BYTES, *_SMALL_BYTES):
         _fill_holes(length, _reactor.padding)
+    scatter(seed + 2)
     bytearray(_SPARE_BYTES)  # and free: memory that programs take without growing
     objects = _reactor.objects = gc.get_objects()  # kept: none of them may be freed any more
     os.write(_REPLY_FD, _addresses(objects))

@@ -148,7 +148,7 @@ def test_a_malformed_frame_is_refused_with_the_path_of_what_is_wrong(
         ({"limits": [1.0, 2**28, 10]}, r"\$\[2\]\[1\]\.limits"),
         ({"limits": [10**9, 1, 10]}, r"limits\.memory_bytes must be an integer in"),
         ({"limits": [-1, 2**28, 10]}, r"limits\.fuel must be an integer in"),
-        ({"images": 9}, r"\$\[2\]\[1\]\.images: expected an integer in \[1, 8\], got 9"),
+        ({"images": 17}, r"\$\[2\]\[1\]\.images: expected an integer in \[1, 16\], got 17"),
         ({"images": True}, r"\$\[2\]\[1\]\.images"),
         ({"banned": ["a", 1]}, r"\$\[2\]\[1\]\.banned_modules"),
         ({"packages": "numpy"}, r"\$\[2\]\[1\]\.packages: expected an array of names"),

@@ -9,5 +9,5 @@ from sandbox_wasm import Sandbox
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(workers=2, check_every=64) as pool:
+    with Sandbox(workers=2, images=10, check_every=64) as pool:
         yield pool

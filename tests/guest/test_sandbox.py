@@ -244,7 +244,7 @@ def test_what_is_not_banned_runs(sandbox: Sandbox, source: str) -> None:
 def test_a_bad_job_is_refused_before_any_runs(sandbox: Sandbox) -> None:
     calls = sandbox.stats()["calls"]
     good = Job("good", "def f(): return 1", calls=[""])
-    for bad in (Job("bad", 1), Job("bad", "", stdin=2), Job("bad", "x", images=3)):  # type: ignore[arg-type]
+    for bad in (Job("bad", 1), Job("bad", "", stdin=2), Job("bad", "x", images=11)):  # type: ignore[arg-type]
         with pytest.raises(BadJob, match="bad"):
             sandbox.run([good, bad])
     assert sandbox.stats()["calls"] == calls

@@ -23,7 +23,7 @@ SQUARE = "def f(x):\n    return x * x"
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[SandboxJudge]:
-    with Sandbox(workers=1) as sandbox:
+    with Sandbox(workers=1, images=10) as sandbox:
         yield SandboxJudge(DirectExecutor(sandbox), SandboxConfig())
 
 

@@ -113,10 +113,23 @@ def test_programs_run_in_as_many_images_as_configured_under_the_static_policy():
     """A3: two runs in one process agree about hash order; two images do not. Features 36, 37."""
     executor = InProcessExecutor()
     admit(ADD, "1", executor=executor, config=SandboxConfig(images=3))
-    assert executor.jobs[0].images == 3
+    grade(INDUCTION_TASK, ADD, executor=executor, config=SandboxConfig(images=3))
+    assert [job.images for job in executor.jobs] == [3, 3]
     assert "random" in executor.jobs[0].banned_modules
     admit(ADD, "1", executor=executor, config=SandboxConfig(banned_modules=("json",)))
-    assert executor.jobs[1].banned_modules == {"json"}
+    assert executor.jobs[2].banned_modules == {"json"}
+
+
+def test_an_answer_that_differs_between_images_is_wrong_and_counted():
+    right = CallResult(outcome=Outcome.RETURNED, value="3", differs="value")
+    judge = SandboxJudge(answering(right), CONFIG)
+    task = task_of(ABDUCTION, ADD, ("1", "3"))
+    found = asyncio.run(judge.grade(task, Answer(ABDUCTION, "1")))
+    assert (found.score, found.reason) == (0.0, "not deterministic")
+    asyncio.run(judge.admit(Proposal(DEDUCTION, ADD, ("1",)), 1))
+    stats = judge.stats()
+    assert stats["judge/not_deterministic/grading"] == 1
+    assert stats["judge/not_deterministic/admission"] == 1
 
 
 def test_limits_reach_the_executor():
@@ -406,7 +419,7 @@ def test_a_composite_task_holds_its_functions_and_remembers_them():
     assert ruling.task.cases == (Case("4", "9"),)
     assert executor.jobs[0].entry == "objection"
     assert own not in executor.jobs[0].source  # a text for the guest to parse, not to run
-    assert [job.images for job in executor.jobs] == [1, 2]
+    assert [job.images for job in executor.jobs] == [1, 10]
 
 
 @pytest.mark.parametrize(

