@@ -7,7 +7,11 @@ verdict is the same on any machine, under any load.
 
 from collections.abc import Mapping
 
-__all__ = ["BASE_FUEL", "MEMORY_BYTES", "OUTPUT_BYTES", "fuel_of"]
+from azr.evaluation.items import Part
+from sandbox_wasm.grading.limits import limits_of
+from sandbox_wasm.types import Limits
+
+__all__ = ["BASE_FUEL", "MEMORY_BYTES", "OUTPUT_BYTES", "fuel_of", "limits_of_part"]
 
 BASE_FUEL = 50_000_000_000
 """The floor of small tests: five to ten seconds of one core."""
@@ -60,3 +64,10 @@ def fuel_of(item: str, check: str) -> int:
     if check not in HEAVY_CHECKS:
         return floor
     return max(floor, FACTOR * CANONICAL_GIGAFUEL.get(item, 0) * 10**9)
+
+
+def limits_of_part(item: str, part: Part) -> Limits:
+    """The limits of one check of an item."""
+    fuel = fuel_of(item, part.name)
+    own = Limits(fuel=fuel, memory_bytes=MEMORY_BYTES, output_bytes=OUTPUT_BYTES)
+    return limits_of(part.check, own)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from azr.evaluation.numpy_stand_in import NUMPY_STAND_IN
+from sandbox_wasm.grading.numpy_stand_in import NUMPY_STAND_IN
 
 __all__ = ["HUB_SOURCES", "HubSource"]
 

@@ -11,20 +11,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from azr.types import Task
+from sandbox_wasm.grading.checks import Check
 
 __all__ = [
     "Attempt",
-    "Calls",
-    "Check",
     "CodeItem",
     "ExecutionItem",
     "HiddenTests",
     "Item",
     "Mark",
     "MathsItem",
-    "Runs",
+    "Part",
     "Status",
-    "Tests",
 ]
 
 
@@ -45,33 +43,12 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
-    """Assert statements, run in the program's own interpreter, which could forge them."""
-
-    __test__ = False  # no test class, whatever pytest thinks of its name
+class Part:
+    """A check with the name of what it is a part of the item's score."""
 
     name: str
-    """Of the part: `base`, `plus`, ..."""
-    source: str
-    prelude: str = ""
-    """Goes before the program: imports that its data set promises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Whole-program runs: (stdin, expected stdout); stdout is compared outside the guest."""
-
-    name: str
-    cases: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """Calls of `Solution().<entry>`: (argument literals, expected literal), compared outside."""
-
-    name: str
-    entry: str
-    cases: tuple[tuple[str, str], ...]
+    """`base`, `plus`, `samples`, ..."""
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +67,6 @@ class HiddenTests:
     column: str
 
 
-Check = Tests | Runs | Calls
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeItem:
     """Write a program. It passes when it passes every check, in order."""
@@ -104,7 +78,7 @@ class CodeItem:
     """Code that the program shall go on from."""
     context: str = ""
     """Code that stands before an answer which does not repeat it (imports, helper functions)."""
-    checks: tuple[Check | HiddenTests, ...]
+    checks: tuple[Part | HiddenTests, ...]
     gold: str = ""
     """A right program, where one is known; never shown."""
     entry: str = ""

@@ -4,7 +4,6 @@ Records are untrusted only in so far as a damaged file is a clear error; their p
 sandbox like a model's.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,39 +18,16 @@ from azr.evaluation.fields import (
     tests_in,
     text,
 )
-from azr.evaluation.items import (
-    Calls,
-    Check,
-    CodeItem,
-    ExecutionItem,
-    HiddenTests,
-    Item,
-    MathsItem,
-    Runs,
-    Tests,
-)
+from azr.evaluation.items import CodeItem, ExecutionItem, HiddenTests, Item, MathsItem, Part
 from azr.types import Case, Mode, Task
+from sandbox_wasm.grading.checks import Tests
+from sandbox_wasm.grading.forms import parse_check
 
-__all__ = ["SUITES", "Suite", "published_check", "suites_named"]
+__all__ = ["SUITES", "Suite", "published_check", "says_something", "suites_named"]
 
 SOLUTION_MARK = "#@@SOLUTION@@"
 
 DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-
-STDLIB_PRELUDE = """\
-import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
-from bisect import *
-from collections import *
-from functools import *
-from heapq import *
-from itertools import *
-from math import *
-from operator import *
-from typing import *
-from builtins import *
-inf = float("inf")
-"""
-"""What LeetCode gives every program. The builtins come last: math.pow takes no third argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +73,19 @@ def mbpp_item(record: Record) -> CodeItem:
     )
 
 
-def evalplus_checks(record: Record) -> tuple[Check, ...]:
+def evalplus_checks(record: Record) -> tuple[Part, ...]:
     """The original tests, then those that EvalPlus adds (the original inputs included)."""
-    base = (Tests("base", tests_in(record, "tests")),) if "tests" in record else ()
-    return *base, Tests("plus", tests_in(record, "plus_tests"))
+    base = (Part("base", asserts_in(record, "tests")),) if "tests" in record else ()
+    return *base, Part("plus", asserts_in(record, "plus_tests"))
+
+
+def asserts_in(record: Record, name: str, prelude: str = "") -> Tests:
+    """Test source, as it stands."""
+    source = tests_in(record, name)
+    try:
+        return Tests(source, prelude)
+    except ValueError as error:
+        raise FieldError(f"{name}: {error}") from error
 
 
 def entry_in(record: Record, solution: str) -> str:
@@ -124,24 +109,24 @@ def leetcode_item(record: Record) -> CodeItem:
         id=text(record, "id"),
         statement=text(record, "prompt"),
         opening=text(record, "starter_code").rstrip() + "\n",
-        checks=(Tests("tests", tests_in(record, "tests"), prelude),),
+        checks=(Part("tests", asserts_in(record, "tests", prelude)),),
         gold=text(record, "canonical_solution"),
     )
 
 
 def livecodebench_item(record: Record) -> CodeItem:
     """A contest's problem; graded by the statement's samples and what other tests there are."""
-    checks: list[Check | HiddenTests] = []
+    checks: list[Part | HiddenTests] = []
     if "hidden" in record:
         hidden: HiddenTests = record["hidden"]
-        checks += with_cases(published_check("samples", hidden.entry, record["samples"]))
+        checks += samples(record["samples"], hidden.entry)
         checks.append(hidden)
     else:
-        checks += with_cases(sample_check(record_in(record, "io_tests")))
+        checks += samples(*sample_cases(record_in(record, "io_tests")))
     if record.get("extra_tests"):
         prelude, _, source = text(record, "extra_tests").partition(SOLUTION_MARK)
         if source.strip():
-            checks.append(Tests("extra", source, prelude + "\nfrom builtins import *\n"))
+            checks.append(Part("extra", Tests(source, prelude + "\nfrom builtins import *\n")))
     starter = text(record, "starter_code")
     return CodeItem(
         id=text(record, "id"),
@@ -152,56 +137,38 @@ def livecodebench_item(record: Record) -> CodeItem:
     )
 
 
-def with_cases(check: Runs | Calls) -> list[Runs | Calls]:
+def samples(cases: Sequence[Record], entry: str) -> list[Part]:
     """None if there is no case: whatever is written would pass such a check."""
-    return [check] if check.cases else []
+    return [published_check("samples", entry, cases)] if says_something(cases) else []
 
 
-def sample_check(tests: Record) -> Runs | Calls:
-    """The samples of the statements: arguments have their names."""
+def says_something(cases: Sequence[Record]) -> bool:
+    """Whether one of the cases expects an output."""
+    return any(str(case["output"]).strip() for case in cases)
+
+
+def sample_cases(tests: Record) -> tuple[Sequence[Record], str]:
+    """The samples of the statements, and the method that is called; arguments have their names."""
     cases, kind = items_in(tests, "cases", "io_tests"), text(tests, "kind", "io_tests")
-    if kind == "stdin":
-        return Runs("samples", tuple(map(run_case, cases)))
-    if kind != "functional":
+    if kind not in ("stdin", "functional"):
         raise FieldError(f"io_tests.kind must be stdin or functional, got {kind!r}")
-    entry = text(tests, "fn_name", "io_tests")
-    pairs = [(keywords(record_in(case, "input")), repr(case["output"])) for case in cases]
-    return Calls("samples", entry, tuple(pairs))
+    for case in cases:
+        if kind == "functional":
+            record_in(case, "input")
+        else:
+            text(case, "input", "a case")
+            text(case, "output", "a case")
+    return cases, text(tests, "fn_name", "io_tests") if kind == "functional" else ""
 
 
-def run_case(case: Record) -> tuple[str, str]:
-    """What a program reads and what it shall write."""
-    return plain_lines(text(case, "input", "a case")), text(case, "output", "a case")
-
-
-def published_check(name: str, entry: str, cases: Sequence[Record]) -> Runs | Calls:
-    """LiveCodeBench's own form: a call's arguments are JSON, one a line, without names.
-
-    Source: LiveCodeBench, lcb_runner/evaluation/testing_util.py, grade_call_based.
+def published_check(name: str, entry: str, cases: Sequence[Record]) -> Part:
+    """LiveCodeBench's own form, read as a reward's ground truth is.
 
     Raises:
-        ValueError: An argument or a value is not JSON, or a field no text.
+        ValueError: An argument or a value is not JSON, or a field is missing.
     """
-    if not entry:
-        return Runs(name, tuple(map(run_case, cases)))
-    pairs = [
-        (
-            ", ".join(repr(json.loads(line)) for line in given.split("\n")),
-            repr(json.loads(expected)),
-        )
-        for given, expected in ((text(c, "input"), text(c, "output")) for c in cases)
-    ]
-    return Calls(name, entry, tuple(pairs))
-
-
-def plain_lines(text: str) -> str:
-    """As a program reads them from a text stream: no carriage returns, which the sandbox keeps."""
-    return text.replace("\r\n", "\n")
-
-
-def keywords(arguments: Mapping[str, object]) -> str:
-    """Spell keyword arguments as in a call."""
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    pairs = [{"input": case["input"], "output": case["output"]} for case in cases]
+    return Part(name, parse_check({"cases": pairs, "fn_name": entry or None}))
 
 
 def cruxeval_output(record: Record) -> ExecutionItem:

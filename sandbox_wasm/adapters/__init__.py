@@ -10,6 +10,7 @@ The law: a completion that is wrong, malformed or hostile scores 0; a machine th
 from sandbox_wasm.adapters.grading import (
     Calls,
     Check,
+    Comparison,
     Stdin,
     Tests,
     agrade,
@@ -23,6 +24,7 @@ from sandbox_wasm.adapters.verifiers import ScoringStopped, verifiers_reward
 __all__ = [
     "Calls",
     "Check",
+    "Comparison",
     "ScoringStopped",
     "Stdin",
     "Tests",

@@ -1,9 +1,10 @@
 """A reward function for TRL's trainers: `GRPOTrainer(reward_funcs=[trl_reward(executor)], ...)`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sandbox_wasm.adapters.grading import Executor, grade, parse_check, program_of
+from sandbox_wasm.adapters.grading import Check, Executor, grade, parse_check, program_of
+from sandbox_wasm.grading.checks import Comparison
 from sandbox_wasm.types import Limits
 
 __all__ = ["trl_reward"]
@@ -12,31 +13,55 @@ __all__ = ["trl_reward"]
 def trl_reward(
     executor: Executor,
     *,
-    column: str = "ground_truth",
+    column: str | Sequence[str] = "ground_truth",
     name: str = "sandbox_reward",
     limits: Limits | None = None,
     is_partial: bool = False,
+    comparison: Comparison | str | None = None,
 ) -> Callable[..., list[float]]:
     """Make a reward function over the data set's `column` of checks (see `parse_check`).
 
     Args:
         executor: A `Sandbox` or a `SandboxClient`.
-        column: TRL passes every column of the data set by name; this one holds the checks.
+        column: TRL passes every column of the data set by name; this one holds the checks. Several
+            make one row of a form that has several (`("test", "entry_point", "prompt")`).
         name: What TRL calls the reward in its logs.
-        limits: Of each run.
-        is_partial: Score the share of passed cases.
+        limits: Of each run; None for what right programs of public sets need.
+        is_partial: Score the share of passed tests.
+        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
     """
+    names = [column] if isinstance(column, str) else list(column)
 
     def reward(
-        prompts: Sequence[object],  # noqa: ARG001 - TRL passes it
+        prompts: Sequence[object],
         completions: Sequence[object],
         **columns: Any,
     ) -> list[float]:
-        if column not in columns:
-            raise ValueError(f"the data set has no column {column!r}, only {sorted(columns)}")
-        checks = [parse_check(truth) for truth in columns[column]]
+        rows = rows_of({"prompt": prompts, "prompts": prompts, **columns}, names, len(completions))
+        checks = [check_of(row, index, comparison) for index, row in enumerate(rows)]
         programs = [program_of(completion) for completion in completions]
         return grade(executor, programs, checks, limits=limits, is_partial=is_partial)
 
     reward.__name__ = reward.__qualname__ = name
     return reward
+
+
+def rows_of(columns: Mapping[str, Any], names: Sequence[str], num_rows: int) -> list[Any]:
+    """One ground truth a completion: the column's value, or an object of several columns."""
+    for name in names:
+        if name not in columns:
+            known = sorted(columns.keys() - {"prompt", "prompts"})
+            raise ValueError(f"the data set has no column {name!r}, only {known}")
+        if len(columns[name]) != num_rows:
+            raise ValueError(f"column {name!r} has {len(columns[name])} rows for {num_rows}")
+    if len(names) == 1:
+        return list(columns[names[0]])
+    return [{name: columns[name][index] for name in names} for index in range(num_rows)]
+
+
+def check_of(truth: object, index: int, comparison: Comparison | str | None) -> Check:
+    """The check of one row, which a refusal names."""
+    try:
+        return parse_check(truth, comparison=comparison)
+    except ValueError as error:
+        raise ValueError(f"row {index} of the batch: {error}") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox_wasm.adapters.grading import Executor, agrade, parse_check, program_of
 from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.grading.checks import Comparison
 from sandbox_wasm.types import Limits
 
 __all__ = ["ScoringStopped", "verifiers_reward"]
@@ -24,6 +25,7 @@ def verifiers_reward(
     name: str = "sandbox_reward",
     limits: Limits | None = None,
     is_partial: bool = False,
+    comparison: Comparison | str | None = None,
 ) -> Callable[..., Awaitable[float]]:
     """Make a reward function over `answer`, or over `info` when there is no answer.
 
@@ -32,13 +34,14 @@ def verifiers_reward(
     Args:
         executor: A `SandboxClient`, or a `Sandbox` (which then runs in a thread).
         name: What the rubric calls the reward in its metrics.
-        limits: Of each run.
-        is_partial: Score the share of passed cases.
+        limits: Of each run; None for what right programs of public sets need.
+        is_partial: Score the share of passed tests.
+        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
     """
 
     async def reward(completion: Any, answer: Any = None, info: Any = None, **_: Any) -> float:
         try:
-            check = parse_check(answer or info)
+            check = parse_check(answer or info, comparison=comparison)
             scores = await agrade(
                 executor, [program_of(completion)], [check], limits=limits, is_partial=is_partial
             )

@@ -13,14 +13,24 @@ from typing import Any
 
 from sandbox_wasm.adapters.grading import Executor, agrade, grade, parse_check, program_of
 from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.grading.checks import Check
+from sandbox_wasm.grading.limits import limits_of
+from sandbox_wasm.types import Limits
 
 __all__ = ["compute_score", "compute_score_async"]
+
+FRAMEWORK_KEYWORDS = frozenset(
+    ("reward_router_address", "reward_model_tokenizer", "sandbox_fusion_url",
+     "concurrent_semaphore", "memory_limit_mb")
+)  # fmt: skip
+"""What verl's reward loop and reward managers pass beside the four, for other rewards than this."""
+LIMITS = ("fuel", "memory_bytes", "output_bytes")
 
 _executors: dict[tuple[int, str | None], Executor] = {}
 _lock = threading.Lock()
 
 
-def compute_score(
+def compute_score(  # noqa: PLR0913 - verl's four, and ours
     data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
@@ -28,7 +38,8 @@ def compute_score(
     *,
     endpoint: str | None = None,
     is_partial: bool = False,
-    **_: Any,
+    comparison: str | None = None,
+    **keywords: Any,
 ) -> float:
     """Score one completion.
 
@@ -38,17 +49,23 @@ def compute_score(
         ground_truth: See `parse_check`.
         extra_info: Not used.
         endpoint: Of the server (several, comma-separated); None runs a pool in this process.
-        is_partial: Score the share of passed cases.
+        is_partial: Score the share of passed tests.
+        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
+        **keywords: `fuel`, `memory_bytes` and `output_bytes`, as of `Limits`; verl's own, which
+            are not used.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
+        TypeError: A keyword of `reward_kwargs` that is none of these.
     """
-    check = parse_check(ground_truth)
+    check = parse_check(ground_truth, comparison=comparison)
+    limits = _limits(check, keywords)
     executor = _executor(endpoint)
-    return grade(executor, [program_of(solution_str)], [check], is_partial=is_partial)[0]
+    programs = [program_of(solution_str)]
+    return grade(executor, programs, [check], limits=limits, is_partial=is_partial)[0]
 
 
-async def compute_score_async(
+async def compute_score_async(  # noqa: PLR0913 - as above
     data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
@@ -56,13 +73,30 @@ async def compute_score_async(
     *,
     endpoint: str | None = None,
     is_partial: bool = False,
-    **_: Any,
+    comparison: str | None = None,
+    **keywords: Any,
 ) -> float:
-    """Score one completion; many at once travel to the server together."""
-    check = parse_check(ground_truth)
+    """Score one completion as `compute_score`; many at once travel to the server together."""
+    check = parse_check(ground_truth, comparison=comparison)
+    limits = _limits(check, keywords)
     executor = _executor(endpoint)
-    scores = await agrade(executor, [program_of(solution_str)], [check], is_partial=is_partial)
-    return scores[0]
+    programs = [program_of(solution_str)]
+    return (await agrade(executor, programs, [check], limits=limits, is_partial=is_partial))[0]
+
+
+def _limits(check: Check, keywords: dict[str, Any]) -> Limits | None:
+    """The limits that reward_kwargs name, the others as they are without them."""
+    unknown = sorted(keywords.keys() - FRAMEWORK_KEYWORDS - set(LIMITS))
+    if unknown:
+        raise TypeError(
+            f"reward_kwargs has {', '.join(map(repr, unknown))}; allowed are endpoint, is_partial,"
+            f" comparison, {', '.join(LIMITS)}"
+        )
+    named = {name: keywords[name] for name in LIMITS if keywords.get(name) is not None}
+    if not named:
+        return None
+    usual = limits_of(check)
+    return Limits(**{name: named.get(name, getattr(usual, name)) for name in LIMITS})
 
 
 def _executor(endpoint: str | None) -> Executor:

@@ -232,7 +232,7 @@ def test_c3_memory_is_bounded(judge: SandboxJudge) -> None:
 def test_c3_what_a_run_keeps_is_not_pickled() -> None:
     """Its buffers and checkpoints are; here no module of ours imports pickle.
 
-    pickletools lists a pickle's instructions and carries none out (azr.evaluation.packed).
+    pickletools lists a pickle's instructions and carries none out (sandbox_wasm.grading.packed).
     """
     root = Path(__file__).parents[2]
     for path in [*(root / "azr").rglob("*.py"), *(root / "sandbox_wasm").rglob("*.py")]:

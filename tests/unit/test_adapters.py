@@ -17,8 +17,9 @@ from sandbox_wasm.adapters import (
     verifiers_reward,
 )
 from sandbox_wasm.adapters import verl as verl_adapter
-from sandbox_wasm.adapters.grading import Calls, Stdin, Tests
+from sandbox_wasm.adapters.grading import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.grading.prelude import CONTEST_PRELUDE
 from sandbox_wasm.types import CallResult, JobResult, Limits, Outcome
 
 pytestmark = pytest.mark.timeout(30)
@@ -39,7 +40,7 @@ class Scripted:
             raise SandboxUnavailable("no server")
         if "syntax" in job.source:
             return [CallResult(outcome=Outcome.SYNTAX_ERROR, error="SyntaxError: no")]
-        good = "good" in job.source
+        good = "good" in job.source.split("def plain_of_check")[0]
         if job.tests is not None:
             outcome = Outcome.RETURNED if good else Outcome.RAISED
             return [CallResult(outcome=outcome)]
@@ -85,20 +86,27 @@ def test_no_completion_takes_long_to_read(text: str):
     assert time.process_time() - started < 2
 
 
+APPS = Comparison.APPS
+
+
+def apps_calls(name, *cases):
+    return Calls(name, cases, APPS, CONTEST_PRELUDE)
+
+
 @pytest.mark.parametrize(
     ("truth", "check"),
     [
-        ("assert f(1) == 2", Tests("assert f(1) == 2")),
-        ({"tests": "assert 1"}, Tests("assert 1")),
-        ('{"tests": "assert 1"}', Tests("assert 1")),
-        ({"inputs": ["1\n"], "outputs": ["2\n"]}, Stdin((("1\n", "2\n"),))),
+        ("assert f(1) == 2", Tests("assert f(1) == 2\n")),
+        ({"tests": "assert 1"}, Tests("assert 1\n")),
+        ('{"tests": "assert 1"}', Tests("assert 1\n")),
+        ({"inputs": ["1\n"], "outputs": ["2\n"]}, Stdin((("1\n", "2\n"),), APPS, CONTEST_PRELUDE)),
         ('{"inputs": ["[1, 2]\\n3"], "outputs": ["null"], "fn_name": "g"}',
-         Calls("g", (("[1, 2], 3", "None"),))),
+         apps_calls("g", ("[1, 2], 3", "None"))),
         ({"inputs": [[[1], "a"]], "outputs": [True], "fn_name": "g"},
-         Calls("g", (("[1], 'a'", "True"),))),
-        ({"inputs": [{"n": 1, "queries": [[0]]}], "outputs": [[2]], "fn_name": "g"},
-         Calls("g", (("n=1, queries=[[0]]", "[2]"),))),
-        ({"inputs": [["a"]], "outputs": ["b"], "fn_name": "g"}, Calls("g", (("'a'", "'b'"),))),
+         apps_calls("g", ("[1], 'a'", "True"))),
+        ({"inputs": [{"n": 1, "queries": [[0]]}], "outputs": [[2, 3]], "fn_name": "g"},
+         apps_calls("g", ("n=1, queries=[[0]]", "[2, 3]"))),
+        ({"inputs": [["a"]], "outputs": ["b"], "fn_name": "g"}, apps_calls("g", ("'a'", "'b'"))),
         ({"calls": ["1, 2"], "expected": ["3"], "entry": "add"}, Calls("add", (("1, 2", "3"),))),
     ],
 )  # fmt: skip
@@ -146,9 +154,9 @@ def test_a_method_of_a_solution_class_is_called_through_a_function():
     grade(executor, ["class Solution:\n    def g(self, x): ..."], [Calls("g", (("1", "1"),))])
     (job,) = executor.jobs
     assert f"def {job.entry}(" in job.source
-    assert "Solution().g(" in job.source
+    assert "'g'" in job.source
     with pytest.raises(ValueError, match="entry must be"):
-        grade(executor, ["x"], [Calls("g(); evil", (("1", "1"),))])
+        Calls("g(); evil", (("1", "1"),))
 
 
 # ---------------------------------------------------------------------- TRL

@@ -9,21 +9,36 @@ import pytest
 from azr.config import SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable
 from azr.evaluation.budgets import BASE_FUEL, fuel_of
-from azr.evaluation.code import CodeGrader, program_of, same_output, same_value
+from azr.evaluation.code import CodeGrader, program_of
 from azr.evaluation.graders import Graders
-from azr.evaluation.items import Calls, CodeItem, ExecutionItem, Mark, Runs, Status, Tests
+from azr.evaluation.items import CodeItem, ExecutionItem, Mark, Part, Status
 from azr.evaluation.maths import MathsGrader
 from azr.types import Case, Mode, Task
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.grading.checks import Calls, Comparison, Stdin, Tests
+from sandbox_wasm.grading.compare import same_output, same_value
+from sandbox_wasm.grading.soundness import EMPTY
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fakes import InProcessExecutor, ScriptedExecutor
 
-ITEM = CodeItem(id="x/1", checks=(Tests("base", "assert f() == 1"), Tests("plus", "assert f()")))
+ITEM = CodeItem(
+    id="x/1", checks=(Part("base", Tests("assert f() == 1")), Part("plus", Tests("assert f()")))
+)
+LCB = Comparison.LIVECODEBENCH
 
 
 def grade(item: CodeItem, script: Callable[[Job], CallResult], answer: str = "p") -> Mark:
-    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=(script(job),)))
-    return asyncio.run(CodeGrader(executor).grade(item, answer))
+    return asyncio.run(CodeGrader(scripted(script)).grade(item, answer))
+
+
+def scripted(script: Callable[[Job], CallResult]) -> ScriptedExecutor:
+    """Answers with one result a job; an empty program fails its tests."""
+
+    def answer(job: Job) -> JobResult:
+        nothing = CallResult(outcome=Outcome.RAISED, error="NameError: f")
+        return JobResult(id=job.id, calls=(nothing if job.source == EMPTY else script(job),))
+
+    return ScriptedExecutor(answer)
 
 
 def test_all_checks_must_pass_and_each_is_a_part() -> None:
@@ -85,7 +100,13 @@ class Rejecting:
     async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
         if any(self.text in repr(job) for job in jobs):
             raise BadJob("source too long")
-        return [JobResult(id=j.id, calls=(CallResult(outcome=Outcome.RETURNED),)) for j in jobs]
+        return [
+            JobResult(
+                id=job.id,
+                calls=(CallResult(outcome=Outcome.RETURNED if job.source else Outcome.RAISED),),
+            )
+            for job in jobs
+        ]
 
 
 def test_a_text_that_cannot_be_sent_is_wrong_and_ends_nothing() -> None:
@@ -104,8 +125,9 @@ def test_tests_that_do_not_compile_are_an_error_never_a_mark() -> None:
     def script(job: Job) -> CallResult:
         return CallResult(outcome=Outcome.SYNTAX_ERROR, error="SyntaxError: invalid syntax")
 
-    with pytest.raises(ConfigError, match=r"x/1: .*base.* does not compile: SyntaxError"):
-        grade(ITEM, script)
+    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=(script(job),)))
+    with pytest.raises(ConfigError, match=r"x/1: .*base.* do not compile: SyntaxError"):
+        asyncio.run(CodeGrader(executor).grade(ITEM, "p"))
 
 
 def test_a_program_that_does_not_compile_is_wrong_and_the_tests_are_looked_at_once() -> None:
@@ -114,22 +136,29 @@ def test_a_program_that_does_not_compile_is_wrong_and_the_tests_are_looked_at_on
         outcome = Outcome.SYNTAX_ERROR if broken else Outcome.RETURNED
         return CallResult(outcome=outcome, error="SyntaxError: x" if broken else None)
 
-    executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=(script(job),)))
+    executor = scripted(script)
     grader = CodeGrader(executor)
     for _ in range(3):
         assert asyncio.run(grader.grade(ITEM, "SECRET")).status is Status.WRONG
     assert len(executor.jobs) == 4
 
 
-@pytest.mark.parametrize("checks", [(), (Runs("samples", ()),), (Calls("samples", "g", ()),)])
-def test_an_item_that_nothing_checks_is_an_error_never_a_mark(checks: Any) -> None:
+def test_an_item_that_nothing_checks_is_an_error_never_a_mark() -> None:
     executor = ScriptedExecutor(lambda job: JobResult(id=job.id, calls=()))
     with pytest.raises(ConfigError, match=r"x: .*no test"):
-        asyncio.run(CodeGrader(executor).grade(CodeItem(id="x", checks=checks), "p"))
+        asyncio.run(CodeGrader(executor).grade(CodeItem(id="x", checks=()), "p"))
+
+
+def test_tests_that_an_empty_program_passes_are_an_error_never_a_mark() -> None:
+    executor = ScriptedExecutor(
+        lambda job: JobResult(id=job.id, calls=(CallResult(outcome=Outcome.RETURNED),))
+    )
+    with pytest.raises(ConfigError, match=r"x/1: its check base is none: an empty program passes"):
+        asyncio.run(CodeGrader(executor).grade(ITEM, "p"))
 
 
 def test_an_expected_value_that_is_no_literal_is_an_error_never_a_mark() -> None:
-    item = CodeItem(id="x", checks=(Calls("samples", "g", (("1", "Counter()"),)),))
+    item = CodeItem(id="x", checks=(Part("samples", Calls("g", (("1", "Counter()"),), LCB)),))
     with pytest.raises(ConfigError, match=r"x: .*no literal"):
         grade(item, lambda _: CallResult(outcome=Outcome.RETURNED, value="1"))
 
@@ -141,7 +170,7 @@ def test_context_stands_before_an_answer_that_does_not_repeat_it() -> None:
 
 
 def test_whole_programs_are_judged_by_their_output_however_they_end() -> None:
-    item = CodeItem(id="x", checks=(Runs("samples", (("1\n", "2\n"),)),))
+    item = CodeItem(id="x", checks=(Part("samples", Stdin((("1\n", "2\n"),), LCB)),))
     for outcome, stdout, status in (
         (Outcome.RETURNED, " 2 \n\n", Status.PASSED),
         (Outcome.EXITED, "2", Status.PASSED),
@@ -159,7 +188,10 @@ def test_expected_values_and_outputs_never_enter_the_guest() -> None:
     )
     item = CodeItem(
         id="x",
-        checks=(Runs("a", (("in", "SECRET"),)), Calls("b", "solve", (("x=1", "'SECRET'"),))),
+        checks=(
+            Part("a", Stdin((("in", "SECRET"),), LCB)),
+            Part("b", Calls("solve", (("x=1", "'SECRET'"),), LCB)),
+        ),
     )
     asyncio.run(CodeGrader(executor).grade(item, "p"))
     item = CodeItem(id="x", checks=item.checks[1:])
@@ -182,13 +214,14 @@ def test_expected_values_and_outputs_never_enter_the_guest() -> None:
     ],
 )
 def test_outputs_are_compared_as_livecodebench_does(given: str, expected: str, same: bool) -> None:
-    assert same_output(given, expected) is same
+    assert same_output(given, expected, LCB) is same
 
 
 @pytest.mark.parametrize(
     ("given", "expected", "same"),
     [
-        ("(1, [2, (3,)])", "[1, [2, [3]]]", True),
+        ("(1, [2, [3]])", "[1, [2, [3]]]", True),
+        ("[1, (2, 3)]", "[1, [2, 3]]", False),
         ("1.0", "1", True),
         ("True", "1", True),
         ("'1'", "1", False),
@@ -197,7 +230,7 @@ def test_outputs_are_compared_as_livecodebench_does(given: str, expected: str, s
     ],
 )
 def test_values_are_compared_as_livecodebench_does(given: str, expected: str, same: bool) -> None:
-    assert same_value(given, expected) is same
+    assert same_value(given, expected, Calls("f", (("", expected),), LCB)) is same
 
 
 def execution_mark(mode: Mode, answer: str) -> Mark:

@@ -7,8 +7,9 @@ from math import comb
 import pytest
 
 from azr.evaluation.estimates import estimate, pass_at_k
-from azr.evaluation.items import Attempt, CodeItem, Mark, MathsItem, Status, Tests
+from azr.evaluation.items import Attempt, CodeItem, Mark, MathsItem, Part, Status
 from azr.evaluation.summary import parts_of, summarize
+from sandbox_wasm.grading.checks import Tests
 
 
 def test_pass_at_k_is_one_minus_the_chance_of_k_wrong_ones() -> None:
@@ -112,7 +113,7 @@ def test_a_summary_counts_every_status_and_estimates_every_part() -> None:
 
 def test_parts_that_nobody_reached_are_there_all_the_same() -> None:
     """Whoever reads results of several models finds the same keys in each."""
-    checks = (Tests("base", "assert f()"), Tests("plus", "assert f() == 1"))
+    checks = (Part("base", Tests("assert f()")), Part("plus", Tests("assert f() == 1")))
     items = [CodeItem(id="a", checks=checks), CodeItem(id="b", checks=checks[:1])]
     assert parts_of(items) == ("base", "plus")
     nobody = [[attempt("a", 0, Status.NO_ANSWER)], [attempt("b", 0, Status.WRONG, base=False)]]

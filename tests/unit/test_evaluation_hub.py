@@ -23,10 +23,10 @@ from azr.evaluation.code import CodeGrader
 from azr.evaluation.data import SuiteData, load_suite
 from azr.evaluation.hub_sources import HUB_SOURCES
 from azr.evaluation.items import CodeItem, ExecutionItem, HiddenTests, MathsItem, Status
-from azr.evaluation.numpy_stand_in import NUMPY_STAND_IN
-from azr.evaluation.packed import PackedTestsError, text_of_pickle, unpack_tests
 from azr.evaluation.suites import SUITES
 from azr.types import Case
+from sandbox_wasm.grading.numpy_stand_in import NUMPY_STAND_IN
+from sandbox_wasm.grading.packed import PackedTestsError, text_of_pickle, unpack_tests
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fake_hub import COMMIT, FakeHub, serving
 from tests.fakes import ScriptedExecutor
@@ -81,10 +81,10 @@ def test_evalplus_suites_have_one_check_which_needs_no_numpy(hub: FakeHub) -> No
     assert item.entry == "half"
     [check] = item.checks
     assert check.name == "plus"
-    run_here(item.gold, check.source)
+    run_here(item.gold, check.check.source)
     with pytest.raises(AssertionError):
-        run_here(item.opening + "    return x / 2 + 0.001\n", check.source)
-    run_here(item.opening + "    return x / 2 + 1e-9\n", check.source)  # floats are compared so
+        run_here(item.opening + "    return x / 2 + 0.001\n", check.check.source)
+    run_here(item.opening + "    return x / 2 + 1e-9\n", check.check.source)  # nearly equal
 
 
 def test_mbpps_prompt_is_evalplus_docstring(hub: FakeHub) -> None:
@@ -95,9 +95,9 @@ def test_mbpps_prompt_is_evalplus_docstring(hub: FakeHub) -> None:
     assert item.opening == (
         '"""\nWrite a function to double.\nassert twice([1]) == [2]\n"""\n'
     )  # fmt: skip
-    run_here(item.gold, item.checks[0].source)
+    run_here(item.gold, item.checks[0].check.source)
     with pytest.raises(AssertionError):
-        run_here("def twice(xs):\n    return xs\n", item.checks[0].source)
+        run_here("def twice(xs):\n    return xs\n", item.checks[0].check.source)
 
 
 def run_here(program: str, tests: str) -> None:
@@ -340,7 +340,7 @@ def test_no_text_does_more_than_be_refused(packed: str) -> None:
 
 
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("azr.evaluation.packed.MAX_TESTS_BYTES", 1000)
+    monkeypatch.setattr("sandbox_wasm.grading.packed.MAX_TESTS_BYTES", 1000)
     with pytest.raises(PackedTestsError, match="more than"):
         unpack_tests(packed_cases(CASES * 500))
 

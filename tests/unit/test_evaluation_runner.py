@@ -13,7 +13,7 @@ import pytest
 from azr.errors import CheckpointError, ConfigError, ExecutorUnavailable
 from azr.evaluation.data import SuiteData
 from azr.evaluation.examination import Watch
-from azr.evaluation.items import Attempt, CodeItem, Item, Mark, MathsItem, Status, Tests
+from azr.evaluation.items import Attempt, CodeItem, Item, Mark, MathsItem, Part, Status
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.lm_eval import write_lm_eval
 from azr.evaluation.results import agree_on_plan, write_suite
@@ -23,6 +23,7 @@ from azr.evaluation.summary import summarize
 from azr.evaluation.table import table_of
 from azr.evaluation.template import Template
 from azr.types import Prompt
+from sandbox_wasm.grading.checks import Tests
 from tests.fakes import ScriptedPolicy, count_words
 
 MATHS = SuiteData(
@@ -163,7 +164,7 @@ def code_result() -> tuple[SuiteData, list[list[Attempt]]]:
             opening="def f():\n",
             context="import os\n",
             gold="def f(): return 1",
-            checks=(Tests("base", "assert f()"), Tests("plus", "assert f() == 1")),
+            checks=(Part("base", Tests("assert f()")), Part("plus", Tests("assert f() == 1"))),
         )
         for n in range(2)
     )

@@ -1,0 +1,30 @@
+"""Grading programs: a completion's program, a data set's check, and what decides between them.
+
+    ground truth -> parse_check -> Check ---+
+                                            +-> jobs -> sandbox -> scores
+    completion --> program_of --> program --+
+
+`forms` read what public data sets have, `checks` are what they say, `compare` holds the rules of
+equality, `scores` runs batches. Adapters and `azr eval` share all of it.
+"""
+
+from sandbox_wasm.grading.checks import Calls, Check, Comparison, Stdin, Tests
+from sandbox_wasm.grading.forms import FORMS, parse_check
+from sandbox_wasm.grading.limits import CASE_LIMITS, TESTS_LIMITS, limits_of
+from sandbox_wasm.grading.scores import Executor, agrade, grade
+
+__all__ = [
+    "CASE_LIMITS",
+    "FORMS",
+    "TESTS_LIMITS",
+    "Calls",
+    "Check",
+    "Comparison",
+    "Executor",
+    "Stdin",
+    "Tests",
+    "agrade",
+    "grade",
+    "limits_of",
+    "parse_check",
+]

@@ -1,0 +1,113 @@
+"""When an output is the expected one, and when a value is: three rules, on the host.
+
+    TYPED           values of equal types; lines equal but for blanks at their ends
+    LIVECODEBENCH   Python's ==, an outer tuple is a list; equal lines, or lines of equal decimals
+    APPS            Python's ==, tuples are lists, keys may be texts of numbers; lines of equal
+                    words, or of nearly equal floats (numpy.allclose)
+
+Sources: LiveCodeBench, lcb_runner/evaluation/testing_util.py at 15808c7, grade_stdio and
+grade_call_based; APPS, eval/testing_util.py at 5dcfdf2, run_test. APPS also takes lines and words
+in any order, which pays wrong programs; that is left out here.
+"""
+
+import math
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from sandbox_wasm import values
+from sandbox_wasm.grading.checks import Calls, Comparison
+from sandbox_wasm.literals import LiteralError, parse_literal
+
+__all__ = ["same_output", "same_value"]
+
+RELATIVE, ABSOLUTE = 1e-5, 1e-8
+"""numpy.allclose's tolerances."""
+INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+def same_output(given: str, expected: str, comparison: Comparison) -> bool:
+    """Whether a program has printed what it should."""
+    if comparison is Comparison.TYPED:
+        return lines(given.rstrip()) == lines(expected.rstrip())
+    same = same_decimals if comparison is Comparison.LIVECODEBENCH else same_words
+    given_lines, expected_lines = (
+        [line.strip() for line in text.strip().split("\n")] for text in (given, expected)
+    )
+    return len(given_lines) == len(expected_lines) and all(
+        a == b or same(a, b) for a, b in zip(given_lines, expected_lines, strict=True)
+    )
+
+
+def lines(text: str) -> list[str]:
+    """Lines without blanks at their ends. Only a newline ends a line."""
+    return [line.rstrip() for line in text.split("\n")]
+
+
+def same_decimals(given: str, expected: str) -> bool:
+    """Whether both lines are the same decimal numbers, however they are written."""
+    try:
+        return [Decimal(word) for word in given.split()] == [
+            Decimal(word) for word in expected.split()
+        ]
+    except InvalidOperation:
+        return False
+
+
+def same_words(given: str, expected: str) -> bool:
+    """Whether both lines have the same words; floats may differ a little, integers may not."""
+    a, b = given.split(), expected.split()
+    return len(a) == len(b) and all(
+        x == y or nearly(x, y) for x, y in zip(a, b, strict=True)
+    )  # fmt: skip
+
+
+def nearly(given: str, expected: str) -> bool:
+    """Whether both are numbers, not both integers, and nearly equal."""
+    if is_integer(given) and is_integer(expected):
+        return False
+    try:
+        a, b = float(given), float(expected)
+    except ValueError:
+        return False
+    return math.isfinite(a - b) and abs(a - b) <= ABSOLUTE + RELATIVE * abs(b)
+
+
+def is_integer(word: str) -> bool:
+    """Whether it is written without a point or an exponent."""
+    return INTEGER.fullmatch(word) is not None
+
+
+def same_value(given: str, expected: str, check: Calls) -> bool:
+    """Whether a call has returned what it should, both as literals.
+
+    Raises:
+        LiteralError: What is expected is no literal.
+    """
+    if check.comparison is Comparison.TYPED:
+        return values.equal(given, expected)
+    right = parse_literal(expected)
+    try:
+        value = parse_literal(given)
+    except LiteralError:
+        return False
+    if check.comparison is Comparison.LIVECODEBENCH:
+        return (list(cast("Any", value)) if isinstance(value, tuple) else value) == right
+    value, right = as_json(value), as_json(right)
+    return value == right or (check.may_be_wrapped and value == [right])
+
+
+def as_json(value: Any) -> Any:
+    """Tuples become lists, and keys that are texts of numbers become numbers, at any depth."""
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return {numbered(key): as_json(item) for key, item in items}
+    return value
+
+
+def numbered(key: Any) -> Any:
+    """A key that JSON may have made a text of."""
+    is_number = isinstance(key, str) and len(key) < 20 and is_integer(key)
+    return int(cast("str", key)) if is_number else key

@@ -1,0 +1,115 @@
+"""A program and a check to jobs, and their results to what passed. Pure: nothing runs here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.grading.checks import Calls, Check, Stdin, Tests
+from sandbox_wasm.grading.compare import same_output, same_value
+from sandbox_wasm.grading.entry import ENTRY, source_of
+from sandbox_wasm.grading.limits import limits_of
+from sandbox_wasm.grading.prelude import joined
+from sandbox_wasm.protocol import MAX_CALLS
+from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+
+__all__ = ["CaseResult", "jobs_of", "results_of"]
+
+ENDS_OF_PROGRAMS = (Outcome.RETURNED, Outcome.EXITED)
+"""A whole program's output is its answer, however it ends after that."""
+REASON_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What became of one test."""
+
+    passed: bool
+    outcome: Outcome
+    reason: str = ""
+    """Why it did not pass, on one line; the guest's text in it is cut."""
+
+
+def jobs_of(
+    id_: str, program: str, check: Check, limits: Limits | None = None, *, is_partial: bool = False
+) -> list[Job]:
+    """What the sandbox runs for one check.
+
+    Args:
+        id_: Of the jobs.
+        program: Untrusted source.
+        check: What decides.
+        limits: Of each run; None for those that right programs of public sets need.
+        is_partial: Run tests one at a time, where they can be told apart.
+    """
+    own = limits_of(check, limits)
+    match check:
+        case Tests(source, prelude, each):
+            whole = joined(prelude, program)
+            sources = each if is_partial and each else (source,)
+            return [Job(id_, whole, tests=text, limits=own) for text in sources]
+        case Stdin(cases, _, prelude):
+            whole = joined(prelude, program)
+            return [
+                Job(id_, whole, stdin=given, want_stdout=True, limits=own) for given, _ in cases
+            ]
+        case Calls(_, cases):
+            whole = source_of(check, program)
+            calls = [arguments for arguments, _ in cases]
+            return [
+                Job(id_, whole, calls=calls[start : start + MAX_CALLS], entry=ENTRY, limits=own)
+                for start in range(0, len(calls), MAX_CALLS)
+            ]
+
+
+def results_of(check: Check, jobs: Sequence[Job], results: Sequence[JobResult]) -> list[CaseResult]:
+    """One result a test, in their order; a program that failed before its calls passed none.
+
+    Raises:
+        SandboxUnavailable: The sandbox answered something else than was asked.
+        LiteralError: What is expected is no literal.
+    """
+    calls = [
+        call for job, result in zip(jobs, results, strict=True) for call in spread(job, result)
+    ]
+    if isinstance(check, Tests):
+        return [result_of(check, call, "") for call in calls]
+    expected = [text for _, text in check.cases]
+    return [result_of(check, call, text) for call, text in zip(calls, expected, strict=False)]
+
+
+def spread(job: Job, result: JobResult) -> Iterator[CallResult]:
+    """One result a call: a job that failed before its calls has a single one."""
+    wanted = len(job.calls) or 1
+    calls = result.calls
+    if len(calls) != wanted:
+        if len(calls) != 1 or calls[0].outcome is Outcome.RETURNED:
+            raise SandboxUnavailable(f"{wanted} cases were answered with {len(calls)}")
+        calls = calls * wanted
+    return iter(calls)
+
+
+def result_of(check: Check, call: CallResult, expected: str) -> CaseResult:
+    """Whether one test passed."""
+    ends = ENDS_OF_PROGRAMS if isinstance(check, Stdin) else (Outcome.RETURNED,)
+    if call.outcome not in ends:
+        return CaseResult(False, call.outcome, reason_of(call))
+    if is_right(check, call, expected):
+        return CaseResult(True, call.outcome)
+    return CaseResult(False, call.outcome, "wrong answer")
+
+
+def is_right(check: Check, call: CallResult, expected: str) -> bool:
+    """Compare what came out with what should, outside the guest."""
+    match check:
+        case Tests():
+            return True  # it returned, so nothing was raised
+        case Stdin():
+            return same_output(call.stdout or "", expected, check.comparison)
+        case Calls():
+            return call.value is not None and same_value(call.value, expected, check)
+
+
+def reason_of(call: CallResult) -> str:
+    """How it ended, and the exception's text."""
+    text = " ".join((call.error or "").split())[:REASON_CHARS]
+    return f"{call.outcome.value}: {text}" if text else call.outcome.value

@@ -1,0 +1,38 @@
+"""How much a graded program may use, where its trainer does not say.
+
+Figures, not clocks: the verdict is the same on any machine, under any load. A guest spends 4 to
+15e9 instructions in a second of one core, so a case has about the six seconds of LiveCodeBench.
+"""
+
+from dataclasses import replace
+
+from sandbox_wasm.grading.checks import Check, Tests
+from sandbox_wasm.types import Limits
+
+__all__ = ["CASE_LIMITS", "TESTS_LIMITS", "limits_of"]
+
+CASE_LIMITS = Limits(fuel=50_000_000_000, memory_bytes=1024**3, output_bytes=1024**2)
+"""Of one call, or of one run of a program."""
+TESTS_LIMITS = replace(CASE_LIMITS, fuel=200_000_000_000)
+"""Of tests that are run together: a file of them makes a hundred calls and more."""
+
+SLACK_BYTES = 64 * 1024
+MOST_OUTPUT_BYTES = 64 * 1024**2
+"""The most that `Limits` take."""
+ESCAPE = 4
+"""A character may take four in a literal: backslash, x and two digits."""
+
+
+def limits_of(check: Check, given: Limits | None = None) -> Limits:
+    """The limits of one check: its own output always fits.
+
+    Args:
+        check: What is run.
+        given: What the trainer said; its output limit is raised where the check needs more.
+    """
+    base = given or (TESTS_LIMITS if isinstance(check, Tests) else CASE_LIMITS)
+    if isinstance(check, Tests):
+        return base
+    longest = max(len(expected.encode("utf-8", "replace")) for _, expected in check.cases)
+    needed = min(ESCAPE * longest + SLACK_BYTES, MOST_OUTPUT_BYTES)
+    return replace(base, output_bytes=max(base.output_bytes, needed))

@@ -1,0 +1,80 @@
+"""Finding out, once for each check, that an empty program does not pass it.
+
+What tests do cannot be read off their text, so the empty program is tried in the sandbox, before
+any score of the check is given. Only `Tests` need it: the others are told by their expected values.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+
+from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.grading.checks import Check, Tests
+from sandbox_wasm.types import JobResult, Outcome
+
+__all__ = ["EMPTY", "Soundness"]
+
+EMPTY = ""
+"""A program that does nothing."""
+MOST_KEPT = 1_000_000
+"""Digests, of 32 bytes each: more than the checks of any data set."""
+
+
+class Soundness:
+    """Which checks were found to refuse an empty program."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[bytes, None] = OrderedDict()
+        self._lock = Lock()
+
+    def unproven(self, checks: Iterable[Check]) -> list[Tests]:
+        """The tests that were not tried yet, each once."""
+        tests = {digest_of(check): check for check in checks if isinstance(check, Tests)}
+        with self._lock:
+            return [check for digest, check in tests.items() if digest not in self._found]
+
+    def learn(self, check: Tests, result: JobResult) -> None:
+        """Take what became of the empty program.
+
+        Raises:
+            ValueError: It passed, or no program could: the data set is wrong.
+            SandboxUnavailable: There is no result.
+        """
+        fault = fault_of(result)
+        if fault:
+            raise ValueError(f"{fault}: {shown(check)}")
+        with self._lock:
+            self._found[digest_of(check)] = None
+            if len(self._found) > MOST_KEPT:
+                self._found.popitem(last=False)
+
+
+def fault_of(result: JobResult) -> str:
+    """What is wrong with tests that ended so after an empty program; empty: nothing."""
+    if not result.calls:
+        raise SandboxUnavailable("1 cases were answered with 0")
+    call = result.calls[0]
+    error = call.error or ""
+    if call.outcome is Outcome.RETURNED:
+        return "an empty program passes the tests, so every program would"
+    if call.outcome is Outcome.SYNTAX_ERROR:
+        return f"the tests do not compile: {error}"
+    if error.startswith("ModuleNotFoundError"):
+        return f"the tests import what the sandbox does not have: {error}"
+    return ""
+
+
+def digest_of(check: Tests) -> bytes:
+    """Of all that runs."""
+    digest = hashlib.sha256()
+    for text in (check.prelude, check.source):
+        raw = text.encode()
+        digest.update(len(raw).to_bytes(8) + raw)
+    return digest.digest()
+
+
+def shown(check: Tests) -> str:
+    """The end of the tests, where they call: enough to find the row by."""
+    text = check.source.strip()
+    return repr(text if len(text) <= 120 else f"...{text[-120:]}")
