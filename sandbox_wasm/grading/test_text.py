@@ -22,9 +22,9 @@ TEST_CLASS = re.compile(
 INERT = re.compile(
     r"(?:#|@|def[ \t]|class[ \t]|async[ \t]+def[ \t]|import[ \t]|from[ \t]"
     r"|pass\b|\.\.\.|[A-Za-z_]\w*[ \t]*=[^=]"
-    r"|[)\]}\"']|if[ \t]+__name__\b)"
+    r"|[)\]}\"']|if[ \t]+__name__\b|[\w.]+[ \t]*(?:#.*)?$)"
 )
-"""Beginnings of lines that can fail no program: definitions, imports, constants, comments."""
+"""Beginnings of lines that can fail no program: definitions, imports, constants, names, comments."""
 
 EVALPLUS_NUMPY = {"allclose", "ndarray", "float32", "float64", "testing"}
 """What EvalPlus' tests use numpy for: the stand-in has it."""
