@@ -24,7 +24,7 @@ INERT = re.compile(
     r"|pass\b|\.\.\.|[A-Za-z_]\w*[ \t]*=[^=]"
     r"|[)\]}\"']|if[ \t]+__name__\b|[\w.]+[ \t]*(?:#.*)?$)"
 )
-"""Beginnings of lines that can fail no program: definitions, imports, constants, names, comments."""
+"""Beginnings of lines that can fail no program: definitions, imports, constants, names."""
 
 EVALPLUS_NUMPY = {"allclose", "ndarray", "float32", "float64", "testing"}
 """What EvalPlus' tests use numpy for: the stand-in has it."""

@@ -2,7 +2,7 @@
 
 import base64
 import json
-import pickle
+import pickle  # noqa: TID251 - what is refused
 import zlib
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from sandbox_wasm.grading import Calls, Comparison, Stdin, Tests, parse_check
-from sandbox_wasm.grading.forms import FORMS
-from sandbox_wasm.grading.forms import asserts, cases
+from sandbox_wasm.grading.forms import FORMS, asserts, cases
+from sandbox_wasm.grading.prelude import CONTEST_PRELUDE, joined
 from sandbox_wasm.grading.row import opened
 
 LCB, APPS = Comparison.LIVECODEBENCH, Comparison.APPS
 
 CASES = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
+IN_OUT = {"inputs": ["1\n"], "outputs": ["2\n"]}
 FUNCTIONAL = [{"input": "[1, 2]\n3", "output": "6", "testtype": "functional"}]
 STDIN = (("1\n", "2\n"),)
 CALL = (("[1, 2], 3", "6"),)
@@ -39,7 +40,7 @@ STDIN_FORMS = {
     "APPS, lists of lines": ({"inputs": [["1", ""]], "outputs": [["2", ""]]}, cases.Apps),
     "APPS, a row": ({"input_output": '{"inputs": ["1\\n"], "outputs": ["2\\n"]}'}, cases.Apps),
     "verl, a row": (
-        {"reward_model": {"style": "rule", "ground_truth": '{"inputs":["1\\n"],"outputs":["2\\n"]}'}},
+        {"reward_model": {"style": "rule", "ground_truth": json.dumps(IN_OUT)}},
         cases.Apps,
     ),
     "CodeContests": (
@@ -107,13 +108,16 @@ ASSERT_FORMS = {
         {"test": CHECK, "entry_point": "f", "prompt": 'def f(x):\n    """Next."""\n'},
         asserts.HumanEval,
     ),
-    "HumanEval, a chat": ({"test": CHECK, "entry_point": "f", "prompt": "Write f."}, asserts.Asserts),
+    "HumanEval, a chat": (
+        {"test": CHECK, "entry_point": "f", "prompt": "Write f."}, asserts.Asserts,
+    ),
     "LeetCode": (
         {"test": CHECK, "entry_point": "Solution().f", "prompt": "import math\n"}, asserts.LeetCode,
     ),
-    "DeepCoder's LeetCode": ({"tests": {"functional": CHECK + "\ncheck(f)"}}, asserts.Asserts),
+    "DeepCoder, LeetCode": ({"tests": {"functional": CHECK + "\ncheck(f)"}}, asserts.Asserts),
     "KodCode": (
-        {"test": "from solution import f\n\ndef test_f():\n    assert f(1) == 2\n"}, asserts.KodCode,
+        {"test": "from solution import f\n\ndef test_f():\n    assert f(1) == 2\n"},
+        asserts.KodCode,
     ),
     "unittest": (
         "import unittest\nclass TestF(unittest.TestCase):\n    def test_f(self):\n        f(1)\n",
@@ -252,9 +256,10 @@ def test_the_comparison_may_be_chosen_and_a_wrong_name_is_refused() -> None:
 
 
 def test_a_prelude_stands_after_imports_from_the_future_and_before_the_rest() -> None:
-    from sandbox_wasm.grading.prelude import CONTEST_PRELUDE, joined
-
-    program = '"""Doc."""\n# so\nfrom __future__ import annotations\nfrom __future__ import (\n    division,\n)\nx = 1\n'
+    program = (
+        '"""Doc."""\n# so\nfrom __future__ import annotations\n'
+        "from __future__ import (\n    division,\n)\nx = 1\n"
+    )
     for prelude in ("import os\n", CONTEST_PRELUDE):
         whole = joined(prelude, program)
         compile(whole, "p", "exec")
