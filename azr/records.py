@@ -90,7 +90,7 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
         CheckpointError: The file is torn or not what `write_records` wrote.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
             for line in file:
                 yield cast(dict[str, Any], json.loads(line))
     except (OSError, EOFError, ValueError) as error:

@@ -185,7 +185,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         CheckpointError: A line before the last is not JSON: the file was not written by a run.
     """
     file = folder / "metrics.jsonl"
-    lines = file.read_text(encoding="utf-8", errors="replace").split("\n") if file.exists() else []
+    lines = file.read_bytes().decode(errors="replace").split("\n") if file.exists() else []
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         if not line:

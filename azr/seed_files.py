@@ -152,7 +152,7 @@ def read_seeds(path: Path | str) -> Iterator[list[Task]]:
         ConfigError: The file cannot be read, is empty, or a line is no record of either format.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"seed file {path} cannot be read: {error}") from error
     if not any(map(str.strip, lines)):

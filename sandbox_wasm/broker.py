@@ -19,6 +19,7 @@ import zmq
 
 from sandbox_wasm import codec, protocol
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.job_fields import MAX_NAME_CHARS
 from sandbox_wasm.metrics import ServerCounters
 from sandbox_wasm.outbox import Outbox
 from sandbox_wasm.protocol import ErrorCode, Kind, ServerInfo
@@ -180,9 +181,9 @@ class Broker:
 
     def _greet(self, identity: bytes, body: tuple[object, ...]) -> None:
         name = body[0] if len(body) == 1 else None
-        if type(name) is not str or len(name) > protocol.MAX_NAME_CHARS:
+        if type(name) is not str or len(name) > MAX_NAME_CHARS:
             raise ProtocolError(f"$[2]: expected the client's name, a text of at most"
-                                f" {protocol.MAX_NAME_CHARS} characters")  # fmt: skip
+                                f" {MAX_NAME_CHARS} characters")  # fmt: skip
         sessions = self._queue.sessions
         if identity not in sessions:
             if len(sessions) >= self._options.queue.max_clients:

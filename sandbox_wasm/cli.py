@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from sandbox_wasm.cache import cache_folder
 from sandbox_wasm.errors import BadJob, SandboxError
@@ -96,7 +97,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _open(name: str) -> Any:
-    return nullcontext(sys.stdin) if name == "-" else Path(name).open(encoding="utf-8")
+    """JSON Lines: a line ends with a line feed, and with none of Python's other line ends."""
+    if name != "-":
+        return Path(name).open(encoding="utf-8", newline="\n")
+    given: TextIO = sys.stdin
+    cast("TextIOWrapper", given).reconfigure(encoding="utf-8", newline="\n")
+    return nullcontext(given)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from sandbox_wasm.errors import ProtocolError, SandboxUnavailable
 from sandbox_wasm.keys import KeyFileError, load_keys
 from sandbox_wasm.links import Curve, LinkOptions, State
 from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES, ServerInfo
-from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.types import Job, JobResult, refused_unread
 from sandbox_wasm.wire import Wire, WireOptions
 
 __all__ = ["SandboxClient"]
@@ -254,10 +254,15 @@ class SandboxClient:
             call.end(None)
             return call
         numbers, max_bytes = self._numbers, DEFAULT_MAX_MESSAGE_BYTES - 64
+        refused = {index: answer for index, job in enumerate(jobs)
+                   if (answer := refused_unread(job)) is not None}  # fmt: skip
         items = [
             Item(number, codec.pack_job(number, job, max_bytes), call, index)
             for index, (number, job) in enumerate(zip(numbers, jobs, strict=False))
+            if index not in refused
         ]
+        for index, answer in refused.items():
+            call.deliver(index, answer.calls)
         self._wire.submit(call, items)
         return call
 

@@ -1,7 +1,7 @@
 """Jobs and results as msgpack, checked field by field in both directions.
 
-The check is one expression on the way in (`_is_job`): a job costs a microsecond or two. Only when
-it fails is the job walked again, to name the path of what is wrong.
+What a job's fields may hold is `Job`'s own affair; here are the shape of its array, and the size of
+its answer.
 """
 
 from typing import Any, Final, cast
@@ -9,16 +9,9 @@ from typing import Any, Final, cast
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import BadJob, ProtocolError
-from sandbox_wasm.protocol import (
-    MAX_CALLS,
-    MAX_JOBS_PER_FRAME,
-    MAX_NAME_CHARS,
-    MAX_NUMBER,
-    MAX_REPLY_BYTES,
-    MAX_TEXT_BYTES,
-    short_repr,
-)
-from sandbox_wasm.types import MAX_IMAGES, CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.job_fields import frozen_names, short_repr
+from sandbox_wasm.protocol import MAX_JOBS_PER_FRAME, MAX_NUMBER, MAX_REPLY_BYTES
+from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = [
     "job_of_fields",
@@ -28,6 +21,7 @@ __all__ = [
     "pack_pair",
     "pack_result",
     "pairs_of",
+    "reply_bytes",
     "results_of",
 ]
 
@@ -52,8 +46,9 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
     """Encode a job for the wire.
 
     Raises:
-        BadJob: A field has the wrong type or is too large; nothing was sent.
+        BadJob: It, or its answer, would be too large; nothing was sent.
     """
+    _check_reply(job)
     limits = job.limits
     fields = (
         number, job.id, job.source, job.calls, job.entry, job.expressions, job.stdin, job.tests,
@@ -61,8 +56,6 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
         tuple(sorted(job.banned_modules)) if job.banned_modules else (), job.want_stdout,
         tuple(sorted(job.packages)) if job.packages else (),
     )  # fmt: skip
-    if not _is_job(fields):
-        raise BadJob(f"job {short_repr(job.id)}: {_what_is_wrong(fields, '')}")
     data = cast("bytes", _packb(fields, unicode_errors="surrogatepass"))
     if len(data) > max_bytes:
         raise BadJob(f"job {short_repr(job.id)}: {len(data)} bytes encoded, at most {max_bytes}")
@@ -87,114 +80,56 @@ def job_of_fields(fields: Fields, path: str) -> Job:
     Raises:
         BadJob: A field has the wrong type, is too large, or contradicts another.
     """
-    if not _is_job(fields):
-        raise BadJob(_what_is_wrong(fields, path))
     (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
      packages) = fields  # fmt: skip
-    return Job(
-        id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
-        frozenset(banned), want, frozenset(packages),
-    )  # fmt: skip
+    try:
+        job = Job(
+            id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
+            _names(banned), want, _names(packages),
+        )  # fmt: skip
+        _check_reply(job)
+    except BadJob as exc:
+        raise BadJob(f"{path}: {exc}") from exc
+    return job
 
 
-def _limits(values: Fields, memo: dict[Fields, Limits] = {}) -> Limits:  # noqa: B006 - a memo
+def _limits(values: object, memo: dict[Fields, Limits] = {}) -> Limits:  # noqa: B006 - a memo
     """Share one Limits between the jobs of a batch: they rarely differ."""
-    limits = memo.get(values)
+    triple = cast("Fields", values)
+    if type(values) is not tuple or [type(n) for n in triple] != _THREE_INTS:
+        raise BadJob(f"limits must be [fuel, memory_bytes, output_bytes], integers,"
+                     f" got {short_repr(triple)}")  # fmt: skip
+    limits = memo.get(triple)
     if limits is None:
+        fuel, memory_bytes, output_bytes = triple
+        limits = Limits(fuel=fuel, memory_bytes=memory_bytes, output_bytes=output_bytes)
         if len(memo) > 64:
             memo.clear()
-        fuel, memory_bytes, output_bytes = values
-        limits = Limits(fuel=fuel, memory_bytes=memory_bytes, output_bytes=output_bytes)
-        memo[values] = limits
+        memo[triple] = limits
     return limits
 
 
-def _is_job(fields: Fields) -> bool:
-    """Tell whether every field of a job has its type and size, without saying which has not."""
-    (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
-     packages) = fields  # fmt: skip
-    return (
-        _is_name(id_)
-        and _is_text(source)
-        and _are_texts(calls)
-        and _is_name(entry)
-        and _are_texts(expressions)
-        and (stdin is None or _is_text(stdin))
-        and (tests is None or _is_text(tests))
-        and _are_limits(limits)
-        and type(images) is int
-        and 1 <= images <= MAX_IMAGES
-        and _are_names(banned)
-        and type(want) is bool
-        and _are_names(packages)
-        and _reply_bytes(fields) <= MAX_REPLY_BYTES
-    )
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
-def _is_name(value: object) -> bool:
-    return type(value) is str and len(value) <= MAX_NAME_CHARS
+def _names(values: Any) -> Any:
+    return frozen_names(values) if values else _NO_NAMES
 
 
-def _is_text(value: object) -> bool:
-    # Characters are at most 4 bytes; the exact count is taken only when it could matter.
-    return type(value) is str and (
-        len(value) * 4 <= MAX_TEXT_BYTES
-        or len(value.encode("utf-8", "surrogatepass")) <= MAX_TEXT_BYTES
-    )
-
-
-def _are_names(value: object) -> bool:
-    names = cast("Fields", value)
-    return type(value) is tuple and len(names) <= MAX_CALLS and all([_is_name(n) for n in names])  # noqa: C419
-
-
-def _are_texts(value: object) -> bool:
-    texts = cast("Fields", value)
-    return (
-        type(value) is tuple and len(texts) <= MAX_CALLS and all([_is_text(text) for text in texts])  # noqa: C419
-    )
-
-
-def _reply_bytes(fields: Fields) -> int:
+def reply_bytes(job: Job) -> int:
     """Bound the size of the answer before running anything, so that it can always be sent."""
-    num_calls = max(len(fields[3]), len(fields[5]), 1)
-    per_call = fields[8][2] * (2 if fields[11] else 1)
+    num_calls = len(job.calls) or len(job.expressions) or 1
+    per_call = job.limits.output_bytes * (2 if job.want_stdout else 1)
     return num_calls * (per_call + _CALL_OVERHEAD_BYTES)
 
 
-def _what_is_wrong(fields: Fields, path: str) -> str:
-    """Name the first field that `_is_job` refuses, and what is allowed there."""
-    (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
-     packages) = fields  # fmt: skip
-    name = f"text of at most {MAX_NAME_CHARS} characters"
-    text = f"text of at most {MAX_TEXT_BYTES} bytes"
-    texts = f"an array of at most {MAX_CALLS} items, each {text}"
-    checks: list[tuple[str, object, bool, str]] = [
-        ("id", id_, _is_name(id_), name),
-        ("source", source, _is_text(source), text),
-        ("calls", calls, _are_texts(calls), texts),
-        ("entry", entry, _is_name(entry), name),
-        ("expressions", expressions, _are_texts(expressions), texts),
-        ("stdin", stdin, stdin is None or _is_text(stdin), f"nil or {text}"),
-        ("tests", tests, tests is None or _is_text(tests), f"nil or {text}"),
-        ("limits", limits, _are_limits(limits), "[fuel, memory_bytes, output_bytes], integers"),
-        ("images", images, type(images) is int and 1 <= images <= MAX_IMAGES,
-         f"an integer in [1, {MAX_IMAGES}]"),
-        ("banned_modules", banned, _are_names(banned), f"an array of names, each {name}"),
-        ("want_stdout", want, type(want) is bool, "a boolean"),
-        ("packages", packages, _are_names(packages), f"an array of names, each {name}"),
-    ]  # fmt: skip
-    for field, value, is_right, allowed in checks:
-        if not is_right:
-            return f"{path}.{field}: expected {allowed}, got {short_repr(value)}".lstrip(".")
-    return (
-        f"{path}.limits.output_bytes: its results could need {_reply_bytes(fields)} bytes, at most"
-        f" {MAX_REPLY_BYTES}: ask for fewer calls or less output"
-    ).lstrip(".")
-
-
-def _are_limits(value: object) -> bool:
-    return type(value) is tuple and [type(n) for n in cast("Fields", value)] == _THREE_INTS
+def _check_reply(job: Job) -> None:
+    size_bytes = reply_bytes(job)
+    if size_bytes > MAX_REPLY_BYTES:
+        raise BadJob(
+            f"job {short_repr(job.id)}: limits.output_bytes: its results could need {size_bytes}"
+            f" bytes, at most {MAX_REPLY_BYTES}: ask for fewer calls or less output"
+        )
 
 
 def pack_result(number: int, result: JobResult) -> bytes:

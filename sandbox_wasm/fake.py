@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
-from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
+from sandbox_wasm.types import CallResult, Job, JobResult, Outcome, refused_unread
 
 __all__ = ["FakeSandbox", "NoIsolationWarning", "main", "serve_in_thread"]
 
@@ -48,6 +48,10 @@ class FakeSandbox:
 
     def submit(self, job: Job) -> "Future[JobResult]":
         """Queue one job; "echo" is answered here and now."""
+        if (refused := refused_unread(job)) is not None:
+            done: Future[JobResult] = Future()
+            done.set_result(refused)
+            return done
         command, *words = job.source.split(None, 1)
         if command == "reject":
             raise BadJob(f"job {job.id!r}: the fake was told to reject it")

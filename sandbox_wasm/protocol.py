@@ -22,15 +22,13 @@ from typing import Any, Final, cast, get_type_hints
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import ProtocolError
+from sandbox_wasm.job_fields import short_repr
 
 __all__ = [
     "DEFAULT_MAX_MESSAGE_BYTES",
     "MAX_ARRAY_ITEMS",
-    "MAX_CALLS",
     "MAX_JOBS_PER_FRAME",
-    "MAX_NAME_CHARS",
     "MAX_REPLY_BYTES",
-    "MAX_TEXT_BYTES",
     "PROTOCOL_VERSION",
     "ErrorCode",
     "Kind",
@@ -40,7 +38,6 @@ __all__ = [
     "pack",
     "pack_info",
     "parse_info",
-    "short_repr",
     "unpack",
 ]
 
@@ -51,13 +48,7 @@ DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """Largest frame a server accepts (ZMQ_MAXMSGSIZE); decoding one takes up to ~17 times as much."""
 MAX_REPLY_BYTES: Final = 256 * 1024 * 1024
 """Largest frame a client accepts, and the most one job's results could ever need."""
-MAX_TEXT_BYTES: Final = 8 * 1024 * 1024
-"""Largest single text: a source, a literal, a test, a stdin."""
 MAX_JOBS_PER_FRAME: Final = 1024
-MAX_CALLS: Final = 4096
-"""Calls or expressions in one job."""
-MAX_NAME_CHARS: Final = 256
-"""A job's id, an entry function's name, a module's name."""
 MAX_ARRAY_ITEMS: Final = 8192
 """No array of this protocol is longer; the decoder refuses before it allocates."""
 MAX_NUMBER: Final = 2**53
@@ -180,16 +171,6 @@ def unpack(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
 
 
 _ALLOWED: Final = ", ".join(_KINDS)
-
-
-def short_repr(value: object) -> str:
-    """Show an untrusted value in an error message without copying megabytes into it."""
-    if isinstance(value, tuple | list):
-        return f"an array of {len(cast('list[object]', value))}"
-    if isinstance(value, str | bytes) and len(value) > 60:
-        return f"{value[:60]!r}... ({len(value)} long)"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 _INFO_TYPES: Final = get_type_hints(ServerInfo)

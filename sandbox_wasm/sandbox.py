@@ -16,7 +16,7 @@ from sandbox_wasm import _pool
 from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.image import build_guest
-from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.types import CallResult, Job, JobResult, Outcome, refused_unread
 
 __all__ = ["Sandbox"]
 
@@ -26,7 +26,6 @@ _NET: Final = (30_000, 50_000)
 """A run may use the larger of so many ms of CPU time, and a ms for so much fuel of its limit."""
 _TAKE_LIMIT: Final = 256
 _TAKE_WAIT_MS: Final = 1000
-_MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
 
 
 class _JobFuture(Future[JobResult]):
@@ -129,14 +128,18 @@ class Sandbox:
             BadJob: The job breaks the contract.
         """
         self._check(job)
+        if (refused := refused_unread(job)) is not None:
+            answered: Future[JobResult] = Future()
+            answered.set_result(refused)
+            return answered
         ticket = next(self._tickets)
         future = _JobFuture(partial(self._pool.cancel, self._reports, ticket))
         self._waiting[ticket] = (job.id, future)
         try:
             self._start_collector()
             self._submit(job, self._reports, ticket)
-        except SandboxUnavailable:
-            del self._waiting[ticket]
+        except BaseException:  # whatever it was: no report comes, and close() waits for none
+            self._waiting.pop(ticket, None)
             raise
         return future
 
@@ -174,8 +177,9 @@ class Sandbox:
             self._check(job)
         return checked
 
-    def _check(self, job: Job) -> None:
-        _check_types(job)
+    def _check(self, job: Any) -> None:
+        if not isinstance(job, Job):
+            raise BadJob(f"expected a Job, got {type(job).__name__}")
         if job.images > self._images:
             raise BadJob(
                 f"job {job.id!r}: images must be at most {self._images} in this sandbox, got"
@@ -186,8 +190,6 @@ class Sandbox:
                 f"job {job.id!r}: packages {sorted(job.packages)} are not loaded in this sandbox"
                 " (see Sandbox(packages=...) and `azr-sandbox serve --packages`)"
             )
-        if len(job.source) > _MAX_SOURCE_BYTES:
-            raise BadJob(f"job {job.id!r}: source must be at most {_MAX_SOURCE_BYTES} characters")
 
     def _submit(self, job: Job, reports: _pool.Reports, ticket: int) -> None:
         limits = job.limits
@@ -214,9 +216,14 @@ class Sandbox:
     def _results(self, jobs: list[Job], *, at_once: bool) -> Iterator[tuple[int, JobResult]]:
         """Queue the jobs, then yield (index, result): when all are done, or each when it is."""
         reports = _pool.Reports()
+        refused: list[tuple[int, JobResult]] = []
         for index, job in enumerate(jobs):
-            self._submit(job, reports, index)
-        num_left = len(jobs)
+            if (answer := refused_unread(job)) is not None:
+                refused.append((index, answer))
+            else:
+                self._submit(job, reports, index)
+        yield from refused
+        num_left = len(jobs) - len(refused)
         while num_left:
             at_least = num_left if at_once else 1
             for report in reports.take(at_least, num_left, _TAKE_WAIT_MS):
@@ -241,7 +248,7 @@ class Sandbox:
                     continue
                 try:
                     result = _job_result(job_id, report)
-                except SandboxUnavailable as exc:
+                except BaseException as exc:  # noqa: BLE001 - whoever waits must hear of it
                     future.set_exception(exc)
                 else:
                     future.set_result(result)
@@ -270,18 +277,3 @@ def _call_result(
         stdout=stdout,
         differs=differs,
     )
-
-
-def _check_types(job: Any) -> None:
-    """Refuse what the native code could not take; `Job` itself does not check field types."""
-    if not isinstance(job, Job):
-        raise BadJob(f"expected a Job, got {type(job).__name__}")
-    texts = [("id", job.id), ("source", job.source), ("entry", job.entry)]
-    texts += [(n, t) for n, t in (("stdin", job.stdin), ("tests", job.tests)) if t is not None]
-    for name in ("calls", "expressions", "banned_modules", "packages"):
-        texts += [(f"each of {name}", item) for item in getattr(job, name)]
-    for name, text in texts:
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadJob(f"job {job.id!r}: {name} must be a str, got {type(text).__name__}")
-    if not isinstance(job.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise BadJob(f"job {job.id!r}: limits must be a Limits, got {type(job.limits).__name__}")

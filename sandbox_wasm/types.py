@@ -4,18 +4,29 @@ Every type is frozen. `Outcome` says what the executor saw; what it means for a 
 caller's business.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Final
 
+from sandbox_wasm import job_fields
 from sandbox_wasm.errors import BadJob
+from sandbox_wasm.job_fields import MAX_IMAGES
 
-__all__ = ["DEFAULT_BANNED_MODULES", "MAX_IMAGES", "CallResult", "Job", "JobResult", "Limits",
-           "Outcome"]  # fmt: skip
+__all__ = [
+    "DEFAULT_BANNED_MODULES",
+    "MAX_IMAGES",
+    "MAX_SOURCE_BYTES",
+    "CallResult",
+    "Job",
+    "JobResult",
+    "Limits",
+    "Outcome",
+    "refused_unread",
+]
 
-MAX_IMAGES = 16
-"""In so many images a call can run: a fair coin then agrees once in 2^15."""
+MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
+"""A longer source is REFUSED before it is sent or compiled."""
 
 # fmt: off
 DEFAULT_BANNED_MODULES: frozenset[str] = frozenset((
@@ -34,7 +45,7 @@ class Outcome(StrEnum):
     RAISED = "raised"
     """A Python exception reached the top; `error` holds "TypeName: message", cut to a cap."""
     REFUSED = "refused"
-    """The static policy forbids it (a banned import); nothing ran."""
+    """The static policy forbids it (a banned import, a source over 4 MiB); nothing ran."""
     SYNTAX_ERROR = "syntax_error"
     """The source does not compile."""
     OUT_OF_FUEL = "out_of_fuel"
@@ -76,7 +87,8 @@ class Limits:
         ):
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
-                raise BadJob(f"limits.{name} must be an integer in [{low}, {high}], got {value!r}")
+                got = job_fields.short_repr(value)
+                raise BadJob(f"limits.{name} must be an integer in [{low}, {high}], got {got}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +111,7 @@ class Job:
     tests: str | None = None
     limits: Limits = field(default_factory=Limits)
     images: int = 1
-    """In how many images (hash seeds, clocks, entropies, addresses) each call runs, 1 to 16. A fair
-    coin gives the same side in k of them once in 2^(k-1): 10 judge determinism."""
+    """In how many images (hash seeds, clocks, entropies) each call runs; 2 judges determinism."""
     banned_modules: frozenset[str] = frozenset()
     """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
     want_stdout: bool = False
@@ -108,20 +119,27 @@ class Job:
     """Third-party packages it imports: "numpy", where the sandbox has loaded it."""
 
     def __post_init__(self) -> None:
-        """Freeze sequences and refuse contradictory jobs."""
+        """Freeze collections; refuse fields of the wrong type or size, and contradictory jobs."""
         for name in ("calls", "expressions"):
             value: Any = getattr(self, name)
-            if isinstance(value, str) or not isinstance(value, Iterable):
-                raise BadJob(f"job {self.id!r}: {name} must be a sequence of str, got {value!r}")
-            object.__setattr__(self, name, tuple(cast("Iterable[Any]", value)))
+            if type(value) is not tuple:
+                object.__setattr__(self, name, job_fields.frozen_texts(value))
         for name in ("banned_modules", "packages"):
-            object.__setattr__(self, name, frozenset(getattr(self, name)))
-        ways = [bool(self.calls), bool(self.expressions), self.stdin is not None,
-                self.tests is not None]  # fmt: skip
-        if sum(ways) > 1:
-            raise BadJob(f"job {self.id!r}: give only one of calls, expressions, stdin, tests")
-        if not 1 <= self.images <= MAX_IMAGES:
-            raise BadJob(f"job {self.id!r}: images must be in [1, {MAX_IMAGES}], got {self.images}")
+            value = getattr(self, name)
+            if type(value) is not frozenset:
+                object.__setattr__(self, name, job_fields.frozen_names(value))
+        if not job_fields.are_right(self):
+            raise self._bad(job_fields.what_is_wrong(self))
+        if type(self.limits) is not Limits:
+            raise self._bad(f"limits must be a Limits, got {job_fields.short_repr(self.limits)}")
+        if (
+            bool(self.calls) + bool(self.expressions) + (self.stdin is not None)
+            + (self.tests is not None)
+        ) > 1:  # fmt: skip
+            raise self._bad("give only one of calls, expressions, stdin, tests")
+
+    def _bad(self, why: str) -> BadJob:
+        return BadJob(f"job {job_fields.short_repr(self.id)}: {why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +156,7 @@ class CallResult:
     stdout: str | None = None
     """Captured text when the job asked for it."""
     differs: str | None = None
-    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None. A
-    call that meets a limit in the first image (fuel, memory, output, a trap) runs in no other."""
+    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +170,18 @@ class JobResult:
     def deterministic(self) -> bool:
         """True when no call differed between the images it ran in."""
         return all(call.differs is None for call in self.calls)
+
+
+def refused_unread(job: Job) -> JobResult | None:
+    """The answer to a source that is too long to be looked at, or None.
+
+    A model wrote the source: it gets an outcome of its own, and the jobs beside it run.
+    """
+    num_chars = len(job.source)
+    if num_chars * 4 <= MAX_SOURCE_BYTES:
+        return None
+    num_bytes = job_fields.size_bytes(job.source)
+    if num_bytes <= MAX_SOURCE_BYTES:
+        return None
+    error = f"SourceTooLong: {num_bytes} bytes, at most {MAX_SOURCE_BYTES}"
+    return JobResult(id=job.id, calls=(CallResult(outcome=Outcome.REFUSED, error=error),))

@@ -9,7 +9,7 @@ from azr.evaluation.fields import Record
 from azr.evaluation.items import HiddenTests, Part
 from azr.evaluation.suites import published_check, says_something
 from sandbox_wasm.grading.packed import unpack_tests
-from sandbox_wasm.protocol import MAX_TEXT_BYTES
+from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 
 __all__ = ["open_hidden"]
 

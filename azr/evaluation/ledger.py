@@ -68,7 +68,7 @@ def read_whole_lines(file: Path) -> Iterator[Attempt]:
     if len(whole) < len(content):
         with file.open("r+b") as handle:
             handle.truncate(len(whole))
-    for number, line in enumerate(whole.splitlines(), start=1):
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
         try:
             yield attempt_of_json(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:

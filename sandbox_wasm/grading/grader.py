@@ -9,7 +9,7 @@ from sandbox_wasm.grading.compare import same_output, same_value
 from sandbox_wasm.grading.entry import ENTRY, source_of
 from sandbox_wasm.grading.limits import limits_of
 from sandbox_wasm.grading.prelude import joined
-from sandbox_wasm.protocol import MAX_CALLS
+from sandbox_wasm.job_fields import MAX_CALLS
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = ["CaseResult", "jobs_of", "results_of"]

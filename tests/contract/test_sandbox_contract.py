@@ -204,28 +204,30 @@ def test_several_event_loops_and_threads_share_one_client(remote):
     assert outcomes == [True] * 4
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"source": 5}, "source"),
-        ({"id": "x" * 1000}, "id"),
-        ({"calls": ("1", 2)}, "calls"),
-        ({"entry": None}, "entry"),
-        ({"tests": b"raw", "calls": ()}, "tests"),
-        ({"stdin": 1, "calls": ()}, "stdin"),
-        ({"want_stdout": 1}, "want_stdout"),
-        ({"source": "x" * (9 * 1024 * 1024)}, "source"),
-        ({"calls": ("1",) * 5000}, "calls"),
-        ({"limits": Limits(output_bytes=64 * 1024 * 1024), "calls": ("1",) * 10}, "output_bytes"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_client_refuses_a_malformed_job_before_it_is_sent(fake_remote, change, named):
-    fields = {"id": "bad", "source": "echo", "calls": ("1",)} | change
-    with pytest.raises(BadJob, match=named):
-        fake_remote.executor.run([Job(**fields)])
+def test_a_client_refuses_a_job_whose_answer_could_not_be_sent(fake_remote):
+    limits = Limits(output_bytes=64 * 1024 * 1024)
+    with pytest.raises(BadJob, match="output_bytes"):
+        fake_remote.executor.run([Job("bad", "echo", calls=("1",) * 10, limits=limits)])
     jobs = echo_jobs(fake_remote, 3)
     assert values(fake_remote.executor.run(jobs)) == expected(jobs)
+
+
+@pytest.mark.parametrize("num_chars", [4 * 1024**2 + 1, 9 * 1024**2, 20 * 1024**2])
+def test_a_program_too_long_to_look_at_is_refused_alone(subject, num_chars):
+    """A model wrote it: its own outcome, and the rest of the batch runs."""
+    jobs = echo_jobs(subject, 3)
+    jobs[1:1] = [
+        Job("long", "#" * num_chars, calls=("1", "2")),
+        Job("wide", "#" + "\ud800" * (num_chars // 3 + 1), tests="pass"),
+    ]
+    results = subject.executor.run(jobs)
+    assert values([results[0], *results[3:]]) == expected([jobs[0], *jobs[3:]])
+    for result in results[1:3]:
+        (call,) = result.calls
+        assert call.outcome is Outcome.REFUSED
+        assert call.error.startswith("SourceTooLong: ")
+    assert subject.executor.submit(jobs[1]).result(timeout=60) == results[1]
+    assert subject.executor.run(jobs[1:3]) == results[1:3]
 
 
 @pytest.mark.guest
@@ -242,6 +244,9 @@ def test_the_wire_changes_nothing_of_a_result(real_pool, tmp_path):
         Job("stdin", "print(input())", stdin="hi", want_stdout=True),
         Job("tests", "def f(x):\n    return x", tests="assert f(1) == 1"),
         Job("wrong", "def f(x):\n    return x", tests="assert f(1) == 2"),
+        Job("surrogate", "x = '\ud800'", calls=("1",)),
+        Job("nul", "x = 1\0", tests="pass"),
+        Job("separators", "def f(x):\n    return x", calls=("'\u2028\x85\x1c'", "1\x0c", "\ud800")),
         Job("seeds", "def f(x):\n    return list({'a', 'b', 'c', 'd'})", calls=("1",), images=2),
     ]  # fmt: skip
     bind = f"ipc://{tmp_path}/s"

@@ -47,6 +47,34 @@ def test_results_come_one_a_line_in_order(tmp_path: Path) -> None:
     assert [call["outcome"] for call in c["calls"]] == ["syntax_error"]
 
 
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_a_line_ends_with_a_line_feed_and_nothing_else(tmp_path: Path, way: str) -> None:
+    separators = "\u2028\u2029\x85"  # raw in the JSON text, where no escape is asked for
+    jobs = [
+        {"id": separators, "source": "def f(x): return x", "calls": [f"'{separators}'"]},
+        {"id": "long", "source": "#" * (4 * 1024**2 + 1)},
+        {"id": "odd", "source": "\ud800\x0c\x1c\x0b\0", "tests": "pass"},
+        {"id": "last", "source": "pass"},
+    ]
+    text = "".join(
+        json.dumps(job, ensure_ascii=job["id"] == "odd").replace(", ", ",\r ") + "\r\n"
+        for job in jobs
+    )
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(text.encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox_wasm.cli", "run", str(path) if way == "file" else "-"],
+        input=text.encode(), capture_output=True, timeout=120, check=False, cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.split(b"\n")[:-1]]
+    assert [result["id"] for result in results] == [job["id"] for job in jobs]
+    assert results[0]["calls"][0]["value"] == repr(separators)
+    outcomes = [result["calls"][0]["outcome"] for result in results[1:]]
+    assert outcomes == ["refused", "syntax_error", "returned"]
+
+
 def test_bad_input_is_exit_2_with_nothing_on_stdout_but_results() -> None:
     done = run("run", "-", text=lines({"id": "1", "source": "x = 1"}, {"id": "2", "nope": 1}))
     assert done.returncode == 2

@@ -135,6 +135,29 @@ def test_scores_stay_with_their_programs_whatever_the_checks():
     assert partial == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5]
 
 
+@pytest.mark.parametrize("separator", list("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r"))
+def test_a_line_of_output_ends_with_a_line_feed_and_nothing_else(separator):
+    lines = FakeOutput({"same": f"a{separator}b\n", "split": "a\nb\n"})
+    check = Stdin((("", f"a{separator}b"),))
+    assert grade(lines, ["same", "split"], [check, check]) == [1.0, 0.0]
+
+
+class FakeOutput:
+    """Prints, for each source, what it was told."""
+
+    def __init__(self, outputs):
+        self.outputs = outputs
+
+    def run(self, jobs):
+        return [
+            JobResult(
+                id=job.id,
+                calls=(CallResult(outcome=Outcome.RETURNED, stdout=self.outputs[job.source]),),
+            )
+            for job in jobs
+        ]
+
+
 def test_values_are_compared_with_their_types():
     programs = ["bad"] * 3  # the scripted executor gives the argument back
     checks = [Calls("f", (given,)) for given in (("1", "1"), ("1", "True"), ("[1,2]", "[1, 2]"))]
