@@ -1,9 +1,5 @@
 """What the adapters share, under the names that are documented: see `sandbox_wasm.grading`."""
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
-
 from sandbox_wasm.grading import (
     Calls,
     Check,
@@ -15,6 +11,8 @@ from sandbox_wasm.grading import (
     grade,
     parse_check,
 )
+from sandbox_wasm.grading.completions import read_program, text_of
+from sandbox_wasm.grading.python_text import tested_name
 
 __all__ = [
     "Calls",
@@ -30,29 +28,16 @@ __all__ = [
     "text_of",
 ]
 
-# Blanks have one place to match in, so that a line of them is read once and not n times.
-_FENCE = re.compile(
-    r"```[ \t]*(?:python3?[ \t]*|py[ \t]*)?\r?\n(.*?)```", re.DOTALL | re.IGNORECASE
-)
 
+def program_of(completion: object, check: Check | None = None) -> str:
+    """Take the program out of a completion; see `read_program`. Without one it is empty.
 
-def program_of(completion: object) -> str:
-    """Take the program out of a completion: the last fenced block, else the whole text."""
+    Args:
+        completion: A text, a message or a conversation.
+        check: What will be asked of it, where that is known: what it calls is looked for.
+    """
     text = text_of(completion)
-    blocks = _FENCE.findall(text)
-    return blocks[-1] if blocks else text
-
-
-def text_of(completion: object) -> str:
-    """Return a completion's text: of a string, or of the last message of a conversation."""
-    content: Any = completion
-    if isinstance(content, list | tuple) and content:
-        content = cast("Sequence[Any]", content)[-1]
-    if isinstance(content, Mapping):
-        content = cast("Mapping[str, Any]", content).get("content")
-    else:
-        content = getattr(cast("Any", content), "content", cast("Any", content))
-    if isinstance(content, list | tuple):  # a message in parts
-        parts = cast("Sequence[Any]", content)
-        return "".join(str(dict(part).get("text", "")) for part in parts)
-    return content if isinstance(content, str) else ""
+    entry = check.entry if isinstance(check, Calls) else ""
+    if isinstance(check, Tests):
+        entry = tested_name(text, check.source)
+    return read_program(text, entry) or ""

@@ -39,7 +39,7 @@ def trl_reward(
     ) -> list[float]:
         rows = rows_of({"prompt": prompts, "prompts": prompts, **columns}, names, len(completions))
         checks = [check_of(row, index, comparison) for index, row in enumerate(rows)]
-        programs = [program_of(completion) for completion in completions]
+        programs = list(map(program_of, completions, checks))
         return grade(executor, programs, checks, limits=limits, is_partial=is_partial)
 
     reward.__name__ = reward.__qualname__ = name

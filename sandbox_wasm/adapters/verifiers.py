@@ -43,7 +43,11 @@ def verifiers_reward(
         try:
             check = parse_check(answer or info, comparison=comparison)
             scores = await agrade(
-                executor, [program_of(completion)], [check], limits=limits, is_partial=is_partial
+                executor,
+                [program_of(completion, check)],
+                [check],
+                limits=limits,
+                is_partial=is_partial,
             )
         except (SandboxError, ValueError) as exc:
             raise ScoringStopped(str(exc)) from exc

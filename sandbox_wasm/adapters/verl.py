@@ -61,7 +61,7 @@ def compute_score(  # noqa: PLR0913 - verl's four, and ours
     check = parse_check(ground_truth, comparison=comparison)
     limits = _limits(check, keywords)
     executor = _executor(endpoint)
-    programs = [program_of(solution_str)]
+    programs = [program_of(solution_str, check)]
     return grade(executor, programs, [check], limits=limits, is_partial=is_partial)[0]
 
 
@@ -80,7 +80,7 @@ async def compute_score_async(  # noqa: PLR0913 - as above
     check = parse_check(ground_truth, comparison=comparison)
     limits = _limits(check, keywords)
     executor = _executor(endpoint)
-    programs = [program_of(solution_str)]
+    programs = [program_of(solution_str, check)]
     return (await agrade(executor, programs, [check], limits=limits, is_partial=is_partial))[0]
 
 

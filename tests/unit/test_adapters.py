@@ -61,19 +61,27 @@ def fenced(code: str) -> str:
 
 
 def test_a_program_is_the_last_fenced_block_or_the_whole_text():
-    assert program_of(fenced("new = 2")) == "new = 2\n"
+    assert program_of(fenced("new = 2")) == "new = 2"
     assert program_of("x = 1") == "x = 1"
     assert (
-        program_of([{"role": "user", "content": "?"}, {"role": "assistant", "content": "y"}]) == "y"
+        program_of([{"role": "user", "content": "?"}, {"role": "assistant", "content": "y = 1"}])
+        == "y = 1"
     )
-    assert program_of([{"role": "assistant", "content": [{"type": "text", "text": "z"}]}]) == "z"
+    assert (
+        program_of([{"role": "assistant", "content": [{"type": "text", "text": "z = 1"}]}])
+        == "z = 1"
+    )
+    assert program_of("I do not know.") == ""
+    text = fenced("def f(x): ...") + fenced("f(3)")
+    for check in (Tests("assert f(1)"), Tests("check(f)\nassert 1"), Calls("f", (("1", "2"),))):
+        assert program_of(text, check) == "def f(x): ..."
     assert program_of(None) == ""
     assert program_of([]) == ""
 
 
 @pytest.mark.parametrize("tag", ["", "python", "py", "Python3", " python  ", "\t"])
 def test_a_fence_may_name_its_language(tag: str):
-    assert program_of(f"so\n```{tag}\r\nx = 1\n```") == "x = 1\n"
+    assert program_of(f"so\n```{tag}\r\nx = 1\n```") == "x = 1"
 
 
 @pytest.mark.parametrize(
@@ -200,12 +208,12 @@ def test_trl_calls_it_with_keywords_and_every_column_and_logs_its_name():
         environments=None,
     )
     assert scores == [1.0, 0.0]
-    chat = [[{"role": "assistant", "content": "good"}]]
+    chat = [[{"role": "assistant", "content": "good = 1"}]]
     assert reward([[{"role": "user", "content": "?"}]], chat, tests=["assert 1"]) == [1.0]
     with pytest.raises(ValueError, match=r"no column 'tests', only \['test'\]"):
         reward(prompts=["p"], completions=["c"], test=["x"])
     with pytest.raises(SandboxUnavailable):
-        reward(prompts=["p"], completions=["broken machine"], tests=["assert 1"])
+        reward(prompts=["p"], completions=[fenced("broken machine")], tests=["assert 1"])
 
 
 # ---------------------------------------------------------------------- verl
@@ -236,7 +244,7 @@ def test_verl_calls_it_once_a_completion_with_its_four_keywords_and_reward_kwarg
     given = {"data_source": "", "ground_truth": "assert 1", "extra_info": None}
     assert compute_score(solution_str="bad", endpoint="ipc:///s", **given) == 0.0
     with pytest.raises(SandboxUnavailable):
-        compute_score(solution_str="broken machine", endpoint="ipc:///s", **given)
+        compute_score(solution_str=fenced("broken machine"), endpoint="ipc:///s", **given)
 
 
 def test_verl_awaits_the_async_one():
@@ -244,7 +252,7 @@ def test_verl_awaits_the_async_one():
     assert inspect.iscoroutinefunction(compute_score)  # verl asks, and awaits it then
     module._executor = lambda endpoint: Scripted()
     score = compute_score(
-        data_source="x", solution_str="good", ground_truth="assert 1", extra_info={},
+        data_source="x", solution_str="good = 1", ground_truth="assert 1", extra_info={},
         reward_router_address=None, reward_model_tokenizer=None,
     )  # fmt: skip
     assert asyncio.run(score) == 1.0
@@ -289,6 +297,6 @@ def test_a_rubric_passes_by_name_what_it_has():
 def test_a_broken_machine_never_becomes_a_rubrics_zero():
     rubric = Rubric(verifiers_reward(Scripted()))
     with pytest.raises(ScoringStopped, match="no server"):
-        rubric.score(completion="broken machine", answer="assert 1")
+        rubric.score(completion=fenced("broken machine"), answer="assert 1")
     with pytest.raises(ScoringStopped, match="ground truth"):
-        rubric.score(completion="good", answer="", info={"nothing": 1})
+        rubric.score(completion="good = 1", answer="", info={"nothing": 1})

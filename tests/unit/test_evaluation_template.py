@@ -106,14 +106,15 @@ def test_without_the_function_the_last_program_is_the_answer() -> None:
 def test_a_cut_program_is_the_answer_where_there_is_no_whole_one(envelope: str) -> None:
     assert read(WRITTEN, envelope, "So\n```python\na = 1\nb =", truncated=True) == "a = 1\nb ="
     assert read(WRITTEN, envelope, "```python\na = 1\n```\n```python\nb = 2") == "a = 1"
-    assert read(WRITTEN, envelope, "def f(x): ...") is None
+    assert read(WRITTEN, envelope, "It is\ndef f(x): ...") == "def f(x): ..."
+    assert read(WRITTEN, envelope, "I would write def f(x) but") is None
 
 
 def test_the_function_is_looked_for_in_the_envelope_first() -> None:
     inside = "a ```python\ndef f(): 1\n``` </think> <answer> ```python\ndef f(): 2\n``` </answer>"
     assert read(NAMED, "r1", inside) == "def f(): 2"
     thought = "a ```python\ndef f(): 1\n``` </think> <answer> ```\nprint(f())\n``` </answer>"
-    assert read(NAMED, "r1", thought) == "def f(): 1"
+    assert read(NAMED, "r1", thought) == "print(f())"  # a thought is no answer
     bare = "a</think> <answer>\ndef f(): 1\n</answer>"
     assert read(NAMED, "r1", bare) == "def f(): 1"
 
