@@ -26,7 +26,7 @@ unittest.main = lambda *_, **__: None
 
 TEST_RUNNER = """\
 def _run_tests(tests):
-    import asyncio, inspect, unittest
+    import inspect, unittest
 
     def fixture(name):
         function = getattr(globals()[name], "_fixture", globals()[name])
@@ -37,11 +37,18 @@ def _run_tests(tests):
         names = inspect.signature(function).parameters
         return {name: fixture(name) for name in names if name not in given and name in globals()}
 
+    def finish(coroutine):
+        try:
+            while True:
+                coroutine.send(None)
+        except StopIteration:
+            pass
+
     def run(function):
         for given in getattr(function, "_parameters", [{}]):
             result = function(**given, **arguments(function, given))
             if inspect.iscoroutine(result):
-                asyncio.run(result)
+                finish(result)
 
     def run_methods(kind):
         for name in [name for name in dir(kind) if name.startswith("test")]:
