@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from sandbox_wasm.grading.checks import Check, Stdin, Tests
-from sandbox_wasm.grading.grader import CaseResult, jobs_of, results_of
+from sandbox_wasm.grading.grader import jobs_of, results_of
 from sandbox_wasm.grading.soundness import EMPTY, Soundness
 from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import Job, JobResult, Limits
@@ -17,6 +19,9 @@ SOUNDNESS = Soundness()
 
 MAX_PROGRAM_BYTES = MAX_TEXT_BYTES // 2
 """Half of what the sandbox takes: preludes and calls stand around a program."""
+
+
+NO_WAVES: tuple[list[Job], list[Job]] = ([], [])
 
 
 class Executor(Protocol):
@@ -37,6 +42,9 @@ def grade(
 ) -> list[float]:
     """Score programs, all of them in one batch.
 
+    The first case of each goes first: what fails there is wrong, and its other cases, which would
+    cost as much again, are not run. Where a share is counted, all are.
+
     Args:
         executor: Runs the jobs.
         programs: Untrusted sources.
@@ -50,7 +58,9 @@ def grade(
         ValueError: An empty program passes one of the checks, or its tests do not compile.
     """
     batch = Batch(programs, checks, limits, is_partial=is_partial)
-    return batch.scores(executor.run(batch.jobs))
+    batch.learn(executor.run(batch.first))
+    rest = batch.rest()
+    return batch.scores(executor.run(rest) if rest else [])
 
 
 async def agrade(
@@ -63,13 +73,19 @@ async def agrade(
 ) -> list[float]:
     """Score programs without blocking the event loop; see `grade`."""
     batch = Batch(programs, checks, limits, is_partial=is_partial)
+    batch.learn(await run_async(executor, batch.first))
+    rest = batch.rest()
+    return batch.scores(await run_async(executor, rest) if rest else [])
+
+
+async def run_async(executor: Executor, jobs: list[Job]) -> list[JobResult]:
+    """By the executor's own coroutine, or in a thread."""
     arun = getattr(executor, "arun", None)
-    results = await (arun(batch.jobs) if arun else asyncio.to_thread(executor.run, batch.jobs))
-    return batch.scores(results)
+    return await (arun(jobs) if arun else asyncio.to_thread(executor.run, jobs))
 
 
 class Batch:
-    """The jobs of a batch, and the way back from their results to scores."""
+    """The jobs of a batch in two waves, and the way back from their results to scores."""
 
     def __init__(
         self,
@@ -84,32 +100,71 @@ class Batch:
         self._checks = checks
         self._is_partial = is_partial
         self._unproven = SOUNDNESS.unproven(parts_of(checks) if is_partial else checks)
-        proofs = [jobs_of("empty", EMPTY, check)[0] for check in self._unproven]
-        self._own = [
-            jobs_of(f"{index}", program, check, limits, is_partial=is_partial)
-            if is_sendable(program) else []
+        self._proofs = [jobs_of("empty", EMPTY, check)[0] for check in self._unproven]
+        waves = [
+            waves_of(jobs_of(f"{index}", program, check, limits, is_partial=is_partial), is_partial)
+            if is_sendable(program) else NO_WAVES
             for index, (program, check) in enumerate(zip(programs, checks, strict=True))
         ]  # fmt: skip
-        self.jobs = [*proofs, *(job for own in self._own for job in own)]
+        self._heads = [head for head, _ in waves]
+        self._tails = [tail for _, tail in waves]
+        self._results: list[list[JobResult]] = [[] for _ in waves]
+
+    @property
+    def first(self) -> list[Job]:
+        """The empty programs of checks that are new, then the first case of each program."""
+        return [*self._proofs, *(job for head in self._heads for job in head)]
+
+    def learn(self, results: Sequence[JobResult]) -> None:
+        """Take the results of `first`.
+
+        Raises:
+            ValueError: One of the checks is none.
+        """
+        rest = iter(results)
+        for check, _ in zip(self._unproven, self._proofs, strict=True):
+            SOUNDNESS.learn(check, next(rest))
+        for kept, head in zip(self._results, self._heads, strict=True):
+            kept.extend(islice(rest, len(head)))
+
+    def rest(self) -> list[Job]:
+        """The other cases of the programs that have not failed."""
+        for index, head in enumerate(self._heads):
+            if not all(self._passed(index, head)):
+                self._tails[index] = []
+        return [job for tail in self._tails for job in tail]
 
     def scores(self, results: Sequence[JobResult]) -> list[float]:
-        """Of each program, once every check is known to be one."""
-        if len(results) != len(self.jobs):
-            raise ValueError(f"{len(self.jobs)} jobs were answered with {len(results)} results")
-        rest = iter(results)
-        for check in self._unproven:
-            SOUNDNESS.learn(check, next(rest))
-        return [
-            self._score(check, results_of(check, own, [next(rest) for _ in own])) if own else 0.0
-            for check, own in zip(self._checks, self._own, strict=True)
-        ]
+        """Of each program, after the results of `rest`."""
+        later = iter(results)
+        for kept, tail in zip(self._results, self._tails, strict=True):
+            kept.extend(islice(later, len(tail)))
+        return [self._score(index) for index in range(len(self._heads))]
 
-    def _score(self, check: Check, results: Sequence[CaseResult]) -> float:
-        passed = [result.passed for result in results]
-        if not self._is_partial:
-            return float(all(passed))
-        counted = counted_cases(check, passed)
-        return sum(counted) / len(counted)
+    def _passed(self, index: int, jobs: Sequence[Job]) -> list[bool]:
+        results = self._results[index]
+        return [case.passed for case in results_of(self._checks[index], jobs, results)]
+
+    def _score(self, index: int) -> float:
+        jobs = [*self._heads[index], *self._tails[index]]
+        if not jobs:
+            return 0.0
+        passed = self._passed(index, jobs)
+        if self._is_partial:
+            counted = counted_cases(self._checks[index], passed)
+            return sum(counted) / len(counted)
+        return float(all(passed))
+
+
+def waves_of(jobs: list[Job], is_partial: bool) -> tuple[list[Job], list[Job]]:
+    """The first case alone, and the others."""
+    if is_partial:
+        return jobs, []
+    first, others = jobs[0], jobs[1:]
+    if len(first.calls) > 1:
+        others = [replace(first, calls=first.calls[1:]), *others]
+        first = replace(first, calls=first.calls[:1])
+    return [first], others
 
 
 def parts_of(checks: Sequence[Check]) -> list[Check]:
