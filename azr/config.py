@@ -185,7 +185,8 @@ class SandboxConfig:
     banned_modules: tuple[str, ...] | None = None
     """None = the reference's list; [] = none."""
     timeout_s: float = 120.0
-    """Without an answer for so long the machinery has failed: the run stops, resumable."""
+    """Without a sign of life from any server for so long the machinery has failed: the run stops,
+    resumable. A long queue is no failure."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,30 +42,14 @@ from azr.workers import Workers
 from sandbox_wasm.client import SandboxClient
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.local_server import start_local_server
-from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.types import Job
 
 __all__ = ["run_evaluation", "run_seeding", "run_training"]
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 
-EVALUATION_TIMEOUT_S = 3600.0
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PatientExecutor:
-    """The sandbox for evaluations, whose programs are slow: a long queue is no broken machine.
-
-    A server that died is noticed within seconds all the same, by its silence.
-    """
-
-    client: SandboxClient
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        """Run all jobs; results in the jobs' order."""
-        return await self.client.arun(jobs, timeout_s=EVALUATION_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +61,7 @@ class Players:
     judge: SandboxJudge
     learner: TorchLearner | LeadingLearner
     buffers: TaskBuffers
-    executor: PatientExecutor
+    executor: SandboxClient
 
 
 def run_training(
@@ -287,7 +271,7 @@ def run_evaluation(
     with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
         say(f"loading {subject.name}")
         with closing(open_policy(examination.config, subject.folder)) as policy:
-            asyncio.run(examination.run(policy, PatientExecutor(client), show, say))
+            asyncio.run(examination.run(policy, client, show, say))
 
 
 @contextmanager
@@ -336,7 +320,7 @@ def open_players(
                 judge=judge,
                 learner=learner,
                 buffers=b,
-                executor=PatientExecutor(client),
+                executor=client,
             )
 
 

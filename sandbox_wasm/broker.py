@@ -24,6 +24,7 @@ from sandbox_wasm.metrics import ServerCounters
 from sandbox_wasm.outbox import Outbox
 from sandbox_wasm.protocol import ErrorCode, Kind, ServerInfo
 from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket
+from sandbox_wasm.stall import StallWatch, StuckWorkers
 from sandbox_wasm.types import Job, JobResult
 from sandbox_wasm.waker import Waker
 
@@ -65,6 +66,8 @@ class BrokerOptions:
     queue: QueueLimits
     drain_s: float = 30.0
     """After `stop()`: how long queued jobs may still run."""
+    stall_s: float = 120.0
+    """Workers that have jobs and do nothing for so long are stuck."""
 
 
 class Broker:
@@ -94,6 +97,7 @@ class Broker:
         self._num_finished = 0
         self._rate_since = time.monotonic()
         self._outbox = Outbox(router)
+        self._stall = StallWatch(options.stall_s)
         self._stop_asked = False
         self._drain_until: float | None = None
         self._pollers: dict[int, Any] = {}
@@ -112,7 +116,11 @@ class Broker:
         self._waker.wake()
 
     def run(self) -> None:
-        """Serve until stopped and drained."""
+        """Serve until stopped and drained.
+
+        Raises:
+            StuckWorkers: The executor has jobs and does nothing; their clients have been told.
+        """
         next_tend_at = 0.0
         while not self._is_drained():
             ready = dict(self._poller.poll(self._sleep_ms()))
@@ -315,6 +323,8 @@ class Broker:
     # ------------------------------------------------------------------ time
 
     def _tend(self, now: float) -> None:
+        if self._stall.is_stuck(self._num_running, self._num_finished):
+            self._give_up_stuck_workers()
         silence_s = self._info.client_silence_s
         for session in list(self._queue.sessions.values()):
             is_silent = now - session.last_heard_at > silence_s
@@ -338,6 +348,15 @@ class Broker:
             log.info("event=draining jobs=%d", self._queue.num_jobs)
             for session in list(self._queue.sessions.values()):
                 self._outbox.post(session, protocol.pack(Kind.BYE, "draining"))
+
+    def _give_up_stuck_workers(self) -> None:
+        error = StuckWorkers(f"{self._num_running} jobs are with the workers, which have done"
+                             f" nothing for {self._options.stall_s:g} s")  # fmt: skip
+        for session in list(self._queue.sessions.values()):
+            for ticket in list(session.tickets.values()):
+                self._queue.finish(ticket)
+                self._fail(ticket, error)
+        raise error
 
     def _is_drained(self) -> bool:
         """Tell whether nothing is left to do, or the time for it is over."""

@@ -1,6 +1,7 @@
 """What a caller waits for, and how its answer travels from the client's thread to the caller's."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,26 +19,35 @@ Answer = tuple[int, JobResult]
 class Call:
     """One `run`, `stream`, `arun` or `astream`. Changed by the client's thread only."""
 
-    __slots__ = ("_on_over", "_on_result", "deadline", "error", "ids", "is_over", "num_left",
-                 "results", "timeout_s")  # fmt: skip
+    __slots__ = ("_on_over", "_on_result", "error", "has_deadline", "ids", "is_over", "num_left",
+                 "results", "started_at", "timeout_s")  # fmt: skip
 
     def __init__(
         self,
         ids: Sequence[str],
-        deadline: float,
         timeout_s: float,
+        *,
+        has_deadline: bool,
         on_over: "Callable[[Call], None]",
         on_result: Callable[[Answer], None] | None = None,
     ) -> None:
         self.ids = ids
         self.results: list[JobResult | None] = [None] * len(ids)
         self.num_left = len(ids)
-        self.deadline = deadline
+        self.started_at = time.monotonic()
         self.timeout_s = timeout_s
+        self.has_deadline = has_deadline
+        """True when `timeout_s` counts from the start, False when it counts from the last sign of
+        life of any server."""
         self.error: Exception | None = None
         self.is_over = False
         self._on_over = on_over
         self._on_result = on_result
+
+    def due_at(self, heard_at: float) -> float:
+        """Return when to give up, if no server has been heard since."""
+        since = self.started_at if self.has_deadline else max(self.started_at, heard_at)
+        return since + self.timeout_s
 
     def deliver(self, index: int, calls: tuple[CallResult, ...]) -> None:
         """Take one job's results; a second answer for the same job is ignored."""

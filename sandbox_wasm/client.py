@@ -57,7 +57,9 @@ class SandboxClient:
             endpoints: `tcp://HOST:PORT` or `ipc:///PATH`, one or many.
             server_key: The servers' public key: a `.key` file or its 40 characters.
             client_key: This client's `.key_secret` file; needed with `server_key`.
-            timeout_s: Deadline of a call that names none.
+            timeout_s: Time without a sign of life from any server, after which a call fails that
+                names no deadline of its own. However long a queue is, its servers show that they
+                live; they notice themselves when their workers do nothing.
             max_outstanding: Most unanswered jobs at one server.
             max_attempts: Servers that may fail with a job before its call fails.
             heartbeat_s: Silence after which a server is asked for a sign of life.
@@ -96,7 +98,13 @@ class SandboxClient:
     # ------------------------------------------------------------------ sync
 
     def run(self, jobs: Iterable[Job], *, timeout_s: float | None = None) -> list[JobResult]:
-        """Run all jobs and return their results in the jobs' order."""
+        """Run all jobs and return their results in the jobs' order.
+
+        Args:
+            jobs: What to run.
+            timeout_s: A deadline for all of them, however busy the servers are; None waits for as
+                long as they show that they live.
+        """
         done = threading.Event()
         call = self._start(jobs, timeout_s, lambda _: done.set())
         try:
@@ -247,9 +255,13 @@ class SandboxClient:
             raise SandboxUnavailable("a SandboxClient does not survive a fork: make one in each"
                                      " process")  # fmt: skip
         jobs = list(jobs)
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        call = Call([job.id for job in jobs], time.monotonic() + timeout_s, timeout_s, on_over,
-                    on_result)  # fmt: skip
+        call = Call(
+            [job.id for job in jobs],
+            self._timeout_s if timeout_s is None else timeout_s,
+            has_deadline=timeout_s is not None,
+            on_over=on_over,
+            on_result=on_result,
+        )
         if not jobs:
             call.end(None)
             return call

@@ -103,6 +103,8 @@ class Link:
         self.state = State.CLOSED
         self.info: ServerInfo | None = None
         self.outstanding: dict[int, Item] = {}
+        self.heard_at = 0.0
+        """When this server last said anything while it was ready."""
         self.refusal: str | None = None
         """Set when the server will not have us for a reason that waiting does not mend."""
         self._context = context
@@ -187,7 +189,7 @@ class Link:
         if items:
             self._owner.came_back(self, items, why, is_failure=True)
 
-    def _close_sockets(self) -> None:
+    def _close_sockets(self, linger_ms: int = 0) -> None:
         socket, monitor = self._socket, self._monitor
         self._socket = self._monitor = None
         if socket is None or monitor is None:
@@ -196,23 +198,15 @@ class Link:
         self._poller.unregister(monitor)
         socket.disable_monitor()
         monitor.close(linger=0)
-        socket.close(linger=0)
+        socket.close(linger=linger_ms)
 
     def say_bye(self) -> None:
         """Tell the server that nobody waits any more, and close."""
-        if self._socket is not None and self.state is State.READY:
-            self._socket.linger = 100  # a goodbye is worth this much, not more
+        is_ready = self._socket is not None and self.state is State.READY
+        if self._socket is not None and is_ready:
             with contextlib.suppress(zmq.ZMQError):
                 self._socket.send(protocol.pack(Kind.BYE, "closed"), zmq.NOBLOCK)
-            socket, self._socket = self._socket, None
-            self._poller.unregister(socket)
-            if self._monitor is not None:
-                self._poller.unregister(self._monitor)
-                socket.disable_monitor()
-                self._monitor.close(linger=0)
-            socket.close()
-        else:
-            self._close_sockets()
+        self._close_sockets(linger_ms=100 if is_ready else 0)  # a goodbye is worth no more
         self.state = State.CLOSED
 
     # ------------------------------------------------------------------ time
@@ -303,15 +297,20 @@ class Link:
                     frame = self._socket.recv(zmq.NOBLOCK)
                 except zmq.Again:
                     break
-                self._asked_at = None
-                try:
-                    self._handle(*protocol.unpack(frame), now)
-                except protocol.VersionMismatch as exc:
-                    self._refuse(str(exc), now)
-                except ProtocolError as exc:
-                    self.close(now, f"the server sent nonsense: {exc}")
+                self._hear(frame, now)
         elif self._monitor in ready:  # only once the socket is empty: answers come first
             self._hear_monitor(now)
+
+    def _hear(self, frame: bytes, now: float) -> None:
+        self._asked_at = None
+        try:
+            self._handle(*protocol.unpack(frame), now)
+        except protocol.VersionMismatch as exc:
+            self._refuse(str(exc), now)
+        except ProtocolError as exc:
+            self.close(now, f"the server sent nonsense: {exc}")
+        if self.state is State.READY:
+            self.heard_at = now
 
     def _hear_monitor(self, now: float) -> None:
         assert self._monitor is not None

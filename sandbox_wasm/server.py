@@ -31,6 +31,7 @@ from sandbox_wasm.metrics import MetricsPage, ServerCounters, prometheus_text
 from sandbox_wasm.places import place
 from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES, MAX_JOBS_PER_FRAME, ServerInfo
 from sandbox_wasm.queues import QueueLimits
+from sandbox_wasm.stall import StuckWorkers
 from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = ["Server", "ServerOptions", "add_serve_arguments", "main_serve"]
@@ -51,6 +52,7 @@ class ServerOptions:
     max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
     client_silence_s: float = 60.0
     drain_s: float = 30.0
+    stall_s: float = 120.0
     curve_secret: Path | None = None
     curve_allow: Path | None = None
     allow_insecure_public: bool = False
@@ -139,7 +141,9 @@ class Server:
             max_client_bytes=options.queue.max_client_bytes,
             client_silence_s=float(options.client_silence_s),
         )
-        broker_options = BrokerOptions(queue=options.queue, drain_s=options.drain_s)
+        broker_options = BrokerOptions(
+            queue=options.queue, drain_s=options.drain_s, stall_s=options.stall_s
+        )
         self._broker = Broker(self._router, executor, info, broker_options, self.counters)
         if self._keys is not None:
             self._broker.poll_too(self._keys.socket, self._keys.answer)
@@ -201,6 +205,8 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="forget a client that is silent for longer (default: %(default)s)")  # fmt: skip
     add("--drain-s", type=float, default=30.0, metavar="S",
         help="after SIGTERM, how long queued jobs may run (default: %(default)s)")  # fmt: skip
+    add("--stall-s", type=float, default=120.0, metavar="S",
+        help="end if workers with jobs do nothing for so long (default: %(default)s)")  # fmt: skip
     add("--packages", nargs="+", default=[], metavar="NAME",
         help="third-party packages that jobs may ask for: numpy")  # fmt: skip
     add("--images", type=int, default=2, metavar="N",
@@ -236,7 +242,7 @@ def main_serve(
             try:
                 sys.stderr.write(f"READY {server.endpoint} workers={workers}\n")
                 sys.stderr.flush()
-                server.serve(executor, workers)
+                _serve_or_exit(server, executor, workers)
             finally:
                 page.clear()
                 executor.close()
@@ -254,6 +260,15 @@ def main_serve(
     return 0
 
 
+def _serve_or_exit(server: Server, executor: Executor, workers: int) -> None:
+    try:
+        server.serve(executor, workers)
+    except StuckWorkers as exc:  # to close such a pool could take for ever
+        _complain(1, str(exc))
+        server.close()
+        os._exit(1)
+
+
 def _complain(status: int, message: str) -> int:
     sys.stderr.write(f"azr-sandbox serve: {message}\n")
     return status
@@ -261,7 +276,7 @@ def _complain(status: int, message: str) -> int:
 
 def _options(args: argparse.Namespace) -> ServerOptions:
     for name in ("max_queue_jobs", "max_queue_bytes", "max_client_jobs", "max_client_bytes",
-                 "max_clients", "client_silence_s", "drain_s"):  # fmt: skip
+                 "max_clients", "client_silence_s", "drain_s", "stall_s"):  # fmt: skip
         if getattr(args, name) <= 0:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} must be positive, got {getattr(args, name)}")
@@ -278,6 +293,7 @@ def _options(args: argparse.Namespace) -> ServerOptions:
         max_message_bytes=args.max_message_bytes,
         client_silence_s=args.client_silence_s,
         drain_s=args.drain_s,
+        stall_s=args.stall_s,
         curve_secret=args.curve_secret,
         curve_allow=args.curve_allow,
         allow_insecure_public=args.allow_insecure_public,

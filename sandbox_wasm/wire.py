@@ -37,6 +37,8 @@ IDLE_JOBS: Final = 64
 LINGER_S: Final = 0.001
 MAX_SLEEP_S: Final = 1.0
 FIRST_RETRY_S: Final = 0.05
+HELD_UP_S: Final = 5.0
+"""A turn this late was held up, with its whole process: nothing can have been heard meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,8 @@ class Wire:
         self._sequence = itertools.count()
         self._flush_at = 0.0
         self._has_dead_items = False
+        self._turn_at = time.monotonic()
+        self._held_up_at = 0.0
         self._is_closing = False
         self.num_resent = 0
         self.has_changed = threading.Condition()
@@ -121,6 +125,9 @@ class Wire:
         ready = dict(self._poller.poll(self._sleep_ms()))
         self._waker.clear()
         now = time.monotonic()
+        if now - self._turn_at > HELD_UP_S:
+            self._held_up_at = now
+        self._turn_at = now
         states = [link.state for link in self.links]
         for link in self.links:
             link.receive(ready, now)
@@ -149,22 +156,36 @@ class Wire:
             self._flush_at = time.monotonic() + LINGER_S
         while inbox:
             call, items = inbox.popleft()
-            heapq.heappush(self._deadlines, (call.deadline, next(self._sequence), call))
+            self._remind(call)
             self._pending.extend(items)
         while self._abandoned:
             self._drop(self._abandoned.popleft(), SandboxUnavailable("the caller stopped waiting"))
+
+    def _remind(self, call: Call) -> None:
+        """Look at the call again when it is due."""
+        due_at = call.due_at(self._heard_at())
+        heapq.heappush(self._deadlines, (due_at, next(self._sequence), call))
+
+    def _heard_at(self) -> float:
+        """Return when any server last showed that it lives."""
+        return max([self._held_up_at, *(link.heard_at for link in self.links)])
 
     def _expire(self, now: float) -> None:
         """End calls whose time is over, and forget jobs nobody waits for."""
         deadlines = self._deadlines
         while deadlines and (deadlines[0][2].is_over or deadlines[0][0] <= now):
             call = heapq.heappop(deadlines)[2]
-            if not call.is_over:
-                where = "; ".join(link.describe() for link in self.links)
-                self._drop(call, SandboxUnavailable(
-                    f"{call.num_left} of {len(call.ids)} jobs unanswered after"
-                    f" {call.timeout_s:g} s ({where})"
-                ))  # fmt: skip
+            if call.is_over:
+                continue
+            if call.due_at(self._heard_at()) > now:
+                self._remind(call)
+                continue
+            where = "; ".join(link.describe() for link in self.links)
+            when = "after" if call.has_deadline else "and no sign of life from any server for"
+            self._drop(call, SandboxUnavailable(
+                f"{call.num_left} of {len(call.ids)} jobs unanswered {when}"
+                f" {call.timeout_s:g} s ({where})"
+            ))  # fmt: skip
         while self._delayed and self._delayed[0][0] <= now:
             self._pending.append(heapq.heappop(self._delayed)[2])
         if self._has_dead_items:
