@@ -7,15 +7,15 @@ is its configuration's business, and the default is nothing.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from statistics import fmean
 
 from azr.distance import program_distance
-from azr.literal_types import type_name
 from azr.profile import Merits, Profile
 from azr.reward_config import TERMS, IntrinsicConfig
-from sandbox_wasm.literals import LiteralError, parse_arguments, parse_literal
+from sandbox_wasm.literals import LiteralError, argument_types, literal_type
 
 __all__ = ["Frequencies", "halstead_value", "kind_of", "program_merits", "with_intrinsic"]
 
@@ -84,16 +84,13 @@ def kind_of(text: str) -> str:
 
     The text is a canonical literal of the judge's; another has the kind "".
     """
+    with suppress(LiteralError):
+        return literal_type(text)
     try:
-        return type_name(parse_literal(text))
-    except LiteralError:
-        pass
-    try:
-        args, kwargs = parse_arguments(text)
+        arguments = argument_types(text)
     except LiteralError:
         return ""
-    names = [type_name(value) for value in args]
-    return ", ".join(names + [f"{name}={type_name(value)}" for name, value in kwargs.items()])
+    return ", ".join(f"{name}={kind}" if name else kind for name, kind in arguments)
 
 
 @dataclass(slots=True)

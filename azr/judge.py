@@ -24,7 +24,12 @@ from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rew
 from azr.structure import PROGRAM, as_functions, as_reason, compose_call, objection_call
 from azr.types import Answer, Check, Demands, Grade, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
-from sandbox_wasm.literals import LiteralError, canonical_arguments, parse_literal
+from sandbox_wasm.literals import (
+    LiteralError,
+    canonical_arguments,
+    parse_sequences,
+    require_literal,
+)
 from sandbox_wasm.types import (
     DEFAULT_BANNED_MODULES,
     CallResult,
@@ -236,7 +241,7 @@ class SandboxJudge:
         if isinstance(results, str) or results[0].value is None:
             return None
         try:
-            return parse_literal(results[0].value)
+            return parse_sequences(results[0].value)
         except LiteralError as error:
             raise ExecutorUnavailable(f"job {job.id} was answered with no literal") from error
 
@@ -254,7 +259,7 @@ class SandboxJudge:
         if len(claimed) > 4 * self._config.output_bytes:  # spelled with blanks, still bounded
             return "answer too long"
         try:
-            parse_literal(claimed)
+            require_literal(claimed)
         except LiteralError:
             return NOT_A_LITERAL
         return mismatch(claimed, expected)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from azr.guest_programs import guest_program
 from azr.profile import Profile, halstead_effort, halstead_volume
-from sandbox_wasm.literals import LiteralError, parse_literal
+from sandbox_wasm.literals import LiteralError, parse_sequences
 from sandbox_wasm.types import CallResult, Job, Limits, Outcome
 
 __all__ = ["profile_jobs", "profile_of"]
@@ -41,7 +41,7 @@ def profile_of(result: CallResult) -> Profile | None:
     if result.outcome is not Outcome.RETURNED or result.value is None:
         return None
     try:
-        match parse_literal(result.value):
+        match parse_sequences(result.value):
             case (
                 int(nodes),
                 int(lines),

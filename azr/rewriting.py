@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from azr.config import ParsingConfig
 from azr.guest_programs import guest_program
-from sandbox_wasm.literals import LiteralError, parse_literal
+from sandbox_wasm.literals import LiteralError, parse_sequences
 from sandbox_wasm.types import Job, Limits
 
 __all__ = ["Rewriting", "objection_to_rewritten", "read_rewritten", "rewriting_job"]
@@ -69,7 +69,7 @@ def rewriting_job(job_id: str, program: str, rewriting: Rewriting) -> Job:
 def read_rewritten(value: str) -> Rewritten | None:
     """The reply of the rewriting program; None if it is none."""
     try:
-        reply: object = parse_literal(value)
+        reply: object = parse_sequences(value)
     except LiteralError:
         return None
     match reply:

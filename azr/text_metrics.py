@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from azr.literal_types import literal_type, type_name
+from azr.literal_types import literal_type
 from azr.modes import rules_of
 from azr.parse import PROGRAM_TAGS, answer_body, fences, last_block, without_labelled_lines
 from azr.types import STREAMS, Experience, Role, Rollout, Verdict, stream_name
-from sandbox_wasm.literals import LiteralError, parse_arguments
+from sandbox_wasm.literals import LiteralError, argument_types
 
 __all__ = ["REFLECTION_WORDS", "has_comment", "is_reflective", "text_metrics"]
 
@@ -142,8 +142,7 @@ def type_counts(name: str, types: Iterable[str]) -> dict[str, float]:
 def input_type(arguments: str) -> str:
     """The type of the one argument, or `several` (AZR: tuple)."""
     try:
-        positional, named = parse_arguments(arguments)
+        kinds = [kind for _, kind in argument_types(arguments)]
     except LiteralError:
         return "other"
-    values: list[object] = [*positional, *named.values()]
-    return type_name(values[0]) if len(values) == 1 else "several"
+    return kinds[0] if len(kinds) == 1 else "several"

@@ -2,6 +2,11 @@
 
 The parser is native (native/executor/literal.h): total, linear, depth and size capped. It is the
 one that reads the arguments of `Job.calls`.
+
+Law of the module: what a model or its program wrote stays text. A set or a dict of chosen integers
+costs Python quadratic time to build, for their hashes are known; so `canonical_literal`,
+`literal_type` and the like work on the text (native/executor/literal_value.h), and only
+`parse_literal` and `parse_arguments`, which are for texts of our own, build objects.
 """
 
 import marshal
@@ -10,7 +15,18 @@ from typing import Any, Final, cast
 from sandbox_wasm import _pool
 from sandbox_wasm._pool import LiteralError
 
-__all__ = ["LiteralError", "canonical", "canonical_arguments", "parse_arguments", "parse_literal"]
+__all__ = [
+    "LiteralError",
+    "argument_types",
+    "canonical",
+    "canonical_arguments",
+    "canonical_literal",
+    "literal_type",
+    "parse_arguments",
+    "parse_literal",
+    "parse_sequences",
+    "require_literal",
+]
 
 MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 _SCALARS: Final = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -21,7 +37,7 @@ _MAX_DEPTH: Final = 100
 
 
 def parse_literal(text: str) -> Any:
-    """Return the value of a literal such as `[1, {'a': (nan, None)}]`.
+    """Return the value of a literal such as `[1, {'a': (nan, None)}]`; for texts of our own.
 
     Accepts what repr() writes for plain values (also `inf`, `nan`, `set()`, `frozenset({1})`)
     and Python's other spellings of them; refuses names, calls, f-strings and operators.
@@ -33,8 +49,21 @@ def parse_literal(text: str) -> Any:
     return marshal.loads(_pool.encode_literal(text))  # noqa: S302
 
 
+def parse_sequences(text: str) -> Any:
+    """Return the value of a literal that holds no set and no dict: linear for any text.
+
+    Raises:
+        LiteralError: The text is anything else.
+    """
+    if _pool.has_tables(text):
+        raise LiteralError("a set or a dict where none is allowed")
+    return parse_literal(text)
+
+
 def parse_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return (args, kwargs) of what stands between a call's parentheses: `1, 'a', key=2`.
+
+    For texts of our own, like `parse_literal`.
 
     Raises:
         LiteralError: The text is not a list of literals.
@@ -61,16 +90,45 @@ def canonical(value: Any, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     return text
 
 
-def canonical_arguments(text: str) -> str:
+def canonical_literal(text: str, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """Rewrite a literal as `canonical` writes its value.
+
+    Raises:
+        LiteralError: The text is not a literal, or its value has none that is short enough.
+    """
+    return _pool.canonical_literal(text, max_bytes)
+
+
+def canonical_arguments(text: str, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Rewrite an argument list so that equal arguments have equal texts.
 
     Raises:
         LiteralError: The text is not a list of literals.
     """
-    args, kwargs = parse_arguments(text)
-    parts = [canonical(value) for value in args]
-    parts += [f"{name}={canonical(value)}" for name, value in kwargs.items()]
-    return ", ".join(parts)
+    return _pool.canonical_arguments(text, max_bytes)
+
+
+def require_literal(text: str) -> None:
+    """Raise LiteralError unless the text is a literal."""
+    _pool.encode_literal(text)
+
+
+def literal_type(text: str) -> str:
+    """Return the name of the type of a literal's value; "None" for None.
+
+    Raises:
+        LiteralError: The text is not a literal.
+    """
+    return _pool.literal_type(text)
+
+
+def argument_types(text: str) -> list[tuple[str, str]]:
+    """Return for each argument its name, empty where it has none, and its type's name.
+
+    Raises:
+        LiteralError: The text is not a list of literals.
+    """
+    return _pool.argument_types(text)
 
 
 def _check_exact(value: object) -> bool:

@@ -7,7 +7,7 @@ reads the file adds the file and the record.
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sandbox_wasm.literals import LiteralError, parse_literal
+from sandbox_wasm.literals import LiteralError, require_literal
 
 __all__ = ["FieldError", "Record", "items_in", "literal", "record_in", "tests_in", "text"]
 
@@ -59,7 +59,7 @@ def literal(record: Record, name: str) -> str:
     """What a program returns, as a literal that answers can be compared with."""
     found = text(record, name)
     try:
-        parse_literal(found)
+        require_literal(found)
     except LiteralError as error:
         shown = found if len(found) <= SHOWN_CHARS else f"{found[:SHOWN_CHARS]}..."
         raise FieldError(f"{name} must be a Python literal, got {shown!r}: {error}") from error

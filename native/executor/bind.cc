@@ -9,6 +9,7 @@
 #include "executor/audit.h"
 #include "executor/builder.h"
 #include "executor/literal.h"
+#include "executor/literal_value.h"
 #include "executor/pool.h"
 #include "executor/value_text.h"
 
@@ -170,6 +171,39 @@ py::object value_text(const py::bytes& marshal, size_t max_bytes, bool sort_dict
   return from_utf8(text, "surrogatepass");
 }
 
+// Runs `compute` on the text without the interpreter's lock if it takes long enough to be noticed.
+template <typename Compute>
+auto unlocked_if_long(size_t size, Compute compute) {
+  constexpr size_t kLong = 4096;
+  std::optional<py::gil_scoped_release> unlocked;
+  if (size >= kLong) unlocked.emplace();
+  return compute();
+}
+
+bool same_literals_of(const py::str& a, const py::str& b, double tolerance, bool across_types,
+                      Sameness::Tuples tuples, uint64_t hash_mask) {
+  const std::string left = to_utf8(a);
+  const std::string right = to_utf8(b);
+  return unlocked_if_long(left.size() + right.size(), [&] {
+    return same_literals(left, right, {across_types, tuples, tolerance}, hash_mask);
+  });
+}
+
+// A function of one literal's text, and of how long the result may be.
+template <std::string (*kFunction)(std::string_view, size_t)>
+py::object text_of(const py::str& text, size_t max_bytes) {
+  const std::string utf8 = to_utf8(text);
+  return from_utf8(unlocked_if_long(utf8.size(), [&] { return kFunction(utf8, max_bytes); }),
+                   "surrogatepass");
+}
+
+// A function of one literal's text.
+template <auto kFunction>
+auto result_of(const py::str& text) {
+  const std::string utf8 = to_utf8(text);
+  return unlocked_if_long(utf8.size(), [&] { return kFunction(utf8); });
+}
+
 using FlavorTuple = std::tuple<std::string, std::vector<std::string>, std::string>;
 
 std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
@@ -206,10 +240,20 @@ PYBIND11_MODULE(_pool, module) {
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
   module.def("compile_module", &compile_module);
   module.def("boot_image", &boot_image);
+  py::enum_<Sameness::Tuples>(module, "Tuples")
+      .value("THEMSELVES", Sameness::Tuples::kThemselves)
+      .value("LISTS_OUTERMOST", Sameness::Tuples::kListsOutermost)
+      .value("LISTS", Sameness::Tuples::kLists);
   module.def("encode_literal",
-             [](const py::str& text) { return py::bytes(encode_literal(to_utf8(text))); });
+             [](const py::str& text) { return py::bytes(result_of<&encode_literal>(text)); });
   module.def("encode_arguments",
-             [](const py::str& text) { return py::bytes(encode_arguments(to_utf8(text))); });
+             [](const py::str& text) { return py::bytes(result_of<&encode_arguments>(text)); });
+  module.def("same_literals", &same_literals_of);
+  module.def("canonical_literal", &text_of<&canonical_literal>);
+  module.def("canonical_arguments", &text_of<&canonical_arguments>);
+  module.def("has_tables", &result_of<&has_tables>);
+  module.def("literal_type", &result_of<&literal_type>);
+  module.def("argument_types", &result_of<&argument_types>);
   module.def("value_text", &value_text);
   module.def("audit_module", &audit);
 }

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "executor/marshal_writer.h"
 
@@ -18,6 +20,9 @@ namespace {
 // of them without an allocation.
 using Magnitude = std::u16string;
 
+// The first integer of three limbs, which is written with all of them.
+constexpr int32_t kFirstLong = 1 << 30;
+
 struct Number {
   bool is_imaginary = false;
   bool is_float = false;
@@ -25,14 +30,33 @@ struct Number {
   Magnitude magnitude;  // of an integer
 };
 
-void multiply_add(Magnitude& magnitude, uint32_t factor, uint32_t addend) {
-  uint64_t carry = addend;
-  for (char16_t& limb : magnitude) {
-    carry += uint64_t{limb} * factor;
-    limb = static_cast<char16_t>(carry & 0x7fff);
-    carry >>= 15;
+// Sixty bits of an integer, so that four limbs fit: sums of products stay within 128 bits.
+constexpr uint64_t kWide = uint64_t{1} << 60;
+__extension__ using uint128 = unsigned __int128;
+
+// Decimal digits, eighteen at a time: that many fit in sixty bits.
+Magnitude from_decimal(std::string_view digits) {
+  std::vector<uint64_t> wide;  // base 2^60, least significant first
+  for (size_t i = 0; i < digits.size();) {
+    uint64_t carry = 0;
+    uint64_t scale = 1;
+    for (const size_t end = std::min(i + 18, digits.size()); i < end; ++i, scale *= 10) {
+      carry = carry * 10 + static_cast<uint64_t>(digits[i] - '0');
+    }
+    for (uint64_t& part : wide) {
+      const uint128 sum = uint128{part} * scale + carry;
+      part = static_cast<uint64_t>(sum & (kWide - 1));
+      carry = static_cast<uint64_t>(sum >> 60);
+    }
+    if (carry > 0) wide.push_back(carry);
   }
-  for (; carry > 0; carry >>= 15) magnitude.push_back(static_cast<char16_t>(carry & 0x7fff));
+  Magnitude magnitude;
+  for (const uint64_t part : wide) {
+    for (int shift = 0; shift < 60; shift += 15) {
+      magnitude.push_back(static_cast<char16_t>(part >> shift & 0x7fff));
+    }
+  }
+  return magnitude;
 }
 
 double as_double(const Magnitude& magnitude) {
@@ -128,15 +152,7 @@ void read_decimal(LiteralSource& in, Number& number) {
     in.fail("leading zeros in a decimal integer");
   }
   if (digits.size() > kMaxIntDigits) in.fail("integer of more than 4300 digits");
-  for (size_t i = 0; i < digits.size(); i += 4) {
-    uint32_t chunk = 0;
-    uint32_t scale = 1;
-    for (size_t k = i; k < std::min(i + 4, digits.size()); ++k) {
-      chunk = chunk * 10 + static_cast<uint32_t>(digits[k] - '0');
-      scale *= 10;
-    }
-    multiply_add(number.magnitude, scale, chunk);
-  }
+  number.magnitude = from_decimal(digits);
 }
 
 void read_non_finite(LiteralSource& in, Number& number) {
@@ -198,9 +214,32 @@ void put_complex(std::string& out, double real, double imaginary) {
   marshal.binary64(imaginary);
 }
 
+// Writes a plain integer of at most nine digits: most numbers there are. Whatever else stands here
+// is left alone.
+bool encode_short_integer(LiteralSource& in, std::string& out) {
+  const size_t start = in.position();
+  const bool negative = in.peek() == '-';
+  if (negative) in.skip();
+  const std::string_view digits = in.take_while(is_digit);
+  const bool is_short =
+      !digits.empty() && digits.size() <= 9 && (digits[0] != '0' || digits.size() == 1);
+  const char next = in.peek();
+  if (is_short && (next == ',' || next == ':' || next == ']' || next == ')' || next == '}')) {
+    int32_t value = 0;
+    for (const char digit : digits) value = value * 10 + (digit - '0');
+    if (value < kFirstLong) {
+      MarshalWriter(out).integer(static_cast<uint32_t>(negative ? -value : value));
+      return true;
+    }
+  }
+  in.return_to(start);
+  return false;
+}
+
 }  // namespace
 
 char encode_number(LiteralSource& in, std::string& out) {
+  if (encode_short_integer(in, out)) return 'i';
   const bool negative = read_sign(in);
   const Number number = read_number(in);
   const size_t after = in.position();

@@ -2,8 +2,6 @@
 
 #include <cstdlib>
 
-#include "executor/literal.h"
-
 namespace azr::executor {
 
 uint32_t MarshalReader::read_all() {
@@ -36,7 +34,7 @@ inline void MarshalReader::take_span(ValueNode& node, ValueKind kind, size_t cou
 // ---- objects
 
 uint32_t MarshalReader::read(size_t depth) {
-  if (depth > kMaxLiteralDepth) throw NoText{TextStatus::kNotAValue};
+  if (depth > max_depth_) throw NoText{TextStatus::kNotAValue};
   const uint8_t byte = take_byte();
   const char type = static_cast<char>(byte & 0x7f);
   if (type == 'r') {

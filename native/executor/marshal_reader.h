@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "executor/literal.h"
 #include "executor/value_text.h"
 
 namespace azr::executor {
@@ -32,6 +34,10 @@ enum class ValueKind : uint8_t {
 };
 
 inline bool is_container(ValueKind kind) { return kind >= ValueKind::kTuple; }
+inline bool is_set(ValueKind kind) { return kind >= ValueKind::kSet; }
+inline bool is_number(ValueKind kind) {
+  return kind >= ValueKind::kTrue && kind <= ValueKind::kComplex;
+}
 
 // One decoded object. `first`/`count` locate its bytes in the frame or its children.
 struct ValueNode {
@@ -57,15 +63,22 @@ T load(std::string_view bytes, size_t at = 0) {
 
 class MarshalReader {
  public:
-  explicit MarshalReader(std::string_view frame) : frame_(frame) {}
+  explicit MarshalReader(std::string_view frame, size_t max_depth = kMaxLiteralDepth)
+      : frame_(frame), max_depth_(max_depth) {}
 
   // Reads the whole frame, which holds one value, and returns its node. Throws NoText.
   uint32_t read_all();
 
+  // An object comes before all that it holds.
   const ValueNode& node(uint32_t index) const { return nodes_[index]; }
+  uint32_t num_nodes() const { return static_cast<uint32_t>(nodes_.size()); }
   uint32_t child(const ValueNode& parent, uint32_t index) const {
     return children_[parent.first + index];
   }
+  std::span<uint32_t> children(const ValueNode& parent) {
+    return {children_.data() + parent.first, parent.count};
+  }
+  void drop_children_after(uint32_t index, uint32_t count) { nodes_[index].count = count; }
   // Of a scalar: its payload. Of a big int: its digits, 15 bits in two bytes each.
   std::string_view bytes(const ValueNode& node) const {
     return frame_.substr(node.first, node.count);
@@ -90,6 +103,7 @@ class MarshalReader {
   void finish(uint32_t index, size_t mark);
 
   std::string_view frame_;
+  size_t max_depth_;
   size_t at_ = 0;
   std::vector<ValueNode> nodes_;
   std::vector<uint32_t> references_;

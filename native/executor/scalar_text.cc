@@ -86,6 +86,12 @@ void write_real(std::string& out, double value, bool plain, bool always_sign) {
   }
 }
 
+uint32_t limb_at(std::string_view limbs, size_t index) {
+  const uint32_t limb = load<uint16_t>(limbs, 2 * index);
+  if (limb > 0x7fff) throw NoText{TextStatus::kMalformed};
+  return limb;
+}
+
 // ---- strings
 
 constexpr std::string_view kHex = "0123456789abcdef";
@@ -159,15 +165,19 @@ void write_complex(std::string& out, double real, double imaginary) {
 
 void write_big_int(std::string& out, std::string_view limbs, bool negative) {
   std::vector<uint32_t> parts;  // base 10^9, least significant first
-  for (size_t at = limbs.size(); at >= 2; at -= 2) {
-    uint64_t carry = load<uint16_t>(limbs, at - 2);
-    if (carry > 0x7fff) throw NoText{TextStatus::kMalformed};
+  for (size_t left = limbs.size() / 2; left > 0;) {
+    // Two limbs at a time, from the top; an odd one first.
+    const int shift = left % 2 == 1 ? 15 : 30;
+    uint64_t carry = 0;
+    for (int taken = 0; taken < shift; taken += 15) carry = carry << 15 | limb_at(limbs, --left);
     for (uint32_t& part : parts) {
-      carry += uint64_t{part} << 15;
+      carry += uint64_t{part} << shift;
       part = static_cast<uint32_t>(carry % 1000000000);
       carry /= 1000000000;
     }
-    if (carry > 0) parts.push_back(static_cast<uint32_t>(carry));
+    for (; carry > 0; carry /= 1000000000) {
+      parts.push_back(static_cast<uint32_t>(carry % 1000000000));
+    }
     if (parts.size() > kMaxIntDigits / 9 + 1) throw NoText{TextStatus::kTooLarge};
   }
   std::string digits = parts.empty() ? "0" : std::to_string(parts.back());

@@ -3,6 +3,8 @@
 #include "executor/value_text.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "executor/literal.h"
@@ -11,6 +13,52 @@
 
 namespace azr::executor {
 namespace {
+
+// Where an element's text stands among those of its set, and what decides its place: integers come
+// first and by size, then everything else by its text.
+class SortedText {
+ public:
+  // Of the text from `from` to the end of `texts`.
+  SortedText(std::string_view texts, size_t from) : from_(from), size_(texts.size() - from) {
+    const std::string_view text = in(texts);
+    is_negative_ = text[0] == '-';
+    const std::string_view digits = text.substr(is_negative_ ? 1 : 0);
+    is_integer_ =
+        !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+    start_ = start_of(is_integer_ ? digits : text);
+  }
+
+  std::string_view in(std::string_view texts) const { return texts.substr(from_, size_); }
+
+  bool is_before(const SortedText& other, std::string_view texts) const {
+    if (is_integer_ != other.is_integer_) return is_integer_;
+    if (!is_integer_) return is_less(other, texts);
+    if (is_negative_ != other.is_negative_) return is_negative_;
+    const SortedText& lower = is_negative_ ? other : *this;
+    const SortedText& higher = is_negative_ ? *this : other;
+    return lower.size_ != higher.size_ ? lower.size_ < higher.size_ : lower.is_less(higher, texts);
+  }
+
+ private:
+  // The first bytes as a number: most comparisons end with them, without a look at the texts.
+  static uint64_t start_of(std::string_view text) {
+    uint64_t start = 0;
+    for (size_t i = 0; i < sizeof(start); ++i) {
+      start = start << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
+    }
+    return start;
+  }
+
+  bool is_less(const SortedText& other, std::string_view texts) const {
+    return start_ != other.start_ ? start_ < other.start_ : in(texts) < other.in(texts);
+  }
+
+  size_t from_;
+  size_t size_;
+  uint64_t start_ = 0;
+  bool is_integer_ = false;
+  bool is_negative_ = false;
+};
 
 class TextWriter {
  public:
@@ -132,39 +180,25 @@ class TextWriter {
     out += frozen ? "})" : "}";
   }
 
-  // Integers first and by size, then everything else by its text.
-  static bool before(const std::string& a, const std::string& b) {
-    const bool a_int = is_integer(a);
-    const bool b_int = is_integer(b);
-    if (a_int != b_int) return a_int;
-    if (!a_int) return a < b;
-    const bool a_negative = a[0] == '-';
-    if (a_negative != (b[0] == '-')) return a_negative;
-    const bool smaller = a.size() != b.size() ? a.size() < b.size() : a < b;
-    return a != b && smaller != a_negative;
-  }
-
-  static bool is_integer(const std::string& text) {
-    const size_t from = text[0] == '-' ? 1 : 0;
-    return text.find_first_not_of("0123456789", from) == std::string::npos && text.size() > from;
-  }
-
   void write_sorted(std::string& out, const ValueNode& node, size_t depth, uint32_t step) {
-    std::vector<std::string> items(node.count / step);
-    size_t total = out.size();
-    for (uint32_t i = 0; i < items.size(); ++i) {
+    std::string texts;
+    std::vector<SortedText> items;
+    items.reserve(node.count / step);
+    for (uint32_t i = 0; i + step <= node.count; i += step) {
+      const size_t from = texts.size();
       if (step == 1) {
-        write(items[i], reader_.child(node, i), depth + 1);
+        write(texts, reader_.child(node, i), depth + 1);
       } else {
-        write_pair(items[i], node, 2 * i, depth);
+        write_pair(texts, node, i, depth);
       }
-      total += items[i].size();
-      if (total > options_.max_bytes) throw NoText{TextStatus::kTooLarge};
+      items.emplace_back(texts, from);
+      if (out.size() + texts.size() > options_.max_bytes) throw NoText{TextStatus::kTooLarge};
     }
-    std::sort(items.begin(), items.end(), before);
+    std::sort(items.begin(), items.end(),
+              [&texts](const SortedText& a, const SortedText& b) { return a.is_before(b, texts); });
     for (size_t i = 0; i < items.size(); ++i) {
       if (i > 0) out += ", ";
-      out += items[i];
+      out += items[i].in(texts);
     }
   }
 
@@ -175,6 +209,11 @@ class TextWriter {
 
 }  // namespace
 
+void append_value_text(const MarshalReader& reader, uint32_t node, const TextOptions& options,
+                       std::string& text) {
+  TextWriter(reader, options).write(text, node, 0);
+}
+
 TextStatus write_value_text(std::string_view marshal, const TextOptions& options,
                             std::string& text) {
   text.clear();
@@ -182,7 +221,7 @@ TextStatus write_value_text(std::string_view marshal, const TextOptions& options
   try {
     MarshalReader reader(marshal);
     const uint32_t root = reader.read_all();
-    TextWriter(reader, options).write(text, root, 0);
+    append_value_text(reader, root, options, text);
     return TextStatus::kOk;
   } catch (const NoText& no_text) {
     text.clear();

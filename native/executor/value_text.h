@@ -29,4 +29,10 @@ struct TextOptions {
 TextStatus write_value_text(std::string_view marshal, const TextOptions& options,
                             std::string& text);
 
+class MarshalReader;
+
+// The same for a node that has been read. Throws NoText (marshal_reader.h).
+void append_value_text(const MarshalReader& reader, uint32_t node, const TextOptions& options,
+                       std::string& text);
+
 }  // namespace azr::executor
