@@ -47,7 +47,7 @@ def equal(
         LiteralError: One of them is not a literal.
     """
     return _pool.same_literals(
-        a_literal, b_literal, float_tolerance, False, _TUPLES[tuples], _ALL_BITS
+        a_literal, b_literal, float_tolerance, False, _TUPLES[tuples], False, _ALL_BITS
     )
 
 
@@ -57,15 +57,17 @@ def equal_in_python(
     *,
     float_tolerance: float = 0.0,
     tuples: Tuples = "themselves",
+    numbered_keys: bool = False,
 ) -> bool:
     """Whether Python's == holds between two literals: `1 == 1.0 == True`, and nan equals nothing.
 
     A set equals the frozenset of its elements. The tolerance holds where one of two numbers is a
-    float or a complex; the rest is as in `equal`.
+    float or a complex. With `numbered_keys` a dict's key that is the text of an integer of fewer
+    than 20 characters is that integer: JSON has no other keys. The rest is as in `equal`.
 
     Raises:
         LiteralError: One of them is not a literal.
     """
     return _pool.same_literals(
-        a_literal, b_literal, float_tolerance, True, _TUPLES[tuples], _ALL_BITS
+        a_literal, b_literal, float_tolerance, True, _TUPLES[tuples], numbered_keys, _ALL_BITS
     )

@@ -181,11 +181,12 @@ auto unlocked_if_long(size_t size, Compute compute) {
 }
 
 bool same_literals_of(const py::str& a, const py::str& b, double tolerance, bool across_types,
-                      Sameness::Tuples tuples, uint64_t hash_mask) {
+                      Sameness::Tuples tuples, bool numbered_keys, uint64_t hash_mask) {
   const std::string left = to_utf8(a);
   const std::string right = to_utf8(b);
   return unlocked_if_long(left.size() + right.size(), [&] {
-    return same_literals(left, right, {across_types, tuples, tolerance}, hash_mask);
+    return same_literals(left, right, {across_types, tuples, tolerance},
+                         numbered_keys ? Keys::kNumbered : Keys::kThemselves, hash_mask);
   });
 }
 
@@ -196,6 +197,8 @@ py::object text_of(const py::str& text, size_t max_bytes) {
   return from_utf8(unlocked_if_long(utf8.size(), [&] { return kFunction(utf8, max_bytes); }),
                    "surrogatepass");
 }
+
+std::string encode_plain_literal(std::string_view text) { return encode_literal(text); }
 
 // A function of one literal's text.
 template <auto kFunction>
@@ -245,7 +248,7 @@ PYBIND11_MODULE(_pool, module) {
       .value("LISTS_OUTERMOST", Sameness::Tuples::kListsOutermost)
       .value("LISTS", Sameness::Tuples::kLists);
   module.def("encode_literal",
-             [](const py::str& text) { return py::bytes(result_of<&encode_literal>(text)); });
+             [](const py::str& text) { return py::bytes(result_of<&encode_plain_literal>(text)); });
   module.def("encode_arguments",
              [](const py::str& text) { return py::bytes(result_of<&encode_arguments>(text)); });
   module.def("same_literals", &same_literals_of);

@@ -25,7 +25,9 @@ struct Value {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : in_(text) { out_.reserve(text.size() + 16); }
+  explicit Parser(std::string_view text, Keys keys = Keys::kThemselves) : in_(text), keys_(keys) {
+    out_.reserve(text.size() + 16);
+  }
 
   std::string parse_single() {
     Value value = parse_value(0);
@@ -169,10 +171,11 @@ class Parser {
       return value;
     }
     marshal_.header('<', 0);
-    const bool hashable = parse_value(depth + 1).hashable;
+    const Value first = parse_value(depth + 1);
     in_.skip_space();
-    if (!hashable) in_.fail("a dict key or set element must be hashable");
+    if (!first.hashable) in_.fail("a dict key or set element must be hashable");
     if (in_.peek() == ':') {
+      take_key(first);
       out_[value.at] = '{';
       out_.erase(value.at + 1, 4);
       parse_dict_rest(depth);
@@ -189,6 +192,22 @@ class Parser {
     marshal_.patch(value.at, 1 + parse_items('}', depth, all_hashable));
     if (!all_hashable) in_.fail("a set element must be hashable");
     return value;
+  }
+
+  // Makes an integer of the key that was written last, if it is to be one.
+  void take_key(const Value& key) {
+    if (keys_ == Keys::kThemselves || key.type != 'u') return;
+    std::string text = out_.substr(key.at + MarshalWriter::kHeaderBytes);
+    const size_t sign = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
+    const bool is_number =
+        text.size() > sign && text.size() < kMaxKeyChars &&
+        std::all_of(text.begin() + static_cast<std::ptrdiff_t>(sign), text.end(), is_digit);
+    if (!is_number) return;
+    const size_t first_digit = std::min(text.find_first_not_of('0', sign), text.size() - 1);
+    text.erase(sign, first_digit - sign);
+    out_.resize(key.at);
+    LiteralSource number(text);
+    encode_number(number, out_);
   }
 
   // After the first key.
@@ -209,7 +228,9 @@ class Parser {
         out_.push_back('0');
         return;
       }
-      if (!parse_value(depth + 1).hashable) in_.fail("a dict key must be hashable");
+      const Value key = parse_value(depth + 1);
+      if (!key.hashable) in_.fail("a dict key must be hashable");
+      take_key(key);
     }
   }
 
@@ -328,14 +349,19 @@ class Parser {
     return value;
   }
 
+  static constexpr size_t kMaxKeyChars = 20;
+
   LiteralSource in_;
+  Keys keys_;
   std::string out_;
   MarshalWriter marshal_{out_};
 };
 
 }  // namespace
 
-std::string encode_literal(std::string_view text) { return Parser(text).parse_single(); }
+std::string encode_literal(std::string_view text, Keys keys) {
+  return Parser(text, keys).parse_single();
+}
 
 std::string encode_arguments(std::string_view text) { return Parser(text).parse_call(); }
 

@@ -22,8 +22,12 @@ class LiteralError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What a dict's keys mean: themselves, or the integer where the key is an integer's text, as JSON
+// writes it.
+enum class Keys { kThemselves, kNumbered };
+
 // `text` (UTF-8, lone surrogates allowed) as one value, in marshal format 2 (no references).
-std::string encode_literal(std::string_view text);
+std::string encode_literal(std::string_view text, Keys keys = Keys::kThemselves);
 
 // `text` as what stands between a call's parentheses: a pair (tuple, dict with str keys).
 std::string encode_arguments(std::string_view text);

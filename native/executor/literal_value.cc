@@ -66,10 +66,10 @@ std::vector<Argument> arguments_in(const MarshalReader& reader, ValueAt root) {
 
 }  // namespace
 
-bool same_literals(std::string_view a, std::string_view b, const Sameness& sameness,
+bool same_literals(std::string_view a, std::string_view b, const Sameness& sameness, Keys keys,
                    uint64_t hash_mask) {
-  const std::string left = encode_literal(a);
-  const std::string right = encode_literal(b);
+  const std::string left = encode_literal(a, keys);
+  const std::string right = encode_literal(b, keys);
   if (!sameness.across_types && left == right) return true;
   return with_a_key(hash_mask, [&](const HashKey& key) {
     const ValueTree of_left(left, key, Dicts::kSorted);

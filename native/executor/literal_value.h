@@ -10,12 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "executor/literal.h"
 #include "executor/value_same.h"
 
 namespace azr::executor {
 
 // `hash_mask`: see HashKey; for tests.
-bool same_literals(std::string_view a, std::string_view b, const Sameness& sameness,
+bool same_literals(std::string_view a, std::string_view b, const Sameness& sameness, Keys keys,
                    uint64_t hash_mask = ~uint64_t{0});
 
 // The text that repr() gives for the value, set elements sorted.

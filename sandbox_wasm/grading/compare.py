@@ -13,11 +13,10 @@ in any order, which pays wrong programs; that is left out here.
 import math
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
 
 from sandbox_wasm import values
 from sandbox_wasm.grading.checks import Calls, Comparison
-from sandbox_wasm.literals import LiteralError, parse_literal
+from sandbox_wasm.literals import LiteralError, require_literal
 
 __all__ = ["same_output", "same_value"]
 
@@ -86,28 +85,17 @@ def same_value(given: str, expected: str, check: Calls) -> bool:
     """
     if check.comparison is Comparison.TYPED:
         return values.equal(given, expected)
-    right = parse_literal(expected)
+    require_literal(expected)
     try:
-        value = parse_literal(given)
+        if check.comparison is Comparison.LIVECODEBENCH:
+            return values.equal_in_python(given, expected, tuples="outermost lists")
+        return equal_as_json(given, expected) or (
+            check.may_be_wrapped and equal_as_json(given, f"[{expected}]")
+        )
     except LiteralError:
         return False
-    if check.comparison is Comparison.LIVECODEBENCH:
-        return (list(cast("Any", value)) if isinstance(value, tuple) else value) == right
-    value, right = as_json(value), as_json(right)
-    return value == right or (check.may_be_wrapped and value == [right])
 
 
-def as_json(value: Any) -> Any:
-    """Tuples become lists, and keys that are texts of numbers become numbers, at any depth."""
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        items = cast("dict[Any, Any]", value).items()
-        return {numbered(key): as_json(item) for key, item in items}
-    return value
-
-
-def numbered(key: Any) -> Any:
-    """A key that JSON may have made a text of."""
-    is_number = isinstance(key, str) and len(key) < 20 and is_integer(key)
-    return int(cast("str", key)) if is_number else key
+def equal_as_json(given: str, expected: str) -> bool:
+    """Python's ==, where tuples are lists and keys that are texts of integers are integers."""
+    return values.equal_in_python(given, expected, tuples="lists", numbered_keys=True)

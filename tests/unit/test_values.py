@@ -164,11 +164,13 @@ def test_the_native_comparison_is_the_definition(a: Any, b: Any, hash_mask: int)
     left, right = canonical(a), canonical(b)
     for one, other in ((left, right), (left, left), (right, left)):
         values = parse_literal(one), parse_literal(other)
-        in_python = _pool.same_literals(one, other, 0.0, True, _pool.Tuples.THEMSELVES, hash_mask)
+        in_python = _pool.same_literals(
+            one, other, 0.0, True, _pool.Tuples.THEMSELVES, False, hash_mask
+        )
         assert in_python is (values[0] == values[1])
         if not any(map(repeats_a_nan, values)):
             typed = _pool.same_literals(
-                one, f" {other}", 0.0, False, _pool.Tuples.THEMSELVES, hash_mask
+                one, f" {other}", 0.0, False, _pool.Tuples.THEMSELVES, False, hash_mask
             )
             assert typed is same(*values)
 
@@ -214,6 +216,20 @@ def test_in_python_the_tolerance_holds_for_an_integer_beside_a_float() -> None:
     assert equal_in_python("[1, 2]", "[1.0000001, 2]", float_tolerance=1e-6)
     assert not equal_in_python("1", "2", float_tolerance=10.0)
     assert not equal_in_python("{1.0}", "{1.0000001}", float_tolerance=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("keys", "numbered"),
+    [("{'1': 2}", "{1: 2}"), ("[{'-007': {'+8': 0}}]", "[{-7: {8: 0}}]"), ("{'': 1, '-': 2}", "")],
+)
+def test_keys_that_json_made_texts_of_are_numbers_where_that_is_asked_for(
+    keys: str, numbered: str
+) -> None:
+    assert equal_in_python(keys, numbered or keys, numbered_keys=True)
+    assert equal_in_python(keys, numbered or keys) is not bool(numbered)
+    assert not equal_in_python("{'11111111111111111111': 0}", "{11111111111111111111: 0}",
+                               numbered_keys=True)  # fmt: skip
+    assert not equal_in_python("['1', {'1'}]", "[1, {1}]", numbered_keys=True)
 
 
 def test_types_are_told_without_building_values() -> None:

@@ -16,7 +16,7 @@ from sandbox_wasm.grading.forms.arguments import (
 )
 from sandbox_wasm.grading.prelude import CONTEST_PRELUDE
 from sandbox_wasm.grading.row import Row, structure
-from sandbox_wasm.literals import LiteralError, parse_literal
+from sandbox_wasm.literals import LiteralError, parse_literal, require_literal
 
 __all__ = ["Apps", "CodeContests", "Literals", "LiveCodeBench", "Synthetic1"]
 
@@ -35,7 +35,7 @@ class Literals:
         pairs = paired(row["calls"], row.get("expected"))
         for _, expected in pairs:
             try:
-                parse_literal(str(expected))
+                require_literal(str(expected))
             except LiteralError as error:
                 raise ValueError(
                     f"expected must hold literals, got {expected!r}: {error}"
