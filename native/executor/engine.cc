@@ -181,6 +181,7 @@ wasmtime_extern_t Instance::find(const char* name, uint8_t kind) const {
 
 void Instance::run_constructors(uint64_t fuel) {
   io_.slot = &slot_;
+  io_.paid_size = slot_.size();
   if (engine_.options().fuel) {
     check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
   }
@@ -203,7 +204,8 @@ int32_t Instance::stack_pointer() const {
 
 void Instance::finish(wasmtime_error_t* error, wasm_trap_t* trap, Run& run) const {
   if (io_.stop != HostStop::kNone) {
-    run.ending = Ending::kHostStopped;
+    const bool is_out = io_.stop == HostStop::kOutOfFuel;
+    run.ending = is_out ? Ending::kOutOfFuel : Ending::kHostStopped;
     if (trap != nullptr) api_.wasm_trap_delete(trap);
     if (error != nullptr) api_.wasmtime_error_delete(error);
     return;
@@ -250,7 +252,9 @@ void Instance::turn(std::string_view request, Run& run) {
 Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net) {
   const EngineOptions& options = engine_.options();
   io_.slot = &slot_;
+  io_.counts_fuel = options.fuel;
   const size_t size_before = slot_.size();
+  io_.paid_size = size_before;
   if (options.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
   watch_.begin(net);
   api_.wasmtime_context_set_epoch_deadline(context_, 1);

@@ -17,7 +17,7 @@ class Slot;
 constexpr uint32_t kReplyFd = 1000003;
 
 // Why the host stopped the guest.
-enum class HostStop : uint8_t { kNone, kExited, kStdoutFull, kReplyFull };
+enum class HostStop : uint8_t { kNone, kExited, kStdoutFull, kReplyFull, kOutOfFuel };
 
 // The state behind one run's host calls. Filled before the run, read after it.
 struct GuestIo {
@@ -27,7 +27,9 @@ struct GuestIo {
   std::string_view zip;  // the standard library, the only file
   uint64_t entropy = 1;  // state of the generator behind random_get; never zero
   uint64_t clock_ns = 0;
-  uint64_t epoch_ns = 0;  // what the wall clock shows when clock_ns is 0
+  uint64_t epoch_ns = 0;     // what the wall clock shows when clock_ns is 0
+  bool counts_fuel = false;  // whether calls have a price
+  size_t paid_size = 0;      // of the memory: what the guest has added beyond has no price yet
   size_t stdout_cap = 0;
   size_t reply_cap = 0;
   std::vector<std::string> arguments;    // only at boot

@@ -1,4 +1,4 @@
-// The table of the guest's imports, and how a call finds its row.
+// The table of the guest's imports, and how a call finds its row and pays for it.
 #include "executor/wasi.h"
 
 #include <array>
@@ -6,6 +6,7 @@
 
 #include "executor/wasi_call.h"
 #include "executor/wasi_files.h"
+#include "executor/wasi_price.h"
 #include "executor/wasi_process.h"
 
 namespace azr::executor {
@@ -21,20 +22,19 @@ int32_t answer_no_entry(HostCall&) { return kNoEntry; }
 int32_t answer_minus_one(HostCall&) { return -1; }
 
 using Handler = int32_t (*)(HostCall&);
-using StoppingHandler = wasm_trap_t* (*)(HostCall&, int32_t&);
 
 struct HostFunction {
   const char* name;
   const char* signature;  // i: i32, I: i64; all but proc_exit return one i32
   Handler handler;
-  StoppingHandler stopping = nullptr;
+  Price price = kCall;
 };
 
 constexpr std::array kHostFunctions{
     HostFunction{"call", "iiii", answer_minus_one},
-    HostFunction{"args_get", "ii", args_get},
+    HostFunction{"args_get", "ii", args_get, kCopying},
     HostFunction{"args_sizes_get", "ii", args_sizes_get},
-    HostFunction{"environ_get", "ii", environ_get},
+    HostFunction{"environ_get", "ii", environ_get, kCopying},
     HostFunction{"environ_sizes_get", "ii", environ_sizes_get},
     HostFunction{"clock_res_get", "ii", clock_res_get},
     HostFunction{"clock_time_get", "iIi", clock_time_get},
@@ -47,16 +47,16 @@ constexpr std::array kHostFunctions{
     HostFunction{"fd_filestat_get", "ii", fd_filestat_get},
     HostFunction{"fd_filestat_set_size", "iI", answer_read_only},
     HostFunction{"fd_filestat_set_times", "iIIi", answer_read_only},
-    HostFunction{"fd_pread", "iiiIi", fd_pread},
+    HostFunction{"fd_pread", "iiiIi", fd_pread, kCopying},
     HostFunction{"fd_prestat_get", "ii", fd_prestat_get},
     HostFunction{"fd_prestat_dir_name", "iii", fd_prestat_dir_name},
     HostFunction{"fd_pwrite", "iiiIi", answer_bad_fd},
-    HostFunction{"fd_read", "iiii", fd_read},
+    HostFunction{"fd_read", "iiii", fd_read, kCopying},
     HostFunction{"fd_readdir", "iiiIi", fd_readdir},
     HostFunction{"fd_seek", "iIii", fd_seek},
     HostFunction{"fd_sync", "i", answer_ok},
     HostFunction{"fd_tell", "ii", fd_tell},
-    HostFunction{"fd_write", "iiii", nullptr, fd_write},
+    HostFunction{"fd_write", "iiii", fd_write, kCopying},
     HostFunction{"path_create_directory", "iii", answer_read_only},
     HostFunction{"path_filestat_get", "iiiii", path_filestat_get},
     HostFunction{"path_filestat_set_times", "iiiiIIi", answer_read_only},
@@ -67,10 +67,10 @@ constexpr std::array kHostFunctions{
     HostFunction{"path_rename", "iiiiii", answer_read_only},
     HostFunction{"path_symlink", "iiiii", answer_read_only},
     HostFunction{"path_unlink_file", "iii", answer_read_only},
-    HostFunction{"poll_oneoff", "iiii", poll_oneoff},
-    HostFunction{"proc_exit", "i", nullptr, proc_exit},
+    HostFunction{"poll_oneoff", "iiii", poll_oneoff, kPolling},
+    HostFunction{"proc_exit", "i", proc_exit},
     HostFunction{"sched_yield", "", answer_ok},
-    HostFunction{"random_get", "ii", random_get},
+    HostFunction{"random_get", "ii", random_get, kDrawing},
     HostFunction{"sock_accept", "iii", answer_no_sys},
     HostFunction{"sock_recv", "iiiiii", answer_no_sys},
     HostFunction{"sock_send", "iiiii", answer_no_sys},
@@ -81,22 +81,17 @@ const WasmtimeApi* g_api = nullptr;  // set once, before the first callback can 
 
 wasm_trap_t* answer(const HostFunction& function, HostCall& call, wasmtime_val_raw_t* values) {
   int32_t result = kOk;
-  wasm_trap_t* trap = nullptr;
-  if (function.stopping != nullptr) {
-    trap = function.stopping(call, result);
-    if (trap == nullptr && call.io.stop != HostStop::kNone) trap = stop(call, call.io.stop);
-  } else {
-    result = function.handler(call);
-  }
+  if (call.pay_for_growth() && call.pay(call.price.call)) result = function.handler(call);
   values[0].i32 = result;
-  return trap;
+  return call.io.stop == HostStop::kNone ? nullptr : make_trap(call.api);
 }
 
 wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values, size_t) {
   // The linker was given a pointer into kHostFunctions as the environment.
   const auto& function = *static_cast<const HostFunction*>(env);
-  void* data = g_api->wasmtime_context_get_data(g_api->wasmtime_caller_context(caller));
-  HostCall call(*g_api, *static_cast<GuestIo*>(data), values);
+  wasmtime_context_t* context = g_api->wasmtime_caller_context(caller);
+  auto& io = *static_cast<GuestIo*>(g_api->wasmtime_context_get_data(context));
+  HostCall call(*g_api, io, values, function.price, io.counts_fuel ? context : nullptr);
   return answer(function, call, values);
 }
 
@@ -109,7 +104,7 @@ wasm_functype_t* make_type(const WasmtimeApi& api, const HostFunction& function)
   wasm_valtype_vec_t parameters{};
   wasm_valtype_vec_t results{};
   api.wasm_valtype_vec_new(&parameters, count, types.data());
-  const bool returns = function.stopping != proc_exit;
+  const bool returns = function.handler != proc_exit;
   types[0] = returns ? api.wasm_valtype_new(kWasmI32) : nullptr;
   api.wasm_valtype_vec_new(&results, returns ? 1 : 0, types.data());
   return api.wasm_functype_new(&parameters, &results);
@@ -127,8 +122,9 @@ std::vector<HostImport> host_imports() {
 
 wasm_trap_t* call_host_import(const WasmtimeApi& api, size_t index, GuestIo& io,
                               wasmtime_val_raw_t* values) {
-  HostCall call(api, io, values);
-  return answer(kHostFunctions.at(index), call, values);
+  const HostFunction& function = kHostFunctions.at(index);
+  HostCall call(api, io, values, function.price, nullptr);
+  return answer(function, call, values);
 }
 
 void define_host_functions(const WasmtimeApi& api, wasmtime_linker_t* linker) {

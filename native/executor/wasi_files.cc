@@ -15,7 +15,7 @@ constexpr uint32_t kRoot = 3;
 constexpr uint32_t kFirstFile = 4;
 constexpr size_t kMaxFiles = 64;
 constexpr size_t kMaxStderr = 65536;
-// Bounds the work of one call, which counts no fuel. POSIX has it too: IOV_MAX.
+// POSIX has it too: IOV_MAX.
 constexpr uint64_t kMaxVectors = 1024;
 constexpr std::string_view kRootPath = "/usr/local/lib";
 constexpr std::string_view kZipName = "python315.zip";
@@ -54,19 +54,51 @@ Errno look_up(HostCall& call, uint32_t path_at, uint32_t length, FileType* type)
   return below_zip ? kNotDirectory : kNoEntry;
 }
 
+struct Vectors {
+  uint64_t at;
+  uint64_t count;
+  uint64_t bytes = 0;
+};
+
+struct Buffer {
+  uint32_t at;
+  uint32_t length;
+};
+
+Buffer buffer_of(const HostCall& call, const Vectors& vectors, uint64_t index) {
+  const uint64_t at = vectors.at + 8 * index;
+  return {call.load<uint32_t>(at), call.load<uint32_t>(at + 4)};
+}
+
+// Pays for the vectors and adds up what they hold or have room for.
+Errno measure(HostCall& call, Vectors& vectors) {
+  if (vectors.count > kMaxVectors) return kInvalid;
+  if (!call.pay_for_items(vectors.count)) return kFault;
+  if (!call.in_bounds(vectors.at, 8 * vectors.count)) return kFault;
+  for (uint64_t i = 0; i < vectors.count; ++i) {
+    const Buffer buffer = buffer_of(call, vectors, i);
+    if (!call.in_bounds(buffer.at, buffer.length)) return kFault;
+    vectors.bytes += buffer.length;
+  }
+  return kOk;
+}
+
 // Copies from `source` at `at` into the guest's vectors.
-int32_t read_vectors(HostCall& call, std::string_view source, uint64_t& at, uint64_t vectors,
+int32_t read_vectors(HostCall& call, std::string_view source, uint64_t& at, uint64_t vectors_at,
                      uint64_t count, uint64_t result) {
-  if (count > kMaxVectors) return kInvalid;
-  if (!call.in_bounds(vectors, 8 * count) || !call.in_bounds(result, 4)) return kFault;
+  Vectors vectors{vectors_at, count};
+  if (const Errno error = measure(call, vectors); error != kOk) return error;
+  if (!call.in_bounds(result, 4)) return kFault;
+  const uint64_t left = at < source.size() ? source.size() - at : 0;
+  const uint64_t paid = std::min<uint64_t>(vectors.bytes, left);
+  if (!call.pay_for_bytes(paid)) return kFault;
   uint64_t total = 0;
-  for (uint64_t i = 0; i < count; ++i) {
-    const auto to = call.load<uint32_t>(vectors + 8 * i);
-    const auto wanted = call.load<uint32_t>(vectors + 8 * i + 4);
-    if (!call.in_bounds(to, wanted)) return kFault;
-    const uint64_t left = at < source.size() ? source.size() - at : 0;
-    const uint64_t length = std::min<uint64_t>(wanted, left);
-    if (length > 0) std::memcpy(call.memory(to), source.data() + at, length);
+  for (uint64_t i = 0; i < vectors.count && total < paid; ++i) {
+    // Read and checked again: the copies before may have changed it.
+    const Buffer buffer = buffer_of(call, vectors, i);
+    if (!call.in_bounds(buffer.at, buffer.length)) return kFault;
+    const uint64_t length = std::min<uint64_t>(buffer.length, paid - total);
+    std::memcpy(call.memory(buffer.at), source.data() + at, length);
     at += length;
     total += length;
   }
@@ -74,31 +106,16 @@ int32_t read_vectors(HostCall& call, std::string_view source, uint64_t& at, uint
   return kOk;
 }
 
-struct Vectors {
-  uint64_t at;
-  uint64_t count;
-  uint64_t bytes;
-};
-
-bool measure(const HostCall& call, Vectors& vectors) {
-  if (!call.in_bounds(vectors.at, 8 * vectors.count)) return false;
-  vectors.bytes = 0;
-  for (uint64_t i = 0; i < vectors.count; ++i) {
-    const auto from = call.load<uint32_t>(vectors.at + 8 * i);
-    const auto length = call.load<uint32_t>(vectors.at + 8 * i + 4);
-    if (!call.in_bounds(from, length)) return false;
-    vectors.bytes += length;
+// Appends to `out` up to its cap, after paying for it; false when the fuel does not suffice.
+bool append(HostCall& call, const Vectors& vectors, std::string& out, size_t cap) {
+  const size_t room = cap > out.size() ? cap - out.size() : 0;
+  if (!call.pay_for_bytes(std::min<uint64_t>(vectors.bytes, room))) return false;
+  for (uint64_t i = 0; i < vectors.count && out.size() < cap; ++i) {
+    const Buffer buffer = buffer_of(call, vectors, i);
+    const size_t length = std::min<size_t>(buffer.length, cap - out.size());
+    out.append(reinterpret_cast<const char*>(call.memory(buffer.at)), length);
   }
   return true;
-}
-
-void append(const HostCall& call, const Vectors& vectors, std::string& out, size_t cap) {
-  for (uint64_t i = 0; i < vectors.count; ++i) {
-    const auto from = call.load<uint32_t>(vectors.at + 8 * i);
-    const auto length = call.load<uint32_t>(vectors.at + 8 * i + 4);
-    const size_t room = cap > out.size() ? cap - out.size() : 0;
-    out.append(reinterpret_cast<const char*>(call.memory(from)), std::min<size_t>(length, room));
-  }
 }
 
 }  // namespace
@@ -227,31 +244,30 @@ int32_t path_open(HostCall& call) {
   return kOk;
 }
 
-// ---- writing: the only calls that can stop the guest
+// ---- writing: what passes a cap stops the guest
 
-wasm_trap_t* fd_write(HostCall& call, int32_t& error) {
+int32_t fd_write(HostCall& call) {
   const uint32_t fd = call.u32(0);
   GuestIo& io = call.io;
-  Vectors vectors{call.u32(1), call.u32(2), 0};
-  error = kBadFd;
-  if (fd != kStdout && fd != kStderr && fd != kReplyFd) return nullptr;
-  error = kInvalid;
-  if (vectors.count > kMaxVectors) return nullptr;
-  error = kFault;
-  if (!measure(call, vectors) || !call.in_bounds(call.u32(3), 4)) return nullptr;
-  error = kOk;
+  if (fd != kStdout && fd != kStderr && fd != kReplyFd) return kBadFd;
+  Vectors vectors{call.u32(1), call.u32(2)};
+  if (const Errno error = measure(call, vectors); error != kOk) return error;
+  if (!call.in_bounds(call.u32(3), 4)) return kFault;
   if (fd == kStdout) {
-    if (vectors.bytes > io.stdout_cap - io.out.size()) io.stop = HostStop::kStdoutFull;
-    append(call, vectors, io.out, io.stdout_cap);
+    const bool is_full = vectors.bytes > io.stdout_cap - io.out.size();
+    if (append(call, vectors, io.out, io.stdout_cap) && is_full) io.stop = HostStop::kStdoutFull;
   } else if (fd == kStderr) {
     append(call, vectors, io.error, kMaxStderr);
   } else {
     ++io.reply_writes;
-    if (io.reply.size() + vectors.bytes > io.reply_cap) return stop(call, HostStop::kReplyFull);
-    append(call, vectors, io.reply, io.reply_cap);
+    if (io.reply.size() + vectors.bytes > io.reply_cap) {
+      io.stop = HostStop::kReplyFull;
+    } else {
+      append(call, vectors, io.reply, io.reply_cap);
+    }
   }
   call.store<uint32_t>(call.u32(3), static_cast<uint32_t>(vectors.bytes));
-  return nullptr;
+  return kOk;
 }
 
 }  // namespace azr::executor::wasi

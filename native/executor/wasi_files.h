@@ -17,8 +17,6 @@ int32_t fd_tell(HostCall& call);
 int32_t fd_readdir(HostCall& call);
 int32_t path_filestat_get(HostCall& call);
 int32_t path_open(HostCall& call);
-
-// Sets `error`, or stops the guest: by a trap, or by GuestIo::stop once its bytes are written.
-wasm_trap_t* fd_write(HostCall& call, int32_t& error);
+int32_t fd_write(HostCall& call);
 
 }  // namespace azr::executor::wasi

@@ -7,7 +7,7 @@
 namespace azr::executor::wasi {
 namespace {
 
-// Bounds the work of one call, which counts no fuel. POSIX has it too: getentropy() takes 256.
+// POSIX has it too: getentropy() takes 256.
 constexpr uint32_t kMaxRandomBytes = 65536;
 constexpr uint64_t kMaxSubscriptions = 1024;
 constexpr uint64_t kClockStepNs = 1000;
@@ -16,8 +16,9 @@ int32_t put_strings(HostCall& call, const std::vector<std::string>& strings) {
   uint64_t pointers = call.u32(0);
   uint64_t at = call.u32(1);
   if (!call.in_bounds(pointers, 4 * strings.size())) return kFault;
+  if (!call.pay_for_items(strings.size())) return kFault;
   for (const std::string& text : strings) {
-    if (!call.in_bounds(at, text.size() + 1)) return kFault;
+    if (!call.in_bounds(at, text.size() + 1) || !call.pay_for_bytes(text.size() + 1)) return kFault;
     call.store<uint32_t>(pointers, static_cast<uint32_t>(at));
     std::memcpy(call.memory(at), text.c_str(), text.size() + 1);
     pointers += 4;
@@ -55,7 +56,7 @@ int32_t random_get(HostCall& call) {
   const uint32_t at = call.u32(0);
   const uint32_t count = call.u32(1);
   if (count > kMaxRandomBytes) return kInvalid;
-  if (!call.in_bounds(at, count)) return kFault;
+  if (!call.in_bounds(at, count) || !call.pay_for_bytes(count)) return kFault;
   uint64_t x = call.io.entropy;
   for (uint32_t i = 0; i < count; ++i) {
     x ^= x << 13;
@@ -67,9 +68,10 @@ int32_t random_get(HostCall& call) {
   return kOk;
 }
 
-wasm_trap_t* proc_exit(HostCall& call, int32_t&) {
+int32_t proc_exit(HostCall& call) {
   call.io.exit_code = static_cast<int32_t>(call.u32(0));
-  return stop(call, HostStop::kExited);
+  call.io.stop = HostStop::kExited;
+  return kOk;
 }
 
 // ---- clocks
@@ -96,6 +98,7 @@ int32_t poll_oneoff(HostCall& call) {
   const uint64_t out = call.u32(1);
   const uint64_t count = call.u32(2);
   if (count == 0 || count > kMaxSubscriptions) return kInvalid;
+  if (!call.pay_for_items(count)) return kFault;
   if (!call.in_bounds(in, count * kSubscriptionBytes) ||
       !call.in_bounds(out, count * kEventBytes) || !call.in_bounds(call.u32(3), 4)) {
     return kFault;

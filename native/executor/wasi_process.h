@@ -13,7 +13,6 @@ int32_t random_get(HostCall& call);
 int32_t clock_res_get(HostCall& call);
 int32_t clock_time_get(HostCall& call);
 int32_t poll_oneoff(HostCall& call);
-
-wasm_trap_t* proc_exit(HostCall& call, int32_t&);
+int32_t proc_exit(HostCall& call);
 
 }  // namespace azr::executor::wasi

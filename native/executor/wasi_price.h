@@ -1,0 +1,29 @@
+// What the host's work costs in fuel, so that fuel bounds a run's time whatever the run does.
+//
+// The guest's own code burns 3 to 12 fuel a nanosecond on a common core (a copy in the guest: one
+// fuel a byte). A price is what the work takes in nanoseconds, times kFuelPerNs, rounded up.
+// bench/bench_host_calls.py measures what each call costs and what its fuel lasts. Prices are the
+// same on every machine: they are part of what a program's fuel is.
+#pragma once
+
+#include <cstdint>
+
+namespace azr::executor::wasi {
+
+constexpr uint64_t kFuelPerNs = 7;
+
+struct Price {
+  uint64_t call = 0;      // whatever comes of it: going out of the guest and back
+  uint64_t per_item = 0;  // of a vector of buffers, texts or subscriptions
+  uint64_t per_byte = 0;  // copied or made
+};
+
+constexpr Price kCall{50 * kFuelPerNs};
+constexpr Price kCopying{50 * kFuelPerNs, 3 * kFuelPerNs, 1};
+constexpr Price kDrawing{50 * kFuelPerNs, 0, 4 * kFuelPerNs};
+constexpr Price kPolling{50 * kFuelPerNs, 10 * kFuelPerNs};
+
+// Of memory that the guest adds: the kernel finds, clears and takes back its pages.
+constexpr uint64_t kFuelPerGrownByte = 2;
+
+}  // namespace azr::executor::wasi
