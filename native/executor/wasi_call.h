@@ -59,7 +59,7 @@ class HostCall {
   bool pay_for_growth() {
     const uint64_t grown = io.slot->size() - io.paid_size;
     io.paid_size += grown;
-    return pay(grown * kFuelPerGrownByte);
+    return pay(grown / kGrownBytesPerFuel);
   }
 
   uint32_t u32(size_t index) const { return static_cast<uint32_t>(values_[index].i32); }

@@ -262,7 +262,7 @@ int32_t fd_write(HostCall& call) {
     ++io.reply_writes;
     if (io.reply.size() + vectors.bytes > io.reply_cap) {
       io.stop = HostStop::kReplyFull;
-    } else {
+    } else if (call.pay(vectors.bytes * kFuelPerReplyByte)) {
       append(call, vectors, io.reply, io.reply_cap);
     }
   }

@@ -18,12 +18,17 @@ struct Price {
   uint64_t per_byte = 0;  // copied or made
 };
 
-constexpr Price kCall{50 * kFuelPerNs};
-constexpr Price kCopying{50 * kFuelPerNs, 3 * kFuelPerNs, 1};
-constexpr Price kDrawing{50 * kFuelPerNs, 0, 4 * kFuelPerNs};
-constexpr Price kPolling{50 * kFuelPerNs, 10 * kFuelPerNs};
+constexpr Price kCall{80 * kFuelPerNs};
+constexpr Price kCopying{80 * kFuelPerNs, 3 * kFuelPerNs, 1};
+constexpr Price kDrawing{80 * kFuelPerNs, 0, 4 * kFuelPerNs};
+constexpr Price kPolling{80 * kFuelPerNs, 10 * kFuelPerNs};
 
-// Of memory that the guest adds: the kernel finds, clears and takes back its pages.
-constexpr uint64_t kFuelPerGrownByte = 2;
+// Memory that the guest adds: the kernel finds, clears and takes back its pages. The guest itself
+// pays for what it writes there, so this is the lesser part, and paid once in a run.
+constexpr uint64_t kGrownBytesPerFuel = 4;
+
+// The value in a reply is read, and written as a literal, after the run.
+constexpr uint64_t kFuelPerReplyByte = 32;
+constexpr uint64_t kFuelPerLiteralByte = 32;
 
 }  // namespace azr::executor::wasi

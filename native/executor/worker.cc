@@ -8,6 +8,7 @@
 #include "executor/literal.h"
 #include "executor/marshal_writer.h"
 #include "executor/reply.h"
+#include "executor/wasi_price.h"
 
 namespace azr::executor {
 namespace {
@@ -237,9 +238,24 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   }
   CallReport report = report_of(job, run, seat.slot.cap_hit());
   report.fuel = run.fuel_used;
+  pay_for_literal(job, report);
   if (job.want_stdout) report.out = io_.out;
   last_reply_ = io_.reply;
   return report;
+}
+
+// The literal was written outside the run, but for the program: it is part of what it may use.
+void Worker::pay_for_literal(const JobSpec& job, CallReport& report) {
+  if (!report.value) return;
+  const uint64_t price = report.value->size() * wasi::kFuelPerLiteralByte;
+  if (report.fuel + price > job.fuel) {
+    ++counters_.out_of_fuel;
+    report = {};
+    report.outcome = Outcome::kOutOfFuel;
+    report.fuel = job.fuel;
+    return;
+  }
+  report.fuel += price;
 }
 
 void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entropy) {
@@ -281,9 +297,10 @@ CallReport Worker::report_of(const JobSpec& job, const Run& run, bool memory_ful
 
 std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
                                                     char kind) {
+  // Each field with its length, as marshal has it: no text can pass for another field's end.
   std::string key(1, kind);
-  for (const std::string& name : job.banned_modules) key.append(name).push_back('\n');
-  key.append(1, '\0').append(source);
+  MarshalWriter(key).texts(job.banned_modules);
+  key.append(source);
   if (auto known = shared_.cache->find(key)) {
     ++counters_.cache_hits;
     return known;

@@ -82,6 +82,7 @@ class Worker {
   CallReport run_in_images(const JobSpec& job, const Task& task);
   CallReport run_once(const JobSpec& job, const Task& task, size_t image);
   void write_request(const JobSpec& job, const Task& task, uint64_t entropy);
+  void pay_for_literal(const JobSpec& job, CallReport& report);
   CallReport report_of(const JobSpec& job, const Run& run, bool memory_full);
   std::shared_ptr<const CompiledCode> compile(const JobSpec& job, std::string_view source,
                                               char kind);

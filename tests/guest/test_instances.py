@@ -215,3 +215,28 @@ def test_a_job_without_numpy_cannot_import_it(with_numpy: Sandbox) -> None:
 def test_a_sandbox_without_numpy_refuses_the_job(alone: Sandbox) -> None:
     with pytest.raises(BadJob, match=r"'numpy'.*Sandbox\(packages=\.\.\.\)"):
         alone.run([Job("n", "import numpy", stdin="", packages={"numpy"})])
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0", "\n\0", "\0\n", "u\x04\0\0\0", ","])
+def test_no_banned_name_can_pass_for_another_jobs_source(separator: str) -> None:
+    # What one client's job leaves in the code cache is the answer to that job alone.
+    source = "import math\ndef f(x): return x"
+    with Sandbox(1, images=1) as sandbox:
+        refused = one(sandbox, source, calls=["1"], banned_modules=frozenset({"math"}))
+        assert refused.outcome is Outcome.REFUSED
+        for names, text in [
+            ({f"math{separator}"}, source),
+            ({"math", separator}, source),
+            ({f"math{separator}{source}"}, ""),
+            (set[str](), f"math{separator}{source}"),
+            (set[str](), source),
+            ({f"ma{separator}th"}, source),
+            ({"ma", "th"}, source),
+        ]:
+            one(sandbox, text, calls=["1"], banned_modules=frozenset(names))
+        assert sandbox.stats()["cache_hits"] == 0, "no two of these are the same"
+        again = one(sandbox, source, calls=["1"], banned_modules=frozenset({"math"}))
+        assert again.outcome is Outcome.REFUSED
+        free = one(sandbox, source, calls=["1"])
+        assert free.value == "1"
+        assert sandbox.stats()["cache_hits"] == 2
