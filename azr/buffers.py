@@ -347,7 +347,10 @@ class TaskBuffers:
             self._prepare()
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{path} cannot be restored: {error}") from error
-        self._read_tasks()
+        try:
+            self._read_tasks()
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{path} holds what is no task: {error}") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One consistent cut of a run on disk, there whole or not at all.
 
     checkpoints/step_N/{model/ (Hugging Face: weights, tokenizer), trainer/state.pt (optimizer,
-                        random state), tasks.sqlite, state.json (written last)}
+                        random state), tasks.sqlite, state.json (azr.manifest, written last)}
 
 A run of R ranks has trainer/state-rank-K-of-R.pt as well, with rank K's part of the optimizer's
 state; rank 0's is in state.pt.
@@ -15,13 +15,12 @@ tensors and plain values.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +28,7 @@ import torch
 
 from azr.disk import is_full
 from azr.errors import CheckpointError
+from azr.manifest import fault_in, manifest_of, read_manifest, steps_in, write_manifest
 
 __all__ = [
     "Checkpoint",
@@ -37,11 +37,9 @@ __all__ = [
     "latest_checkpoint",
     "read_checkpoint",
     "save_checkpoint",
+    "set_aside_after",
     "state_file",
 ]
-
-FORMAT = 1
-"""Of the folder's layout; another number is another version of azr."""
 
 
 class Saveable(Protocol):
@@ -71,6 +69,8 @@ class Checkpoint:
 
     path: Path
     step: int
+    has_hashes: bool = True
+    """Its contents were verified; an azr before format 2 kept sizes alone."""
 
     @property
     def model(self) -> Path:
@@ -133,7 +133,7 @@ def save_checkpoint(
             _replace(partial, final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        for old in sorted(_numbers(folder))[:-keep]:
+        for old in steps_in(folder)[:-keep]:
             if old != step:
                 shutil.rmtree(folder / f"step_{old}")
     return Checkpoint(final, step)
@@ -143,52 +143,52 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     """The newest checkpoint, or None if there is none.
 
     Raises:
-        CheckpointError: The newest is torn, or of another version of azr. An older one is never
+        CheckpointError: The newest is damaged, or of another version of azr. An older one is never
             taken silently: that would throw steps away.
     """
-    numbers = _numbers(folder)
-    return read_checkpoint(folder / f"step_{max(numbers)}") if numbers else None
+    numbers = steps_in(folder)
+    return read_checkpoint(folder / f"step_{numbers[-1]}") if numbers else None
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, by_content: bool = True) -> Checkpoint:
     """The checkpoint in this folder, after a look at all its files.
 
+    Args:
+        path: The folder.
+        by_content: Compare hashes too. Not needed of what another rank has just verified.
+
     Raises:
-        CheckpointError: It is missing, torn, or of another version of azr.
+        CheckpointError: It is missing, damaged, or of another version of azr.
     """
     try:
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        version, step, files = state["format"], int(state["step"]), dict(state["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path} is not a whole checkpoint: state.json cannot be read ({error}){_way_out(path)}"
-        ) from error
-    if version != FORMAT:
-        raise CheckpointError(
-            f"{path} is of format {version}, this azr reads {FORMAT}: resume with the version of"
-            " azr that wrote it (env.json in the run folder names it)"
-        )
-    for name, size in files.items():
-        file = path / name
-        if not file.is_file() or file.stat().st_size != size:
-            found = f"{file.stat().st_size} bytes" if file.is_file() else "missing"
-            raise CheckpointError(
-                f"{path} is torn: {name} should have {size} bytes and is {found}{_way_out(path)}"
-            )
-    return Checkpoint(path, step)
+        manifest = read_manifest(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_way_out(path)}") from error
+    if path.name.startswith("step_") and path.name != f"step_{manifest.step}":
+        raise CheckpointError(f"{path} holds the checkpoint of step {manifest.step}: name it so")
+    fault = fault_in(path, manifest, by_content=by_content)
+    if fault:
+        raise CheckpointError(f"{path} is damaged: {fault}{_way_out(path)}")
+    return Checkpoint(path, manifest.step, manifest.has_hashes)
+
+
+def set_aside_after(folder: Path, step: int) -> list[Path]:
+    """Rename the checkpoints of later steps, so that none is taken for the newest; returns them."""
+    aside: list[Path] = []
+    for number in (number for number in steps_in(folder) if number > step):
+        names = (folder / f"set-aside-{k}-step_{number}" for k in count(1))
+        aside.append(next(name for name in names if not name.exists()))
+        (folder / f"step_{number}").rename(aside[-1])
+    return aside
 
 
 def _write_state(partial: Path, step: int) -> None:
     """Flush all files, then write the one that says that they are all there."""
-    files = sorted(file for file in partial.rglob("*") if file.is_file())
-    for file in files:
-        file.chmod(0o644)  # safetensors makes its files private
-        flush(file)
-    sizes = {str(file.relative_to(partial)): file.stat().st_size for file in files}
-    state = partial / "state.json"
-    text = json.dumps({"format": FORMAT, "step": step, "files": sizes}, indent=1)
-    state.write_text(text + "\n", encoding="utf-8")
-    flush(state)
+    for file in partial.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)  # safetensors makes its files private
+            flush(file)
+    flush(write_manifest(partial, manifest_of(partial, step)))
     for folder in (partial / "model", partial / "trainer", partial):
         flush(folder)
 
@@ -214,11 +214,6 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _numbers(folder: Path) -> list[int]:
-    names = (re.fullmatch(r"step_(\d+)", path.name) for path in folder.glob("step_*"))
-    return [int(name[1]) for name in names if name]
-
-
 @contextmanager
 def _explained(folder: Path, final: Path) -> Generator[None]:
     """Say what a failed write means for the run."""
@@ -227,7 +222,7 @@ def _explained(folder: Path, final: Path) -> Generator[None]:
     except (OSError, RuntimeError) as error:  # torch and safetensors hide theirs in RuntimeError
         no_room = is_full(error) or (folder.is_dir() and shutil.disk_usage(folder).free < 2**20)
         reason = "the disk is full: No space left on device" if no_room else str(error)
-        whole = sorted(_numbers(folder))
+        whole = steps_in(folder)
         kept = f"step {whole[-1]} is intact" if whole else "there is no older one"
         raise CheckpointError(
             f"{final} could not be written ({reason}); {kept}: make room, then go on with --resume"
@@ -235,7 +230,7 @@ def _explained(folder: Path, final: Path) -> Generator[None]:
 
 
 def _way_out(path: Path) -> str:
-    others = sorted(number for number in _numbers(path.parent) if path.name != f"step_{number}")
+    others = [number for number in steps_in(path.parent) if path.name != f"step_{number}"]
     if others:
-        return f": delete {path} to resume at step {others[-1]}"
-    return f": delete {path} and start anew, there is no other checkpoint"
+        return f"; go on from step {others[-1]} instead: --checkpoint {others[-1]}"
+    return f"; there is no other checkpoint: delete {path} and start anew"

@@ -208,6 +208,8 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     doctor = command(
         "doctor", doctor_command, "check this machine; says how to get what is missing"
     )
+    text = "verify this run instead: its checkpoints by hash, its metrics and rollouts"
+    doctor.add_argument("run_folder", nargs="?", type=place, metavar="RUN", help=text)
     doctor.add_argument(
         "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
     )
@@ -227,6 +229,8 @@ def add_taking_over(parser: argparse.ArgumentParser) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--resume", action="store_true", help="continue at the newest checkpoint")
     choice.add_argument("--overwrite", action="store_true", help="delete the run that is there")
+    older = "with --resume: go on from this one, not the newest; later ones are set aside"
+    parser.add_argument("--checkpoint", type=int, metavar="STEP", help=older)
 
 
 # ---------------------------------------------------------------- commands
@@ -244,7 +248,7 @@ def train_command(arguments: argparse.Namespace) -> int:
         raise ConfigError("--gpu-memory plans a run: it goes with --dry-run")
     if config.cluster.processes > 1 and not is_ranked():
         return launch(config.cluster.processes, arguments.words)
-    return train(config, resume=arguments.resume, overwrite=arguments.overwrite)
+    return train(config, arguments)
 
 
 def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
@@ -272,14 +276,16 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
     refuse_ranks("demo")
     config = prepare(arguments, say)
-    code = train(config, resume=arguments.resume, overwrite=arguments.overwrite)
+    code = train(config, arguments)
     if code == EXIT_OK:
         say(where_next(config))
     return code
 
 
-def train(config: RunConfig, *, resume: bool, overwrite: bool) -> int:
+def train(config: RunConfig, arguments: argparse.Namespace) -> int:
     """Run training, or this process's part of it, and, whatever became of it, leave a report."""
+    if arguments.checkpoint is not None and not arguments.resume:
+        raise ConfigError("--checkpoint says where to go on: it goes with --resume")
     prepare_engine()
 
     def lead(workers: "Workers | None" = None) -> int:
@@ -288,7 +294,12 @@ def train(config: RunConfig, *, resume: bool, overwrite: bool) -> int:
 
         with Display(config) as display:
             return run_training(
-                config, resume=resume, overwrite=overwrite, display=display, workers=workers
+                config,
+                resume=arguments.resume,
+                overwrite=arguments.overwrite,
+                checkpoint=arguments.checkpoint,
+                display=display,
+                workers=workers,
             )
 
     if is_ranked():
@@ -300,7 +311,10 @@ def train(config: RunConfig, *, resume: bool, overwrite: bool) -> int:
     else:
         code = lead()
     if is_leader() and (config.folder / "metrics.jsonl").exists():
-        say(f"report      {write_report([config.folder], None)}")
+        try:
+            say(f"report      {write_report([config.folder], None)}")
+        except (AzrError, OSError) as error:  # the run is what was asked for, and it is done
+            say(f"no report: {error}")
     return code
 
 
@@ -384,11 +398,16 @@ def model_command(arguments: argparse.Namespace) -> int:
 
 def doctor_command(arguments: argparse.Namespace) -> int:
     """`azr doctor`."""
+    from azr.checkup import examine
     from azr.doctor import diagnose
     from azr.findings import show_findings
 
-    findings = diagnose(arguments.model)
-    show_findings(findings)
+    if arguments.run_folder is None:
+        findings = diagnose(arguments.model)
+        show_findings(findings)
+    else:
+        findings = examine(arguments.run_folder)
+        show_findings(findings, "the run can go on")
     return EXIT_FAILED if any(finding.is_blocking for finding in findings) else EXIT_OK
 
 

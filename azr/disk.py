@@ -3,11 +3,12 @@
 import errno
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from azr.errors import AzrError, CheckpointError
 
-__all__ = ["FULL", "is_full", "whole", "written"]
+__all__ = ["FULL", "is_full", "set_aside", "whole", "written"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What writing says where there is no room."""
@@ -58,3 +59,14 @@ def whole(path: Path, partial: str = "{}.partial") -> Generator[Path]:
             with suppress(OSError):
                 unfinished.unlink()
             raise
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or a folder that cannot be used, beside where it is; returns its new path.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    names = (f"{path.name}.damaged{f'-{number}' if number > 1 else ''}" for number in count(1))
+    free = (path.with_name(name) for name in names if not path.with_name(name).exists())
+    return path.rename(next(free))

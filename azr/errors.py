@@ -25,6 +25,7 @@ __all__ = [
     "StaleWeights",
     "TrainingDiverged",
     "WorkerLost",
+    "one_line",
 ]
 
 
@@ -66,3 +67,9 @@ class WorkerLost(AzrError):  # noqa: N818 - reads as an event
 
 class CheckpointError(AzrError, OSError):
     """A checkpoint cannot be read back exactly as it was written."""
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of what a library has to say, and of which kind it is."""
+    lines = str(error).strip().split("\n")
+    return f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__

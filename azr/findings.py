@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-__all__ = ["MISSING", "OK", "WARN", "Finding", "show_findings"]
+__all__ = ["DAMAGED", "MISSING", "OK", "WARN", "Finding", "show_findings"]
 
-OK, WARN, MISSING = "ok", "warn", "missing"
-MARKS = {OK: ("✓", 32), WARN: ("!", 33), MISSING: ("✗", 31)}
+OK, WARN, MISSING, DAMAGED = "ok", "warn", "missing", "damaged"
+MARKS = {OK: ("✓", 32), WARN: ("!", 33), MISSING: ("✗", 31), DAMAGED: ("✗", 31)}
 """A sign, and the terminal's number of its colour."""
 
 
@@ -22,7 +22,7 @@ class Finding:
 
     name: str
     status: str
-    """ok, warn (works, but ...) or missing (a run cannot start, or go on)."""
+    """ok, warn (works, but ...), missing or damaged (a run cannot start, or go on)."""
     detail: str
     fix: str = ""
     """A command that a person can paste."""
@@ -30,7 +30,7 @@ class Finding:
     @property
     def is_blocking(self) -> bool:
         """Does a run need it?"""
-        return self.status == MISSING
+        return self.status in (MISSING, DAMAGED)
 
 
 def show_findings(
@@ -51,8 +51,10 @@ def show_findings(
         out.write(f"{status}{finding.name:<{width}}  {finding.detail}\n")
         if finding.fix:
             out.write(f"{'':{width + 12}}{painted(finding.fix, 1, out)}\n")
-    missing = sum(finding.is_blocking for finding in findings)
-    out.write(f"\n{missing} missing\n" if missing else f"\n{last}\n")
+    for status in (MISSING, DAMAGED):
+        number = sum(finding.status == status for finding in findings)
+        last = f"{number} {status}" if number else last
+    out.write(f"\n{last}\n")
 
 
 def painted(text: str, number: int, stream: TextIO) -> str:

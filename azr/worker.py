@@ -186,7 +186,7 @@ class Worker:
 def open_worker(config: RunConfig, ranks: Ranks, first: Open, link: Link) -> Generator[Worker]:
     """Open learner and engine, in the order in which the leader does."""
     model = resolve_model(config.model.name)
-    cut = read_checkpoint(Path(first.checkpoint)) if first.checkpoint else None
+    cut = read_checkpoint(Path(first.checkpoint), by_content=False) if first.checkpoint else None
     folder = model if cut is None else cut.model
     learner = TorchLearner(config, folder, model, ranks)
     if cut is not None:

@@ -14,6 +14,7 @@ from azr.chronicle.explain import (
     explain,
     read_object,
     resolved_config,
+    table_in,
     task_in,
     task_name,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "read_object",
     "resolved_config",
     "stories_in",
+    "table_in",
     "task_in",
     "task_name",
 ]

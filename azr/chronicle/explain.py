@@ -5,6 +5,7 @@ texts are for people; the verdict in the record is the judge's and is never deci
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -35,12 +36,15 @@ __all__ = [
     "explain",
     "read_object",
     "resolved_config",
+    "table_in",
     "task_in",
     "task_name",
     "unfenced",
 ]
 
 Record = Mapping[str, Any]
+
+logger = logging.getLogger(__name__)
 
 SOUGHT = "?"
 """Stands where the answer would, to see from a check what a mode asks for."""
@@ -93,33 +97,40 @@ class Explanation:
 
 
 def resolved_config(folder: Path) -> dict[str, Any]:
-    """The run's configuration as plain values; empty if the run did not get that far.
-
-    Raises:
-        CheckpointError: The file is not JSON.
-    """
+    """The run's configuration as plain values; empty if the run did not get that far."""
     return read_object(folder / "resolved.json")
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """The JSON object in the file; empty if there is no file."""
+    """The JSON object in the file; empty if there is none, which is told where there is a file."""
     if not file.exists():
         return {}
     try:
-        return cast(dict[str, Any], json.loads(file.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise CheckpointError(f"{file}: not JSON") from error
+        found: object = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        logger.warning("%s: cannot be read as a JSON object: left out", file)
+        return {}
+    return cast(dict[str, Any], found)
+
+
+def table_in(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A table of a configuration that was read; empty if it is none."""
+    found: object = tree.get(name)
+    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
 
 
 def convention_of(folder: Path) -> Convention:
     """The run's own; the defaults where it does not say."""
     config = resolved_config(folder)
-    selfplay: dict[str, Any] = config.get("selfplay", {})
-    parsing: dict[str, Any] = config.get("parsing", {})
-    known = {entry.name for entry in fields(Reading)}
+    parsing = table_in(config, "parsing")
+    known: dict[str, type] = {
+        entry.name: type(cast(object, entry.default)) for entry in fields(Reading)
+    }
     return Convention(
-        envelope=str(selfplay.get("envelope", "none")),
-        reading=Reading(**{name: value for name, value in parsing.items() if name in known}),
+        envelope=str(table_in(config, "selfplay").get("envelope", "none")),
+        reading=Reading(**{name: v for name, v in parsing.items() if type(v) is known.get(name)}),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from azr.chronicle.explain import task_in, task_name
-from azr.records import read_records
+from azr.records import read_rollouts
 from azr.runfolder import rollout_files
 from azr.types import Role, Task
 
@@ -66,7 +66,7 @@ def all_measured(folder: Path) -> Iterator[MeasuredTask]:
         CheckpointError: A file of rollouts is torn.
     """
     for step, file in rollout_files(folder).items():
-        for record in read_records(file):
+        for record in read_rollouts(file):
             task, rate = task_in(record), record["solve_rate"]
             if task is not None and rate is not None:
                 yield MeasuredTask(step, task, rate, record["reward"])

@@ -26,6 +26,10 @@ __all__ = [
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Whose number of parameters `count_parameters` knows, biases and norms of heads included."""
 
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+              RecursionError)  # fmt: skip
+"""What a damaged file leads to: lists for tables, 1e400 for a size, no heads at all."""
+
 MAX_HEADER_BYTES = 100_000_000
 """A longer table of contents is refused, as safetensors itself does."""
 
@@ -148,7 +152,7 @@ def read_shape(folder: Path) -> ModelShape:
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         shape = _shape_of({**config, **config.get("text_config", {})})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"{folder}/config.json does not say how large the model is"
             f" ({type(error).__name__}: {error})"
@@ -188,7 +192,7 @@ def _is_whole(folder: Path, files: list[Path]) -> bool:
         return bool(files)
     try:
         wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"{index} cannot be read: {error}") from error
     return wanted <= {file.name for file in files}
 
@@ -205,7 +209,7 @@ def count_in_file(file: Path, *, is_tied: bool) -> int:
         if is_tied:
             tensors.pop("lm_head.weight", None)
         return sum(math.prod(map(int, tensor["shape"])) for tensor in tensors.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (*UNREADABLE, struct.error) as error:
         raise ModelError(f"{file} cannot be read as safetensors: {error}") from error
 
 

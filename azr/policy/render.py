@@ -10,7 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from azr.config import RunConfig
-from azr.errors import ModelError
+from azr.errors import ModelError, one_line
 from azr.types import Prompt
 
 __all__ = ["Renderer", "load_tokenizer", "open_renderer"]
@@ -115,14 +115,16 @@ def load_tokenizer(folder: Path) -> Any:
     """The model's tokenizer; never runs code that lies beside it."""
     try:
         return AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"{folder} has no tokenizer that can be read: {error}") from error
+    except Exception as error:  # tokenizers raises anything on a damaged file
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read: {one_line(error)}"
+        ) from error
 
 
 def context_of(folder: Path) -> int:
     """The longest sequence the model was made for."""
     try:
         config: Any = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}/config.json cannot be read: {error}") from error
+    except Exception as error:  # and transformers
+        raise ModelError(f"{folder}/config.json cannot be read: {one_line(error)}") from error
     return int(getattr(config.get_text_config(), "max_position_embeddings", 2**31))

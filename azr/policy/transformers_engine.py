@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from azr.config import RolloutConfig
-from azr.errors import ModelError
+from azr.errors import ModelError, one_line
 from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 
@@ -61,8 +61,10 @@ class TransformersEngine:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=getattr(torch, config.dtype)
             )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{folder} cannot be read as a language model: {error}") from error
+        except Exception as error:  # transformers and safetensors raise anything on damaged files
+            raise ModelError(
+                f"{folder} cannot be read as a language model: {one_line(error)}"
+            ) from error
         self._model = model.to(self._device).eval()
         self._tokenizer = tokenizer
         self._ends = end_ids(model, tokenizer)

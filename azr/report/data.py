@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from azr.chronicle import (
     Convention,
@@ -14,11 +14,13 @@ from azr.chronicle import (
     read_object,
     resolved_config,
     stories_in,
+    table_in,
 )
 from azr.errors import CheckpointError
-from azr.records import read_records
+from azr.metrics_file import read_metrics
+from azr.records import read_rollouts
 from azr.report.labels import with_all_modes
-from azr.runfolder import read_metrics, rollout_files
+from azr.runfolder import rollout_files
 
 __all__ = ["MAX_STORIES", "Row", "collect", "collect_metrics"]
 
@@ -55,13 +57,13 @@ def collect(folder: Path, name: str, most: int = MAX_STORIES) -> dict[str, Any]:
     return {
         "name": name,
         "steps": [row["step"] for row in rows],
-        "planned": config.get("steps", rows[-1]["step"] if rows else 0),
-        "batch": config.get("selfplay", {}).get("batch_size", 0),
+        "planned": number_of(config, "steps", int(rows[-1]["step"]) if rows else 0),
+        "batch": number_of(table_in(config, "selfplay"), "batch_size", 0),
         "metrics": with_all_modes(columns(rows)),
         "stories": stories,
         "totals": {**totals, "programs": len(growth.programs)},
         "facts": facts(folder, config, environment),
-        "config": config_file.read_text(encoding="utf-8") if config_file.exists() else "",
+        "config": text_of(config_file),
     }
 
 
@@ -108,7 +110,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
     growth = Growth()
     kept: list[Any] = []
     for step, file in files.items():
-        records = list(read_records(file))
+        records = list(read_rollouts(file))
         growth.take(step, records)
         if step in chosen:
             found = stories_in(records)
@@ -190,6 +192,20 @@ def shown_rollout(record: Row, convention: Convention) -> dict[str, Any]:
     }
 
 
+def number_of(tree: Row, name: str, default: int) -> int:
+    """A whole number of a file that was read; the default if it is none."""
+    found = tree.get(name)
+    return found if type(found) is int else default
+
+
+def text_of(file: Path) -> str:
+    """What the file holds; nothing if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def shorten(text: str, most: int = MAX_CHARS) -> str:
     """The text, or its beginning and a note of how much is missing."""
     if len(text) <= most:
@@ -199,21 +215,22 @@ def shorten(text: str, most: int = MAX_CHARS) -> str:
 
 def facts(folder: Path, config: Row, environment: Row) -> list[tuple[str, str]]:
     """What somebody who gets this file by mail wants to know first."""
-    selfplay, versions = config.get("selfplay", {}), environment.get("versions", {})
-    gib = environment.get("memory_bytes", 0) / 2**30
+    selfplay, versions = table_in(config, "selfplay"), table_in(environment, "versions")
+    gib = number_of(environment, "memory_bytes", 0) / 2**30
+    gpus = environment.get("gpus")
     hardware = (
         f"{environment.get('cores', '?')} x {environment.get('processor', '?')}, {gib:.0f} GiB"
     )
     found = {
         "folder": folder.name,
-        "model": config.get("model", {}).get("name"),
+        "model": table_in(config, "model").get("name"),
         "proposals a mode and step": selfplay.get("batch_size"),
         "trials a task": selfplay.get("trials_per_task"),
         "envelope": selfplay.get("envelope"),
-        "learning rate": config.get("learner", {}).get("lr"),
+        "learning rate": table_in(config, "learner").get("lr"),
         "seed": config.get("seed"),
         "machine": hardware if environment else None,
-        "GPUs": ", ".join(environment.get("gpus", [])) or None,
+        "GPUs": ", ".join(map(str, cast(list[Any], gpus))) if isinstance(gpus, list) else None,
         "attempts": environment.get("attempt"),
         "commit": str(environment.get("git_commit", ""))[:12] or None,
         "versions": ", ".join(f"{package} {version}" for package, version in versions.items()),

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from azr.chronicle import Growth, resolved_config
 from azr.errors import CheckpointError
-from azr.records import read_records
-from azr.runfolder import read_metrics, rollout_files
+from azr.metrics_file import read_metrics
+from azr.records import read_rollouts
+from azr.runfolder import rollout_files
 from azr.terminal.text import screen, visible
 from azr.types import Mode
 
@@ -57,7 +58,7 @@ def show_overview(folder: Path, console: Console | None = None) -> None:
         raise CheckpointError(f"{folder} holds no run: there is no metrics.jsonl")
     growth = Growth()
     for step, file in rollout_files(folder).items():
-        growth.take(step, read_records(file))
+        growth.take(step, read_rollouts(file))
     rows = [
         {**row, **growth.metrics(row["step"])}
         for row in read_metrics(folder)

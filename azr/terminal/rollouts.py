@@ -11,7 +11,7 @@ from rich.text import Text
 
 from azr.chronicle import Convention, convention_of, explain, task_in, task_name
 from azr.errors import CheckpointError, ConfigError
-from azr.records import read_records
+from azr.records import read_rollouts
 from azr.runfolder import rollout_files
 from azr.terminal.text import STYLES, screen, task_lines, visible
 from azr.types import STREAMS, stream_name
@@ -55,7 +55,7 @@ def show_rollouts(
     convention = convention_of(folder)
     found = (
         record
-        for record in read_records(files[step])
+        for record in read_rollouts(files[step])
         if is_of(record, stream) and verdict in (None, record["verdict"])
     )
     chosen = list(islice(found, limit))

@@ -21,7 +21,7 @@ from azr.chronicle import (
     task_name,
 )
 from azr.errors import CheckpointError
-from azr.records import read_records
+from azr.records import read_rollouts
 from azr.terminal.rollouts import check_stream, files_of
 from azr.terminal.text import (
     STYLES,
@@ -142,7 +142,7 @@ def stories_named(folder: Path, name: str) -> list[tuple[int, Story]]:
     """The task's stories, oldest first."""
     found: list[tuple[int, Story]] = []
     for step, file in files_of(folder).items():
-        for story in stories_in(read_records(file)):
+        for story in stories_in(read_rollouts(file)):
             mode, _, digest = story.name.rpartition("-")
             if story.name and (story.name.startswith(name) or digest.startswith(name)) and mode:
                 found.append((step, story))

@@ -2,13 +2,21 @@
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from azr.checkpoint import latest_checkpoint, read_checkpoint, save_checkpoint
+from azr.checkpoint import (
+    latest_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    set_aside_after,
+)
+from azr.cli import main
 from azr.errors import CheckpointError
+from azr.manifest import manifest_of, write_manifest
 
 
 class FakeLearner:
@@ -94,7 +102,7 @@ def test_a_torn_checkpoint_is_refused_with_a_way_out(tmp_path: Path, damage: str
             (torn / "state.json").unlink()
         case _:
             (torn / "state.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"delete .*step_2 to resume at step 1"):
+    with pytest.raises(CheckpointError, match=r"go on from step 1 instead: --checkpoint 1"):
         latest_checkpoint(tmp_path)
 
 
@@ -114,11 +122,124 @@ def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
     save(tmp_path, 1)
     file = tmp_path / "step_1" / "trainer" / "state.pt"
     torch.save({"optimizer": Trap()}, file)
-    state = tmp_path / "step_1" / "state.json"
-    known = json.loads(state.read_text())
-    known["files"]["trainer/state.pt"] = file.stat().st_size
-    state.write_text(json.dumps(known))
+    write_manifest(tmp_path / "step_1", manifest_of(tmp_path / "step_1", 1))
     found = latest_checkpoint(tmp_path)
     assert found is not None
     with pytest.raises(CheckpointError, match="cannot be read"):
         found.trainer_state()
+
+
+def bits_of(folder: Path) -> list[tuple[str, int]]:
+    """Every file, and some of its bits: the first, the last, and those at uneven distances."""
+    return [
+        (str(file.relative_to(folder)), bit)
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+        for size in [8 * file.stat().st_size]
+        for bit in sorted({0, size // 3, size // 2 + 3, size - 1})
+    ]
+
+
+def test_a_bit_that_flips_anywhere_is_found_and_the_checkpoint_before_offered(
+    tmp_path: Path,
+) -> None:
+    save(tmp_path, 1, keep=2)
+    save(tmp_path, 2, keep=2)
+    folder = tmp_path / "step_2"
+    flips = bits_of(folder)
+    assert len(flips) > 12
+    for name, bit in flips:
+        file = folder / name
+        before = file.read_bytes()
+        changed = bytearray(before)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        if name == "state.json" and same_json(before, bytes(changed)):
+            continue  # a blank for a blank: it says the same
+        with pytest.raises(CheckpointError) as refusal:
+            latest_checkpoint(tmp_path)
+        assert name in str(refusal.value), "the line names the file"
+        assert "--checkpoint 1" in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+        file.write_bytes(before)
+    assert read_checkpoint(folder).step == 2
+
+
+def same_json(a: bytes, b: bytes) -> bool:
+    try:
+        return json.loads(a) == json.loads(b)
+    except ValueError:
+        return False
+
+
+def test_a_checkpoint_of_another_step_is_not_taken_for_one(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    (tmp_path / "step_4").rename(tmp_path / "step_40")
+    with pytest.raises(CheckpointError, match="holds the checkpoint of step 4"):
+        latest_checkpoint(tmp_path)
+
+
+def old_format(folder: Path) -> None:
+    """As an azr before hashes wrote it."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "state.json"]
+    sizes = {str(file.relative_to(folder)): file.stat().st_size for file in files}
+    step = int(folder.name.partition("_")[2])
+    state = json.dumps({"format": 1, "step": step, "files": sizes})
+    (folder / "state.json").write_text(state)
+
+
+def test_a_checkpoint_without_hashes_is_read_and_says_so(tmp_path: Path) -> None:
+    save(tmp_path, 4)
+    assert read_checkpoint(tmp_path / "step_4").has_hashes
+    old_format(tmp_path / "step_4")
+    found = latest_checkpoint(tmp_path)
+    assert found is not None
+    assert not found.has_hashes
+    (tmp_path / "step_4" / "tasks.sqlite").write_bytes(b"ta")
+    with pytest.raises(CheckpointError, match="should have 5 bytes and has 2"):
+        latest_checkpoint(tmp_path)
+
+
+def test_later_checkpoints_are_set_aside_and_never_deleted(tmp_path: Path) -> None:
+    for _ in range(2):
+        for step in (2, 4, 6):
+            save(tmp_path, step, keep=3)
+        assert len(set_aside_after(tmp_path, 2)) == 2
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [*(f"set-aside-{k}-step_{n}" for k in (1, 2) for n in (4, 6)), "step_2"]
+    save(tmp_path, 3, keep=1)
+    assert sorted(p.name for p in tmp_path.glob("step_*")) == ["step_3"]
+
+
+@pytest.mark.parametrize("which", ["none", "newest", "older", "old format", "state of newest"])
+def test_the_doctor_says_of_each_checkpoint_whether_it_is_whole(
+    which: str, make_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(steps=2)
+    for step in (1, 2):
+        save(run / "checkpoints", step, keep=2)
+    newest, older = run / "checkpoints" / "step_2", run / "checkpoints" / "step_1"
+    match which:
+        case "newest":
+            (newest / "tasks.sqlite").write_bytes(b"tasKs")
+        case "older":
+            (older / "model" / "config.json").write_text("[]")
+        case "old format":
+            old_format(older)
+        case "state of newest":
+            (newest / "state.json").write_text("{}")
+        case _:
+            pass
+    code = main(["doctor", str(run)])
+    lines = [line for line in capsys.readouterr().out.split("\n") if " step " in line]
+    first, second = [line for line in lines if "--" not in line]
+    assert code == int("newest" in which)
+    assert ("whole:" in first) == ("newest" not in which)
+    assert ("whole:" in second) == ("old" not in which)
+    assert ("damaged" in second) == (which == "older")
+    if which == "newest":
+        assert "tasks.sqlite is not as it was written" in first
+
+
+def test_the_doctor_of_a_folder_without_a_run(tmp_path: Path) -> None:
+    assert main(["doctor", str(tmp_path)]) == 1
