@@ -1,5 +1,6 @@
 """`azr-sandbox doctor` and `azr-sandbox bench`: is this machine fit, and how fast is it."""
 
+import os
 import resource
 import sys
 import time
@@ -57,8 +58,23 @@ def _check_canary() -> str:
         stats = sandbox.stats()
     if any(result.calls[0].outcome is not Outcome.RETURNED for result in results):
         raise OSError("a known program did not return")
-    how = "by page scan" if stats["full_restores"] == 0 else "by remapping: the kernel is old"
-    return f"{stats['calls']} runs, {stats['restore_checks']} restores compared whole, {how}"
+    checks = stats["restore_checks"]
+    return f"{stats['calls']} runs, {checks} restores compared whole, none differed"
+
+
+def _check_dirty_pages() -> str:
+    from sandbox_wasm import _pool  # noqa: PLC0415
+    from sandbox_wasm.manifest import locate_wasmtime  # noqa: PLC0415
+
+    trials = _pool.try_dirty_pages(str(locate_wasmtime()[0]))
+    works = [name for name, problem in trials if problem is None]
+    forced = os.environ.get("AZR_DIRTY_PAGES", "")
+    chosen = forced or next(iter(works), "none")
+    text = ", ".join(name if problem is None else f"not {name} ({problem})"
+                     for name, problem in trials)  # fmt: skip
+    if chosen not in works:
+        raise OSError(f"{chosen} is asked for, and works not; here work: {text}")
+    return f"{chosen}{', forced' if forced else ''}; here work: {text}"
 
 
 _CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -66,6 +82,7 @@ _CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("wasmtime", _check_library),
     ("guest", _check_guest),
     ("address space", _check_address_space),
+    ("written pages", _check_dirty_pages),
     ("canary", _check_canary),
 )
 
@@ -82,7 +99,7 @@ def main_doctor(*, deep: bool) -> int:
     for name, check in _CHECKS:
         try:
             message = f"ok    {name}: {check()}"
-        except (SandboxError, OSError, ImportError) as exc:
+        except (SandboxError, OSError, ImportError, ValueError, RuntimeError) as exc:
             message = f"FAIL  {name}: {exc}"
             failed = True
         sys.stdout.write(message + "\n")

@@ -73,7 +73,10 @@ _GAUGES: Final = {
 
 
 def prometheus_text(counters: ServerCounters, pool_stats: dict[str, Any]) -> str:
-    """Render every figure; numbers in `pool_stats` become `azr_sandbox_pool_<name>` gauges."""
+    """Render every figure; numbers in `pool_stats` become `azr_sandbox_pool_<name>` gauges.
+
+    Its texts become the labels of `azr_sandbox_pool_info`.
+    """
     lines: list[str] = []
     for kind, names, suffix in (("counter", _COUNTERS, "_total"), ("gauge", _GAUGES, "")):
         for name, text in names.items():
@@ -89,6 +92,10 @@ def prometheus_text(counters: ServerCounters, pool_stats: dict[str, Any]) -> str
         if isinstance(value, int | float) and name.isidentifier():
             lines += [f"# TYPE azr_sandbox_pool_{name} gauge",
                       f"azr_sandbox_pool_{name} {float(value):g}"]  # fmt: skip
+    texts = [f'{n}="{text}"' for n, text in sorted(pool_stats.items()) if isinstance(text, str)]
+    if texts:
+        lines += ["# TYPE azr_sandbox_pool_info gauge",
+                  f"azr_sandbox_pool_info{{{','.join(texts)}}} 1"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,14 @@ _NET: Final = (30_000, 50_000)
 """A run may use the larger of so many ms of CPU time, and a ms for so much fuel of its limit."""
 _TAKE_LIMIT: Final = 256
 _TAKE_WAIT_MS: Final = 1000
+_GAUGES: Final = frozenset({"hot_pages", "queued", "isolation_lost"})
+_CANARY: Final = """
+import builtins, math, sys
+def f():
+    seen = [hasattr(builtins, "canary"), math.pi == 3, "canary" in sys.modules, sorted is max]
+    builtins.canary, math.pi, sys.modules["canary"], builtins.sorted = f, 3, math, max
+    return any(seen)
+"""
 
 
 class _JobFuture(Future[JobResult]):
@@ -76,6 +84,12 @@ class Sandbox:
             check_every: Compare a slot's whole memory with its image after so many calls; a
                 difference is a machine failure. 0 never compares.
             cache_bytes: Bound of the cache of compiled programs.
+
+        Raises:
+            ImageError: The guest cannot be built, found or trusted.
+            SandboxUnavailable: The machine refuses what the pool needs, or cannot keep two
+                programs apart.
+            ValueError: An argument, or the environment's AZR_DIRTY_PAGES, is not among the allowed.
         """
         if workers is None:
             workers = available_cores()
@@ -86,16 +100,20 @@ class Sandbox:
         self._images = images
         self._image_id = guest.image_id
         self._flavors = [flavor.packages for flavor in guest.flavors]
-        self._pool = _pool.Pool(
-            wasmtime_path=str(guest.wasmtime_library),
-            compile_module_path=str(guest.compile_module),
-            compile_image=guest.compile_image,
-            flavors=[(str(f.module), f.images, f.library) for f in guest.flavors],
-            workers=workers,
-            check_every=check_every,
-            cache_bytes=cache_bytes,
-            net=_NET,
-        )
+        try:
+            self._pool = _pool.Pool(
+                wasmtime_path=str(guest.wasmtime_library),
+                compile_module_path=str(guest.compile_module),
+                compile_image=guest.compile_image,
+                flavors=[(str(f.module), f.images, f.library) for f in guest.flavors],
+                workers=workers,
+                check_every=check_every,
+                dirty_pages=os.environ.get("AZR_DIRTY_PAGES", ""),
+                cache_bytes=cache_bytes,
+                net=_NET,
+            )
+        except (RuntimeError, MemoryError) as exc:
+            raise SandboxUnavailable(f"the sandbox cannot start: {exc}") from exc
         self._pid = os.getpid()
         self._reports = _pool.Reports()  # of submit()'s jobs; run() and stream() have their own
         self._tickets = itertools.count()
@@ -103,6 +121,12 @@ class Sandbox:
         self._lock = threading.Lock()  # guards _closed and _collector
         self._closed = False
         self._collector: threading.Thread | None = None
+        self._at_start: dict[str, int] = {}
+        try:
+            self._run_canary()
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
         """Run jobs and return their results in order.
@@ -144,9 +168,18 @@ class Sandbox:
         return future
 
     def stats(self) -> dict[str, Any]:
-        """Return counters since the start, and what the pool is made of."""
-        counters: dict[str, Any] = dict(self._pool.counters())
-        counters.update(workers=self._workers, images=self._images, image=self._image_id)
+        """Return counters since the start, and what the pool is made of.
+
+        `dirty_pages` names how it knows what a program wrote (native/executor/dirty_pages.h);
+        `isolation_lost` is 1 when that failed: the pool then answers nothing any more.
+        """
+        counters: dict[str, Any] = self._counters()
+        counters.update(
+            workers=self._workers,
+            images=self._images,
+            image=self._image_id,
+            dirty_pages=self._pool.dirty_pages(),
+        )
         return counters
 
     def close(self) -> None:
@@ -170,6 +203,28 @@ class Sandbox:
     def __del__(self) -> None:
         if hasattr(self, "_collector"):
             self.close()
+
+    def _counters(self) -> dict[str, int]:
+        return {
+            name: count - self._at_start.get(name, 0)
+            for name, count in self._pool.counters().items()
+        }
+
+    def _run_canary(self) -> None:
+        """Poison every image twice in a row, and see that the second time finds it clean."""
+        jobs = [
+            Job("canary", _CANARY, calls=["", ""], images=self._images, packages=packages)
+            for packages in self._flavors
+        ]
+        for result in self.run(jobs):
+            for call in result.calls:
+                if (call.outcome, call.value) != (Outcome.RETURNED, "False"):
+                    raise SandboxUnavailable(
+                        "the sandbox cannot start: a program saw what another had left"
+                        f" ({call.outcome}, {call.value}, {call.error}); see `azr-sandbox doctor`"
+                    )
+        counters = self._pool.counters()
+        self._at_start = {n: counters[n] for n in counters.keys() - _GAUGES}
 
     def _check_all(self, jobs: Iterable[Job]) -> list[Job]:
         checked = list(jobs)
@@ -235,10 +290,14 @@ class Sandbox:
             if self._closed:
                 raise SandboxUnavailable("the sandbox was closed")
             if self._collector is None:
-                self._collector = threading.Thread(
+                collector = threading.Thread(
                     target=self._collect, name="sandbox-collector", daemon=True
                 )
-                self._collector.start()
+                try:
+                    collector.start()
+                except RuntimeError as exc:
+                    raise SandboxUnavailable(f"the machine refused a thread: {exc}") from exc
+                self._collector = collector
 
     def _collect(self) -> None:
         while not self._closed or self._waiting:

@@ -11,6 +11,7 @@
 #include "executor/literal.h"
 #include "executor/literal_value.h"
 #include "executor/pool.h"
+#include "executor/trial.h"
 #include "executor/value_text.h"
 
 namespace py = pybind11;
@@ -125,6 +126,7 @@ py::dict counters_to_python(Pool& pool) {
   result["restore_checks"] = workers.slots.checks;
   result["restore_check_failures"] = workers.slots.failed_checks;
   result["queued"] = counters.queued;
+  result["isolation_lost"] = counters.isolation_lost ? 1 : 0;
   return result;
 }
 
@@ -207,17 +209,34 @@ auto result_of(const py::str& text) {
   return unlocked_if_long(utf8.size(), [&] { return kFunction(utf8); });
 }
 
+// Of each way of knowing what was written: its name, and why it does not work here, or None.
+py::list try_dirty_pages(const std::string& wasmtime_path) {
+  std::vector<Trial> trials;
+  {
+    const py::gil_scoped_release unlocked;  // tens of milliseconds; touches no Python object
+    const Engine engine(load_wasmtime(wasmtime_path), kUnmetered);
+    trials = try_all_ways();
+  }
+  py::list result;
+  for (const Trial& trial : trials) {
+    const py::object problem =
+        trial.problem.empty() ? py::object(py::none()) : py::str(trial.problem);
+    result.append(py::make_tuple(trial.way->name, problem));
+  }
+  return result;
+}
+
 using FlavorTuple = std::tuple<std::string, std::vector<std::string>, std::string>;
 
 std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
                                 const std::string& compile_module_path,
                                 const std::string& compile_image,
                                 const std::vector<FlavorTuple>& flavors, uint32_t workers,
-                                uint64_t check_every, uint64_t cache_bytes,
-                                std::tuple<uint64_t, uint64_t> net) {
+                                uint64_t check_every, const std::string& dirty_pages,
+                                uint64_t cache_bytes, std::tuple<uint64_t, uint64_t> net) {
   const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
-  PoolOptions options{wasmtime_path, compile_module_path, compile_image, {},
-                      workers,       check_every,         cache_bytes,   {}};
+  PoolOptions options{wasmtime_path, compile_module_path, compile_image, {}, workers,
+                      check_every,   dirty_pages,         cache_bytes,   {}};
   std::tie(options.net.least_cpu_ms, options.net.slowest_fuel_per_ms) = net;
   for (const auto& [module_path, images, zip] : flavors) {
     options.flavors.push_back({module_path, images, zip});
@@ -236,11 +255,14 @@ PYBIND11_MODULE(_pool, module) {
   py::class_<Pool>(module, "Pool")
       .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"),
            py::arg("compile_module_path"), py::arg("compile_image"), py::arg("flavors"),
-           py::arg("workers"), py::arg("check_every"), py::arg("cache_bytes"), py::arg("net"))
+           py::arg("workers"), py::arg("check_every"), py::arg("dirty_pages"),
+           py::arg("cache_bytes"), py::arg("net"))
       .def("submit", &submit_job)
       .def("cancel", &cancel_job)
       .def("counters", &counters_to_python)
+      .def("dirty_pages", &Pool::dirty_pages)
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
+  module.def("try_dirty_pages", &try_dirty_pages);
   module.def("compile_module", &compile_module);
   module.def("boot_image", &boot_image);
   py::enum_<Sameness::Tuples>(module, "Tuples")

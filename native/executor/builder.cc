@@ -57,7 +57,7 @@ void deepen_stack(Slot& slot, uint32_t top) {
 }
 
 std::string boot(const Engine& engine, const BootOptions& options) {
-  Slot slot(std::make_shared<const Image>(pack_memory(options.initial_memory)), 0);
+  Slot slot(std::make_shared<const Image>(pack_memory(options.initial_memory)), 0, kCompareWay);
   GuestIo io;
   io.zip = options.zip;
   io.entropy = options.entropy | 1;

@@ -27,13 +27,13 @@ wasmtime_error_t* grow_slot_memory(void* env, size_t new_size) {
 
 uint8_t* get_gc_memory(void* env, size_t* size, size_t* capacity) {
   auto* region = static_cast<GcRegion*>(env);
-  *size = region->size;
-  *capacity = region->mapped;
-  return region->base;
+  *size = region->size();
+  *capacity = region->mapped();
+  return region->base();
 }
 
 wasmtime_error_t* grow_gc_memory(void* env, size_t new_size) {
-  if (Slot::grow_gc_region(*static_cast<GcRegion*>(env), new_size)) return nullptr;
+  if (static_cast<GcRegion*>(env)->grow(new_size)) return nullptr;
   return g_api->wasmtime_error_new("gc heap cap");
 }
 
@@ -53,10 +53,11 @@ wasmtime_error_t* new_memory(void*, const wasm_memorytype_t*, size_t minimum, si
     *memory = {slot, get_slot_memory, grow_slot_memory, [](void*) {}};
     return nullptr;
   }
-  GcRegion* region = slot->take_gc_region(reserved_bytes + guard_bytes, minimum);
-  if (region == nullptr) return g_api->wasmtime_error_new("no address space for the gc heap");
-  *memory = {region, get_gc_memory, grow_gc_memory,
-             [](void* env) { Slot::release_gc_region(*static_cast<GcRegion*>(env)); }};
+  if (!slot->gc().take(reserved_bytes + guard_bytes, minimum)) {
+    return g_api->wasmtime_error_new("no address space for the gc heap");
+  }
+  *memory = {&slot->gc(), get_gc_memory, grow_gc_memory,
+             [](void* env) { static_cast<GcRegion*>(env)->release(); }};
   return nullptr;
 }
 
@@ -267,7 +268,7 @@ Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net)
     result.fuel_used = fuel - left;
   }
   is_fresh_ = result.ending == Ending::kFinished && slot_.size() == size_before &&
-              !slot_.gc_heap_used() && stack_pointer() == stack_top_ && ++runs_ < kRunsPerInstance;
+              slot_.gc().size() == 0 && stack_pointer() == stack_top_ && ++runs_ < kRunsPerInstance;
   return result;
 }
 

@@ -17,7 +17,14 @@ class Slot;
 constexpr uint32_t kReplyFd = 1000003;
 
 // Why the host stopped the guest.
-enum class HostStop : uint8_t { kNone, kExited, kStdoutFull, kReplyFull, kOutOfFuel };
+enum class HostStop : uint8_t {
+  kNone,
+  kExited,
+  kStdoutFull,
+  kReplyFull,
+  kOutOfFuel,
+  kNoMemory,  // the host had none: a machine failure, never an outcome
+};
 
 // The state behind one run's host calls. Filled before the run, read after it.
 struct GuestIo {

@@ -33,12 +33,27 @@ void append(std::string& out, T value) {
 void write_all(int fd, const char* data, size_t count, size_t offset) {
   while (count > 0) {
     const ssize_t written = pwrite(fd, data, count, static_cast<off_t>(offset));
-    if (written <= 0) fail("cannot fill the image");
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) fail("cannot fill the image (pwrite)");
     const auto done = static_cast<size_t>(written);
     data += done;
     count -= done;
     offset += done;
   }
+}
+
+constexpr size_t kHeaderBytes = 16;
+
+size_t checked_size(std::string_view packed) {
+  if (packed.size() < kHeaderBytes) throw std::invalid_argument("not a packed image");
+  const auto size = load<uint64_t>(packed, 0);
+  const auto count = load<uint64_t>(packed, 8);
+  if (size == 0 || size % kWasmPageBytes != 0 || count > size / kPageBytes ||
+      count > packed.size() / kPageBytes ||  // so that the product below cannot wrap
+      packed.size() != kHeaderBytes + count * (sizeof(uint32_t) + kPageBytes)) {
+    throw std::invalid_argument("not a packed image");
+  }
+  return size;
 }
 
 }  // namespace
@@ -57,35 +72,22 @@ std::string pack_memory(std::string_view memory) {
   return packed + numbers + pages;
 }
 
-Image::Image(std::string_view packed) {
-  constexpr size_t kHeaderBytes = 16;
-  if (packed.size() < kHeaderBytes) throw std::invalid_argument("not a packed image");
-  size_ = load<uint64_t>(packed, 0);
+Image::Image(std::string_view packed) : size_(checked_size(packed)), file_(size_) {
   const auto count = load<uint64_t>(packed, 8);
-  if (size_ == 0 || size_ % kWasmPageBytes != 0 || count > size_ / kPageBytes ||
-      count > packed.size() / kPageBytes ||  // so that the product below cannot wrap
-      packed.size() != kHeaderBytes + count * (sizeof(uint32_t) + kPageBytes)) {
-    throw std::invalid_argument("not a packed image");
-  }
-  fd_ = memfd_create("azr-image", MFD_CLOEXEC);
-  if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(size_)) != 0) fail("cannot make the image");
   const char* pages = packed.data() + kHeaderBytes + count * sizeof(uint32_t);
   const auto number = [&](size_t i) { return load<uint32_t>(packed, kHeaderBytes + 4 * i); };
   for (size_t i = 0; i < count;) {
     size_t end = i + 1;  // one write for each stretch of neighbours
     while (end < count && number(end) == number(i) + (end - i)) ++end;
     if (number(end - 1) >= size_ / kPageBytes) throw std::invalid_argument("not a packed image");
-    write_all(fd_, pages + i * kPageBytes, (end - i) * kPageBytes, number(i) * kPageBytes);
+    write_all(fd(), pages + i * kPageBytes, (end - i) * kPageBytes, number(i) * kPageBytes);
     i = end;
   }
-  void* mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd_, 0);
-  if (mapping == MAP_FAILED) fail("cannot map the image");
+  void* mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd(), 0);
+  if (mapping == MAP_FAILED) fail("cannot map the image (mmap)");
   pristine_ = static_cast<const uint8_t*>(mapping);
 }
 
-Image::~Image() {
-  if (pristine_ != nullptr) munmap(const_cast<uint8_t*>(pristine_), size_);
-  if (fd_ >= 0) close(fd_);
-}
+Image::~Image() { munmap(const_cast<uint8_t*>(pristine_), size_); }
 
 }  // namespace azr::executor

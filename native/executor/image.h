@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "executor/memory_file.h"
+
 namespace azr::executor {
 
 constexpr size_t kPageBytes = 4096;
@@ -15,24 +17,24 @@ constexpr size_t kWasmPageBytes = 65536;
 // kept (u64), their page numbers (u32 each, ascending), then the pages.
 std::string pack_memory(std::string_view memory);
 
-// Owns a memfd with the image's bytes and one shared read-only mapping of it. Zero pages are
-// holes, so they cost no memory. Neither copied nor moved: slots hold its address.
+// Owns a file with the image's bytes and one shared read-only mapping of it. In memory, zero pages
+// are holes, so they cost nothing. Neither copied nor moved: slots hold its address.
 class Image {
  public:
   // `packed` comes from pack_memory(). Throws std::invalid_argument when it does not, and
-  // std::system_error when the machine has no room.
+  // std::runtime_error when the machine has no room.
   explicit Image(std::string_view packed);
   ~Image();
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return file_.fd(); }
   size_t size() const { return size_; }
   const uint8_t* pristine() const { return pristine_; }
 
  private:
-  int fd_ = -1;
-  size_t size_ = 0;
+  size_t size_;
+  MemoryFile file_;
   const uint8_t* pristine_ = nullptr;
 };
 

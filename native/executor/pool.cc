@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
+
+#include "executor/trial.h"
 
 namespace azr::executor {
 namespace {
@@ -43,6 +46,7 @@ Pool::Pool(PoolOptions options) : desks_(options.workers) {
   load(options);
   shared_.check_every = options.check_every;
   shared_.net = options.net;
+  shared_.way = &choose_way(options.dirty_pages);  // after the engines: of its signal handler
   shared_.cache = std::make_unique<CodeCache>(options.cache_bytes);
 
   pthread_attr_t attributes;
@@ -58,10 +62,15 @@ Pool::Pool(PoolOptions options) : desks_(options.workers) {
     threads_.push_back(thread);
   }
   pthread_attr_destroy(&attributes);
-  ticker_ = std::thread([this] { tick(); });
-  if (threads_.size() != options.workers) {
+  bool is_ticking = true;
+  try {
+    ticker_ = std::thread([this] { tick(); });
+  } catch (const std::system_error&) {
+    is_ticking = false;
+  }
+  if (!is_ticking || threads_.size() != options.workers) {
     close();
-    throw std::runtime_error("cannot start the worker threads");
+    throw std::runtime_error("the machine refused the sandbox a thread (pthread_create)");
   }
 }
 
@@ -207,6 +216,7 @@ PoolCounters Pool::counters() {
     total.workers.slots.failed_checks += one.slots.failed_checks;
   }
   total.queued = jobs_.size();
+  total.isolation_lost = shared_.isolation_lost;
   return total;
 }
 

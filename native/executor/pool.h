@@ -38,6 +38,7 @@ struct PoolOptions {
   std::vector<FlavorOptions> flavors;  // the base first
   uint32_t workers = 1;
   uint64_t check_every = 0;  // see Slot
+  std::string dirty_pages;   // the way of knowing what was written; empty: the fastest that works
   uint64_t cache_bytes = 0;
   NetHeight net;
 };
@@ -45,6 +46,7 @@ struct PoolOptions {
 struct PoolCounters {
   WorkerCounters workers;
   uint64_t queued = 0;
+  bool isolation_lost = false;  // the pool answers nothing any more
 };
 
 // Thread-safe. The process must not fork while a pool exists: its threads would be missing.
@@ -61,6 +63,7 @@ class Pool {
   // Ends a job that nobody waits for, whether it waits or runs: its report comes soon, and is a
   // failure. False when the job has its report already, or never was.
   bool cancel(const std::shared_ptr<Reports>& reports, uint64_t ticket);
+  std::string_view dirty_pages() const { return shared_.way->name; }
   // Fails the jobs that have not started, interrupts those that run, and ends the threads.
   void close();
 

@@ -2,6 +2,7 @@
 #include "executor/wasi.h"
 
 #include <array>
+#include <new>
 #include <string_view>
 
 #include "executor/wasi_call.h"
@@ -92,7 +93,11 @@ wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* 
   wasmtime_context_t* context = g_api->wasmtime_caller_context(caller);
   auto& io = *static_cast<GuestIo*>(g_api->wasmtime_context_get_data(context));
   HostCall call(*g_api, io, values, function.price, io.counts_fuel ? context : nullptr);
-  return answer(function, call, values);
+  try {
+    return answer(function, call, values);
+  } catch (const std::bad_alloc&) {  // must not unwind through wasmtime
+    return stop(call, HostStop::kNoMemory);
+  }
 }
 
 wasm_functype_t* make_type(const WasmtimeApi& api, const HostFunction& function) {

@@ -1,13 +1,17 @@
 #include "executor/worker.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <exception>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "executor/literal.h"
 #include "executor/marshal_writer.h"
 #include "executor/reply.h"
+#include "executor/trial.h"
 #include "executor/wasi_price.h"
 
 namespace azr::executor {
@@ -85,8 +89,13 @@ struct Worker::Task {
   bool reseed = false;
 };
 
+Worker::Seat::Seat(const std::shared_ptr<const Image>& image, const Shared& shared)
+    : slot(image, shared.check_every, *shared.way) {
+  prove(slot);
+}
+
 Worker::Worker(const Shared& shared, const std::atomic<bool>& stop)
-    : shared_(shared), stop_(stop), compile_seat_(shared.compile_image, shared.check_every) {
+    : shared_(shared), stop_(stop), compile_seat_(shared.compile_image, shared) {
   for (const Flavor& flavor : shared.flavors) run_seats_.emplace_back(flavor.images.size());
 }
 
@@ -116,7 +125,9 @@ std::optional<JobReport> Worker::process(const JobSpec& job) {
   ++counters_.jobs;
   timed_out_ = false;
   try {
+    check_isolation();
     process_calls(job, report);
+    check_isolation();  // another worker's slot may have shown it meanwhile
   } catch (const NetHit&) {
     ++counters_.net_hits;
     return std::nullopt;
@@ -359,7 +370,7 @@ Worker::Seat& Worker::seat_of(const JobSpec& job, size_t image) {
   auto& seat = run_seats_.at(job.flavor).at(image);
   if (seat == nullptr) {
     const Flavor& flavor = shared_.flavors.at(job.flavor);
-    seat = std::make_unique<Seat>(flavor.images.at(image), shared_.check_every);
+    seat = std::make_unique<Seat>(flavor.images.at(image), shared_);
   }
   return *seat;
 }
@@ -401,12 +412,38 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
                              {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_});
   } catch (...) {
     seat.instance.reset();
-    seat.slot.restore();
+    restore(seat);
     throw;
   }
   if (!seat.instance->is_fresh()) seat.instance.reset();
-  if (!seat.slot.restore()) throw MachineFailure("a slot differed from its image after a restore");
+  restore(seat);
   return run;
+}
+
+// Throws when the run says nothing, because the machine refused it something, or when no run does.
+void Worker::restore(Seat& seat) {
+  const int refused = io_.stop == HostStop::kNoMemory ? ENOMEM : seat.slot.refusal();
+  if (!seat.slot.restore()) lose_isolation();
+  check_isolation();
+  if (refused == 0) return;
+  throw MachineFailure("the machine refused a program memory within its cap: " +
+                       std::generic_category().message(refused));
+}
+
+void Worker::lose_isolation() const {
+  if (shared_.isolation_lost.exchange(true)) return;
+  std::fprintf(stderr,
+               "azr-sandbox: STOPPED: isolation was lost (pages watched by '%s'): a slot kept what"
+               " a program wrote\n",
+               shared_.way->name.data());
+}
+
+void Worker::check_isolation() const {
+  if (!shared_.isolation_lost) return;
+  throw MachineFailure(
+      "isolation was lost: a slot kept what a program wrote, so programs may have seen one another."
+      " This sandbox runs nothing more, and what it answered since its last good comparison cannot"
+      " be trusted. See `azr-sandbox doctor`; AZR_DIRTY_PAGES=compare is right on any machine");
 }
 
 }  // namespace azr::executor

@@ -28,7 +28,10 @@ struct Shared {
   std::vector<Flavor> flavors;  // the first is the base; it compiles metered where it must
   uint64_t check_every = 0;
   NetHeight net;
+  const Way* way = &kCompareWay;  // of knowing what a program wrote
   std::unique_ptr<CodeCache> cache;
+  // A slot was not as its image after a restore. Set by any worker, for good: no result counts.
+  mutable std::atomic<bool> isolation_lost = false;
 };
 
 struct WorkerCounters {
@@ -62,8 +65,7 @@ class Worker {
   struct Task;
   // A slot and the instance that lives in it for as long as a restore makes it new.
   struct Seat {
-    Seat(const std::shared_ptr<const Image>& image, uint64_t check_every)
-        : slot(image, check_every) {}
+    Seat(const std::shared_ptr<const Image>& image, const Shared& shared);
     Slot slot;
     std::unique_ptr<Instance> instance;
   };
@@ -90,6 +92,9 @@ class Worker {
   Run compile_guest();
   Seat& seat_of(const JobSpec& job, size_t image);
   Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds);
+  void check_isolation() const;
+  void lose_isolation() const;
+  void restore(Seat& seat);
   void clear_outputs();
   void expect_net_hit(const JobSpec& job, Interrupt why);
 

@@ -24,7 +24,9 @@ wasm_trap_t* make_trap(const char*, size_t) {
 // Of a slot's 4 GiB only the image's part is accessible, so a host that reads or writes past the
 // guest's memory ends the process.
 struct Guest {
-  Guest() : slot(std::make_shared<const Image>(pack_memory(std::string(kBytes, '\0'))), 0) {
+  Guest()
+      : slot(std::make_shared<const Image>(pack_memory(std::string(kBytes, '\0'))), 0,
+             kCompareWay) {
     api.wasmtime_trap_new = make_trap;
     slot.begin(kBytes);
   }
