@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from sandbox_wasm import Sandbox, _pool
+from sandbox_wasm import Job, Sandbox, _pool
+from sandbox_wasm.doctor import main_doctor
 from sandbox_wasm.manifest import locate_wasmtime
+from sandbox_wasm.metrics import ServerCounters, prometheus_text
+from tests.hostile.conftest import WAYS
 from tests.hostile.unwilling import LIES, preload, run_child
 
 pytestmark = [pytest.mark.guest, pytest.mark.hostile]
-
-WAYS = ("faults", "traps", "scan", "compare")
 
 POISONED = """
 import builtins, copyreg, math, random, re, string, sys
@@ -58,7 +59,8 @@ def deny(number, argument=None):
         steps += [step(load, 24), step(equal, argument, 0, 1)]
     steps += [step(give, 0x0005_0000 | errno.EPERM), step(give, 0x7FFF_0000)]
     code = ctypes.create_string_buffer(b"".join(steps))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code)))
+    header = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
+    program = ctypes.create_string_buffer(header)
     assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
     assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 
@@ -122,13 +124,9 @@ def told(
 
 
 def test_the_poison_is_seen_where_nothing_is_restored() -> None:
-    names: dict[str, Any] = {}
-    exec(POISONED.replace("builtins, copyreg", "copyreg").replace(  # noqa: S102 - our own text
-        "MARKS = [(builtins, \"len\"), (builtins, \"canary\"),", "import types\nmath, string, random"
-        ", re, copyreg, sys = [types.SimpleNamespace(__name__=n, modules={}) for n in 'abcdef']\n"
-        "MARKS = ["), names)  # fmt: skip
-    assert names["f"]() == []
-    assert len(names["f"]()) == 8
+    with Sandbox(workers=1) as sandbox:
+        job = Job("both", POISONED + "first = f()", expressions=["(first, f()[:2])"])
+        assert sandbox.run([job])[0].calls[0].value == "([], ['builtins.len', 'builtins.canary'])"
 
 
 # ---- at the start
@@ -286,16 +284,7 @@ def test_without_any_file_the_doctor_says_so_in_a_line(library: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.fixture(params=WAYS)
-def by_each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("AZR_DIRTY_PAGES", request.param)
-    return request.param
-
-
 def test_the_way_in_use_is_told(by_each_way: str, capfd: pytest.CaptureFixture[str]) -> None:
-    from sandbox_wasm.doctor import main_doctor
-    from sandbox_wasm.metrics import ServerCounters, prometheus_text
-
     with Sandbox(workers=1) as sandbox:
         stats = sandbox.stats()
     assert stats["dirty_pages"] == by_each_way

@@ -1,6 +1,8 @@
 # ruff: noqa: E501 - a poison a line
 """What one program leaves behind, seen by a probe that looks everywhere; it must see nothing."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from sandbox_wasm import Job, Limits, Outcome, Sandbox
@@ -79,9 +81,10 @@ POISONS = {
 
 
 @pytest.fixture(scope="module")
-def one_worker() -> Sandbox:
+def one_worker(by_each_way: str) -> Iterator[Sandbox]:
     """One slot: the probe runs where the poison ran. Memory is not compared, so only it can tell."""
     with Sandbox(workers=1, check_every=0) as pool:
+        assert pool.stats()["dirty_pages"] == by_each_way
         yield pool
 
 
