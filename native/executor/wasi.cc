@@ -96,7 +96,8 @@ wasm_trap_t* dispatch(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* 
   try {
     return answer(function, call, values);
   } catch (const std::bad_alloc&) {  // must not unwind through wasmtime
-    return stop(call, HostStop::kNoMemory);
+    io.stop = HostStop::kNoMemory;
+    return make_trap(*g_api);
   }
 }
 
