@@ -13,50 +13,42 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import zmq
 
 from sandbox_wasm import codec, protocol
+from sandbox_wasm.door import Door, key_of
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.executor import Executor
 from sandbox_wasm.job_fields import MAX_NAME_CHARS
 from sandbox_wasm.metrics import ServerCounters
 from sandbox_wasm.outbox import Outbox
 from sandbox_wasm.protocol import ErrorCode, Kind, ServerInfo
 from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket
+from sandbox_wasm.quiet_log import QuietLog
 from sandbox_wasm.stall import StallWatch, StuckWorkers
-from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.strikes import Strikes
+from sandbox_wasm.types import JobResult
 from sandbox_wasm.waker import Waker
 
-__all__ = ["Broker", "BrokerOptions", "Executor"]
+__all__ = ["Broker", "BrokerOptions"]
 
 log = logging.getLogger(__name__)
 
 TICK_MS = 100
 """Longest sleep of the loop: silence, stuck clients and the drain are looked at this often."""
 MAX_RECEIVED_PER_TURN = 32
-"""Frames read before the executor is fed again."""
+MAX_RECEIVED_BYTES_PER_TURN = 2 * 1024 * 1024
+MAX_RECEIVE_S = 0.02
+"""Frames, bytes and time spent on them, before the executor is fed again."""
+MALFORMED_WEIGHT = 8
+"""A malformed frame weighs so much more than one without a session, which a restart provokes."""
 GATHER_MS = 3
 GATHER_RESULTS = 64
 """Results wait for company this long, or until there are so many, while more are being made."""
 STUCK_RETRY_MS = 5
 """ROUTER cannot say when one client reads again: ask this often."""
-
-
-class Executor(Protocol):
-    """What runs the jobs: `Sandbox`, or a fake."""
-
-    def submit(self, job: Job) -> "Future[JobResult]":
-        """Queue one job without blocking."""
-        ...
-
-    def stats(self) -> dict[str, Any]:
-        """Return counters for the metrics."""
-        ...
-
-    def close(self) -> None:
-        """Release the workers."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +90,9 @@ class Broker:
         self._rate_since = time.monotonic()
         self._outbox = Outbox(router)
         self._stall = StallWatch(options.stall_s)
+        self._strikes = Strikes()
+        self._quiet = QuietLog(log)
+        self._door: Door | None = None
         self._stop_asked = False
         self._drain_until: float | None = None
         self._pollers: dict[int, Any] = {}
@@ -105,10 +100,12 @@ class Broker:
         self._poller.register(router, zmq.POLLIN)
         self._poller.register(self._waker.fileno(), zmq.POLLIN)
 
-    def poll_too(self, socket: "zmq.Socket[bytes]", handle: Any) -> None:
-        """Call `handle()` from the loop whenever `socket` can be read (the key check)."""
-        self._poller.register(socket, zmq.POLLIN)
-        self._pollers[id(socket)] = (socket, handle)
+    def watch(self, door: Door) -> None:
+        """Have the loop look after who may connect."""
+        self._door = door
+        for socket, handle in door.sockets:
+            self._poller.register(socket, zmq.POLLIN)
+            self._pollers[id(socket)] = (socket, handle)
 
     def stop(self) -> None:
         """Ask the loop to drain and return; safe in a signal handler and from any thread."""
@@ -148,27 +145,43 @@ class Broker:
     # ------------------------------------------------------------------ messages in
 
     def _receive(self) -> None:
+        """Read what has come, but no more than a turn's share of bytes and time."""
+        size_bytes = 0
+        until = time.monotonic() + MAX_RECEIVE_S
         for _ in range(MAX_RECEIVED_PER_TURN):
             try:
-                identity, *frames = self._router.recv_multipart(zmq.NOBLOCK)
+                parts = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             self._counters.frames += 1
-            try:
-                if len(frames) != 1:
-                    raise ProtocolError(f"a message is one frame, got {len(frames)}")  # noqa: TRY301
-                self._handle(identity, frames[0])
-            except protocol.VersionMismatch as exc:
-                self._refuse(identity, ErrorCode.VERSION, str(exc))
-            except ProtocolError as exc:
-                self._refuse(identity, ErrorCode.MALFORMED, str(exc))
+            self._take(parts[0].bytes, parts[1:])
+            size_bytes += sum(map(len, parts))
+            if size_bytes > MAX_RECEIVED_BYTES_PER_TURN or time.monotonic() > until:
+                return
 
-    def _handle(self, identity: bytes, frame: bytes) -> None:
+    def _take(self, identity: bytes, frames: "list[zmq.Frame]") -> None:
+        if self._strikes.is_out(identity):
+            self._counters.muted += 1
+            return
+        try:
+            if len(frames) != 1:
+                raise ProtocolError(f"a message is one frame, got {len(frames)}")  # noqa: TRY301
+            self._handle(identity, frames[0])
+        except protocol.VersionMismatch as exc:
+            self._refuse(identity, ErrorCode.VERSION, str(exc))
+        except ProtocolError as exc:
+            self._refuse(identity, ErrorCode.MALFORMED, str(exc))
+
+    def _handle(self, identity: bytes, message: zmq.Frame) -> None:
+        session = self._queue.sessions.get(identity)
+        if session is None and len(message) > protocol.MAX_HELLO_BYTES:
+            self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
+            return
+        frame = message.bytes
         kind, body = protocol.unpack(frame)
         if kind is Kind.HELLO:
-            self._greet(identity, body)
+            self._greet(identity, body, key_of(message))
             return
-        session = self._queue.sessions.get(identity)
         if session is None:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
             return
@@ -187,19 +200,23 @@ class Broker:
         else:
             raise ProtocolError(f"$[1]: a client may not send {kind.value!r}")
 
-    def _greet(self, identity: bytes, body: tuple[object, ...]) -> None:
+    def _greet(self, identity: bytes, body: tuple[object, ...], key: bytes | None) -> None:
         name = body[0] if len(body) == 1 else None
         if type(name) is not str or len(name) > MAX_NAME_CHARS:
             raise ProtocolError(f"$[2]: expected the client's name, a text of at most"
                                 f" {MAX_NAME_CHARS} characters")  # fmt: skip
         sessions = self._queue.sessions
         if identity not in sessions:
+            if self._door is not None and not self._door.lets_in(key):
+                self._refuse(identity, ErrorCode.HELLO_FIRST, "this client's key was withdrawn")
+                return
             if len(sessions) >= self._options.queue.max_clients:
                 self._refuse(identity, ErrorCode.TOO_MANY_CLIENTS,
                              f"{len(sessions)} clients are here already")  # fmt: skip
                 return
-            sessions[identity] = Session(identity, name, time.monotonic())
-            log.info("event=client_came client=%r clients=%d", name, len(sessions))
+            sessions[identity] = Session(identity, name, time.monotonic(), key=key)
+            self._quiet.write(logging.INFO, name, "event=client_came client=%r clients=%d",
+                              name, len(sessions))  # fmt: skip
         self._outbox.post(sessions[identity], protocol.pack_info(self._info))
         if self._drain_until is not None:
             self._outbox.post(sessions[identity], protocol.pack(Kind.BYE, "draining"))
@@ -305,24 +322,38 @@ class Broker:
     def _fail(self, ticket: Ticket, exc: BaseException) -> None:
         self._counters.failed += 1
         if not isinstance(exc, SandboxUnavailable):
-            log.error("event=executor_error error=%r", exc, exc_info=exc)
+            self._quiet.write(logging.ERROR, ticket.session.name, "event=executor_error error=%r",
+                              exc, exc=exc)  # fmt: skip
         pair = codec.pack_pair(ticket.number, str(exc) or type(exc).__name__)
         self._outbox.post(ticket.session, protocol.frame_of_parts(Kind.FAILED, [pair]))
 
     def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
+        is_malformed = code is ErrorCode.MALFORMED
         self._counters.malformed += code is not ErrorCode.HELLO_FIRST
-        log.warning("event=refused code=%s message=%s", code.value, message)
+        self._quiet.write(logging.WARNING, identity, "event=refused code=%s message=%s",
+                          code.value, message)  # fmt: skip
         self._outbox.refuse(identity, code, message)
+        self._strikes.add(identity, MALFORMED_WEIGHT if is_malformed else 1)
+        if self._strikes.is_out(identity):
+            self._quiet.write(logging.WARNING, identity, "event=peer_muted")
+            session = self._queue.sessions.get(identity)
+            if session is not None:
+                self._forget(session)
 
     def _forget(self, session: Session) -> None:
         self._outbox.forget(session)
         num_cancelled = self._queue.forget(session)
         self._counters.cancelled += num_cancelled
-        log.info("event=client_left client=%r cancelled=%d", session.name, num_cancelled)
+        self._quiet.write(logging.INFO, session.name, "event=client_left client=%r cancelled=%d",
+                          session.name, num_cancelled)  # fmt: skip
 
     # ------------------------------------------------------------------ time
 
     def _tend(self, now: float) -> None:
+        self._quiet.tend(now)
+        if self._door is not None:
+            for session in self._door.tend(now, self._queue.sessions.values()):
+                self._forget(session)
         if self._stall.is_stuck(self._num_running, self._num_finished):
             self._give_up_stuck_workers()
         silence_s = self._info.client_silence_s

@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import re
+import stat
 import sys
 from pathlib import Path
 from typing import Final
@@ -29,6 +30,7 @@ class KeyFileError(SandboxError, ValueError):
     """A key file or text cannot be used; the message names it."""
 
 
+_MAX_FILE_BYTES: Final = 64 * 1024
 _Z85_KEY: Final = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 
 
@@ -38,26 +40,33 @@ def load_keys(source: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
         return source.encode(), None
     path = Path(source)
     try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ValueError(f"more than {_MAX_FILE_BYTES} bytes")  # noqa: TRY301
         public, secret = zmq.auth.load_certificate(path)  # pyright: ignore[reportUnknownMemberType]
     except (OSError, ValueError) as exc:
         hint = "make keys with `azr-sandbox keys DIR`"
         raise KeyFileError(f"key file {path}: {exc}; {hint}") from exc
+    if not _Z85_KEY.fullmatch(public.decode("latin-1")):
+        raise KeyFileError(f"key file {path}: its public key is not 40 characters of Z85")
     return public, secret
 
 
 class AllowedKeys:
     """Answers ZeroMQ's question whether a client may come in (the ZAP protocol, RFC 27).
 
-    The folder is read again whenever it changes, so a key can be added or withdrawn without a
-    restart; a client that is in already stays until it disconnects.
+    The folder is read again at each question and every second, so a key can be added or withdrawn
+    without a restart. A file that cannot be used lets nobody in and changes nothing for the others;
+    a folder that cannot be read lets nobody in at all.
     """
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", folder: Path) -> None:
         if not folder.is_dir():
             raise KeyFileError(f"folder of allowed keys {folder} does not exist")
         self._folder = folder
-        self._stamp: object = None
+        self._files: dict[str, tuple[object, bytes | None]] = {}
+        """Each file's stamp when it was read, and its key, or None if it holds none."""
         self._keys: frozenset[bytes] = frozenset()
+        self._is_readable = True
         self.reload()
         self.socket = context.socket(zmq.REP)
         self.socket.linger = 0
@@ -68,24 +77,50 @@ class AllowedKeys:
         version, request_id, _domain, _address, _identity, mechanism, *credentials = (
             self.socket.recv_multipart()
         )
-        is_known = mechanism == b"CURVE" and len(credentials) == 1 and self._allows(credentials[0])
+        self.reload()
+        key = z85.encode(credentials[0]) if mechanism == b"CURVE" and len(credentials) == 1 else b""
+        is_known = self.allows(key)
         code, text = (b"200", b"OK") if is_known else (b"400", b"key not allowed")
-        self.socket.send_multipart((version, request_id, code, text, b"", b""))
+        # The key is the user's name from here on: the session is asked for it again and again.
+        self.socket.send_multipart((version, request_id, code, text, key, b""))
 
-    def _allows(self, raw_key: bytes) -> bool:
-        try:
-            self.reload()
-        except (OSError, KeyFileError) as exc:  # half-written, perhaps: the keys known so far hold
-            log.warning("event=keys_not_read error=%s", exc)
-        return z85.encode(raw_key) in self._keys
+    def allows(self, key: bytes) -> bool:
+        """Tell whether the folder holds this public key, as its 40 characters."""
+        return key in self._keys
 
     def reload(self) -> None:
-        """Read the folder if it has changed."""
-        files = sorted(self._folder.glob("*.key"))
-        stamp = tuple((file.name, file.stat().st_mtime_ns) for file in files)
-        if stamp != self._stamp:
-            self._keys = frozenset(load_keys(file)[0] for file in files)
-            self._stamp = stamp
+        """Read what has changed in the folder."""
+        try:
+            with os.scandir(self._folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.name.endswith(".key"))
+        except OSError as exc:
+            if self._is_readable:
+                log.warning("event=keys_not_read folder=%s error=%s", self._folder, exc.strerror)
+            self._is_readable = False
+            names = []
+        else:
+            self._is_readable = True
+        self._files = {name: self._read(name) for name in names}
+        self._keys = frozenset(key for _, key in self._files.values() if key is not None)
+
+    def _read(self, name: str) -> tuple[object, bytes | None]:
+        """Return the file's stamp and key, from memory if it has not changed."""
+        path = self._folder / name
+        before = self._files.get(name)
+        try:
+            status = path.stat()
+            stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode)
+        except OSError as exc:
+            status, stamp = None, exc.strerror
+        if before is not None and before[0] == stamp:
+            return before
+        try:
+            if status is None or not stat.S_ISREG(status.st_mode):  # a fifo would block the loop
+                raise KeyFileError(f"key file {path}: {stamp if status is None else 'no file'}")  # noqa: TRY301
+            return stamp, load_keys(path)[0]
+        except KeyFileError as exc:  # once for each state of the file
+            log.warning("event=key_not_read error=%s", exc)
+            return stamp, None
 
     def close(self) -> None:
         """Close the socket."""

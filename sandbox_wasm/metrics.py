@@ -29,6 +29,8 @@ class ServerCounters:
     """Machine failures: these say nothing about a program."""
     cancelled: int = 0
     malformed: int = 0
+    muted: int = 0
+    """Frames of peers to which nobody listens any more."""
     results: int = 0
     calls: Counter[str] = field(default_factory=Counter[str])
     """By outcome."""
@@ -60,6 +62,7 @@ _COUNTERS: Final = {
     "failed": "Jobs the machine could not run.",
     "cancelled": "Jobs whose client went away or stopped waiting.",
     "malformed": "Frames that were refused.",
+    "muted": "Frames not looked at, of peers that sent too many that were refused.",
     "results": "Jobs answered.",
     "fuel": "Fuel used.",
 }

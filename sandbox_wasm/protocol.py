@@ -27,6 +27,7 @@ from sandbox_wasm.job_fields import short_repr
 __all__ = [
     "DEFAULT_MAX_MESSAGE_BYTES",
     "MAX_ARRAY_ITEMS",
+    "MAX_HELLO_BYTES",
     "MAX_JOBS_PER_FRAME",
     "MAX_REPLY_BYTES",
     "PROTOCOL_VERSION",
@@ -46,6 +47,8 @@ PROTOCOL_VERSION: Final = 2
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """Largest frame a server accepts (ZMQ_MAXMSGSIZE); decoding one takes up to ~17 times as much."""
+MAX_HELLO_BYTES: Final = 4096
+"""Of a peer that has not said hello, no larger frame is looked at."""
 MAX_REPLY_BYTES: Final = 256 * 1024 * 1024
 """Largest frame a client accepts, and the most one job's results could ever need."""
 MAX_JOBS_PER_FRAME: Final = 1024

@@ -57,6 +57,8 @@ class Session:
     """Encoded results that wait to be sent."""
     unsent: deque[bytes] = field(default_factory=deque[bytes])
     """Whole frames that wait to be sent, before the results."""
+    key: bytes | None = None
+    """Its public key, where keys are asked for."""
     is_in_ring: bool = False
     is_gone: bool = False
     """A send found no connection."""

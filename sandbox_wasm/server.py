@@ -22,10 +22,13 @@ from typing import Any, Final, cast
 
 import zmq
 
-from sandbox_wasm.broker import Broker, BrokerOptions, Executor
+from sandbox_wasm.broker import Broker, BrokerOptions
 from sandbox_wasm.cores import available_cores
+from sandbox_wasm.door import Door
+from sandbox_wasm.doorkeeper import HANDSHAKE_S, Doorkeeper, raise_descriptor_limit
 from sandbox_wasm.endpoints import Endpoint, parse_endpoint
 from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.executor import Executor
 from sandbox_wasm.keys import AllowedKeys, KeyFileError, load_keys
 from sandbox_wasm.metrics import MetricsPage, ServerCounters, prometheus_text
 from sandbox_wasm.places import place
@@ -86,7 +89,10 @@ class Server:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._keys: AllowedKeys | None = None
         self._is_bound = False
+        num_descriptors = raise_descriptor_limit()
+        self._context.set(zmq.MAX_SOCKETS, 64)  # ours; a connection is none
         self._router = self._context.socket(zmq.ROUTER)
+        self._doorkeeper = Doorkeeper(self._router, num_descriptors)
         try:
             self._configure()
             self._bind()
@@ -101,10 +107,10 @@ class Server:
         router.linger = 1000  # the last results leave even though the loop has ended
         router.router_mandatory = True  # a vanished client is an error we see, not a silent drop
         router.maxmsgsize = options.max_message_bytes
-        router.rcvhwm = 16  # frames per client that ZeroMQ may hold before we read them
-        router.sndhwm = 64
+        router.rcvhwm = 4  # frames per client that ZeroMQ may hold before we read them
+        router.sndhwm = 16
         router.backlog = 512
-        router.handshake_ivl = 10_000  # a peer that says nothing must not keep a connection
+        router.handshake_ivl = int(HANDSHAKE_S * 1000)  # a peer that says nothing has to go
         router.ipv6 = "[" in options.bind.host
         router.setsockopt(zmq.HEARTBEAT_IVL, 5000)  # a half-open connection ends within ~20 s
         router.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
@@ -145,8 +151,7 @@ class Server:
             queue=options.queue, drain_s=options.drain_s, stall_s=options.stall_s
         )
         self._broker = Broker(self._router, executor, info, broker_options, self.counters)
-        if self._keys is not None:
-            self._broker.poll_too(self._keys.socket, self._keys.answer)
+        self._broker.watch(Door(self._doorkeeper, self._keys))
         if self._stop_asked:
             self._broker.stop()
         try:
@@ -164,6 +169,7 @@ class Server:
         """Close the sockets; the last results get a second to leave."""
         if self._keys is not None:
             self._keys.close()
+        self._doorkeeper.close()
         if self._is_bound and self._options.bind.scheme == "ipc":
             # Before the socket is closed: afterwards the path may be another server's.
             Path(self._options.bind.path).unlink(missing_ok=True)

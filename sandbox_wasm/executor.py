@@ -1,0 +1,24 @@
+"""What a server asks of whatever runs its jobs."""
+
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from sandbox_wasm.types import Job, JobResult
+
+__all__ = ["Executor"]
+
+
+class Executor(Protocol):
+    """What runs the jobs: `Sandbox`, or a fake."""
+
+    def submit(self, job: Job) -> "Future[JobResult]":
+        """Queue one job without blocking."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """Return counters for the metrics."""
+        ...
+
+    def close(self) -> None:
+        """Release the workers."""
+        ...
