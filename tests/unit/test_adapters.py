@@ -280,7 +280,7 @@ def test_factories_refuse_keywords_that_they_do_not_have():
 def test_several_columns_make_one_row_and_a_wrong_row_is_named():
     reward = trl_reward(Scripted(), column=("test", "entry_point"))
     check = "def check(candidate):\n    assert candidate(1)\n"
-    columns = {"prompts": ["p", "p"], "completions": ["good", "bad"]}
+    columns = {"prompts": ["p", "p"], "completions": [fenced("good"), fenced("bad")]}
     assert reward(**columns, test=[check] * 2, entry_point=["f"] * 2) == [1.0, 0.0]
     with pytest.raises(ValueError, match=r"row 1 of the batch: no program can fail"):
         reward(**columns, test=[check] * 2, entry_point=["f", None])
