@@ -117,6 +117,8 @@ def spell_kind(kind: object) -> str:
         count = "" if items[-1] is Ellipsis else f"{len(items)} "
         name = {int: "whole numbers", float: "numbers", str: "texts"}.get(items[0])
         return f"a list of {count}{name or spell_kind(items[0]).removeprefix('one of ')}"
+    if typing.get_origin(kind) is Mapping:
+        return "a table of texts, numbers, true or false"
     return plain.get(cast(type, kind), repr(cast(object, kind)))
 
 
@@ -128,6 +130,9 @@ def spell_value(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):  # a JSON string is a TOML string but for DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[str, object], value).items()
+        return "{" + ", ".join(f"{word} = {spell_value(v)}" for word, v in pairs) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(spell_value(v) for v in cast(Sequence[object], value)) + "]"
     return repr(value)

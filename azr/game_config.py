@@ -3,11 +3,19 @@
 The sections [selfplay], [parsing], [buffers] and [curriculum] of azr.config.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from azr.errors import ConfigError
 from azr.ranges import at_least, home, one_of
 from azr.types import Mode, Reading
+
+OWN_ARGUMENTS = frozenset({
+    "add_generation_prompt", "chat_template", "continue_final_message", "conversation", "documents",
+    "max_length", "messages", "padding", "return_assistant_tokens_mask", "return_dict",
+    "return_tensors", "tokenize", "tokenizer_kwargs", "tools", "truncation",
+})  # fmt: skip
+"""What azr, or transformers itself, says to a chat template."""
 
 __all__ = ["BuffersConfig", "CurriculumConfig", "ParsingConfig", "SelfPlayConfig"]
 
@@ -34,6 +42,11 @@ class SelfPlayConfig:
     fewer references. Fewer make prompts shorter and completions less often well-formed."""
     chat_template: bool = False
     """Wrap prompts in the model's chat template; off = plain text. (AZR: off for base models)"""
+    chat_template_kwargs: Mapping[str, str | int | float | bool] = field(
+        default_factory=dict[str, str | int | float | bool]
+    )
+    """Arguments of the chat template, a table: `[selfplay.chat_template_kwargs]` with
+    `enable_thinking = false`, on the command line as JSON. (vLLM, TRL: the same name)"""
     same_step_tasks: bool = True
     """Solve a step's new tasks in that step (the paper's Algorithm 1); off = one step later."""
     train_proposer: bool = True
@@ -67,8 +80,20 @@ class SelfPlayConfig:
         for word in self.error_banned:
             one_of("selfplay.error_banned", word, ("assert", "raise", "try", "except"))
         one_of("selfplay.envelope", self.envelope, ("r1", "boxed", "none", "completion"))
+        object.__setattr__(self, "chat_template_kwargs", dict(self.chat_template_kwargs))
+        self._check_template()
         self._check_combinations()
         self._check_ranges()
+
+    def _check_template(self) -> None:
+        key = "selfplay.chat_template_kwargs"
+        if self.chat_template_kwargs and not self.chat_template:
+            raise ConfigError(f"{key} must be left out with selfplay.chat_template = false")
+        for name, value in self.chat_template_kwargs.items():
+            if name in OWN_ARGUMENTS or not name.isidentifier():
+                raise ConfigError(f"{key} must be arguments of the template, got {name!r}")
+            if type(value) not in (str, int, float, bool):
+                raise ConfigError(f"{key}.{name} must be a text, a number, true or false")
 
     def _check_combinations(self) -> None:
         if self.chat_template and self.envelope == "completion":

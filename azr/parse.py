@@ -7,7 +7,7 @@ runs is for the judge.
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azr.types import ParseFailure, Reading, Rollout
 
@@ -30,6 +30,9 @@ __all__ = [
     "unwrapped",
     "without_labelled_lines",
 ]
+
+Opener = Callable[[Rollout], str | ParseFailure]
+"""Takes an envelope off."""
 
 MAX_CHARS = 200_000
 """Longer completions are not read: 8,096 tokens of code are about 30,000 characters."""
@@ -211,10 +214,22 @@ def answer_body(rollout: Rollout) -> str | ParseFailure:
     """Take the envelope off: the text that holds the blocks the prompt asked for."""
     if len(rollout.text) > MAX_CHARS:
         return ParseFailure("too long")
-    body = _OPENERS.get(rollout.prompt.envelope, _plain)(rollout)
+    opener = _OPENERS.get(rollout.prompt.envelope, _plain)
+    body = opener(rollout) if opener in (_r1, _completion) else _past_thought(rollout, opener)
     if isinstance(body, ParseFailure) and rollout.truncated:
         return ParseFailure("truncated")
     return body
+
+
+def _past_thought(rollout: Rollout, opener: Opener) -> str | ParseFailure:
+    """Where the chat template opens a thought, the answer is what comes after it."""
+    if not rollout.prompt.prefill.startswith("<think>"):
+        return opener(rollout)
+    _, closed, answer = rollout.text.rpartition("</think>")
+    if not closed:
+        return ParseFailure("thought not closed")
+    bare = replace(rollout.prompt, prefill="")
+    return opener(replace(rollout, prompt=bare, completion=answer.lstrip()))
 
 
 def is_wrapped(rollout: Rollout) -> bool:
@@ -267,7 +282,7 @@ def _completion(rollout: Rollout) -> str | ParseFailure:
 WRAPPING = frozenset({"r1", "boxed"})
 """Envelopes within which there is the answer and nothing else."""
 
-_OPENERS: dict[str, Callable[[Rollout], str | ParseFailure]] = {
+_OPENERS: dict[str, Opener] = {
     "r1": _r1,
     "boxed": _boxed,
     "none": _plain,

@@ -6,6 +6,7 @@ value was written, the key, the value and what is allowed. Defaults live in azr.
 
 import codecs
 import difflib
+import json
 import math
 import re
 import tomllib
@@ -216,8 +217,8 @@ def read_text(kind: object, text: str) -> object:
     kind, is_optional = strip_optional(kind)
     if is_optional and text == UNSET:
         return None
-    if typing.get_origin(kind) is tuple:
-        return read_list(kind, text)
+    if typing.get_origin(kind) in (tuple, Mapping):
+        return read_list(kind, text) if typing.get_origin(kind) is tuple else read_table(text)
     if kind is bool:
         return WORDS.get(text.lower(), text)
     if kind is int or kind is float:
@@ -237,6 +238,18 @@ def read_list(kind: object, text: str) -> object:
             return text
     item_kind = typing.get_args(kind)[0]
     return [read_text(item_kind, item.strip()) for item in text.split(",") if item.strip()]
+
+
+def read_table(text: str) -> object:
+    """`{"a": 1}` as in JSON, or `{a = 1}` as in TOML; other text stays."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
 
 
 # ---------------------------------------------------------------- converting
@@ -281,6 +294,8 @@ def convert(name: str, kind: object, setting: Setting) -> object:
         return convert_tuple(name, kind, setting, spell_kind(setting_kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return convert_enum(name, kind, setting)
+    if typing.get_origin(kind) is Mapping and isinstance(value, dict):
+        return cast(dict[str, object], value)
     if kind is float and type(value) is int:
         value = float(value)
     is_finite = not isinstance(value, float) or math.isfinite(value)

@@ -114,6 +114,7 @@ class EnginePolicy:
             ModelError: The prompt is too long, or the engine failed.
         """
         prompt_ids = self._renderer.ids(prompt)
+        prompt = self._renderer.as_read(prompt)
         room = min(self._max_model_len - len(prompt_ids), self._config.max_completion_tokens)
         wanted = prompt.temperature
         request = Request(

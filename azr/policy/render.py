@@ -4,6 +4,9 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +35,60 @@ print(merge([1, 4, 9, 16], [2, 3, 5, 7, 11]))  # [1, 2, 3, 4, 5, 7, 9, 11, 16]
 """What the engine and the learner are compared on: longer than one block of the prefix cache."""
 
 
-class Renderer:
-    """Turns prompts into token ids, under one run's limits."""
+THINK = "<think>"
+OPENED = re.compile(r"<think>\s*(?:</think>\s*)?\Z")
+"""How some templates begin an answer: with the tag of a thought (DeepSeek-R1), or with a thought
+that is empty (Qwen3 with enable_thinking = false)."""
 
-    def __init__(self, tokenizer: Any, *, max_prompt_tokens: int, chat: bool) -> None:
+
+class Renderer:
+    """Turns prompts into token ids, under one run's limits.
+
+    Args:
+        tokenizer: The model's.
+        max_prompt_tokens: rollout.max_prompt_tokens.
+        chat: Whether prompts are put into the chat template.
+        arguments: selfplay.chat_template_kwargs.
+
+    Raises:
+        ModelError: The template refuses a user's turn, or knows no such argument.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        max_prompt_tokens: int,
+        chat: bool,
+        arguments: Mapping[str, object] | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self._max_prompt_tokens = max_prompt_tokens
+        self._arguments = dict(arguments or {})
+        self._thought = self._opened_thought() if chat else ""
         self._template_tokens = len(self._in_template("")) if chat else 0
+
+    def _opened_thought(self) -> str:
+        """What of a thought the template writes itself, where the answer begins."""
+        template = str(getattr(self.tokenizer, "chat_template", ""))
+        unknown = [name for name in self._arguments if name not in template]
+        if unknown:
+            raise ModelError(
+                f"the model's chat template has no argument {unknown[0]!r}: see"
+                " selfplay.chat_template_kwargs"
+            )
+        found = OPENED.search(self._rendered("azr"))
+        return found[0] if found else ""
+
+    def as_read(self, prompt: Prompt) -> Prompt:
+        """The prompt with what the template writes of the answer in its prefill.
+
+        A tag that the template opens is not opened again, and whoever reads the completion reads
+        the same text as where azr opened it.
+        """
+        if not (prompt.chat and self._thought) or prompt.prefill.startswith(self._thought):
+            return prompt
+        return replace(prompt, prefill=self._thought + prompt.prefill.removeprefix(THINK))
 
     def ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Template, text and prefill as token ids.
@@ -63,17 +113,25 @@ class Renderer:
 
     def _encode(self, prompt: Prompt) -> tuple[int, ...]:
         if prompt.chat:
-            return self._in_template(prompt.text, prompt.prefill)
+            return self._in_template(prompt.text, self.as_read(prompt).prefill)
         return tuple(self.tokenizer(prompt.text + prompt.prefill)["input_ids"])
 
     def _in_template(self, text: str, prefill: str = "") -> tuple[int, ...]:
-        turn = [{"role": "user", "content": text}]
-        rendered: str = self.tokenizer.apply_chat_template(
-            turn, tokenize=False, add_generation_prompt=True
-        )
+        # what the template has begun is in the prefill of `as_read`
+        rendered = self._rendered(text).removesuffix(self._thought) + (prefill or self._thought)
         # the template writes its special tokens itself
-        encoded = self.tokenizer(rendered + prefill, add_special_tokens=False)
+        encoded = self.tokenizer(rendered, add_special_tokens=False)
         return tuple(encoded["input_ids"])
+
+    def _rendered(self, text: str) -> str:
+        turn = [{"role": "user", "content": text}]
+        try:
+            return self.tokenizer.apply_chat_template(
+                turn, tokenize=False, add_generation_prompt=True, **self._arguments
+            )
+        except Exception as error:  # a template is a program: it raises anything
+            why = one_line(error)
+            raise ModelError(f"the model's chat template refuses a prompt: {why}") from error
 
     def probe_ids(self, max_tokens: int) -> tuple[int, ...]:
         """A known text of at most so many tokens."""
@@ -107,6 +165,7 @@ def open_renderer(config: RunConfig, folder: Path) -> tuple[Renderer, int]:
         tokenizer,
         max_prompt_tokens=rollout.max_prompt_tokens,
         chat=config.selfplay.chat_template,
+        arguments=config.selfplay.chat_template_kwargs,
     )
     return renderer, needed
 

@@ -1,6 +1,7 @@
 """azr.parse: tables of what models write, and the promise that nothing raises."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -190,3 +191,26 @@ def test_reading_takes_time_linear_in_the_text(piece: str):
 
 def test_texts_beyond_the_cap_are_not_read():
     assert answer_body(make_rollout("x" * (MAX_CHARS + 1))) == ParseFailure("too long")
+
+
+@pytest.mark.parametrize(
+    ("envelope", "thought", "answer", "expected"),
+    [
+        ("boxed", "so \\boxed{1}", "it is \\boxed{2}", "\\boxed{2}"),
+        ("none", "```output\n1\n```", "```output\n2\n```", "```output\n2\n```"),
+        ("r1", "so 1", "<answer>2</answer>", "2"),
+    ],
+)
+@pytest.mark.parametrize("opened", ["<think>\n", "<think>\n\n</think>\n\n"])
+def test_where_the_chat_template_opens_a_thought_the_answer_comes_after_it(
+    envelope: str, thought: str, answer: str, expected: str, opened: str
+):
+    text = answer if "</think>" in opened else f"{thought}</think>{answer}"
+    rollout = make_rollout(text, envelope=envelope)
+    rollout = replace(rollout, prompt=replace(rollout.prompt, prefill=opened))
+    body = answer_body(rollout)
+    assert body == (expected if envelope != "boxed" else "2")
+    if envelope != "r1" and "</think>" not in opened:
+        unclosed = replace(rollout, completion=thought)
+        assert answer_body(unclosed) == ParseFailure("thought not closed")
+        assert answer_body(replace(unclosed, truncated=True)) == ParseFailure("truncated")

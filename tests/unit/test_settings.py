@@ -191,13 +191,13 @@ def test_set_needs_an_equals_sign() -> None:
 
 
 NAMES = st.text(min_size=1, max_size=30).filter(
-    lambda name: "/" not in name and not name.startswith(".")
+    lambda name: "/" not in name and not name.startswith((".", "~"))
 )
 
 
 @given(
     name=NAMES,
-    model=st.text(max_size=40),
+    model=st.text(max_size=40).filter(lambda text: not text.startswith("~")),
     lr=st.floats(min_value=0, max_value=1e300, allow_nan=False),
     modes=st.lists(st.sampled_from(list(Mode)), min_size=1, max_size=3),
     banned=st.none() | st.lists(st.text(max_size=10), max_size=3),
@@ -289,3 +289,39 @@ def test_another_encoding_is_told_in_one_line(tmp_path: Path, encoding: str) -> 
 def test_a_folder_is_no_configuration_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be read: Is a directory"):
         load([tmp_path])
+
+
+KWARGS = "selfplay.chat_template_kwargs"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"enable_thinking": false, "level": 2}', "{enable_thinking = false, level = 2}"]
+)
+def test_arguments_of_the_chat_template_are_a_table(tmp_path: Path, text: str) -> None:
+    on = ("selfplay.chat_template", "true")
+    expected = {"enable_thinking": False, "level": 2}
+    config = load([], [on, (KWARGS, text)])
+    assert config.selfplay.chat_template_kwargs == expected
+    assert load([write(tmp_path, to_toml(config))]) == config
+    table = "[selfplay]\nchat_template = true\nenvelope = 'r1'\n[selfplay.chat_template_kwargs]\n"
+    file = write(tmp_path, table + "enable_thinking = false\nlevel = 2\n", "b.toml")
+    assert load([file]).selfplay.chat_template_kwargs == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("enable_thinking", "must be a table"),
+        ("[1]", "must be a table"),
+        ("3", "must be a table"),
+        ('{"tools": "x"}', "must be arguments of the template, got 'tools'"),
+        ('{"a b": 1}', "must be arguments of the template, got 'a b'"),
+        ('{"a": [1]}', "a must be a text, a number"),
+        ('{"a": null}', "a must be a text, a number"),
+    ],
+)
+def test_other_arguments_are_refused(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load([], [("selfplay.chat_template", "true"), (KWARGS, text)])
+    with pytest.raises(ConfigError, match=r"must be left out|must be"):
+        load([], [(KWARGS, text)])
