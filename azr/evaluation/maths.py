@@ -7,11 +7,14 @@ of the machinery.
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Self
 
 from azr.errors import ExecutorUnavailable
 from azr.evaluation.items import Mark, MathsItem, Status
+from azr.evaluation.maths_claims import Undecidable, pairs_to_compare
+from azr.evaluation.maths_spelling import bare
 from azr.evaluation.maths_text import gold_text, same_in_base, target_text
 from sandbox_wasm.children import PYTHON
 
@@ -59,12 +62,24 @@ class MathsGrader:
         """
         if len(answer) > MAX_ANSWER_CHARS:
             return Mark(status=Status.WRONG, reason="answer too long")
-        same = same_in_base(item.gold, answer)
-        if same is None:
-            same = await self._compare(gold_text(item.gold), target_text(answer))
-        if same is None:
-            return Mark(status=Status.UNDECIDED, reason=f"no verdict in {self._deadline_s:g} s")
-        return Mark(status=Status.PASSED if same else Status.WRONG)
+        same = same_in_base(item.gold, bare(answer))
+        if same is not None:
+            return mark_of(same)
+        try:
+            pairs = pairs_to_compare(item.gold, answer, item.statement)
+        except Undecidable as unclear:
+            return Mark(status=Status.UNDECIDED, reason=str(unclear))
+        return mark_of(pairs) if isinstance(pairs, bool) else await self._all_same(pairs)
+
+    async def _all_same(self, pairs: Sequence[tuple[str, str]]) -> Mark:
+        """Right if all pairs are equal, wrong at the first that is not."""
+        for gold, target in pairs:
+            same = await self._compare(gold_text(gold), target_text(target))
+            if same is None:
+                return Mark(status=Status.UNDECIDED, reason=f"no verdict in {self._deadline_s:g} s")
+            if not same:
+                return mark_of(same)
+        return mark_of(bool(pairs))
 
     async def _compare(self, gold: str, target: str) -> bool | None:
         """True, false, or None if the worker had to be given up."""
@@ -79,6 +94,11 @@ class MathsGrader:
             if kept is None and worker is not None:
                 await stop(worker)
             self._idle.put_nowait(kept)
+
+
+def mark_of(same: bool) -> Mark:
+    """Right or wrong."""
+    return Mark(status=Status.PASSED if same else Status.WRONG)
 
 
 async def start() -> Worker:

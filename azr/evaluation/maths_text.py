@@ -11,6 +11,8 @@ __all__ = ["based_number", "gold_text", "same_in_base", "target_text"]
 SCIENTIFIC = re.compile(r"(?<![\w.\\])(\d+(?:\.\d*)?|\.\d+)[eE]([+-]?\d+)(?![\w.])")
 """1.6e3, 4E-7; not 2e^{x}, and no part of a word."""
 
+GAMMA = re.compile(r"\\gamma(?![a-zA-Z])")
+"""A letter like others; math-verify reads a number, Euler's constant."""
 DANGLING = re.compile(r"[\s.]+$")
 
 
@@ -73,4 +75,5 @@ def target_text(answer: str) -> str:
 def rewritten(answer: str) -> str:
     """Without inner delimiters, newlines and a final stop; powers of ten written out."""
     plain = " ".join(answer.replace("\\$", "").replace("$", " ").split())
+    plain = GAMMA.sub(r"\\xi ", plain)
     return SCIENTIFIC.sub(r"\1\\times10^{\2}", DANGLING.sub("", plain))

@@ -8,13 +8,13 @@ answer in the whole completion, since an evaluation measures answers, not obedie
 from dataclasses import dataclass, replace
 
 from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
-from azr.evaluation.program_text import FENCE_END, body_of, read_program
+from azr.evaluation.maths_reading import read_maths
+from azr.evaluation.program_text import FENCE_END, read_program
 from azr.evaluation.shots import COMPLETED_FUNCTIONS, SOLVED_MATHS, WRITTEN_PROGRAMS, Shot
 from azr.modes import Pattern, rules_of
 from azr.modes.examples import FORMAT_TRIPLETS
 from azr.modes.rules import NUM_EXAMPLES
 from azr.modes.wording import block
-from azr.parse import boxed
 from azr.prompts import ENVELOPES
 from azr.types import Mode, ParseFailure, Prompt, Role, Rollout
 
@@ -163,14 +163,3 @@ def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
         if not isinstance(answer, ParseFailure):
             return answer.content
     return None
-
-
-def read_maths(rollout: Rollout) -> str | None:
-    r"""What the last `\boxed{...}` holds; math-verify would make a set of several boxes.
-
-    The envelope boxed is no other than that. Without a box, r1's answer tags say what it is.
-    """
-    found = boxed(rollout.text)
-    if found is None and rollout.prompt.envelope == "r1":
-        found = body_of(rollout)
-    return found if found and found.strip() else None

@@ -79,7 +79,7 @@ def read_program(text: str, entry: str = "") -> str | None:
 
 THOUGHT = re.compile(
     r"""(?:(?<=```)|(?<!["'`\\(]))(?:<(/?)(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)>|\[(/?)THINK\])
-        (?!["'\\)]|`(?!``))""",
+        (?!["')]|`(?!``))""",
     re.VERBOSE | re.IGNORECASE,
 )
 """A tag that is not quoted, as it would be in a program or in a sentence about tags."""
