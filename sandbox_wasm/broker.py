@@ -25,7 +25,7 @@ from sandbox_wasm.job_fields import MAX_NAME_CHARS
 from sandbox_wasm.metrics import ServerCounters
 from sandbox_wasm.outbox import Outbox
 from sandbox_wasm.protocol import ErrorCode, Kind, ServerInfo
-from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket
+from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
 from sandbox_wasm.quiet_log import QuietLog
 from sandbox_wasm.stall import StallWatch, StuckWorkers
 from sandbox_wasm.strikes import Strikes
@@ -78,7 +78,7 @@ class Broker:
         self._info = info
         self._options = options
         self._counters = counters
-        self._queue = FairQueue(options.queue)
+        self._queue = FairQueue(options.queue, info.workers)
         self._waker = Waker()
         self._done: deque[tuple[Ticket, Future[JobResult]]] = deque()
         self._num_running = 0
@@ -88,7 +88,7 @@ class Broker:
         self._low_water = 2 * info.workers
         self._num_finished = 0
         self._rate_since = time.monotonic()
-        self._outbox = Outbox(router)
+        self._outbox = Outbox(router, self._queue.hold)
         self._stall = StallWatch(options.stall_s)
         self._strikes = Strikes()
         self._quiet = QuietLog(log)
@@ -250,9 +250,14 @@ class Broker:
             except BadJob as exc:
                 self._reject(session, number, str(exc))
             else:
-                self._queue.add(session, Ticket(session, number, job, share_bytes, now))
+                if why := too_costly(job, self._options.queue):
+                    self._reject(session, number, f"$[2][{index}]: job {job.id!r}: {why}")
+                    continue
+                reply_bytes = codec.reply_bytes(job)
+                ticket = Ticket(session, number, job, share_bytes, now, reply_bytes)
+                self._queue.add(session, ticket)
 
-    # ------------------------------------------------------------------ jobs through the executor
+    # ------------------------------------------------------------------ through the executor
 
     def _feed(self) -> None:
         """Keep the executor's window full, one job of each client in turn."""
@@ -264,10 +269,8 @@ class Broker:
             assert job is not None, ticket
             try:
                 future = self._executor.submit(job)
-            except BadJob as exc:
-                if self._queue.finish(ticket):
-                    self._reject(ticket.session, ticket.number, str(exc))
             except Exception as exc:  # noqa: BLE001 - a fault of the machine must reach the client
+                self._queue.returned(ticket, None)
                 if self._queue.finish(ticket):
                     self._fail(ticket, exc)
             else:
@@ -300,12 +303,11 @@ class Broker:
             ticket, future = done.popleft()
             self._num_running -= 1
             self._num_finished += 1
+            self._queue.returned(ticket, fuel_of(future))
             if not self._queue.finish(ticket):
                 continue  # cancelled: nobody waits for it
             try:
                 result = future.result()
-            except BadJob as exc:
-                self._reject(ticket.session, ticket.number, str(exc))
             except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
                 self._fail(ticket, exc)
             else:
@@ -320,6 +322,9 @@ class Broker:
         self._outbox.post(session, protocol.frame_of_parts(Kind.REJECTED, [pair]))
 
     def _fail(self, ticket: Ticket, exc: BaseException) -> None:
+        if isinstance(exc, BadJob):
+            self._reject(ticket.session, ticket.number, str(exc))
+            return
         self._counters.failed += 1
         if not isinstance(exc, SandboxUnavailable):
             self._quiet.write(logging.ERROR, ticket.session.name, "event=executor_error error=%r",
@@ -328,12 +333,11 @@ class Broker:
         self._outbox.post(ticket.session, protocol.frame_of_parts(Kind.FAILED, [pair]))
 
     def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
-        is_malformed = code is ErrorCode.MALFORMED
         self._counters.malformed += code is not ErrorCode.HELLO_FIRST
         self._quiet.write(logging.WARNING, identity, "event=refused code=%s message=%s",
                           code.value, message)  # fmt: skip
         self._outbox.refuse(identity, code, message)
-        self._strikes.add(identity, MALFORMED_WEIGHT if is_malformed else 1)
+        self._strikes.add(identity, MALFORMED_WEIGHT if code is ErrorCode.MALFORMED else 1)
         if self._strikes.is_out(identity):
             self._quiet.write(logging.WARNING, identity, "event=peer_muted")
             session = self._queue.sessions.get(identity)
@@ -369,11 +373,10 @@ class Broker:
         self._rate_since, self._num_finished = now, 0
         self._window = max(self._min_window, min(self._max_window, int(rate * 0.03)))
         counters = self._counters
-        counters.clients = len(self._queue.sessions)
-        counters.queue_jobs = self._queue.num_jobs
-        counters.queue_bytes = self._queue.size_bytes
-        counters.running = self._num_running
-        counters.window = self._window
+        queue = self._queue
+        counters.clients, counters.queue_jobs = len(queue.sessions), queue.num_jobs
+        counters.queue_bytes = queue.size_bytes
+        counters.running, counters.window = self._num_running, self._window
         if self._stop_asked and self._drain_until is None:
             self._drain_until = now + self._options.drain_s
             log.info("event=draining jobs=%d", self._queue.num_jobs)

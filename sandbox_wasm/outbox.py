@@ -6,6 +6,7 @@ give it up.
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 import zmq
 
@@ -26,8 +27,9 @@ STUCK_S = 60.0
 class Outbox:
     """Sends to the clients of one ROUTER socket (with ROUTER_MANDATORY set)."""
 
-    def __init__(self, router: "zmq.Socket[bytes]") -> None:
+    def __init__(self, router: "zmq.Socket[bytes]", hold: Callable[[Session, int], None]) -> None:
         self._router = router
+        self._hold = hold
         self._waiting: dict[bytes, Session] = {}
 
     @property
@@ -38,6 +40,7 @@ class Outbox:
     def put(self, session: Session, result: bytes) -> None:
         """Queue one encoded result; `deliver` groups it with others."""
         session.ready.append(result)
+        self._hold(session, len(result))
         self._waiting[session.identity] = session
 
     def post(self, session: Session, frame: bytes) -> None:
@@ -84,6 +87,7 @@ class Outbox:
             if not self._send(session, protocol.frame_of_parts(Kind.RESULTS, parts)):
                 session.ready.extendleft(reversed(parts))
                 return False
+            self._hold(session, -sum(map(len, parts)))
         return True
 
     def _send(self, session: Session, frame: bytes) -> bool:

@@ -7,10 +7,17 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Final
 
 from sandbox_wasm.types import Job, JobResult
 
-__all__ = ["FairQueue", "QueueLimits", "Session", "Ticket"]
+__all__ = ["FairQueue", "QueueLimits", "Session", "Ticket", "fuel_of", "too_costly"]
+
+
+COSTLY_FUEL: Final = 50_000_000
+"""About 20 ms: a client with such jobs leaves a worker to the others."""
+JOB_FUEL: Final = 2_000_000
+"""What a job costs beside its calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,14 @@ class QueueLimits:
     max_client_jobs: int = 16_384
     max_client_bytes: int = 256 * 1024**2
     max_clients: int = 1024
+    max_client_reply_bytes: int = 256 * 1024**2
+    """Answers a client has not read, and the largest that its jobs with the workers could give."""
+    max_reply_bytes: int = 1024**3
+    """The same, of all clients."""
+    max_fuel: int = 10**12
+    """Of one call."""
+    max_job_fuel: int = 10**15
+    """Of all calls of a job in all its images."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +51,8 @@ class Ticket:
     """None once handed on or cancelled: the memory is free at once."""
     size_bytes: int
     arrived_at: float
+    reply_bytes: int = 0
+    """The largest its answer could be."""
     is_waiting: bool = True
     """False once handed on or cancelled: its place in the queue is skipped."""
     future: "Future[JobResult] | None" = None
@@ -59,6 +76,15 @@ class Session:
     """Whole frames that wait to be sent, before the results."""
     key: bytes | None = None
     """Its public key, where keys are asked for."""
+    used_fuel: float = 0.0
+    """What its jobs have used; the client that has used least is next."""
+    mean_fuel: float = COSTLY_FUEL
+    """Of its last jobs; the first is taken for a costly one."""
+    num_in_pool: int = 0
+    owed_bytes: int = 0
+    """The largest answers that its jobs with the workers could give."""
+    held_bytes: int = 0
+    """Answers that wait until it reads."""
     is_in_ring: bool = False
     is_gone: bool = False
     """A send found no connection."""
@@ -67,10 +93,13 @@ class Session:
 
 
 class FairQueue:
-    """Round robin over the sessions that have waiting jobs, one job each a turn."""
+    """The session that has used the workers least is next; among equals, one job each in turn."""
 
-    def __init__(self, limits: QueueLimits) -> None:
+    def __init__(self, limits: QueueLimits, workers: int = 1) -> None:
         self.limits = limits
+        self._workers = workers
+        self._reply_bytes = 0
+        self._least_used = 0.0
         self.sessions: dict[bytes, Session] = {}
         self.num_jobs = 0
         """Unanswered, running ones included."""
@@ -103,29 +132,76 @@ class FairQueue:
         session.queue.append(ticket)
         if not session.is_in_ring:
             session.is_in_ring = True
+            # Who was away comes back as an equal: what was not used then is no credit now.
+            session.used_fuel = max(session.used_fuel, self._least_used)
             self._ring.append(session)
 
     def next(self) -> Ticket | None:
-        """Take the next job to run, or None when none waits."""
+        """Take the next job to run, or None when none may; `returned` must follow."""
         ring = self._ring
+        best: Session | None = None
         for _ in range(len(ring)):
             session = ring.popleft()
-            if session.stuck_since is not None:
-                ring.append(session)  # it does not read: more results would only pile up
-                continue
             queue = session.queue
-            while queue:
-                ticket = queue.popleft()
-                if ticket.is_waiting:
-                    ticket.is_waiting = False
-                    self.num_waiting -= 1
-                    if queue:
-                        ring.append(session)
-                    else:
-                        session.is_in_ring = False
-                    return ticket
+            while queue and not queue[0].is_waiting:
+                queue.popleft()
+            if not queue:
+                session.is_in_ring = False
+                continue
+            ring.append(session)
+            is_better = best is None or session.used_fuel < best.used_fuel
+            if is_better and self._may_run(session, queue[0]):
+                best = session
+        return None if best is None else self._take(best)
+
+    def _may_run(self, session: Session, ticket: Ticket) -> bool:
+        if session.stuck_since is not None:
+            return False  # it does not read: more results would only pile up
+        if session.mean_fuel >= COSTLY_FUEL:
+            # One worker is left to the others; alone, it gets enough that no worker ever waits.
+            is_alone = len(self.sessions) <= 1
+            most = 4 * self._workers if is_alone else max(1, self._workers - 1)
+            if session.num_in_pool >= most:
+                return False
+        mine = session.owed_bytes + session.held_bytes
+        limits = self.limits
+        return not mine or (
+            mine + ticket.reply_bytes <= limits.max_client_reply_bytes
+            and self._reply_bytes + ticket.reply_bytes <= limits.max_reply_bytes
+        )
+
+    def _take(self, session: Session) -> Ticket:
+        ticket = session.queue.popleft()
+        ticket.is_waiting = False
+        self.num_waiting -= 1
+        self._ring.remove(session)
+        if session.queue:
+            self._ring.append(session)
+        else:
             session.is_in_ring = False
-        return None
+        self._least_used = session.used_fuel
+        session.used_fuel += session.mean_fuel
+        session.num_in_pool += 1
+        session.owed_bytes += ticket.reply_bytes
+        self._reply_bytes += ticket.reply_bytes
+        return ticket
+
+    def returned(self, ticket: Ticket, fuel: int | None) -> None:
+        """Hear that the workers are done with a job, and its fuel; None if that is not known."""
+        session = ticket.session
+        session.num_in_pool -= 1
+        session.owed_bytes -= ticket.reply_bytes
+        self._reply_bytes -= ticket.reply_bytes
+        if fuel is not None:
+            cost = fuel + JOB_FUEL
+            session.used_fuel += cost - session.mean_fuel
+            # Up at once and down slowly: one costly job says more than many cheap ones.
+            session.mean_fuel = max(cost, 0.8 * session.mean_fuel + 0.2 * cost)
+
+    def hold(self, session: Session, size_bytes: int) -> None:
+        """Count an answer that waits to be read (negative: that has left)."""
+        session.held_bytes += size_bytes
+        self._reply_bytes += size_bytes
 
     def finish(self, ticket: Ticket) -> bool:
         """Forget an answered job; False when it was cancelled before."""
@@ -161,5 +237,25 @@ class FairQueue:
         self.sessions.pop(session.identity, None)
         num_cancelled = self.cancel(session, session.tickets.values())
         session.queue.clear()
+        self.hold(session, -session.held_bytes)
         session.stuck_since = None  # so that `next` drops its place in the ring
         return num_cancelled
+
+
+def too_costly(job: Job, limits: QueueLimits) -> str | None:
+    """Say why a job may use more than this server gives one, or None."""
+    fuel = job.limits.fuel
+    if fuel > limits.max_fuel:
+        return f"limits.fuel is {fuel}, at most {limits.max_fuel} here (see serve --max-fuel)"
+    total = fuel * job.images * (len(job.calls) or len(job.expressions) or 1)
+    if total > limits.max_job_fuel:
+        return (f"its calls may use {total} fuel together, at most {limits.max_job_fuel} here:"
+                " send fewer calls in a job (see serve --max-job-fuel)")  # fmt: skip
+    return None
+
+
+def fuel_of(future: "Future[JobResult]") -> int | None:
+    """What a job used, or None where it has no result."""
+    if future.cancelled() or future.exception() is not None:
+        return None
+    return sum([call.fuel for call in future.result().calls])

@@ -203,6 +203,10 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         help="unanswered jobs of one client (default: %(default)s)")  # fmt: skip
     add("--max-client-bytes", type=int, default=_LIMITS.max_client_bytes, metavar="N",
         help="encoded bytes of those jobs (default: %(default)s)")  # fmt: skip
+    add("--max-fuel", type=int, default=_LIMITS.max_fuel, metavar="N",
+        help="of one call (default: %(default)s)")  # fmt: skip
+    add("--max-job-fuel", type=int, default=_LIMITS.max_job_fuel, metavar="N",
+        help="of a job's calls in all its images (default: %(default)s)")  # fmt: skip
     add("--max-clients", type=int, default=_LIMITS.max_clients, metavar="N",
         help="(default: %(default)s)")  # fmt: skip
     add("--max-message-bytes", type=int, default=DEFAULT_MAX_MESSAGE_BYTES, metavar="N",
@@ -282,7 +286,8 @@ def _complain(status: int, message: str) -> int:
 
 def _options(args: argparse.Namespace) -> ServerOptions:
     for name in ("max_queue_jobs", "max_queue_bytes", "max_client_jobs", "max_client_bytes",
-                 "max_clients", "client_silence_s", "drain_s", "stall_s"):  # fmt: skip
+                 "max_clients", "max_fuel", "max_job_fuel", "client_silence_s", "drain_s",
+                 "stall_s"):  # fmt: skip
         if getattr(args, name) <= 0:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} must be positive, got {getattr(args, name)}")
@@ -294,7 +299,8 @@ def _options(args: argparse.Namespace) -> ServerOptions:
         queue=QueueLimits(
             max_jobs=args.max_queue_jobs, max_bytes=args.max_queue_bytes,
             max_client_jobs=args.max_client_jobs, max_client_bytes=args.max_client_bytes,
-            max_clients=args.max_clients,
+            max_clients=args.max_clients, max_fuel=args.max_fuel,
+            max_job_fuel=args.max_job_fuel,
         ),
         max_message_bytes=args.max_message_bytes,
         client_silence_s=args.client_silence_s,

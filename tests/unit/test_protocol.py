@@ -153,7 +153,7 @@ def session(name: str) -> Session:
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 9)), max_size=120))
 @settings(max_examples=100, deadline=None)
 def test_the_queues_counts_agree_with_its_contents_whatever_is_done(steps):
-    fair = FairQueue(QueueLimits())
+    fair = FairQueue(QueueLimits(), workers=1000)
     sessions = [session(f"s{i}") for i in range(4)]
     running: list[Ticket] = []
     number = 0
@@ -182,7 +182,7 @@ def test_the_queues_counts_agree_with_its_contents_whatever_is_done(steps):
 
 
 def test_sessions_take_turns_whatever_they_queued():
-    fair = FairQueue(QueueLimits())
+    fair = FairQueue(QueueLimits(), workers=1000)
     greedy, modest = session("greedy"), session("modest")
     for number in range(100):
         fair.add(greedy, ticket(greedy, number))
@@ -250,3 +250,47 @@ def test_only_an_address_known_to_be_private_counts_as_local(url, is_local):
 def test_the_fake_says_loudly_that_it_isolates_nothing():
     with pytest.warns(NoIsolationWarning, match="isolates nothing"):
         FakeSandbox().close()
+
+
+def test_the_client_that_has_used_least_is_next_by_fuel_and_not_by_jobs():
+    fair = FairQueue(QueueLimits(), workers=4)
+    heavy, light = session("heavy"), session("light")
+    for one in (heavy, light):
+        fair.sessions[one.identity] = one
+    for number in range(400):
+        fair.add(heavy, ticket(heavy, number))
+        fair.add(light, ticket(light, number))
+    taken = {"heavy": 0, "light": 0}
+    while light.queue and (given := fair.next()):
+        taken[given.session.name] += 1
+        fair.returned(given, 100_000_000 if given.session is heavy else 1_000_000)
+    assert taken["light"] > 15 * taken["heavy"]
+
+
+def test_costly_jobs_leave_a_worker_to_the_others():
+    fair = FairQueue(QueueLimits(), workers=3)
+    greedy, modest = session("greedy"), session("modest")
+    fair.sessions = {one.identity: one for one in (greedy, modest)}
+    for number in range(9):
+        fair.add(greedy, ticket(greedy, number))
+    held = [fair.next() for _ in range(3)]
+    assert [one is not None for one in held] == [True, True, False]
+    fair.add(modest, ticket(modest, 1))
+    assert fair.next().session is modest
+
+
+def test_answers_that_are_not_read_stop_the_clients_next_jobs_and_nobody_elses():
+    fair = FairQueue(QueueLimits(max_client_reply_bytes=100), workers=8)
+    slow, other = session("slow"), session("other")
+    for number in range(9):
+        fair.add(slow, Ticket(slow, number, Job("j", "echo"), 1, 0.0, reply_bytes=40))
+    running = [fair.next(), fair.next()]
+    assert fair.next() is None
+    for one in running:
+        fair.returned(one, 10)
+        fair.hold(slow, 40)
+    assert fair.next() is None
+    fair.add(other, Ticket(other, 1, Job("j", "echo"), 1, 0.0, reply_bytes=400))
+    assert fair.next().session is other
+    fair.hold(slow, -40)
+    assert fair.next().session is slow
