@@ -16,14 +16,14 @@ struct EngineOptions {
   bool fuel = true;  // count instructions; without it a run is bounded by the epoch alone
   // Deep enough that CPython's own limit (builder.cc) comes first: a RecursionError is the same on
   // every machine, an exhausted native stack depends on the compiler's frames.
-  size_t wasm_stack_bytes = size_t{16} << 20;
+  size_t wasm_stack_bytes = size_t{256} << 20;
 };
 
 // Counts fuel: decides verdicts.
 constexpr EngineOptions kMetered{};
 // Runs the same code about a fifth faster without counting. Its stack is half as deep, so what
 // finishes here finishes under the metered engine too, whose frames are larger by far less.
-constexpr EngineOptions kUnmetered{false, size_t{8} << 20};
+constexpr EngineOptions kUnmetered{false, size_t{128} << 20};
 
 // What a thread that runs guests needs beside the guest's own stack.
 constexpr size_t kHostStackBytes = size_t{4} << 20;

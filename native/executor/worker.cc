@@ -1,5 +1,8 @@
 #include "executor/worker.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -69,14 +72,64 @@ bool met_limit(Outcome outcome) {
          outcome == Outcome::kOutputTooLarge || outcome == Outcome::kTrapped;
 }
 
-bool mentions_random(std::string_view source) {
-  return source.find("random") != std::string_view::npos;
+// The lowest address of this thread's stack.
+uintptr_t stack_bottom() {
+  pthread_attr_t attributes;
+  void* address = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return UINTPTR_MAX;
+  pthread_attr_getstack(&attributes, &address, &size);
+  pthread_attr_destroy(&attributes);
+  return reinterpret_cast<uintptr_t>(address);
+}
+
+// Gives back what a deep recursion left of the thread's stack: up to wasm_stack_bytes, which
+// would stay with every worker. Asks for one page, which a run that was not deep has not touched.
+void release_deep_stack() {
+  constexpr uintptr_t kPage = 4096;
+  constexpr uintptr_t kKeptBytes = 1 << 20;
+  thread_local const uintptr_t bottom = stack_bottom();
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const uintptr_t probe = (here - kKeptBytes) / kPage * kPage;
+  if (probe <= bottom) return;
+  unsigned char resident = 0;
+  auto* at = reinterpret_cast<void*>(probe);  // NOLINT(performance-no-int-to-ptr): a stack's page
+  if (mincore(at, kPage, &resident) == 0 && (resident & 1) == 0) return;
+  auto* first = reinterpret_cast<void*>(bottom);  // NOLINT(performance-no-int-to-ptr)
+  madvise(first, probe + kPage - bottom, MADV_DONTNEED);
+}
+
+bool mentions(std::string_view source, std::string_view text) {
+  return source.find(text) != std::string_view::npos;
+}
+
+bool mentions_random(std::string_view source) { return mentions(source, "random"); }
+
+// Whether the end of the program may run code of its own, or write what a file still holds. What
+// is taken for such without need only costs its program the time that taking it apart needs.
+bool may_have_destructors(std::string_view source) {
+  if (mentions(source, "yield") &&
+      (mentions(source, "finally") || mentions(source, "with ") || mentions(source, "except"))) {
+    return true;
+  }
+  for (const std::string_view text : {"__del__", "open(", "Wrapper", "IO(", "Buffered", "IOBase",
+                                      "detach", "weakref", "getwriter"}) {
+    if (mentions(source, text)) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 // How the runner uses the code; guest/runner.py holds the same numbers.
-enum class Worker::Mode : uint8_t { kCallName, kCallExpression, kExpression, kMain, kTests };
+enum class Worker::Mode : uint8_t {
+  kCallName,
+  kCallExpression,
+  kExpression,
+  kMain,
+  kTests,
+  kMainToItsEnd,  // and its destructors
+};
 
 // One call: what the guest is asked, and where its randomness starts.
 struct Worker::Task {
@@ -194,6 +247,7 @@ void Worker::evaluate_expressions(const JobSpec& job, Task& task, JobReport& rep
 
 void Worker::run_program(const JobSpec& job, Task& task, JobReport& report) {
   task.seed = task.source_hash;
+  if (may_have_destructors(job.source)) task.mode = Mode::kMainToItsEnd;
   if (job.tests) {
     task.mode = Mode::kTests;
     if (!add_code(job, *job.tests, 'x', task, report)) return;
@@ -415,6 +469,7 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
     restore(seat);
     throw;
   }
+  release_deep_stack();
   if (!seat.instance->is_fresh()) seat.instance.reset();
   restore(seat);
   return run;

@@ -10,26 +10,61 @@ interpreter all the same and may write a frame itself: it can claim any *value*,
 have returned anyway. No verdict is made here, and nothing here knows the expected value.
 """
 
+import atexit
 import builtins
+import gc
 import marshal
 import os
 import random
 import sys
 import types
 
-_CALL_NAME, _CALL_EXPRESSION, _EXPRESSION, _MAIN, _TESTS = range(5)
+_CALL_NAME, _CALL_EXPRESSION, _EXPRESSION, _MAIN, _TESTS, _MAIN_TO_ITS_END = range(6)
 _REPLY_FD = 1000003
 _MAX_ERROR_CHARACTERS = 1000
 _SCALARS = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
 
 
+def make_ending():
+    """Build `end(takes_apart)`, which ends a whole program as CPython does (Py_FinalizeEx).
+
+    The functions of atexit, the flush of what stands in for stdout, and, where the source may have
+    any (the host looks), destructors: of the names of __main__, and of a stdout put in its place.
+    """
+    system, modules = sys.__dict__, sys.modules
+    streams = {name: system[name] for name in ("stdin", "stdout", "stderr")}
+    has_functions, call_functions, collect = atexit._ncallbacks, atexit._run_exitfuncs, gc.collect
+
+    def flush_stdout():
+        stdout = system.get("stdout")
+        try:
+            is_closed = stdout is None or stdout.closed
+        except Exception:  # noqa: BLE001 - as CPython: what does not say so is open
+            is_closed = False
+        if not is_closed:
+            stdout.flush()
+
+    def end(takes_apart):
+        if has_functions():
+            call_functions()  # none of their exceptions comes out
+        try:
+            flush_stdout()
+        finally:
+            if takes_apart:
+                system.update(streams)
+                modules["__main__"] = None
+                collect()
+
+    return end
+
+
 def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
     """Build `run(request) -> status` with everything it needs bound beforehand."""
     loads, dumps, write = marshal.loads, marshal.dumps, os.write
-    execute, evaluate = exec, eval
-    flush = sys.stdout.flush
-    modules, reseed = sys.modules, random.seed
+    execute, evaluate, is_instance, integer = exec, eval, isinstance, int
+    flush, flush_buffer = sys.stdout.flush, sys.stdout.buffer.flush
+    modules, reseed, end, new_module = sys.modules, random.seed, make_ending(), types.ModuleType
     type_name = type.__dict__["__name__"].__get__
     join = "".join
 
@@ -68,6 +103,9 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
         text = join((name, ": ", message)) if message else name
         return text[:_MAX_ERROR_CHARACTERS].encode("utf-8", "backslashreplace")
 
+    def is_success(code):
+        return code is None or (is_instance(code, integer) and not code)
+
     def frame(value):
         try:
             data = dumps(value, 4, allow_code=False)
@@ -80,6 +118,11 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
     def perform(code, mode, aux, arguments):
         if mode == _MAIN:
             execute(code, main_names)
+            return None
+        if mode == _MAIN_TO_ITS_END:  # in a module that nobody else holds
+            module = modules["__main__"] = new_module("__main__")
+            module.__dict__.update(main_names)
+            execute(code, module.__dict__)
             return None
         names = program_names
         execute(code, names)
@@ -102,22 +145,33 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
             reseed(seed)
         for name in banned:
             modules[name] = None
+        is_whole = mode in (_MAIN, _MAIN_TO_ITS_END)
         try:
             reply = frame(perform(code, mode, aux, arguments))
-            flush()
+            if not is_whole:
+                flush()
         except SystemExit as error:
-            # A whole program that ends with sys.exit() has ended well.
-            ended_well = mode == _MAIN and not error.code
+            # A whole program that ends with sys.exit() or sys.exit(0) has ended well.
+            ended_well = is_whole and is_success(error.code)
             reply = b"V" + dumps(None) if ended_well else b"X" + describe(error)
         except MemoryError as error:
             # The allocator raises it bare; the parser and programs give it a message.
             reply = (b"E" if error.args else b"M") + describe(error)
         except BaseException as error:  # noqa: BLE001 - whatever the program raised is its outcome
             reply = b"E" + describe(error)
-        try:  # noqa: SIM105 - nothing is imported or called that need not be
+        try:
+            if is_whole:
+                end(mode == _MAIN_TO_ITS_END)
+        except BaseException as error:  # noqa: BLE001 - CPython would exit with status 120
+            if reply.startswith(b"V"):
+                reply = b"E" + describe(error)
+        try:
             flush()
-        except BaseException:  # noqa: BLE001, S110 - stdout was closed: nothing is left to flush
-            pass
+        except BaseException:  # noqa: BLE001 - closed, or detached from what holds its text
+            try:  # noqa: SIM105 - nothing is imported or called that need not be
+                flush_buffer()
+            except BaseException:  # noqa: BLE001, S110 - closed: nothing is left to flush
+                pass
         write(_REPLY_FD, reply)
         return 0
 
