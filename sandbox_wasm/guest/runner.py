@@ -139,6 +139,23 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
         execute(loads(aux), names)
         return None
 
+    def flush_all():
+        try:
+            flush()
+        except BaseException:  # noqa: BLE001 - closed, or detached from what holds its text
+            try:  # noqa: SIM105 - nothing is imported or called that need not be
+                flush_buffer()
+            except BaseException:  # noqa: BLE001, S110 - closed: nothing is left to flush
+                pass
+
+    def finish(reply, mode):
+        try:
+            end(mode == _MAIN_TO_ITS_END)
+        except BaseException as error:  # noqa: BLE001 - CPython would exit with status 120
+            if reply.startswith(b"V"):
+                return b"E" + describe(error)
+        return reply
+
     def run(request):
         code, mode, aux, arguments, seed, banned = loads(request)
         if seed is not None:
@@ -159,19 +176,9 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
             reply = (b"E" if error.args else b"M") + describe(error)
         except BaseException as error:  # noqa: BLE001 - whatever the program raised is its outcome
             reply = b"E" + describe(error)
-        try:
-            if is_whole:
-                end(mode == _MAIN_TO_ITS_END)
-        except BaseException as error:  # noqa: BLE001 - CPython would exit with status 120
-            if reply.startswith(b"V"):
-                reply = b"E" + describe(error)
-        try:
-            flush()
-        except BaseException:  # noqa: BLE001 - closed, or detached from what holds its text
-            try:  # noqa: SIM105 - nothing is imported or called that need not be
-                flush_buffer()
-            except BaseException:  # noqa: BLE001, S110 - closed: nothing is left to flush
-                pass
+        if is_whole:
+            reply = finish(reply, mode)
+        flush_all()
         write(_REPLY_FD, reply)
         return 0
 
