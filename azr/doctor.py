@@ -140,7 +140,7 @@ def guest_image() -> Finding:
     """CPython in WebAssembly, built once and cached."""
     said, error = ask(
         "from sandbox_wasm.image import find_guest; guest = find_guest()\n"
-        "print(guest.compile_module.parent if guest else 'none')"
+        "print(guest.folder if guest else 'none')"
     )
     if said and said != "none":
         return Finding(name="guest image", status=OK, detail=f"in {said}")

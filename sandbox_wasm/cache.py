@@ -4,32 +4,32 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from typing import Final
 
 from sandbox_wasm.errors import ImageError
+from sandbox_wasm.private_folder import OpenFile, PrivateFolder
 
 __all__ = ["BuiltFiles", "cache_folder", "sha256_of"]
+
+_LOCK: Final = ".lock"
+_PARTIAL: Final = ".partial-"
+"""How the name of a file begins that is being written."""
 
 
 def cache_folder() -> Path:
     """Return AZR_CACHE_DIR, or XDG_CACHE_HOME/azr, or ~/.cache/azr; made with mode 0700.
 
-    Native code is loaded from here, so a folder that others can write to is refused.
+    Raises:
+        ImageError: Other users can write to it, or to a folder above it.
     """
     chosen = os.environ.get("AZR_CACHE_DIR")
     if not chosen:
         chosen = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "azr"
     folder = Path(chosen).expanduser() / "sandbox"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except OSError as exc:
-        raise ImageError(f"cannot use the cache folder {folder}: {exc.strerror}") from exc
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise ImageError(f"the cache folder must be yours alone (mode 0700): {folder}")
+    PrivateFolder(folder)
     return folder
 
 
@@ -52,70 +52,110 @@ class BuiltFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._private = PrivateFolder(folder)
 
     def read(self, name: str) -> bytes | None:
-        """Return the contents, or None when the file is absent or damaged."""
-        path = self.folder / name
+        """Return the contents, or None when the file is absent, damaged or not ours alone."""
+        file = self._private.open(name)
         try:
-            expected = (self.folder / f"{name}.sha256").read_text().strip()
-            data = path.read_bytes()
+            data = file.read_bytes() if file else None
+        except OSError:
+            return None
+        if data is None or hashlib.sha256(data).hexdigest() != self._expected(name):
+            return None
+        return data
+
+    def open(self, name: str) -> OpenFile | None:
+        """Return the file, open, without keeping it in memory; None as for `read`."""
+        file = self._private.open(name)
+        if file is None:
+            return None
+        try:
+            with file.path.open("rb") as contents:
+                found = hashlib.file_digest(contents, "sha256").hexdigest()
+        except OSError:
+            return None
+        return file if found == self._expected(name) else None
+
+    def _expected(self, name: str) -> str | None:
+        """The hash it was built with."""
+        file = self._private.open(f"{name}.sha256")
+        try:
+            return file.read_bytes().decode().strip() if file else None
         except (OSError, UnicodeDecodeError):
             return None
-        return data if hashlib.sha256(data).hexdigest() == expected else None
-
-    def is_whole(self, name: str) -> bool:
-        """Whether the file is there and undamaged, without keeping it in memory."""
-        try:
-            expected = (self.folder / f"{name}.sha256").read_text().strip()
-            with (self.folder / name).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == expected
-        except (OSError, UnicodeDecodeError):
-            return False
 
     def ensure_read(self, name: str, build: Callable[[], bytes]) -> bytes:
         """Return the contents of a whole file, building it under the lock if need be."""
         data = self.read(name)
         if data is None:
-            with self.lock():
+            with self.lock(name):
                 data = self.read(name)  # another process may have built it meanwhile
                 if data is None:
                     data = build()
-                    self.write(name, data)
+                    self._write(name, data)
         return data
+
+    def ensure(self, name: str, build: Callable[[], bytes]) -> OpenFile:
+        """Return a whole file, open, building it under the lock if need be.
+
+        The bytes that were hashed are the bytes its reader gets: the file stays open, and nobody
+        but this user can write to it.
+        """
+        file = self.open(name)
+        if file is None:
+            with self.lock(name):
+                file = self.open(name)  # another process may have built it meanwhile
+                if file is None:
+                    self._write(name, build())
+                    file = self.open(name)
+        if file is None:
+            raise ImageError(f"cannot read {self.folder / name}, which was just written")
+        return file
+
+    def remove_partial(self) -> None:
+        """Delete what processes left that died while they wrote, if nobody is writing now."""
+        if any(name.startswith(_PARTIAL) for name in self._private.names()):
+            with contextlib.suppress(ImageError, BlockingIOError), self.lock(wait=False):
+                pass  # taking the lock is all that it takes
 
     def prune(self, keep: Iterable[str], max_age_s: float) -> None:
         """Delete files of other versions that nobody wrote or used for so long."""
-        kept = {*keep, ".lock"}
+        kept = {*keep, _LOCK}
         kept |= {f"{name}.sha256" for name in kept}
-        for path in self.folder.iterdir():
+        for name in set(self._private.names()) - kept:
             with contextlib.suppress(OSError):  # another process may prune too
-                if path.name not in kept and time.time() - path.stat().st_mtime > max_age_s:
-                    path.unlink()
-
-    def write(self, name: str, data: bytes) -> None:
-        """Put a file in place in one step, its hash first."""
-        self._replace(f"{name}.sha256", hashlib.sha256(data).hexdigest().encode())
-        self._replace(name, data)
-
-    def ensure(self, name: str, build: Callable[[], bytes]) -> Path:
-        """Return the path of a whole file, building it under the lock if need be."""
-        if not self.is_whole(name):
-            with self.lock():
-                if not self.is_whole(name):  # another process may have built it meanwhile
-                    self.write(name, build())
-        return self.folder / name
+                if time.time() - self._private.status(name).st_mtime > max_age_s:
+                    self._private.remove(name)
 
     @contextlib.contextmanager
-    def lock(self) -> Generator[None]:
-        """Hold the folder's lock, which the kernel releases even when the process dies."""
-        with (self.folder / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def lock(self, name: str = "", *, wait: bool = True) -> Generator[None]:
+        """Hold the folder's lock, which the kernel releases even when the process dies.
 
-    def _replace(self, name: str, data: bytes) -> None:
+        Files are written under it only. So a partial one that is found under it is nobody's.
+
+        Raises:
+            ImageError: The lock, and so the file, cannot be written.
+            BlockingIOError: Another process holds it, and `wait` is false.
+        """
         try:
-            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-                file.write(data)
-            Path(file.name).replace(self.folder / name)
-        except OSError as exc:
-            raise ImageError(f"cannot write {self.folder / name}: {exc.strerror}") from exc
+            descriptor = self._private.open_lock(_LOCK)
+        except ImageError as exc:
+            if not name:
+                raise
+            raise ImageError(f"cannot build {name}: {exc}") from exc
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for found in self._private.names():
+                if found.startswith(_PARTIAL):
+                    with contextlib.suppress(OSError):
+                        self._private.remove(found)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _write(self, name: str, data: bytes) -> None:
+        """Put a file in place in one step, its hash first; under the lock."""
+        digest = hashlib.sha256(data).hexdigest().encode()
+        self._private.replace(f"{name}.sha256", digest, f"{_PARTIAL}{name}.sha256")
+        self._private.replace(name, data, f"{_PARTIAL}{name}")

@@ -152,7 +152,7 @@ def _image(args: argparse.Namespace) -> int:
         from sandbox_wasm.image import build_guest  # noqa: PLC0415 - loads the native module
 
         guest = build_guest(args.images, frozenset(args.packages))
-        sys.stdout.write(f"image {guest.image_id} in {guest.compile_module.parent}\n")
+        sys.stdout.write(f"image {guest.image_id} in {guest.folder}\n")
         return 0
     for path in sorted(cache_folder().iterdir()):
         if path.suffix not in {".sha256", ""}:

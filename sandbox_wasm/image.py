@@ -37,6 +37,7 @@ from sandbox_wasm.manifest import (
     locate_guest,
     locate_wasmtime,
 )
+from sandbox_wasm.private_folder import OpenFile
 from sandbox_wasm.wasm import ModuleParts, split_module
 
 __all__ = ["BuiltGuest", "build_guest", "find_guest"]
@@ -61,8 +62,8 @@ class BuiltFlavor:
     """What runs programs that may import a flavor's packages."""
 
     packages: frozenset[str]
-    module: Path
-    """The compiled guest, metered; native code, loaded by wasmtime itself."""
+    module: OpenFile
+    """The compiled guest, metered; native code, loaded by wasmtime itself, from the open file."""
     images: tuple[bytes, ...]
     library: bytes
     """A zip: the standard library, and the packages."""
@@ -73,7 +74,9 @@ class BuiltGuest:
     """Everything `_pool.Pool` takes, checked."""
 
     wasmtime_library: Path
-    compile_module: Path
+    folder: Path
+    """Where it lies."""
+    compile_module: OpenFile
     """The compiled guest, unmetered."""
     compile_image: bytes
     flavors: tuple[BuiltFlavor, ...]
@@ -128,6 +131,7 @@ class _Builder:
         self.image_id = sha256_of(*image_key, *NUMPY.preimported, NUMPY.warm_up, *sources)[:16]
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
+        self._files.remove_partial()
         # A module is 100 MB, and checking its hash is most of a start: two at a time. What is
         # missing is built one after the other all the same, under the folder's lock.
         with ThreadPoolExecutor(1) as other:
@@ -143,7 +147,12 @@ class _Builder:
         if self._built:
             self._files.prune(self._names, _KEEP_S)
         return BuiltGuest(
-            self._library, compile_module, compile_image, tuple(flavors), self.image_id
+            self._library,
+            self._files.folder,
+            compile_module,
+            compile_image,
+            tuple(flavors),
+            self.image_id,
         )
 
     def _build_flavor(self, flavor: Flavor, images: int) -> BuiltFlavor:
@@ -162,7 +171,7 @@ class _Builder:
         self._names.append(name)
         return self._files.ensure_read(name, build)
 
-    def _ensure_module(self, flavor: Flavor, *, is_metered: bool) -> Path:
+    def _ensure_module(self, flavor: Flavor, *, is_metered: bool) -> OpenFile:
         kind = "metered" if is_metered else "unmetered"
         name = f"{flavor.name}-{kind}-{self._code_key}.cwasm"
         self._names.append(name)
@@ -217,14 +226,20 @@ class _Builder:
             self._progress(f"compiling the guest: {time.monotonic() - started:.0f} s")
 
     def _boot(
-        self, flavor: Flavor, module: Path, library: bytes, program: str, maker: str, seed: int
+        self, flavor: Flavor, module: OpenFile, library: bytes, program: str, maker: str, seed: int
     ) -> bytes:
         self._built = True
         self._progress(f"booting a {flavor.name} image for {program}")
         turns = boot_turns(flavor, program, maker, seed)
         memory = self._parts(flavor).memory
         return _pool.boot_image(
-            str(self._library), str(module), memory, library, turns, seed, bool(flavor.packages)
+            str(self._library),
+            str(module.path),
+            memory,
+            library,
+            turns,
+            seed,
+            bool(flavor.packages),
         )
 
 
@@ -280,10 +295,11 @@ class _Finder(BuiltFiles):
             raise _NotBuilt(name)
         return data
 
-    def ensure(self, name: str, build: Callable[[], bytes]) -> Path:  # noqa: ARG002
-        if not self.is_whole(name):
+    def ensure(self, name: str, build: Callable[[], bytes]) -> OpenFile:  # noqa: ARG002
+        file = self.open(name)
+        if file is None:
             raise _NotBuilt(name)
-        return self.folder / name
+        return file
 
 
 def _check_choice(images: int, packages: frozenset[str]) -> None:

@@ -103,9 +103,9 @@ class Sandbox:
         try:
             self._pool = _pool.Pool(
                 wasmtime_path=str(guest.wasmtime_library),
-                compile_module_path=str(guest.compile_module),
+                compile_module_path=str(guest.compile_module.path),
                 compile_image=guest.compile_image,
-                flavors=[(str(f.module), f.images, f.library) for f in guest.flavors],
+                flavors=[(str(f.module.path), f.images, f.library) for f in guest.flavors],
                 workers=workers,
                 check_every=check_every,
                 dirty_pages=os.environ.get("AZR_DIRTY_PAGES", ""),

@@ -28,7 +28,7 @@ def test_an_image_that_is_built_is_found() -> None:
     assert guest is not None, "tests of the guest run where it is built"
     finding = doctor.guest_image()
     assert finding.status == OK
-    assert str(guest.compile_module.parent) in finding.detail
+    assert str(guest.folder) in finding.detail
 
 
 def test_all_rows_are_well_where_everything_is_there(capsys: pytest.CaptureFixture[str]) -> None:
