@@ -1,18 +1,20 @@
 """`azr-sandbox`: run jobs, build images, check the machine, serve.
 
-Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input. stdout carries data
-only; everything else goes to stderr.
+Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input, 130 when interrupted.
+stdout carries data only; everything else goes to stderr.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
+import math
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -96,13 +98,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open(name: str) -> Any:
-    """JSON Lines: a line ends with a line feed, and with none of Python's other line ends."""
-    if name != "-":
-        return Path(name).open(encoding="utf-8", newline="\n")
-    given: TextIO = sys.stdin
-    cast("TextIOWrapper", given).reconfigure(encoding="utf-8", newline="\n")
-    return nullcontext(given)
+def _lines_of(name: str) -> Iterator[str]:
+    """JSON Lines: a line ends with a line feed, and with none of Python's other line ends.
+
+    Raises:
+        BadJob: They cannot be read.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as exc:
+                    raise BadJob(f"line {number} of {name} is not UTF-8: {exc.reason}") from exc
+    except OSError as exc:
+        raise BadJob(f"cannot read {name}: {exc.strerror}") from exc
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -115,17 +125,10 @@ def _run(args: argparse.Namespace) -> int:
         want_stdout=args.stdout,
         packages=frozenset(args.packages),
     )
-    try:
-        with _open(args.file) as lines:
-            return _run_lines(lines, defaults, args)
-    except OSError as exc:
-        if isinstance(exc, SandboxError):
-            raise
-        raise BadJob(f"cannot read {args.file}: {exc.strerror}") from exc
+    return _run_jobs(read_jobs(_lines_of(args.file), defaults), args)
 
 
-def _run_lines(lines: TextIO, defaults: JobDefaults, args: argparse.Namespace) -> int:
-    jobs: Iterator[Job] = read_jobs(lines, defaults)
+def _run_jobs(jobs: Iterator[Job], args: argparse.Namespace) -> int:
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
 
     pending: deque[Future[JobResult]] = deque()
@@ -169,6 +172,8 @@ def _doctor(args: argparse.Namespace) -> int:
 def _bench(args: argparse.Namespace) -> int:
     from sandbox_wasm.doctor import main_bench  # noqa: PLC0415
 
+    if not (math.isfinite(args.seconds) and args.seconds > 0):
+        raise ValueError(f"--seconds must be a number above 0, got {args.seconds}")
     return main_bench(workers=args.workers, seconds=args.seconds)
 
 
@@ -188,23 +193,42 @@ def _server_command(name: str, argv: list[str]) -> int:
     return int(getattr(module, f"main_{suffix}")(parser.parse_args(argv)) or 0)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command and return its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
+def _complain(message: object, status: int) -> int:
+    sys.stderr.write(f"azr-sandbox: {message}\n")
+    return status
+
+
+def _run_command(argv: list[str]) -> int:
     if argv and argv[0] in _SERVER_COMMANDS:
         return _server_command(argv[0], argv[1:])
     args = _parser().parse_args(argv)
+    return int(args.handler(args))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if cast("TextIO | None", sys.stdout) is None:
+        return _complain("stdout is closed", 1)
     try:
-        return int(args.handler(args))
-    except (BadJob, ValueError) as exc:
-        sys.stderr.write(f"azr-sandbox: {exc}\n")
-        return 2
-    except SandboxError as exc:
-        sys.stderr.write(f"azr-sandbox: {exc}\n")
-        return 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+        status = _run_command(argv)
+        sys.stdout.flush()  # here, where an error can still be told
+    except (SandboxError, ValueError) as exc:
+        status = _complain(exc, 2 if isinstance(exc, ValueError) else 1)
+    except OSError as exc:
+        status = 1
+        if not isinstance(exc, BrokenPipeError):  # else the reader has had enough
+            _complain(f"{exc.filename or 'stdout'}: {exc.strerror or exc}", 1)
+        _forget_output()
+    except KeyboardInterrupt:
+        status = _complain("interrupted", 130)
+    return status
+
+
+def _forget_output() -> None:
+    """Let the interpreter flush stdout at its end without a second error."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -44,8 +44,10 @@ def _job(line: str, defaults: JobDefaults) -> Job:
         record: Any = json.loads(line)
     except RecursionError as exc:
         raise BadJob("not JSON that can be read: nested too deeply") from exc
-    except ValueError as exc:
+    except json.JSONDecodeError as exc:
         raise BadJob(f"not JSON: {exc}") from exc
+    except ValueError as exc:
+        raise BadJob("not JSON that can be read: an integer of too many digits") from exc
     record = _mapping(record, _JOB_KEYS, "a job")
     for name in ("id", "source"):
         if name not in record:

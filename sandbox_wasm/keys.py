@@ -48,6 +48,8 @@ def load_keys(source: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
         raise KeyFileError(f"key file {path}: {exc}; {hint}") from exc
     if not _Z85_KEY.fullmatch(public.decode("latin-1")):
         raise KeyFileError(f"key file {path}: its public key is not 40 characters of Z85")
+    if secret is not None:
+        _warn_if_shared(path)
     return public, secret
 
 
@@ -142,8 +144,9 @@ def main_keys(args: argparse.Namespace) -> int:
         return _complain(f"--client must be letters, digits, '.', '_' or '-', got {name!r}")
     allow = folder / "allow"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        allow.mkdir(mode=0o700, exist_ok=True)
+        for made in (folder, allow):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _tighten(made)
         if (folder / f"{name}.key_secret").exists():
             return _complain(f"{folder / name}.key_secret exists: choose another --client name")
         if not (folder / "server.key_secret").exists():
@@ -160,6 +163,27 @@ def main_keys(args: argparse.Namespace) -> int:
         f" client_key='{folder}/{name}.key_secret')\n"
     )
     return 0
+
+
+def _tighten(folder: Path) -> None:
+    """Take a folder that was there from all but its owner: who can write to it lets clients in."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & 0o077:
+            os.fchmod(descriptor, 0o700)
+            sys.stderr.write(
+                f"azr-sandbox keys: {folder} was open to others (mode {mode:04o}); it has mode 0700"
+                " now: check that all files in it are yours\n"
+            )
+    finally:
+        os.close(descriptor)
+
+
+def _warn_if_shared(path: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        log.warning("event=secret_key_open_to_others file=%s mode=%04o hint=chmod 600", path, mode)
 
 
 def _make_pair(folder: Path, name: str) -> None:

@@ -20,7 +20,8 @@ from sandbox_wasm.errors import ImageError
 
 
 def test_a_file_is_built_once(tmp_path: Path) -> None:
-    files, builds = BuiltFiles(tmp_path), []
+    files = BuiltFiles(tmp_path)
+    builds: list[int] = []
 
     def build() -> bytes:
         builds.append(1)
@@ -47,6 +48,18 @@ def test_a_damaged_file_is_built_again(tmp_path: Path, damage: str) -> None:
         sums.write_bytes(b"\xff\xfe")
     assert files.open("x.img") is None
     assert files.ensure("x.img", lambda: b"again").read_bytes() == b"again"
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("elsewhere")
 
 
 def replaced(path: Path, kind: str) -> None:
@@ -93,11 +106,11 @@ def test_the_bytes_that_were_checked_are_those_that_are_read(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "make"),
     [
-        (".lock", Path.mkdir),
-        (".lock", os.mkfifo),
-        (".lock", lambda path: path.symlink_to("elsewhere")),
-        ("x.img", Path.mkdir),
-        ("x.img.sha256", Path.mkdir),
+        (".lock", make_folder),
+        (".lock", make_fifo),
+        (".lock", make_link),
+        ("x.img", make_folder),
+        ("x.img.sha256", make_folder),
     ],
 )
 def test_what_cannot_be_a_file_is_named_in_one_line(

@@ -119,7 +119,7 @@ anything = st.recursive(
 
 def typed_key(value: Any) -> str:
     """A text that is the same for the same typed hashable value."""
-    kind = type(value)
+    kind = cast("type[Any]", type(value))
     if kind is float:
         return canonical(value + 0.0)
     if kind is complex:
