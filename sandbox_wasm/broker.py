@@ -181,6 +181,7 @@ class Broker:
         kind, body = protocol.unpack(frame)
         if kind is Kind.HELLO:
             self._greet(identity, body, key_of(message))
+            self._welcome(message)
             return
         if session is None:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
@@ -199,6 +200,10 @@ class Broker:
             self._forget(session)
         else:
             raise ProtocolError(f"$[1]: a client may not send {kind.value!r}")
+
+    def _welcome(self, hello: zmq.Frame) -> None:
+        if self._door is not None:
+            self._door.welcome(hello)
 
     def _greet(self, identity: bytes, body: tuple[object, ...], key: bytes | None) -> None:
         name = body[0] if len(body) == 1 else None

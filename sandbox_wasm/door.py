@@ -31,6 +31,10 @@ class Door:
             sockets.append((self._keys.socket, self._keys.answer))
         return sockets
 
+    def welcome(self, hello: zmq.Frame) -> None:
+        """Let the sender's connection stay."""
+        self._doorkeeper.welcome(hello)
+
     def lets_in(self, key: bytes | None) -> bool:
         """Tell whether a client with this key may have a session now."""
         return self._keys is None or (key is not None and self._keys.allows(key))

@@ -1,8 +1,8 @@
-"""Connections that have not shaken hands: how long they may stay, and how many.
+"""Connections whose peers have not said hello: how long they may stay, and how many.
 
 ZeroMQ bounds the handshake of its own protocol. A peer whose first byte is another's (`GET /`) is
 taken for one of ZeroMQ 2, which shakes no hands, and would stay for ever. So connections are
-watched from outside, and what has not shaken hands in time is shut down by its descriptor.
+watched from outside, and who has not said hello in time is shut out by its descriptor.
 """
 
 import contextlib
@@ -18,7 +18,6 @@ __all__ = ["HANDSHAKE_S", "Doorkeeper", "raise_descriptor_limit"]
 
 HANDSHAKE_S: Final = 5.0
 _EVENTS: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
-_SHAKEN: Final = zmq.EVENT_HANDSHAKE_SUCCEEDED
 _SHARE: Final = 4
 """Newcomers may hold one descriptor in so many."""
 
@@ -43,12 +42,12 @@ class Doorkeeper:
         self._handshake_s = handshake_s
         self._max_newcomers = max(4, num_descriptors // _SHARE)
         self._newcomers: dict[int, float] = {}
-        """When each came that has not shaken hands, by descriptor; the oldest first."""
+        """When each came that has not said hello, by descriptor; the oldest first."""
         self.num_shut = 0
-        self.socket: zmq.Socket[bytes] = router.get_monitor_socket(_EVENTS | _SHAKEN)
+        self.socket: zmq.Socket[bytes] = router.get_monitor_socket(_EVENTS)
 
     def answer(self) -> None:
-        """Hear who has come, who has shaken hands, who has gone."""
+        """Hear who has come and who has gone."""
         while self.socket.poll(0):
             event = parse_monitor_message(self.socket.recv_multipart())
             descriptor = int(event["value"])
@@ -58,8 +57,13 @@ class Doorkeeper:
         while len(self._newcomers) > self._max_newcomers:
             self._shut(next(iter(self._newcomers)))
 
+    def welcome(self, hello: zmq.Frame) -> None:
+        """Hear that a connection's peer has said hello: it may stay."""
+        self.answer()  # its coming first
+        self._newcomers.pop(int(hello.get(zmq.SRCFD)), None)
+
     def tend(self, now: float) -> None:
-        """Shut what has been here too long without a handshake."""
+        """Shut out who has been here too long without a hello."""
         self.answer()
         newcomers = self._newcomers
         while newcomers and now - (oldest := next(iter(newcomers.items())))[1] > self._handshake_s:

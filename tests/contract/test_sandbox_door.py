@@ -160,6 +160,19 @@ def test_peers_that_shake_no_hands_are_shut_out_within_seconds(fake):
             assert client.stats()["resent"] == 0
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "ipc"])
+def test_a_client_stays_however_long_its_jobs_run(fake, tmp_path, scheme):
+    bind = "tcp://127.0.0.1:*" if scheme == "tcp" else f"ipc://{tmp_path}/s"
+    with serve_in_thread(fake, bind) as server:
+        server._doorkeeper._handshake_s = 0.3
+        with SandboxClient(server.endpoint, timeout_s=30) as client:
+            assert answers(client.run(numbered(2, "sleep 2"))) == numbers(2)
+            time.sleep(1)
+            assert answers(client.run(numbered(2, "sleep 1"))) == numbers(2)
+            assert client.stats()["resent"] == 0
+            assert server._doorkeeper.num_shut == 0
+
+
 def is_shut(stranger: socket.socket, seconds: float) -> bool:
     """Read to the end of the connection."""
     stranger.settimeout(max(seconds, 0.1))
