@@ -265,7 +265,7 @@ class Sandbox:
                 sorted(job.banned_modules),
                 job.want_stdout or job.stdin is not None,
             )
-        except RuntimeError as exc:
+        except (RuntimeError, MemoryError) as exc:
             raise SandboxUnavailable(str(exc)) from exc
 
     def _results(self, jobs: list[Job], *, at_once: bool) -> Iterator[tuple[int, JobResult]]:

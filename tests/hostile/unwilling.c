@@ -127,7 +127,8 @@ int getrusage(int who, struct rusage* usage) {
 }
 
 // operator new: its failure is an exception.
+extern void _ZSt17__throw_bad_allocv(void);
 void* _Znwm(size_t size) {
-  if (REFUSED("new")) ((void (*)(void))dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv"))();
+  if (REFUSED("new")) _ZSt17__throw_bad_allocv();
   return malloc(size == 0 ? 1 : size);
 }
