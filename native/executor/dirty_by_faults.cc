@@ -36,13 +36,18 @@ class DirtyByFaults final : public DirtyPages {
     }
   }
 
-  void watch_all() override { drop_private_pages(sentinel_, kPageBytes); }
+  // A page that stays private is written without a fault: where the kernel does not drop them all,
+  // faults say nothing.
+  void watch_all() override {
+    drop_private_pages(sentinel_, kPageBytes);
+    is_blind_ = !drop_private_pages(memory_.base, memory_.image.size());
+  }
 
   void begin() override { before_ = thread_faults(); }
 
   Knowledge find(const HotPages& hot, std::vector<PageRange>& written) override {
     const std::optional<uint64_t> after = thread_faults();
-    if (!before_ || !after) return Knowledge::kNothing;
+    if (is_blind_ || !before_ || !after) return Knowledge::kNothing;
     if (*after < *before_) return Knowledge::kBroken;
     // Copied ahead of any write, or unknown: a write need not have faulted.
     if (is_private_page(sentinel_).value_or(true)) return Knowledge::kNothing;
@@ -69,6 +74,7 @@ class DirtyByFaults final : public DirtyPages {
   WatchedMemory memory_;
   uint8_t* sentinel_;
   std::optional<uint64_t> before_;
+  bool is_blind_ = false;
 };
 
 }  // namespace

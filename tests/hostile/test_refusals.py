@@ -115,7 +115,6 @@ CALLS = {
     "ftruncate": [errno.ENOSPC],
     "pwrite": [errno.ENOSPC, errno.EIO],
     "pthread_create": [errno.EAGAIN],
-    "new": [errno.ENOMEM],
 }
 """What each may fail with."""
 

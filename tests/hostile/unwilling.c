@@ -126,9 +126,3 @@ int getrusage(int who, struct rusage* usage) {
   return result;
 }
 
-// operator new: its failure is an exception.
-extern void _ZSt17__throw_bad_allocv(void);
-void* _Znwm(size_t size) {
-  if (REFUSED("new")) _ZSt17__throw_bad_allocv();
-  return malloc(size == 0 ? 1 : size);
-}

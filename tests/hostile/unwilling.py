@@ -26,7 +26,7 @@ def preload(folder: Path) -> Path:
     library = folder / "libunwilling.so"
     source = Path(__file__).with_name("unwilling.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-fexceptions", "-o", library, source,
-                    "-ldl", "-lstdc++"], check=True, timeout=60)  # fmt: skip
+                    "-ldl"], check=True, timeout=60)  # fmt: skip
     return library
 
 
