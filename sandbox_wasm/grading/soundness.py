@@ -5,12 +5,14 @@ any score of the check is given. Only `Tests` need it: the others are told by th
 """
 
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
 
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.grading.checks import Check, Tests
+from sandbox_wasm.grading.test_text import imports
 from sandbox_wasm.types import JobResult, Outcome
 
 __all__ = ["EMPTY", "Soundness"]
@@ -41,7 +43,7 @@ class Soundness:
             ValueError: It passed, or no program could: the data set is wrong.
             SandboxUnavailable: There is no result.
         """
-        fault = fault_of(result)
+        fault = fault_of(check, result)
         if fault:
             raise ValueError(f"{fault}: {shown(check)}")
         with self._lock:
@@ -50,8 +52,11 @@ class Soundness:
                 self._found.popitem(last=False)
 
 
-def fault_of(result: JobResult) -> str:
-    """What is wrong with tests that ended so after an empty program; empty: nothing."""
+def fault_of(check: Tests, result: JobResult) -> str:
+    """What is wrong with tests that ended so after an empty program; empty: nothing.
+
+    A prelude that imports what is not there fails every program, and is left to its item.
+    """
     if not result.calls:
         raise SandboxUnavailable("1 cases were answered with 0")
     call = result.calls[0]
@@ -60,7 +65,8 @@ def fault_of(result: JobResult) -> str:
         return "an empty program passes the tests, so every program would"
     if call.outcome is Outcome.SYNTAX_ERROR:
         return f"the tests do not compile: {error}"
-    if error.startswith("ModuleNotFoundError"):
+    absent = re.match(r"ModuleNotFoundError: No module named '(\w+)", error)
+    if absent and imports(check.source, absent[1]):
         return f"the tests import what the sandbox does not have: {error}"
     return ""
 

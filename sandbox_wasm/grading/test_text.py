@@ -10,7 +10,7 @@ from sandbox_wasm.grading.numpy_stand_in import NUMPY_STAND_IN
 from sandbox_wasm.grading.pytest_stand_in import PYTEST_STAND_IN
 from sandbox_wasm.grading.test_runner import NO_UNITTEST_MAIN, SOLUTION_MODULE, TEST_RUNNER
 
-__all__ = ["can_fail", "runnable"]
+__all__ = ["can_fail", "imports", "runnable"]
 
 CHECK = re.compile(r"^def[ \t]+check[ \t]*\(", re.MULTILINE)
 CHECK_CALL = re.compile(r"^check[ \t]*\(", re.MULTILINE)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox_wasm import Sandbox
-from sandbox_wasm.grading import grade, parse_check
+from sandbox_wasm.grading import Tests, grade, parse_check
 
 pytestmark = pytest.mark.guest
 
@@ -206,6 +206,13 @@ def test_tests_that_an_empty_program_passes_are_refused_and_never_paid(
 def test_tests_that_no_program_passes_are_refused_too(sandbox: Sandbox, source: str) -> None:
     with pytest.raises(ValueError, match=r"do not compile|does not have"):
         grade(sandbox, ["def f(x):\n    return x + 1\n"], [parse_check(source)])
+
+
+def test_a_prelude_that_imports_what_is_not_there_fails_its_programs_alone(
+    sandbox: Sandbox,
+) -> None:
+    check = Tests("assert f(1) == 2", prelude="import sortedcontainers_of_nobody\n")
+    assert grade(sandbox, ["def f(x):\n    return 2\n"], [check]) == [0.0]
 
 
 def test_one_vacuous_assert_of_a_list_is_found_where_a_share_is_counted(sandbox: Sandbox) -> None:
