@@ -71,6 +71,7 @@ def test_what_is_no_job_is_refused(
     with sandbox.Sandbox(workers=1) as shared:  # one for all: each of them starts for a second
         monkeypatch.setattr(shared, "close", lambda: None)
         monkeypatch.setattr(sandbox, "Sandbox", lambda **_options: shared)  # pyright: ignore
+        capsys.readouterr()  # a cold cache tells of the images it builds
         path = tmp_path / "jobs.jsonl"
         for name, content in NOT_JOBS.items():
             path.write_bytes(content)
