@@ -9,11 +9,12 @@ from typing import Any, Final, cast
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import BadJob, ProtocolError
-from sandbox_wasm.job_fields import frozen_names, short_repr
+from sandbox_wasm.job_fields import MAX_CALLS, frozen_names, short_repr
 from sandbox_wasm.protocol import MAX_JOBS_PER_FRAME, MAX_NUMBER, MAX_REPLY_BYTES
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = [
+    "calls_a_job",
     "job_of_fields",
     "number_of_fields",
     "numbers_of",
@@ -121,6 +122,11 @@ def reply_bytes(job: Job) -> int:
     num_calls = len(job.calls) or len(job.expressions) or 1
     per_call = job.limits.output_bytes * (2 if job.want_stdout else 1)
     return num_calls * (per_call + _CALL_OVERHEAD_BYTES)
+
+
+def calls_a_job(limits: Limits) -> int:
+    """How many calls with these limits one job may hold, so that its answer can be sent."""
+    return max(1, min(MAX_CALLS, MAX_REPLY_BYTES // (limits.output_bytes + _CALL_OVERHEAD_BYTES)))
 
 
 def _check_reply(job: Job) -> None:

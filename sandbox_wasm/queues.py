@@ -35,8 +35,8 @@ class QueueLimits:
     """Answers a client has not read, and the largest that its jobs with the workers could give."""
     max_reply_bytes: int = 1024**3
     """The same, of all clients."""
-    max_fuel: int = 10**12
-    """Of one call."""
+    max_fuel: int = 10**13
+    """Of one call: the longest that azr eval asks for is 6e12 (Mbpp/599 of EvalPlus)."""
     max_job_fuel: int = 10**15
     """Of all calls of a job in all its images."""
 

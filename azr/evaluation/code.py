@@ -62,6 +62,7 @@ class CodeGrader:
             try:
                 cases, spent = await self._run(item, part, program)
             except (BadJob, UnicodeEncodeError) as error:  # a text that cannot even be sent
+                await self._blame(item, part)
                 reason = f"bad job: {type(error).__name__}"
                 return Mark(status=Status.WRONG, parts={part.name: False}, reason=reason)
             fuel += spent
@@ -100,6 +101,14 @@ class CodeGrader:
                 raise ExecutorUnavailable(str(error)) from error
             except (BadJob, ValueError) as error:
                 raise ConfigError(f"{item.id}: its check {part.name} is none: {error}") from error
+
+    async def _blame(self, item: CodeItem, part: Part) -> None:
+        """Refuse a check that the sandbox does not take whatever the program is."""
+        jobs = jobs_of(f"{item.id}#empty", EMPTY, part.check, limits_of_part(item.id, part))
+        try:
+            await self._answers(jobs)
+        except BadJob as error:
+            raise ConfigError(f"{item.id}: {part.name} cannot be sent: {error}") from error
 
     async def _answers(self, jobs: list[Job]) -> list[JobResult]:
         try:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sandbox_wasm.codec import calls_a_job
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.grading.checks import Calls, Check, Stdin, Tests
 from sandbox_wasm.grading.compare import same_output, same_value
 from sandbox_wasm.grading.entry import ENTRY, source_of
 from sandbox_wasm.grading.limits import limits_of
 from sandbox_wasm.grading.prelude import joined
-from sandbox_wasm.job_fields import MAX_CALLS
+from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 __all__ = ["CaseResult", "jobs_of", "results_of"]
@@ -54,11 +55,25 @@ def jobs_of(
             ]
         case Calls(_, cases):
             whole = source_of(check, program)
-            calls = [arguments for arguments, _ in cases]
+            arguments = [given for given, _ in cases]
             return [
-                Job(id_, whole, calls=calls[start : start + MAX_CALLS], entry=ENTRY, limits=own)
-                for start in range(0, len(calls), MAX_CALLS)
+                Job(id_, whole, calls=calls, entry=ENTRY, limits=own)
+                for calls in portions(arguments, calls_a_job(own))
             ]
+
+
+def portions(texts: Sequence[str], most: int) -> Iterator[list[str]]:
+    """The texts in order, at most so many at once, and no more of them than fit in a message."""
+    portion: list[str] = []
+    size = 0
+    for text in texts:
+        length = len(text.encode("utf-8", "replace"))
+        if portion and (len(portion) >= most or size + length > MAX_TEXT_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(text)
+        size += length
+    yield portion
 
 
 def results_of(check: Check, jobs: Sequence[Job], results: Sequence[JobResult]) -> list[CaseResult]:

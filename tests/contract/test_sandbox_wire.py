@@ -155,7 +155,7 @@ def test_a_malformed_frame_is_refused_with_the_path_of_what_is_wrong(
         ({"want_stdout": 1}, r"want_stdout must be True or False, got 1"),
         ({"calls": ["1"] * 9, "limits": [1, 2**28, 2**26]}, r"limits\.output_bytes: its results"),
         ({"stdin": ""}, r"give only one of calls, expressions, stdin, tests"),
-        ({"limits": [10**13, 2**28, 10]}, r"limits\.fuel is 10{13}, at most 10{12} here"),
+        ({"limits": [10**13 + 1, 2**28, 10]}, r"limits\.fuel is 10{12}1, at most 10{13} here"),
         ({"limits": [10**12, 2**28, 10], "calls": ["1"] * 1001}, r"send fewer calls in a job"),
         ({"source": "reject"}, r"the fake was told to reject it"),
     ],

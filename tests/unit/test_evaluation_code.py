@@ -2,23 +2,35 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from azr.config import SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable
-from azr.evaluation.budgets import BASE_FUEL, fuel_of
+from azr.evaluation.budgets import (
+    BASE_FUEL,
+    CANONICAL_GIGAFUEL,
+    HEAVY_CHECKS,
+    fuel_of,
+    limits_of_part,
+)
 from azr.evaluation.code import CodeGrader, program_of
-from azr.evaluation.graders import Graders
+from azr.evaluation.graders import Graders, evaluation_sandbox
 from azr.evaluation.items import CodeItem, ExecutionItem, Mark, Part, Status
 from azr.evaluation.maths import MathsGrader
 from azr.types import Case, Mode, Task
+from sandbox_wasm.codec import pack_job
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.grading.checks import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.grading.compare import same_output, same_value
+from sandbox_wasm.grading.grader import jobs_of
 from sandbox_wasm.grading.soundness import EMPTY
-from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
+from sandbox_wasm.job_fields import MAX_CALLS, MAX_IMAGES, MAX_TEXT_BYTES
+from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES
+from sandbox_wasm.queues import QueueLimits, too_costly
+from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 from tests.fakes import InProcessExecutor, ScriptedExecutor
 
 ITEM = CodeItem(
@@ -113,6 +125,14 @@ def test_a_text_that_cannot_be_sent_is_wrong_and_ends_nothing() -> None:
     grader = CodeGrader(Rejecting("LONG"))
     assert asyncio.run(grader.grade(ITEM, "LONG")).status is Status.WRONG
     assert asyncio.run(grader.grade(ITEM, "short")).status is Status.PASSED
+
+
+@pytest.mark.parametrize("check", [Calls("f", (("'TEST'", "1"),)), Stdin((("TEST", "1"),))])
+def test_a_case_that_cannot_be_sent_is_an_error_never_a_mark(check: Calls | Stdin) -> None:
+    grader = CodeGrader(Rejecting("TEST"))
+    item = replace(ITEM, checks=(Part("base", check),))
+    with pytest.raises(ConfigError, match=r"x/1: base cannot be sent: source too long"):
+        asyncio.run(grader.grade(item, "p"))
 
 
 def test_an_item_that_cannot_be_sent_is_an_error_never_a_mark() -> None:
@@ -251,3 +271,45 @@ def test_execution_items_are_graded_by_the_judge_of_self_play() -> None:
     assert execution_mark(Mode.DEDUCTION, "1 + 1").reason == "not a literal"
     assert execution_mark(Mode.ABDUCTION, "12").status is Status.PASSED
     assert execution_mark(Mode.ABDUCTION, "13").status is Status.WRONG
+
+
+MOST_CALLS = Calls("f", (("1", "1"),) * MAX_CALLS)
+
+
+@pytest.mark.parametrize("item", ["x/1", *CANONICAL_GIGAFUEL])
+@pytest.mark.parametrize("check", ["base", *HEAVY_CHECKS])
+def test_a_server_takes_what_evaluation_asks_for(item: str, check: str) -> None:
+    part = Part(check, Tests("assert f() == 1"))
+    [job] = jobs_of(item, "p", part.check, limits_of_part(item, part))
+    assert too_costly(job, QueueLimits()) is None
+
+
+@pytest.mark.parametrize("check", ["base", "samples", "hidden"])
+def test_a_server_takes_a_whole_job_of_calls_as_evaluation_makes_them(check: str) -> None:
+    part = Part(check, MOST_CALLS)
+    jobs = jobs_of("x/1", "p", part.check, limits_of_part("x/1", part))
+    assert sum(len(job.calls) for job in jobs) == MAX_CALLS
+    for job in jobs:
+        assert pack_job(1, job, DEFAULT_MAX_MESSAGE_BYTES)
+        assert too_costly(job, QueueLimits()) is None
+
+
+@pytest.mark.parametrize("check", [MOST_CALLS, Tests("assert f() == 1")], ids=["calls", "tests"])
+def test_a_server_takes_what_trainers_rewards_ask_for(check: Calls | Tests) -> None:
+    for job in jobs_of("x", "p", check):
+        assert pack_job(1, job, DEFAULT_MAX_MESSAGE_BYTES)
+        assert too_costly(job, QueueLimits()) is None
+
+
+def test_long_arguments_are_sent_in_messages_that_a_server_takes() -> None:
+    long = f"'{'x' * (MAX_TEXT_BYTES - 100)}'"
+    jobs = jobs_of("x", "p", Calls("f", (("1", "1"), (long, "1"), (long, "1"), ("2", "1"))))
+    assert [len(job.calls) for job in jobs] == [2, 2]
+    assert all(pack_job(1, job, DEFAULT_MAX_MESSAGE_BYTES) for job in jobs)
+
+
+@pytest.mark.parametrize("config", [SandboxConfig(), evaluation_sandbox(SandboxConfig())])
+def test_a_server_takes_what_the_judge_asks_for(config: SandboxConfig) -> None:
+    limits = Limits(fuel=config.fuel)
+    job = Job("x", "p", calls=["1"] * 100, entry="f", limits=limits, images=MAX_IMAGES)
+    assert too_costly(job, QueueLimits()) is None
