@@ -1,8 +1,5 @@
 #include "executor/worker.h"
 
-#include <pthread.h>
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -11,112 +8,29 @@
 #include <system_error>
 #include <utility>
 
+#include "executor/circumstances.h"
 #include "executor/literal.h"
 #include "executor/marshal_writer.h"
+#include "executor/native_stack.h"
 #include "executor/reply.h"
+#include "executor/run_failures.h"
+#include "executor/source_signs.h"
 #include "executor/trial.h"
 #include "executor/wasi_price.h"
 
 namespace azr::executor {
 namespace {
 
-// Far above what real programs need (median 1.2 M): only a source built to hang the compiler
-// meets it.
-constexpr uint64_t kCompileFuel = 20'000'000'000;
-constexpr uint64_t kCompileMemoryBytes = uint64_t{512} << 20;
-constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
 // Marshal data may be longer than the literal it becomes ("1, " is three bytes, five there).
 constexpr uint64_t kReplyBytesPerLiteralByte = 6;
 constexpr uint64_t kReplySlackBytes = 16384;
-// A compile stage that ends within this CPU time and two ticks of the epoch has used less than
-// kCompileFuel: it would take a core that runs 50 instructions a nanosecond to spend more. So the
-// unmetered engine's answer is the metered one's. What takes longer, or traps, is compiled again
-// under fuel, which decides.
-constexpr uint64_t kUnmeteredMs = 200;
 // A machine that gives a run less than this share of a core is no place to run it.
 constexpr uint64_t kWallPerCpu = 10;
-
-constexpr uint64_t kNewYear2026Ns = 1'767'225'600'000'000'000;
-constexpr uint64_t kMostYearsNs = uint64_t{8} * 366 * 86'400 * 1'000'000'000;
-constexpr uint64_t kMostUptimeNs = uint64_t{1'000'000} * 1'000'000'000;
-
-struct MachineFailure : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-struct Stopped {};  // by another thread
-struct NetHit {};   // for the first time
-
-uint64_t mix(uint64_t x) {  // splitmix64
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-uint64_t hash_text(std::string_view text, uint64_t seed) {  // FNV-1a: the same everywhere
-  uint64_t hash = 0xcbf29ce484222325 ^ seed;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return hash;
-}
-
-// The first image starts at New Year; the others at any time of the next years, so that no unit
-// of time (year, weekday, second, microsecond) has the same parity in all.
-void set_clocks(size_t image, GuestIo& io) {
-  io.epoch_ns = kNewYear2026Ns + (image == 0 ? 0 : mix(2 * image) % kMostYearsNs);
-  io.clock_ns = 1'000'000'000 + (image == 0 ? 0 : mix(2 * image + 1) % kMostUptimeNs);
-}
 
 // Whether the program met a limit: it has no value to compare, and may have taken long.
 bool met_limit(Outcome outcome) {
   return outcome == Outcome::kOutOfFuel || outcome == Outcome::kOutOfMemory ||
          outcome == Outcome::kOutputTooLarge || outcome == Outcome::kTrapped;
-}
-
-// The lowest address of this thread's stack.
-uintptr_t stack_bottom() {
-  pthread_attr_t attributes;
-  void* address = nullptr;
-  size_t size = 0;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return UINTPTR_MAX;
-  pthread_attr_getstack(&attributes, &address, &size);
-  pthread_attr_destroy(&attributes);
-  return reinterpret_cast<uintptr_t>(address);
-}
-
-// Gives back what a deep recursion left of the thread's stack: up to wasm_stack_bytes, which
-// would stay with every worker. Asks for one page, which a run that was not deep has not touched.
-void release_deep_stack() {
-  constexpr uintptr_t kPage = 4096;
-  constexpr uintptr_t kKeptBytes = 1 << 20;
-  thread_local const uintptr_t bottom = stack_bottom();
-  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  const uintptr_t probe = (here - kKeptBytes) / kPage * kPage;
-  if (probe <= bottom) return;
-  unsigned char resident = 0;
-  auto* at = reinterpret_cast<void*>(probe);  // NOLINT(performance-no-int-to-ptr): a stack's page
-  if (mincore(at, kPage, &resident) == 0 && (resident & 1) == 0) return;
-  auto* first = reinterpret_cast<void*>(bottom);  // NOLINT(performance-no-int-to-ptr)
-  madvise(first, probe + kPage - bottom, MADV_DONTNEED);
-}
-
-bool mentions(std::string_view source, std::string_view text) {
-  return source.find(text) != std::string_view::npos;
-}
-
-bool mentions_random(std::string_view source) { return mentions(source, "random"); }
-
-// Whether the end of the program may run code of its own, or write what a file still holds. What
-// is taken for such without need only costs its program the time that taking it apart needs.
-bool may_have_destructors(std::string_view source) {
-  if (mentions(source, "yield") &&
-      (mentions(source, "finally") || mentions(source, "with ") || mentions(source, "except"))) {
-    return true;
-  }
-  for (const std::string_view text : {"__del__", "open(", "Wrapper", "IO(", "Buffered", "IOBase",
-                                      "detach", "weakref", "getwriter"}) {
-    if (mentions(source, text)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -360,66 +274,6 @@ CallReport Worker::report_of(const JobSpec& job, const Run& run, bool memory_ful
   return report;
 }
 
-std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
-                                                    char kind) {
-  // Each field with its length, as marshal has it: no text can pass for another field's end.
-  std::string key(1, kind);
-  MarshalWriter(key).texts(job.banned_modules);
-  key.append(source);
-  if (auto known = shared_.cache->find(key)) {
-    ++counters_.cache_hits;
-    return known;
-  }
-  auto code = std::make_shared<const CompiledCode>(compile_now(job, source, kind));
-  if (!timed_out_) shared_.cache->put(std::move(key), code);
-  return code;
-}
-
-CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, char kind) {
-  ++counters_.compiled;
-  request_.clear();
-  MarshalWriter request(request_);
-  request.tuple(3);
-  request.bytes(source);
-  request.text(kind == 'e' ? "eval" : "exec");
-  request.texts(job.banned_modules);
-  const Run run = compile_guest();
-  if (run.ending == Ending::kInterrupted) {
-    expect_net_hit(job, run.interrupt);
-    return {Outcome::kTimedOut, "while compiling: used up the CPU time of the safety net"};
-  }
-  if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
-  if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
-  if (run.ending != Ending::kFinished) {
-    return {Outcome::kTrapped, "while compiling: " + run.trap};
-  }
-  if (run.status != 0 || io_.reply.empty()) throw MachineFailure("the compile stage gave no reply");
-  auto code = read_compile_reply(io_.reply);
-  if (!code) throw MachineFailure("the compile stage gave a malformed reply");
-  return *std::move(code);
-}
-
-// Runs the request of a compile stage: unmetered where that shows what the metered engine would.
-Run Worker::compile_guest() {
-  const auto run_for = [this](const Engine& engine, uint64_t cpu_ms) {
-    io_.stdin_text = {};
-    io_.entropy = 1;
-    io_.epoch_ns = kNewYear2026Ns;
-    io_.clock_ns = 0;
-    io_.stdout_cap = kCompileReplyBytes;
-    io_.reply_cap = kCompileReplyBytes;
-    return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, cpu_ms});
-  };
-  Run run = run_for(*shared_.compile_engine, kUnmeteredMs);
-  if (run.ending == Ending::kFinished || io_.stop != HostStop::kNone) return run;
-  if (run.interrupt == Interrupt::kStop) return run;
-  ++counters_.compiled_metered;
-  compile_seat_.instance.reset();  // it is of the other engine
-  run = run_for(*shared_.flavors.front().engine, shared_.net.cpu_ms(kCompileFuel));
-  compile_seat_.instance.reset();
-  return run;
-}
-
 Worker::Seat& Worker::seat_of(const JobSpec& job, size_t image) {
   auto& seat = run_seats_.at(job.flavor).at(image);
   if (seat == nullptr) {
@@ -469,7 +323,7 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
     restore(seat);
     throw;
   }
-  release_deep_stack();
+  release_deep_stack(run.fuel_used);
   if (!seat.instance->is_fresh()) seat.instance.reset();
   restore(seat);
   return run;

@@ -1,0 +1,89 @@
+// A worker's compile stage: one source to bytecode, or to why there is none.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "executor/circumstances.h"
+#include "executor/marshal_writer.h"
+#include "executor/reply.h"
+#include "executor/run_failures.h"
+#include "executor/worker.h"
+
+namespace azr::executor {
+namespace {
+
+// Far above what real programs need (median 1.2 M): only a source built to hang the compiler
+// meets it.
+constexpr uint64_t kCompileFuel = 20'000'000'000;
+constexpr uint64_t kCompileMemoryBytes = uint64_t{512} << 20;
+constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
+// A compile stage that ends within this CPU time and two ticks of the epoch has used less than
+// kCompileFuel: it would take a core that runs 50 instructions a nanosecond to spend more. So the
+// unmetered engine's answer is the metered one's. What takes longer, or traps, is compiled again
+// under fuel, which decides.
+constexpr uint64_t kUnmeteredMs = 200;
+
+}  // namespace
+
+std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
+                                                    char kind) {
+  // Each field with its length, as marshal has it: no text can pass for another field's end.
+  std::string key(1, kind);
+  MarshalWriter(key).texts(job.banned_modules);
+  key.append(source);
+  if (auto known = shared_.cache->find(key)) {
+    ++counters_.cache_hits;
+    return known;
+  }
+  auto code = std::make_shared<const CompiledCode>(compile_now(job, source, kind));
+  if (!timed_out_) shared_.cache->put(std::move(key), code);
+  return code;
+}
+
+CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, char kind) {
+  ++counters_.compiled;
+  request_.clear();
+  MarshalWriter request(request_);
+  request.tuple(3);
+  request.bytes(source);
+  request.text(kind == 'e' ? "eval" : "exec");
+  request.texts(job.banned_modules);
+  const Run run = compile_guest();
+  if (run.ending == Ending::kInterrupted) {
+    expect_net_hit(job, run.interrupt);
+    return {Outcome::kTimedOut, "while compiling: used up the CPU time of the safety net"};
+  }
+  if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
+  if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
+  if (run.ending != Ending::kFinished) {
+    return {Outcome::kTrapped, "while compiling: " + run.trap};
+  }
+  if (run.status != 0 || io_.reply.empty()) throw MachineFailure("the compile stage gave no reply");
+  auto code = read_compile_reply(io_.reply);
+  if (!code) throw MachineFailure("the compile stage gave a malformed reply");
+  return *std::move(code);
+}
+
+// Runs the request of a compile stage: unmetered where that shows what the metered engine would.
+Run Worker::compile_guest() {
+  const auto run_for = [this](const Engine& engine, uint64_t cpu_ms) {
+    io_.stdin_text = {};
+    io_.entropy = 1;
+    io_.epoch_ns = kNewYear2026Ns;
+    io_.clock_ns = 0;
+    io_.stdout_cap = kCompileReplyBytes;
+    io_.reply_cap = kCompileReplyBytes;
+    return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, cpu_ms});
+  };
+  Run run = run_for(*shared_.compile_engine, kUnmeteredMs);
+  if (run.ending == Ending::kFinished || io_.stop != HostStop::kNone) return run;
+  if (run.interrupt == Interrupt::kStop) return run;
+  ++counters_.compiled_metered;
+  compile_seat_.instance.reset();  // it is of the other engine
+  run = run_for(*shared_.flavors.front().engine, shared_.net.cpu_ms(kCompileFuel));
+  compile_seat_.instance.reset();
+  return run;
+}
+
+}  // namespace azr::executor
