@@ -44,7 +44,7 @@ __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "8"
+_IMAGE_FORMAT: Final = "9"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,
@@ -52,6 +52,9 @@ _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x3F08_D2A9, 0x62C7_4B1D, 0x148E_F057, 0x2D93_A86F)  # fmt: skip
 """Entropy of each run image: decides its hash seed and where its objects lie."""
 _COMPILE_SEED: Final = 0x0C0D_E5ED
+_REAL_EVENTS: Final = "asyncio/selector_events.pyc"
+_EVENTS: Final = ("selector_events.py", "asyncio/selector_events.py")
+"""A module of the guest's own, and where it lies in the library: around the real one."""
 _KEEP_S: Final = 14 * 86_400.0
 """Files of other versions stay this long: two checkouts may take turns."""
 Progress = Callable[[str], None]
@@ -126,9 +129,13 @@ class _Builder:
         self._code_key = sha256_of(_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), rewriting)[
             :16
         ]
+        self._events = _guest_source(_EVENTS[0])
+        self._library_key = sha256_of(STDLIB_SHA256, self._events)[:16]
         sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
         image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
-        self.image_id = sha256_of(*image_key, *NUMPY.preimported, NUMPY.warm_up, *sources)[:16]
+        self.image_id = sha256_of(
+            *image_key, *NUMPY.preimported, NUMPY.warm_up, *sources, self._events
+        )[:16]
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
         self._files.remove_partial()
@@ -157,7 +164,7 @@ class _Builder:
 
     def _build_flavor(self, flavor: Flavor, images: int) -> BuiltFlavor:
         library = self._read(
-            f"{flavor.name}-{STDLIB_SHA256[:16]}.zip", lambda: self._build_library(flavor)
+            f"{flavor.name}-{self._library_key}.zip", lambda: self._build_library(flavor)
         )
         module = self._ensure_module(flavor, is_metered=True)
         boot = functools.partial(self._boot, flavor, module, library, "runner.py", "make_runner")
@@ -198,10 +205,10 @@ class _Builder:
         _check_hash(data, STDLIB_SHA256, self._guest.stdlib_zip)
         out = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
-            for member in old.infolist():
-                if flavor.has_member(member.filename):
-                    stored = zipfile.ZipInfo(member.filename, (2026, 1, 1, 0, 0, 0))
-                    new.writestr(stored, old.read(member))
+            for name in filter(flavor.has_member, old.namelist()):
+                stored = name.replace(_REAL_EVENTS, "asyncio/_selector_events.pyc")
+                new.writestr(_library_member(stored), old.read(name))
+            new.writestr(_library_member(_EVENTS[1]), self._events)
         return out.getvalue()
 
     def _compile(self, flavor: Flavor, *, is_metered: bool) -> bytes:
@@ -241,6 +248,10 @@ class _Builder:
             seed,
             bool(flavor.packages),
         )
+
+
+def _library_member(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))  # equal inputs make equal bytes
 
 
 def _check_hash(data: bytes, expected: str, path: Path) -> None:

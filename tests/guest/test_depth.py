@@ -1,4 +1,7 @@
-"""How deep programs recurse: as in CPython, and a RecursionError beyond, never a trap."""
+"""How deep programs recurse: as in CPython, and a RecursionError beyond.
+
+A trap only where CPython itself crashes: C code that calls C code without counting.
+"""
 # ruff: noqa: E501 - a program on one line
 
 from pathlib import Path
@@ -120,6 +123,16 @@ def test_deep_data_and_sources_do_not_trap(sandbox: Sandbox, expression: str) ->
     job = Job("1", HEADER + source, expressions=[f"({expression}, 1)[1]"], limits=LIMITS)
     [result] = sandbox.run([job])
     assert result.calls[0].outcome in {Outcome.RETURNED, Outcome.RAISED, Outcome.OUT_OF_FUEL}
+
+
+def test_what_crashes_cpython_is_trapped_and_harms_nobody(sandbox: Sandbox) -> None:
+    chain = (
+        "def f(n):\n    a = iter([1])\n    for _ in range(n): a = map(int, a)\n    return next(a)"
+    )
+    assert depth(sandbox, chain, 20_000) == (Outcome.RETURNED, "1")
+    outcome, _ = depth(sandbox, chain, 500_000)
+    assert outcome is Outcome.TRAPPED
+    assert depth(sandbox, chain, 20_000) == (Outcome.RETURNED, "1")
 
 
 def test_the_stack_of_a_deep_run_is_given_back(sandbox: Sandbox) -> None:

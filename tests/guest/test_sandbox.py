@@ -244,9 +244,15 @@ def test_what_is_not_banned_runs(sandbox: Sandbox, source: str) -> None:
 def test_a_bad_job_is_refused_before_any_runs(sandbox: Sandbox) -> None:
     calls = sandbox.stats()["calls"]
     good = Job("good", "def f(): return 1", calls=[""])
-    for bad in (Job("bad", 1), Job("bad", "", stdin=2), Job("bad", "x", images=11)):  # type: ignore[arg-type]
-        with pytest.raises(BadJob, match="bad"):
-            sandbox.run([good, bad])
+    for wrong, fields in (
+        ("source", {"source": 1, "stdin": ""}),  # refused when the job is made
+        ("stdin", {"source": "", "stdin": 2}),
+        ("images", {"source": "x", "stdin": "", "images": 11}),  # refused by this sandbox
+        ("packages", {"source": "x", "stdin": "", "packages": {"numpy"}}),
+    ):
+        made = (job or Job("bad", **fields) for job in (good, None))  # type: ignore[arg-type]
+        with pytest.raises(BadJob, match=f"bad.*{wrong}"):
+            sandbox.run(made)
     assert sandbox.stats()["calls"] == calls
 
 
