@@ -15,7 +15,7 @@ from typing import Any, Final, Self, cast
 from sandbox_wasm import _pool
 from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
-from sandbox_wasm.image import build_guest
+from sandbox_wasm.image import BuiltGuest, build_guest
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome, refused_unread
 
 __all__ = ["Sandbox"]
@@ -100,20 +100,9 @@ class Sandbox:
         self._images = images
         self._image_id = guest.image_id
         self._flavors = [flavor.packages for flavor in guest.flavors]
-        try:
-            self._pool = _pool.Pool(
-                wasmtime_path=str(guest.wasmtime_library),
-                compile_module_path=str(guest.compile_module.path),
-                compile_image=guest.compile_image,
-                flavors=[(str(f.module.path), f.images, f.library) for f in guest.flavors],
-                workers=workers,
-                check_every=check_every,
-                dirty_pages=os.environ.get("AZR_DIRTY_PAGES", ""),
-                cache_bytes=cache_bytes,
-                net=_NET,
-            )
-        except (RuntimeError, MemoryError) as exc:
-            raise SandboxUnavailable(f"the sandbox cannot start: {exc}") from exc
+        self._pool = _open_pool(guest, workers, check_every=check_every, cache_bytes=cache_bytes)
+        del guest
+        _pool.give_back_freed_memory()  # the guest's files: tens of megabytes an image
         self._pid = os.getpid()
         self._reports = _pool.Reports()  # of submit()'s jobs; run() and stream() have their own
         self._tickets = itertools.count()
@@ -311,6 +300,25 @@ class Sandbox:
                     future.set_exception(exc)
                 else:
                     future.set_result(result)
+
+
+def _open_pool(
+    guest: BuiltGuest, workers: int, *, check_every: int, cache_bytes: int
+) -> _pool.Pool:
+    try:
+        return _pool.Pool(
+            wasmtime_path=str(guest.wasmtime_library),
+            compile_module_path=str(guest.compile_module.path),
+            compile_image=guest.compile_image,
+            flavors=[(str(f.module.path), f.images, f.library) for f in guest.flavors],
+            workers=workers,
+            check_every=check_every,
+            dirty_pages=os.environ.get("AZR_DIRTY_PAGES", ""),
+            cache_bytes=cache_bytes,
+            net=_NET,
+        )
+    except (RuntimeError, MemoryError) as exc:
+        raise SandboxUnavailable(f"the sandbox cannot start: {exc}") from exc
 
 
 def _job_result(job_id: str, report: "_pool.Report") -> JobResult:

@@ -11,6 +11,7 @@
 #include "executor/literal.h"
 #include "executor/literal_value.h"
 #include "executor/pool.h"
+#include "executor/shared_parts.h"
 #include "executor/trial.h"
 #include "executor/value_text.h"
 
@@ -226,21 +227,29 @@ py::list try_dirty_pages(const std::string& wasmtime_path) {
   return result;
 }
 
-using FlavorTuple = std::tuple<std::string, std::vector<std::string>, std::string>;
+// Of Python's bytes, which are large: read where they lie. The caller holds them.
+using FlavorTuple = std::tuple<std::string, std::vector<py::bytes>, py::bytes>;
 
 std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
                                 const std::string& compile_module_path,
-                                const std::string& compile_image,
+                                const py::bytes& compile_image,
                                 const std::vector<FlavorTuple>& flavors, uint32_t workers,
                                 uint64_t check_every, const std::string& dirty_pages,
                                 uint64_t cache_bytes, std::tuple<uint64_t, uint64_t> net) {
-  const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
-  PoolOptions options{wasmtime_path, compile_module_path, compile_image, {}, workers,
-                      check_every,   dirty_pages,         cache_bytes,   {}};
+  PoolOptions options{wasmtime_path,
+                      compile_module_path,
+                      std::string_view(compile_image),
+                      {},
+                      workers,
+                      check_every,
+                      dirty_pages,
+                      cache_bytes,
+                      {}};
   std::tie(options.net.least_cpu_ms, options.net.slowest_fuel_per_ms) = net;
   for (const auto& [module_path, images, zip] : flavors) {
-    options.flavors.push_back({module_path, images, zip});
+    options.flavors.push_back({module_path, {images.begin(), images.end()}, std::string_view(zip)});
   }
+  const py::gil_scoped_release unlocked;  // maps files and starts threads; no Python object
   return std::make_unique<Pool>(std::move(options));
 }
 
@@ -262,6 +271,8 @@ PYBIND11_MODULE(_pool, module) {
       .def("counters", &counters_to_python)
       .def("dirty_pages", &Pool::dirty_pages)
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());
+  module.def("give_back_freed_memory", &give_back_freed_memory,
+             py::call_guard<py::gil_scoped_release>());
   module.def("try_dirty_pages", &try_dirty_pages);
   module.def("compile_module", &compile_module);
   module.def("boot_image", &boot_image);

@@ -56,6 +56,13 @@ size_t checked_size(std::string_view packed) {
   return size;
 }
 
+// Of packed bytes that were checked:
+size_t page_count(std::string_view packed) { return load<uint64_t>(packed, 8); }
+size_t header_bytes(size_t count) { return kHeaderBytes + count * sizeof(uint32_t); }
+size_t page_number(std::string_view packed, size_t i) {
+  return load<uint32_t>(packed, header_bytes(i));
+}
+
 }  // namespace
 
 std::string pack_memory(std::string_view memory) {
@@ -72,10 +79,13 @@ std::string pack_memory(std::string_view memory) {
   return packed + numbers + pages;
 }
 
-Image::Image(std::string_view packed) : size_(checked_size(packed)), file_(size_) {
-  const auto count = load<uint64_t>(packed, 8);
-  const char* pages = packed.data() + kHeaderBytes + count * sizeof(uint32_t);
-  const auto number = [&](size_t i) { return load<uint32_t>(packed, kHeaderBytes + 4 * i); };
+Image::Image(std::string_view packed)
+    : size_(checked_size(packed)),
+      header_(packed.substr(0, header_bytes(page_count(packed)))),
+      file_(size_) {
+  const size_t count = page_count(packed);
+  const char* pages = packed.data() + header_bytes(count);
+  const auto number = [&](size_t i) { return page_number(packed, i); };
   for (size_t i = 0; i < count;) {
     size_t end = i + 1;  // one write for each stretch of neighbours
     while (end < count && number(end) == number(i) + (end - i)) ++end;
@@ -86,6 +96,18 @@ Image::Image(std::string_view packed) : size_(checked_size(packed)), file_(size_
   void* mapping = mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd(), 0);
   if (mapping == MAP_FAILED) fail("cannot map the image (mmap)");
   pristine_ = static_cast<const uint8_t*>(mapping);
+}
+
+bool Image::was_made_of(std::string_view packed) const {
+  const size_t count = page_count(header_);
+  if (packed.size() != header_.size() + count * kPageBytes) return false;
+  if (packed.substr(0, header_.size()) != header_) return false;
+  const char* pages = packed.data() + header_.size();
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* page = pristine_ + page_number(header_, i) * kPageBytes;
+    if (std::memcmp(page, pages + i * kPageBytes, kPageBytes) != 0) return false;
+  }
+  return true;
 }
 
 Image::~Image() { munmap(const_cast<uint8_t*>(pristine_), size_); }

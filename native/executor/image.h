@@ -31,9 +31,12 @@ class Image {
   int fd() const { return file_.fd(); }
   size_t size() const { return size_; }
   const uint8_t* pristine() const { return pristine_; }
+  // Whether the constructor would make the same of these bytes.
+  bool was_made_of(std::string_view packed) const;
 
  private:
   size_t size_;
+  std::string header_;  // all of the packed form but the pages
   MemoryFile file_;
   const uint8_t* pristine_ = nullptr;
 };

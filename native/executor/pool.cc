@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "executor/shared_parts.h"
 #include "executor/trial.h"
 
 namespace azr::executor {
@@ -28,16 +29,14 @@ void Pool::load(const PoolOptions& options) {
   auto compile_engine = std::make_shared<Engine>(api, kUnmetered);
   compile_engine->load(options.compile_module_path);
   shared_.compile_engine = std::move(compile_engine);
-  shared_.compile_image = std::make_shared<const Image>(options.compile_image);
+  shared_.compile_image = share_image(options.compile_image);
   for (const FlavorOptions& flavor : options.flavors) {
     auto engine = std::make_shared<Engine>(api, kMetered);
     engine->load(flavor.module_path);
     Flavor& made = shared_.flavors.emplace_back();
     made.engine = std::move(engine);
-    made.zip = flavor.zip;
-    for (const std::string& image : flavor.images) {
-      made.images.push_back(std::make_shared<const Image>(image));
-    }
+    made.zip = share_library(flavor.zip);
+    for (const std::string_view image : flavor.images) made.images.push_back(share_image(image));
   }
 }
 
@@ -240,6 +239,16 @@ void Pool::close() {
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
   threads_.clear();
   if (ticker_.joinable()) ticker_.join();
+  unload();
+  give_back_freed_memory();
+}
+
+// Only the counters outlive the threads.
+void Pool::unload() {
+  shared_.compile_engine.reset();
+  shared_.compile_image.reset();
+  shared_.flavors.clear();
+  shared_.cache.reset();
 }
 
 }  // namespace azr::executor

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,17 +25,17 @@
 
 namespace azr::executor {
 
-// Module paths name files made by compile_module: trusted.
+// Module paths name files made by compile_module: trusted. Views are read by the constructor alone.
 struct FlavorOptions {
   std::string module_path;  // metered
-  std::vector<std::string> images;
-  std::string zip;
+  std::vector<std::string_view> images;
+  std::string_view zip;
 };
 
 struct PoolOptions {
   std::string wasmtime_path;
   std::string compile_module_path;  // unmetered
-  std::string compile_image;
+  std::string_view compile_image;
   std::vector<FlavorOptions> flavors;  // the base first
   uint32_t workers = 1;
   uint64_t check_every = 0;  // see Slot
@@ -64,7 +65,8 @@ class Pool {
   // failure. False when the job has its report already, or never was.
   bool cancel(const std::shared_ptr<Reports>& reports, uint64_t ticket);
   std::string_view dirty_pages() const { return shared_.way->name; }
-  // Fails the jobs that have not started, interrupts those that run, and ends the threads.
+  // Fails the jobs that have not started, interrupts those that run, ends the threads, and gives
+  // their memory back.
   void close();
 
  private:
@@ -77,6 +79,7 @@ class Pool {
   };
 
   void load(const PoolOptions& options);
+  void unload();
   void increment_epochs() const;
   static void* run_thread(void* self);
   void work(size_t index);

@@ -209,7 +209,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
   const Flavor& flavor = shared_.flavors.at(job.flavor);
   Seat& seat = seat_of(job, image);
-  const Run run = run_guest(*flavor.engine, seat, flavor.zip,
+  const Run run = run_guest(*flavor.engine, seat, *flavor.zip,
                             {job.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)});
   if (run.ending == Ending::kInterrupted) {
     expect_net_hit(job, run.interrupt);

@@ -18,7 +18,7 @@ namespace azr::executor {
 struct Flavor {
   std::shared_ptr<const Engine> engine;              // metered
   std::vector<std::shared_ptr<const Image>> images;  // one for each way to seed an interpreter
-  std::string zip;                                   // its library
+  std::shared_ptr<const std::string> zip;            // its library
 };
 
 // What all workers of a pool share; immutable but for the cache, which locks itself.
