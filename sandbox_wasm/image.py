@@ -106,7 +106,8 @@ def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]
     names = "names = {'__name__': 'sandbox_guest'}\n"
     installer = f"exec({_guest_source('install.py')!r}, names)\n"
     scatter = f"{names}{installer}names['scatter']({seed})"
-    imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}"
+    widen = f"exec({_guest_source('wide.py')!r}, {{'__name__': 'bisect'}})"
+    imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}\n{widen}"
     install = (
         f"{names}exec({_guest_source(program)!r}, names)\n"
         f"{installer}names['install'](names[{maker!r}], {seed})"
@@ -131,7 +132,7 @@ class _Builder:
         ]
         self._events = _guest_source(_EVENTS[0])
         self._library_key = sha256_of(STDLIB_SHA256, self._events)[:16]
-        sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py")]
+        sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py", "wide.py")]
         image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
         self.image_id = sha256_of(
             *image_key, *NUMPY.preimported, NUMPY.warm_up, *sources, self._events

@@ -19,6 +19,7 @@ SOURCES: dict[str, tuple[bool, str]]
 DATA: dict[str, str]
 MARK: str
 open_file, write = open, os.write
+sys.maxsize = 2**31 - 1  # the suite means what the build's C code can count
 
 
 def open_data(path, mode="r", *args, **kwargs):
