@@ -20,7 +20,6 @@ ABSENT = ("sortedcontainers", "SortedList", "numpy", "threading")
 """What the sandbox does not have: other packages, and threads."""
 KNOWN = {
     "HumanEval/32", "Mbpp/590", "Mbpp/596",  # other floats, 32 bits: docs/evaluation.md
-    "LeetCode/minimum-number-of-seconds-to-make-mountain-height-zero",  # a range beyond 32 bits
     "LeetCode/find-the-number-of-subsequences-with-equal-gcd",  # 840e9 instructions
 }  # fmt: skip
 SLICES = [("humaneval+", 11), ("mbpp+", 23), ("leetcode", 13), ("livecodebench", 29)]
