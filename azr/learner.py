@@ -32,6 +32,7 @@ from azr.config import RunConfig
 from azr.dealing import deal, over_ranks
 from azr.entropy_control import EntropyControl
 from azr.errors import CheckpointError, TrainingDiverged
+from azr.heap import give_back_freed_memory
 from azr.loss import Normalizer, count, means_of, total_metrics
 from azr.loss_config import Importance, Kl, LossConfig
 from azr.model_folder import save_model, tokenizer_files, whole_weights
@@ -168,6 +169,7 @@ class TorchLearner:
             self.num_updates += 1
             return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
         statistics = self._epochs(parts, loss_config, lr)
+        give_back_freed_memory()  # held while the policy plays, it is nobody's
         self.num_updates += 1
         if self._entropy_control is not None:
             self._entropy_control.observe(statistics["entropy"])
