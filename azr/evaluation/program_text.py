@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from azr.parse import answer_body
-from azr.types import ParseFailure, Rollout
+from azr.parse import boxed
+from azr.types import Rollout
 from sandbox_wasm.grading import completions
+from sandbox_wasm.grading.completions import answer_parts
 
-__all__ = ["FENCE_END", "body_of", "read_program"]
+__all__ = ["FENCE_END", "read_program", "readings"]
 
 FENCE_END = "\n```"
 
@@ -29,14 +30,9 @@ def readings(rollout: Rollout) -> Iterator[str]:
         # with more after it, and if it is not, it will not compile.
         yield rollout.text + FENCE_END
         return
-    if rollout.prompt.envelope == "boxed" and (body := body_of(rollout)):
-        yield body
+    if rollout.prompt.envelope == "boxed":
+        bodies = (boxed(part) for part in answer_parts(rollout.text))  # a thought's box is none
+        yield from filter(None, [next(filter(None, bodies), None)])
     yield rollout.text
     if "</think>" not in rollout.text:  # the prompt opened a thought, the model wrote none
         yield rollout.completion
-
-
-def body_of(rollout: Rollout) -> str | None:
-    """The completion without its envelope, or None where there is no envelope."""
-    body = answer_body(rollout)
-    return None if isinstance(body, ParseFailure) else body

@@ -5,8 +5,9 @@ words of self-play. Readers are total and lenient: where the envelope is missing
 answer in the whole completion, since an evaluation measures answers, not obedience.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from azr.evaluation.execution_reading import read_execution
 from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
 from azr.evaluation.maths_reading import read_maths
 from azr.evaluation.program_text import FENCE_END, read_program
@@ -16,7 +17,7 @@ from azr.modes.examples import FORMAT_TRIPLETS
 from azr.modes.rules import NUM_EXAMPLES
 from azr.modes.wording import block
 from azr.prompts import ENVELOPES
-from azr.types import Mode, ParseFailure, Prompt, Role, Rollout
+from azr.types import Mode, Prompt, Role, Rollout
 
 __all__ = ["TEMPLATES", "Template"]
 
@@ -152,14 +153,3 @@ def solved(shot: Shot) -> str:
 def titled(statement: str) -> str:
     """What stands before a program."""
     return f"Program:\n{statement}\n" if statement else "Program:\n"
-
-
-def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
-    """The literal or argument list, as self-play reads it; without the envelope if need be."""
-    prompt = replace(rollout.prompt, envelope="none", prefill="")
-    bare = replace(rollout, prompt=prompt, completion=rollout.text)
-    for read in (rollout, bare):
-        answer = rules_of(item.task.mode).read_answer(read)
-        if not isinstance(answer, ParseFailure):
-            return answer.content
-    return None
