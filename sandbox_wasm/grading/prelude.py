@@ -21,15 +21,17 @@ CONTEST_PRELUDE = "".join(
 )
 """The builtins come late, so that `pow` and `open` are the usual ones."""
 
-FUTURE = re.compile(r"from[ \t]+__future__[ \t]+import[ \t]+(?:\([^)]*\)|[^\n(]*)")
-HEAD = re.compile(
-    r"(?:[ \t]*(?:#[^\n]*)?\n"
-    r"|from[ \t]+__future__[ \t]+import[ \t]+(?:\([^)]*\)|[^\n(]*)\n?"
-    r"|[rRuU]?\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*\"\"\"[ \t]*\n"
-    r"|[rRuU]?'''(?:[^'\\]|\\.|'(?!''))*'''[ \t]*\n)*",
-    re.DOTALL,
+STATEMENT = re.compile(
+    r"""(?P<future>from[ \t]+__future__[ \t]+import[ \t]*
+            (?:\((?:\#[^\n]*|[^)#])*\)|(?:[^\n(;#\\]|\\\r?\n)+))(?:[ \t]*;)?[ \t]*
+      | [ \t\f]*(?:\#[^\n]*)?\r?\n
+      | [rRuU]?\"\"\"(?:[^"\\]|\\.|"(?!""))*\"\"\"[ \t]*;?[ \t]*
+      | [rRuU]?\'\'\'(?:[^'\\]|\\.|'(?!\'\'))*\'\'\'[ \t]*;?[ \t]*
+      | [rRuU]?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')[ \t]*;?[ \t]*
+      | [ \t\f]+(?=[#\r\n])""",
+    re.DOTALL | re.VERBOSE,
 )
-"""Comments, docstrings and imports from the future, which may stand before any other statement."""
+"""What may stand before an import from the future, and such an import."""
 
 
 def joined(prelude: str, program: str) -> str:
@@ -37,15 +39,28 @@ def joined(prelude: str, program: str) -> str:
 
     A program that begins inside a function goes on from the prelude (HumanEval's completions).
     """
+    program = program.removeprefix("\ufeff")
     if not prelude.strip():
         return program
-    first = next((line for line in program.split("\n") if line.strip()), "")
-    if first[:1].isspace():
+    first = next((line for line in program.split("\n") if line.strip(" \t\r\f")), "")
+    if first[:1] in (" ", "\t"):
         return f"{prelude.rstrip()}\n{program}"
-    head_match = HEAD.match(program)
-    head = head_match.group() if head_match else ""
-    futures = FUTURE.findall(head)
-    if not futures:
+    ours, before = parted(prelude)
+    theirs, after = parted(program.lstrip("\f"))
+    if not theirs:
         return f"{prelude.rstrip()}\n\n{program}"
-    rest = FUTURE.sub("", head) + program[len(head) :]
-    return "\n".join([*futures, prelude.rstrip(), "", rest])
+    return "\n".join([*dict.fromkeys([*ours, *theirs]), before.rstrip(), "", after])
+
+
+def parted(source: str) -> tuple[list[str], str]:
+    """The imports from the future at the head of a source, and the source without them."""
+    futures: list[str] = []
+    kept: list[str] = []
+    position = 0
+    while statement := STATEMENT.match(source, position):
+        if statement["future"]:
+            futures.append(statement["future"].strip())
+        else:
+            kept.append(statement.group())
+        position = statement.end()
+    return futures, "".join(kept) + source[position:]

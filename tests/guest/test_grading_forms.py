@@ -292,7 +292,7 @@ PLAIN_VALUES = {
 def test_what_python_takes_for_equal_is_right_by_livecodebenchs_rule(
     sandbox: Sandbox, spelled: str
 ) -> None:
-    """Recorded from its grade_call_based; an object of its own that equals all is wrong here."""
+    """By reading its grade_call_based; an object of its own that equals all is wrong here."""
     expected, score = PLAIN_VALUES[spelled]
     cases = [{"input": "1", "output": json.dumps(expected), "testtype": "functional"}]
     truth = {"cases": cases, "fn_name": "value", "tests": None}

@@ -313,3 +313,40 @@ def test_a_server_takes_what_the_judge_asks_for(config: SandboxConfig) -> None:
     limits = Limits(fuel=config.fuel)
     job = Job("x", "p", calls=["1"] * 100, entry="f", limits=limits, images=MAX_IMAGES)
     assert too_costly(job, QueueLimits()) is None
+
+
+DEFINED = 'def f(x: "Unknown") -> int:\n    return 1\n'
+FUTURE = "from __future__ import annotations"
+HEADS = [
+    f"{FUTURE}\n", f'"""Doc."""\n{FUTURE}\n', f"'Doc.'\n{FUTURE}\n", f'"Doc."\n{FUTURE}\n',
+    f"#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n\n{FUTURE}\n", f"\n\n{FUTURE}\n",
+    f'r"""Do\\c."""\n# c\n{FUTURE}\n', f"{FUTURE}; import math\n", f"{FUTURE}  # why\n",
+    "from __future__ import (\n    annotations,  # c)\n    division,\n)\n", f"\x0c{FUTURE}\n",
+    "from __future__ import \\\n    annotations\n", f'"""Doc."""  # c\n{FUTURE}\n',
+    f"{FUTURE}\nfrom __future__ import division\n", f'"""Doc."""\r\n{FUTURE}\r\n',
+    f'# c\n"""D\n"""\n\n# d\n{FUTURE}\n', f'"a" "b"\n{FUTURE}\n', f'"""D"""; {FUTURE}\n',
+    f"\ufeff{FUTURE}\n", f'"""As {FUTURE}\n"""\n{FUTURE}\n', f"# {FUTURE}\n{FUTURE}\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize(
+    "context",
+    [
+        "import math\n\ndef helper():\n    return 1\n",
+        f"{FUTURE}\nimport math\n",
+        f'"""Docs."""\n{FUTURE}\nimport math\n',
+        '"""Docs."""\nimport math\n',
+    ],
+)
+def test_imports_from_the_future_stay_first_after_a_context(context: str, head: str) -> None:
+    whole = program_of(CodeItem(id="x", context=context, checks=()), head + DEFINED)
+    compile(whole, "joined", "exec", dont_inherit=True)
+    assert whole.index("from __future__") <= whole.index("import math")
+    assert whole.endswith(DEFINED)
+
+
+def test_a_text_about_the_future_is_left_where_it_stands() -> None:
+    answer = f'"""As {FUTURE}\n"""\nx = 1\n'
+    item = CodeItem(id="x", context="import math\n", checks=())
+    assert program_of(item, answer) == f"import math\n\n{answer}"

@@ -1,7 +1,8 @@
 """The rules of comparison, each beside the published code that it follows.
 
-LiveCodeBench's verdicts were recorded by running its `grade_call_based` and `grade_stdio` (at
-15808c7, in a process of its own) on programs that return or print what stands here.
+LiveCodeBench's verdicts follow from reading its `grade_call_based` and `grade_stdio` (at 15808c7);
+they were checked once against a retyped copy of both, on programs that return or print what stands
+here. No test runs its code.
 """
 
 import pytest
