@@ -149,6 +149,8 @@ ValueTree::Digest ValueTree::digest_of_children(const ValueNode& node, Numbers n
 ValueTree::Digest ValueTree::digest_of_number(const ValueNode& node, Numbers numbers) const {
   const PythonNumber number = python_number(reader_, node);
   SeededHash hash(key_);
+  // Or 9 were the empty tuple, and 7 the empty string: these begin with their kind.
+  hash.add(static_cast<uint64_t>(ValueKind::kInt));
   hash.add(static_cast<uint64_t>(number.small));
   if (number.small == 0) {  // any but a short integer
     hash.add(std::bit_cast<uint64_t>(number.real));

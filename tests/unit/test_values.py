@@ -159,6 +159,14 @@ def repeats_a_nan(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(repeats_a_nan, cast("list[Any]", value)))
 
 
+@pytest.mark.parametrize("empty", ["''", "b''", "()", "None", "frozenset()"])
+def test_no_number_is_taken_for_an_empty_value_of_another_kind(empty: str) -> None:
+    for number in range(-20, 40):
+        both = f"{{{empty}, {number}}}"
+        assert _pool.same_literals(both, both, 0.0, True, _pool.Tuples.THEMSELVES, False, 2**64 - 1)
+        assert canonical_literal(both)
+
+
 @given(anything, anything, st.sampled_from([2**64 - 1, 3, 0]))
 def test_the_native_comparison_is_the_definition(a: Any, b: Any, hash_mask: int) -> None:
     left, right = canonical(a), canonical(b)
