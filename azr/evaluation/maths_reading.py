@@ -19,6 +19,10 @@ CALLED = re.compile(
       | ^\#{4}[ ]?(\S[^\n]{0,300})$""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+ALONE = re.compile(
+    r"\*\*([^*\n]{1,80})\*\*\.?|\$\$?([^$\n]{1,80})\$?\$\.?|\\[(\[]([^\n]{1,80})\\[)\]]\.?"
+)
+"""A last line that is nothing but bold, or a formula."""
 MAX_TAGGED_CHARS = 400
 
 
@@ -32,7 +36,10 @@ def read_maths(rollout: Rollout) -> str | None:
                 return found
     if len(parts) > 1 and parts[0] != parts[1] and len(parts[0]) <= MAX_TAGGED_CHARS:
         return parts[0].strip() or None
-    return None
+    if rollout.truncated:
+        return None
+    ends = (answer_alone(part, rollout.prompt.text) for part in parts)
+    return next(filter(None, ends), None)
 
 
 def last_box(text: str) -> str | None:
@@ -59,3 +66,13 @@ def called_answer(text: str) -> str | None:
     """What the last line like `The answer is: 5` or `#### 5` says."""
     found = max(CALLED.finditer(text), key=lambda one: one.start(), default=None)
     return (found[1] or found[2]).strip() if found else None
+
+
+def answer_alone(text: str, problem: str) -> str | None:
+    """A last line that is a number in bold or a formula alone, and none of the problem's own."""
+    line = text.rstrip().rpartition("\n")[2].strip()
+    found = ALONE.fullmatch(line)
+    held = next(filter(None, found.groups()), "").strip(" $.") if found else ""
+    if not re.search(r"\d", held) or "=" in held:
+        return None
+    return None if not held.isdigit() and held in problem else held

@@ -76,3 +76,18 @@ def test_reading_an_answer_is_linear(unit: str) -> None:
     last_box(unit * (200_000 // len(unit)))
     read(unit * (200_000 // len(unit)))
     assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(
+    "line", ["**5**", "**5**.", "$5$", "$$5$$", "\\(5\\)", "\\[5\\]", "**$5$**"]
+)
+def test_a_last_line_that_is_nothing_but_the_answer_is_read(line: str) -> None:
+    assert read(f"We add them.\n\n{line}\n") == "5"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["**Solution**", "**2 + 3**", "$2 + 3$", "so $5$ it is", "$x$", "**5** and **6**", "$x = 5$"],
+)
+def test_a_last_line_of_other_words_or_of_the_problem_is_not(line: str) -> None:
+    assert read(f"We add them.\n\n{line}\n") is None
