@@ -15,8 +15,18 @@ from azr.intrinsic import program_merits
 from azr.modes import rules_of
 from azr.novelty import NOT_NOVEL, copy_key, objections, penalised
 from azr.ports import Buffers, Judge
-from azr.profile import Appraisal, Merits, Profile
-from azr.types import Experience, Mode, Prompt, Role, Ruling, Task, Verdict
+from azr.types import (
+    Appraisal,
+    Experience,
+    Merits,
+    Mode,
+    Profile,
+    Prompt,
+    Role,
+    Ruling,
+    Task,
+    Verdict,
+)
 
 __all__ = ["Appraiser"]
 

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 
-from azr.profile import Appraisal
-from azr.types import Experience
+from azr.types import Appraisal, Experience
 
 __all__ = ["appraisal_metrics"]
 

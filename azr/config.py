@@ -1,6 +1,6 @@
 """Every number a run depends on, with its unit and its source.
 
-The game's sections are in azr.game_config, azr.reward_config and azr.composite_config, the loss's
+The game's sections are in azr.game_config, azr.reward_config and azr.game_config, the loss's
 in azr.loss_config; all are to be had from here. Nothing else holds a default.
 
 A file `config.toml` is read into these types by azr.settings; the resolved values are written
@@ -10,9 +10,14 @@ into the run folder. Validation lives with them and names the dotted key, the va
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azr.composite_config import CompositeConfig
 from azr.errors import ConfigError
-from azr.game_config import BuffersConfig, CurriculumConfig, ParsingConfig, SelfPlayConfig
+from azr.game_config import (
+    BuffersConfig,
+    CompositeConfig,
+    CurriculumConfig,
+    ParsingConfig,
+    SelfPlayConfig,
+)
 from azr.loss_config import LossConfig
 from azr.ranges import at_least, finite, home, one_of, within
 from azr.reward_config import IntrinsicConfig, NoveltyConfig, RewardConfig

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import extractOne
 
-from azr.profile import Profile
+from azr.types import Profile
 
 __all__ = ["is_closer", "program_distance"]
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from azr.intrinsic import Frequencies
 from azr.novelty import Past, copy_key
 from azr.ports import Buffers
-from azr.profile import Profile
 from azr.reward_config import NoveltyConfig
-from azr.types import Mode, Task
+from azr.types import Mode, Profile, Task
 
 __all__ = ["History", "ModeHistory"]
 

@@ -13,8 +13,8 @@ from hashlib import blake2b
 from statistics import fmean
 
 from azr.distance import program_distance
-from azr.profile import Merits, Profile
 from azr.reward_config import TERMS, IntrinsicConfig
+from azr.types import Merits, Profile
 from sandbox_wasm.literals import LiteralError, argument_types, literal_type
 
 __all__ = ["Frequencies", "halstead_value", "kind_of", "program_merits", "with_intrinsic"]

@@ -18,11 +18,10 @@ from azr.errors import ExecutorUnavailable
 from azr.guest_programs import guest_program
 from azr.modes import rules_of
 from azr.outcomes import mismatch, output_of, why_failed, why_no_case, why_wrong
-from azr.profile import Profile
 from azr.profiler import profile_jobs, profile_of
 from azr.rewriting import Rewriting, objection_to_rewritten, read_rewritten, rewriting_job
 from azr.structure import PROGRAM, as_functions, as_reason, compose_call, objection_call
-from azr.types import Answer, Check, Demands, Grade, Proposal, Ruling, Task, Verdict
+from azr.types import Answer, Check, Demands, Grade, Profile, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.literals import (
     LiteralError,

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from azr.distance import is_closer, program_distance
-from azr.profile import Profile
 from azr.reward_config import NoveltyConfig
-from azr.types import Experience, Task, prefix_of
+from azr.types import Experience, Profile, Task, prefix_of
 
 __all__ = ["NOT_NOVEL", "Past", "cluster_sizes", "copy_key", "objections", "penalised"]
 

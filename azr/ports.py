@@ -6,8 +6,18 @@ The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in script
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from azr.profile import Profile
-from azr.types import Answer, Experience, Grade, Mode, Prompt, Proposal, Rollout, Ruling, Task
+from azr.types import (
+    Answer,
+    Experience,
+    Grade,
+    Mode,
+    Profile,
+    Prompt,
+    Proposal,
+    Rollout,
+    Ruling,
+    Task,
+)
 
 __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recorder", "Weights"]
 

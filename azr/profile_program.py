@@ -38,7 +38,7 @@ BINDERS = frozenset(("id", "arg", "name", "names", "asname", "rest"))
 
 
 def profile(text):
-    """Everything azr.profile.Profile holds, as one literal."""
+    """Everything azr.types.Profile holds, as one literal."""
     tree = ast.parse(text)
     inside = index(tree)
     letters, structure = shape(tree, bound_names(inside))

@@ -7,7 +7,7 @@ talks to the executor; azr.judge does.
 from collections.abc import Iterator, Sequence
 
 from azr.guest_programs import guest_program
-from azr.profile import Profile, halstead_effort, halstead_volume
+from azr.types import Profile, halstead_effort, halstead_volume
 from sandbox_wasm.literals import LiteralError, parse_sequences
 from sandbox_wasm.types import CallResult, Job, Limits, Outcome
 

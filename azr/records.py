@@ -14,8 +14,7 @@ from typing import Any, cast
 
 from azr.disk import whole
 from azr.lines import objects_in, say_left_out
-from azr.profile import Appraisal
-from azr.types import STREAMS, Experience, Task, stream_name
+from azr.types import STREAMS, Appraisal, Experience, Task, stream_name
 
 __all__ = ["read_records", "read_rollouts", "rollout_records", "write_records"]
 

@@ -112,7 +112,7 @@ class IntrinsicConfig:
 TERMS: tuple[str, ...] = tuple(
     entry.name for entry in fields(IntrinsicConfig) if entry.default_factory is TermConfig
 )
-"""Names of the terms; azr.profile.Merits has a value for each."""
+"""Names of the terms; azr.types.Merits has a value for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from azr.buffers import TaskBuffers
 from azr.config import RunConfig
 from azr.errors import ExecutorUnavailable
 from azr.modes import rules_of
-from azr.profile import Profile
 from azr.profiler import profile_jobs, profile_of
 from azr.prompts import Prompts
 from azr.selfplay import Table
@@ -23,6 +22,7 @@ from azr.types import (
     Experience,
     Grade,
     Mode,
+    Profile,
     Prompt,
     Proposal,
     Role,

@@ -14,6 +14,7 @@ from typing import Any
 from azr.errors import ModelError
 
 __all__ = [
+    "PUBLISHED",
     "ModelShape",
     "count_parameters",
     "find_shape",
@@ -22,6 +23,7 @@ __all__ = [
     "read_shape",
     "root_tensors",
 ]
+
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """Whose number of parameters `count_parameters` knows, biases and norms of heads included."""
@@ -118,8 +120,6 @@ def find_shape(name: str) -> ModelShape | None:
     Raises:
         ModelError: There is a config.json, but no shape can be read from it.
     """
-    from azr.estimate.published import PUBLISHED  # noqa: PLC0415 - made of this module's shapes
-
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return read_shape(folder)
@@ -220,3 +220,56 @@ def _head_of(file: Path) -> dict[str, Any]:
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"its head would have {length} bytes")
         return json.loads(opened.read(length))
+
+
+PUBLISHED: dict[str, ModelShape] = {
+    # the paper's models (Absolute Zero, arXiv 2505.03335, table 5)
+    "Qwen/Qwen2.5-Coder-3B": llama_like(
+        family="qwen2", layers=36, hidden=2048, intermediate=11_008, heads=16, key_heads=2,
+        vocabulary=151_936, context=32_768, is_tied=True,
+    ),
+    "Qwen/Qwen2.5-7B": llama_like(
+        family="qwen2", layers=28, hidden=3584, intermediate=18_944, heads=28, key_heads=4,
+        vocabulary=152_064, context=131_072, is_tied=False,
+    ),
+    "Qwen/Qwen2.5-Coder-7B": llama_like(
+        family="qwen2", layers=28, hidden=3584, intermediate=18_944, heads=28, key_heads=4,
+        vocabulary=152_064, context=32_768, is_tied=False,
+    ),
+    "meta-llama/Llama-3.1-8B": llama_like(
+        family="llama", layers=32, hidden=4096, intermediate=14_336, heads=32, key_heads=8,
+        vocabulary=128_256, context=131_072, is_tied=False,
+    ),
+    "Qwen/Qwen2.5-14B": llama_like(
+        family="qwen2", layers=48, hidden=5120, intermediate=13_824, heads=40, key_heads=8,
+        vocabulary=152_064, context=131_072, is_tied=False,
+    ),
+    "Qwen/Qwen2.5-Coder-14B": llama_like(
+        family="qwen2", layers=48, hidden=5120, intermediate=13_824, heads=40, key_heads=8,
+        vocabulary=152_064, context=32_768, is_tied=False,
+    ),
+    # of the authors' later code
+    "Qwen/Qwen3-4B-Base": llama_like(
+        family="qwen3", layers=36, hidden=2560, intermediate=9728, heads=32, key_heads=8,
+        vocabulary=151_936, context=32_768, is_tied=True, head_dim=128,
+    ),
+    # smaller ones of the same families, for one GPU (docs/method/hardware.md), and a larger one
+    "Qwen/Qwen2.5-Coder-0.5B": llama_like(
+        family="qwen2", layers=24, hidden=896, intermediate=4864, heads=14, key_heads=2,
+        vocabulary=151_936, context=32_768, is_tied=True,
+    ),
+    "Qwen/Qwen2.5-Coder-1.5B": llama_like(
+        family="qwen2", layers=28, hidden=1536, intermediate=8960, heads=12, key_heads=2,
+        vocabulary=151_936, context=32_768, is_tied=True,
+    ),
+    "Qwen/Qwen2.5-Coder-32B": llama_like(
+        family="qwen2", layers=64, hidden=5120, intermediate=27_648, heads=40, key_heads=8,
+        vocabulary=152_064, context=32_768, is_tied=False,
+    ),
+    # the demo's, which `azr model smollm2` makes
+    "models/smollm2-135m-instruct": llama_like(
+        family="llama", layers=30, hidden=576, intermediate=1536, heads=9, key_heads=3,
+        vocabulary=49_152, context=8192, is_tied=True,
+    ),
+}  # fmt: skip
+"""By the name that `model.name` gives them."""

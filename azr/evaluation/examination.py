@@ -25,8 +25,7 @@ from azr.evaluation.request import Request, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
-from azr.evaluation.summary import parts_of, summarize
-from azr.evaluation.table import table_of
+from azr.evaluation.summary import parts_of, summarize, table_of
 from azr.policy import EnginePolicy, engine_here
 from azr.runfolder import environment
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from azr.evaluation.estimates import Estimate, estimate, pass_at_k
 from azr.evaluation.items import Attempt, CodeItem, Item, Status
 
-__all__ = ["Summary", "parts_of", "summarize"]
+__all__ = [
+    "Summary",
+    "parts_of",
+    "summarize",
+    "table_of",
+]
+
 
 USUAL_K = (1, 5, 10, 100)
 
@@ -96,3 +102,44 @@ def share_of(attempts: Sequence[Attempt], part: str) -> float:
     return sum(attempt.mark.parts.get(part, has_passed(attempt)) for attempt in attempts) / len(
         attempts
     )
+
+
+HEAD = ("suite", "items", "n", "pass@1", "95 % interval", "others", "apart")
+
+
+def table_of(rows: Sequence[tuple[str, Summary]]) -> str:
+    """(title, figures) of each suite, as aligned columns."""
+    cells = [HEAD, *(row_of(title, summary) for title, summary in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def row_of(title: str, summary: Summary) -> tuple[str, ...]:
+    """What is counted as wrong for a reason of its own stands in the last column."""
+    first = summary.headline
+    others = [
+        f"{name} {percent(value)}" for name, value in summary.metrics.items() if name != "pass@1"
+    ]
+    apart = [
+        f"{count} {name.replace('_', ' ')}"
+        for name, count in (*summary.statuses.items(), ("truncated", summary.truncated))
+        if count and name not in ("passed", "wrong")
+    ]
+    return (
+        title,
+        str(summary.items),
+        str(summary.attempts),
+        percent(first),
+        f"{100 * first.low:.1f} - {100 * first.high:.1f}",
+        ", ".join(others) or "-",
+        ", ".join(apart) or "-",
+    )
+
+
+def percent(value: Estimate) -> str:
+    """In percent."""
+    return f"{100 * value.value:.1f}"

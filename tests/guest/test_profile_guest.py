@@ -7,7 +7,7 @@ import pytest
 
 from azr.config import SandboxConfig
 from azr.judge import SandboxJudge
-from azr.profile import Profile
+from azr.types import Profile
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor
 from tests.fakes import profile_here

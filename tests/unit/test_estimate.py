@@ -30,8 +30,7 @@ from azr.estimate.memory import (
     engine_memory,
     learner_memory,
 )
-from azr.estimate.published import PUBLISHED
-from azr.estimate.shape import count_parameters, read_shape
+from azr.estimate.shape import PUBLISHED, count_parameters, read_shape
 from azr.estimate.tokens import Assumed, step_tokens
 from azr.estimate.verdict import least_gpu, on_gpus
 from azr.learner import TorchLearner

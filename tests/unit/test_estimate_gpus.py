@@ -27,8 +27,7 @@ from azr.config import LearnerConfig, ModelConfig, RolloutConfig, RunConfig
 from azr.errors import ConfigError
 from azr.estimate import Fit, describe, verdict_of
 from azr.estimate.memory import GIB, engine_memory, learner_memory
-from azr.estimate.published import PUBLISHED
-from azr.estimate.shape import ModelShape, llama_like
+from azr.estimate.shape import PUBLISHED, ModelShape, llama_like
 from azr.estimate.shards import shards_of
 from azr.estimate.verdict import Sizes, frameworks, least_gpu, least_gpus, on_gpus
 from azr.ranks import ALONE, Ranks

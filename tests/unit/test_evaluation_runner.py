@@ -19,8 +19,7 @@ from azr.evaluation.lm_eval import write_lm_eval
 from azr.evaluation.results import agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.suites import SUITES
-from azr.evaluation.summary import summarize
-from azr.evaluation.table import table_of
+from azr.evaluation.summary import summarize, table_of
 from azr.evaluation.template import Template
 from azr.types import Prompt
 from sandbox_wasm.grading.checks import Tests

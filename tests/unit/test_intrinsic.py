@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from azr.config import IntrinsicConfig
 from azr.errors import ConfigError
 from azr.intrinsic import Frequencies, halstead_value, kind_of, program_merits, with_intrinsic
-from azr.profile import Merits, Profile
 from azr.reward_config import TERMS, NoveltyConfig, TermConfig
+from azr.types import Merits, Profile
 
 MERITS = Merits(complexity=0.2, mean_edit_distance=0.5, halstead=0.1, answer_diversity=0.9)
 PROFILE = Profile(

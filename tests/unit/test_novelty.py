@@ -14,15 +14,17 @@ from azr.buffers import TaskBuffers
 from azr.config import IntrinsicConfig, NoveltyConfig, RewardConfig, RunConfig, SelfPlayConfig
 from azr.metrics import step_metrics
 from azr.novelty import Past, cluster_sizes, copy_key, objections, penalised
-from azr.profile import Appraisal, Merits, Profile
 from azr.records import rollout_records
 from azr.reward_config import TermConfig
 from azr.seeding import seed_buffers
 from azr.selfplay import play_step
 from azr.types import (
+    Appraisal,
     Case,
     Experience,
+    Merits,
     Mode,
+    Profile,
     Prompt,
     Role,
     Rollout,

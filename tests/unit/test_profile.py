@@ -18,8 +18,8 @@ from azr.config import SandboxConfig
 from azr.distance import is_closer, program_distance
 from azr.errors import ExecutorUnavailable
 from azr.judge import SandboxJudge
-from azr.profile import Profile, halstead_effort, halstead_volume
 from azr.profiler import PROGRAMS_PER_JOB, profile_of
+from azr.types import Profile, halstead_effort, halstead_volume
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fakes import InProcessExecutor, ScriptedExecutor, profile_here

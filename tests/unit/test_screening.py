@@ -11,9 +11,19 @@ from azr.buffers import TaskBuffers
 from azr.config import CurriculumConfig, NoveltyConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable
 from azr.novelty import Past, copy_key, objections
-from azr.profile import Profile
 from azr.selfplay import Table, play_step
-from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Ruling, Task, prefix_of
+from azr.types import (
+    Case,
+    Experience,
+    Mode,
+    Profile,
+    Prompt,
+    Role,
+    Rollout,
+    Ruling,
+    Task,
+    prefix_of,
+)
 from tests.fakes import ScriptedJudge, ScriptedPolicy, make_table, profile_here
 from tests.unit.test_selfplay import well_formed
 
