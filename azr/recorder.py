@@ -14,7 +14,7 @@ from azr.config import RunConfig
 from azr.judge import SandboxJudge
 from azr.metrics import MetricsWriter, step_metrics
 from azr.new_tasks import drawn_tasks, task_text
-from azr.policy import EnginePolicy
+from azr.policy.player import EnginePolicy
 from azr.progress import Display
 from azr.records import rollout_records
 from azr.runfolder import RunFolder

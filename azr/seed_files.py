@@ -19,9 +19,9 @@ from typing import Any, cast
 
 from azr.buffers import TaskBuffers, task_from_json, task_to_json
 from azr.errors import CheckpointError, ConfigError
+from azr.gather import all_or_nothing
 from azr.modes import rules_of
 from azr.ports import Judge
-from azr.selfplay import all_or_nothing
 from azr.types import Answer, Case, Demands, Mode, Proposal, Ruling, Task, Verdict, prefix_of
 
 __all__ = [

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from azr.buffers import TaskBuffers
 from azr.errors import ModelError
+from azr.gather import all_or_nothing
 from azr.modes import rules_of
 from azr.seeds import derive_seed
-from azr.selfplay import Table, all_or_nothing, propose
+from azr.selfplay import Table, propose
 from azr.types import Mode, Ruling, Task
 
 __all__ = ["SeedingProgress", "seed_buffers"]

@@ -11,15 +11,15 @@ that are drawn for a whole mode from a past that holds this step's proposals (se
 wait until these are measured.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from azr.appraisal import Appraiser
 from azr.composite import functions_to_build_on
 from azr.config import RunConfig
 from azr.drawing import is_stored
+from azr.gather import all_or_nothing
 from azr.intrinsic import with_intrinsic
 from azr.modes import rules_of
 from azr.ports import Buffers, Judge, Past, Policy
@@ -44,8 +44,6 @@ from azr.types import (
     Task,
     Verdict,
 )
-
-T = TypeVar("T")
 
 __all__ = ["Table", "play_step", "propose", "solve"]
 
@@ -155,16 +153,6 @@ def past_of(table: Table, step: int) -> Past:
     """What proposers of this step, or solvers without a task of their own, are shown."""
     before = block_start(table.config.selfplay, step) if step > 0 else None  # 0: seeding
     return table.buffers.past(table.config.buffers.reference_sampling, before)
-
-
-async def all_or_nothing(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run all together; the first failure cancels the rest and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in parts]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
-    return [task.result() for task in tasks]
 
 
 async def together(parts: Sequence[Coroutine[Any, Any, list[Experience]]]) -> list[Experience]:

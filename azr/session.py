@@ -24,7 +24,9 @@ from azr.judge import SandboxJudge
 from azr.leader import LeadingLearner, open_learner
 from azr.learner import TorchLearner
 from azr.metrics import MetricsWriter
-from azr.policy import EnginePolicy, open_policy
+from azr.policy.fleet import open_fleet
+from azr.policy.opening import open_policy
+from azr.policy.player import EnginePolicy
 from azr.policy.render import context_of
 from azr.pretrained import local_model, resolve_model
 from azr.progress import Display
@@ -300,7 +302,7 @@ def open_players(
             display.message(f"resuming after step {cut.step}")
         display.message("starting the engine")
         folder = model if cut is None else cut.model
-        with closing(open_policy(config, folder, workers)) as policy:
+        with closing(open_fleet(config, folder, workers)) as policy:
             policy.watch = display.sampled
             judge = SandboxJudge(client, config.sandbox, config.parsing)
             table = Table(

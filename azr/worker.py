@@ -40,8 +40,8 @@ from azr.config import RunConfig
 from azr.errors import AzrError
 from azr.learner import TorchLearner
 from azr.link import LOST, Link, open_link
-from azr.policy import engine_maker
 from azr.policy.engine import Engine
+from azr.policy.opening import engine_maker
 from azr.policy.probe import Probe
 from azr.policy.render import open_renderer
 from azr.pretrained import resolve_model

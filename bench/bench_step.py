@@ -38,12 +38,13 @@ from bench_sandbox import machine
 
 from azr.advantages import task_relative_advantages
 from azr.config import RunConfig
+from azr.gather import all_or_nothing
 from azr.modes import rules_of
 from azr.ports import Judge
 from azr.progress import Display
 from azr.rewards import answer_reward, proposal_reward
 from azr.seeds import derive_seed
-from azr.selfplay import Table, all_or_nothing, mean_score, play_step
+from azr.selfplay import Table, mean_score, play_step
 from azr.session import Players, open_players, seed
 from azr.settings import load
 from azr.types import (

@@ -26,7 +26,8 @@ from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
 from azr.evaluation.summary import parts_of, summarize, table_of
-from azr.policy import EnginePolicy, engine_here
+from azr.policy.opening import engine_here
+from azr.policy.player import EnginePolicy
 from azr.runfolder import environment
 
 __all__ = ["Examination", "claim_folder", "command_line", "prepare"]

@@ -18,7 +18,7 @@ from azr.evaluation.request import template_of
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.suites import suites_named
 from azr.evaluation.summary import Summary, summarize
-from azr.policy import EnginePolicy
+from azr.policy.player import EnginePolicy
 
 __all__ = ["TrainingEvaluation", "training_suites"]
 

@@ -4,7 +4,6 @@ Every attempt's seed is a function of (suite, item, seed, index), so an evaluati
 goes on with the attempts that an uninterrupted one would have made.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from azr.evaluation.graders import Grader
 from azr.evaluation.items import Attempt, Item, Mark, Status
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.template import Template
+from azr.gather import all_or_nothing
 from azr.ports import Policy
 from azr.ranges import at_least
 from azr.seeds import derive_seed
@@ -94,12 +94,7 @@ async def attempt_suite(
             ledger.add(attempt)
             watch(attempt)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(examiner.max_concurrent):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
+    await all_or_nothing([work() for _ in range(examiner.max_concurrent)])
 
 
 async def attempt_item(

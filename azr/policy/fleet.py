@@ -9,18 +9,23 @@ import queue
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from azr.commands import Abort, Load, Prove, Proved, Sample
+from azr.config import RunConfig
 from azr.errors import AzrError
 from azr.policy.engine import Engine
+from azr.policy.opening import engine_maker, open_policy
+from azr.policy.player import EnginePolicy
 from azr.policy.probe import Probe
+from azr.policy.render import open_renderer
 from azr.ports import Weights
 from azr.sampling import Request, Sampled
 from azr.weights import TorchWeights
 from azr.workers import Workers
 
-__all__ = ["Fleet", "FleetProbe"]
+__all__ = ["Fleet", "FleetProbe", "open_fleet"]
 
 LOCAL: Final = 0
 """The leader's rank."""
@@ -188,3 +193,24 @@ class FleetProbe(Probe):
         if not isinstance(engine, Fleet):
             return super().check(engine, weights, version)  # the leader's own, asked by `prove`
         return engine.prove(self, weights, version)
+
+
+def open_fleet(config: RunConfig, model_folder: Path, workers: Workers | None) -> EnginePolicy:
+    """Start this process's engine, and use those of the workers, who start theirs meanwhile.
+
+    Without workers the one engine is all there is.
+
+    Raises:
+        ModelError: The model, its tokenizer or the engine cannot be used as the run asks.
+    """
+    if workers is None:
+        return open_policy(config, model_folder)
+    crew = workers
+    renderer, max_model_len = open_renderer(config, model_folder)
+    make_local = engine_maker(config, model_folder, renderer, max_model_len, crew.ranks)
+
+    def make_fleet() -> Engine:
+        with crew.explained():
+            return Fleet(make_local(), crew, config.rollout.max_concurrent)
+
+    return EnginePolicy(make_fleet, renderer, config.rollout, max_model_len, FleetProbe)

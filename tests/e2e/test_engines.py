@@ -12,8 +12,9 @@ from transformers import AutoModelForCausalLM
 
 from azr.config import ModelConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
-from azr.policy import EnginePolicy, open_policy
 from azr.policy.environment import prepare_environment
+from azr.policy.opening import open_policy
+from azr.policy.player import EnginePolicy
 from azr.policy.vllm_engine import VllmEngine, vllm_problem
 from azr.types import Mode, Prompt, Role, Rollout
 from azr.weights import TorchWeights

@@ -13,7 +13,8 @@ import pytest
 
 from azr.config import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ModelError, StaleWeights
-from azr.policy import choose_vllm, vllm_engine
+from azr.policy import vllm_engine
+from azr.policy.opening import choose_vllm
 from azr.policy.player import EnginePolicy
 from azr.policy.render import Renderer, open_renderer
 from azr.sampling import Request, Sampled
