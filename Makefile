@@ -57,7 +57,7 @@ asan: install-dev image ## the executor under AddressSanitizer and UBSan: a fuzz
 tsan: install-dev image ## likewise under ThreadSanitizer, without the fuzz
 	@scripts/sanitize.sh tsan
 
-docs: install ## docs/configuration.md from the docstrings of azr/config.py
+docs: install ## docs/configuration.md from the docstrings of azr/config/run.py
 	@$(BIN)/python scripts/configuration_doc.py docs/configuration.md
 
 install: ## .venv with azr and the engine for this machine (GPU or CPU)

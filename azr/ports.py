@@ -40,7 +40,7 @@ class Weights(Protocol):
 
 
 class Policy(Protocol):
-    """The model as a player (azr.policy: vLLM, or plain transformers)."""
+    """The model as a player (azr.rollout: vLLM, or plain transformers)."""
 
     async def sample(self, prompt: Prompt) -> Rollout:
         """Complete the prompt once; many calls may be under way at the same time."""
@@ -84,7 +84,7 @@ class Judge(Protocol):
 
 
 class Learner(Protocol):
-    """The model as a pupil (azr.learner: torch)."""
+    """The model as a pupil (azr.learner.learner: torch)."""
 
     @property
     def weights(self) -> Weights:
@@ -129,7 +129,7 @@ class Past(Protocol):
 
 
 class Buffers(Past, Protocol):
-    """All valid tasks so far, by mode (azr.buffers: SQLite)."""
+    """All valid tasks so far, by mode (azr.game.tasks.buffers: SQLite)."""
 
     def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
         """Store in one transaction; duplicates by content are dropped. Returns how many are new."""

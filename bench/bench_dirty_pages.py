@@ -15,7 +15,7 @@ from pathlib import Path
 from bench_sandbox import code_cached, cpu_seconds, machine, read_programs
 
 from sandbox_wasm import Sandbox, _pool
-from sandbox_wasm.manifest import locate_wasmtime
+from sandbox_wasm.image.manifest import locate_wasmtime
 
 REPEATS = 5
 

@@ -4,8 +4,8 @@
 
 For each program of tests/guest/host_work.py: the fuel that a microsecond of CPU time burns, and how
 many times longer the same fuel lasts than in computing; more than 3 asks for a higher price in
-native/executor/wasi_price.h. Computing is measured before each, so that a busy machine counts for
-both; of five rounds the median.
+native/executor/wasi/wasi_price.h. Computing is measured before each, so that a busy machine counts
+for both; of five rounds the median.
 """
 
 import argparse

@@ -36,8 +36,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from azr import _loss
-from azr.loss import policy_loss
-from azr.loss_config import LossConfig
+from azr.config.loss import LossConfig
+from azr.learner.loss import policy_loss
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 CLIP = (0.2, 0.28)
@@ -94,7 +94,7 @@ def _ppo(logprobs: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
 
 
 def ours(batch: Batch) -> Tensor:
-    """azr.loss.policy_loss."""
+    """azr.learner.loss.policy_loss."""
     mask = torch.ones_like(batch.targets, dtype=torch.bool)
     config = LossConfig(clip_low=CLIP[0], clip_high=CLIP[1])
     return policy_loss(
@@ -115,7 +115,7 @@ def eager(batch: Batch) -> Tensor:
 
 
 def exact(batch: Batch) -> Tensor:
-    """Plain torch with float32 logits, which is what azr.loss computes."""
+    """Plain torch with float32 logits, which is what azr.learner.loss computes."""
     logprobs = _exact_logprobs(batch.hidden, batch.weight, batch.targets)
     return _ppo(logprobs, batch.old_logprobs, batch.advantages).mean()
 

@@ -12,8 +12,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from azr.config import LearnerConfig, ModelConfig, RunConfig
-from azr.learner import TorchLearner
+from azr.config.run import LearnerConfig, ModelConfig, RunConfig
+from azr.learner.learner import TorchLearner
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 
 

@@ -30,23 +30,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from azr.policy.environment import prepare_environment
+from azr.rollout.environment import prepare_environment
 
 prepare_environment()
 
 from bench_sandbox import machine
 
-from azr.advantages import task_relative_advantages
-from azr.config import RunConfig
+from azr.config.loading import load
+from azr.config.run import RunConfig
+from azr.game.modes import rules_of
+from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.rewards import answer_reward, proposal_reward
+from azr.game.selfplay import Table, mean_score, play_step
 from azr.gather import all_or_nothing
-from azr.modes import rules_of
 from azr.ports import Judge
-from azr.progress import Display
-from azr.rewards import answer_reward, proposal_reward
+from azr.run.display import Display
+from azr.run.session import Players, open_players, seed
 from azr.seeds import derive_seed
-from azr.selfplay import Table, mean_score, play_step
-from azr.session import Players, open_players, seed
-from azr.settings import load
 from azr.types import (
     Answer,
     Experience,

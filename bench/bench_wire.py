@@ -21,11 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox_wasm.client import SandboxClient
-from sandbox_wasm.local_server import LocalServer
+from sandbox_wasm.client.client import SandboxClient
+from sandbox_wasm.client.local_server import LocalServer
 from sandbox_wasm.types import Job
 
-FAKE = (sys.executable, "-m", "sandbox_wasm.fake", "serve")
+FAKE = (sys.executable, "-m", "tests.fake_sandbox", "serve")
 
 
 def measure(run: Callable[[], object], count: int, repeats: int) -> dict[str, Any]:

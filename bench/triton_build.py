@@ -21,8 +21,8 @@ import triton.backends.nvidia
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from azr.loss import triton as engine
-from azr.loss import triton_kernels
+from azr.learner.loss import triton as engine
+from azr.learner.loss import triton_kernels
 
 HOPPER = GPUTarget("cuda", 90, 32)
 DTYPES = {torch.bfloat16: "bf16", torch.float32: "fp32"}

@@ -25,7 +25,7 @@ from sandbox_wasm.types import (
 )
 
 if TYPE_CHECKING:
-    from sandbox_wasm.client import SandboxClient
+    from sandbox_wasm.client.client import SandboxClient
     from sandbox_wasm.sandbox import Sandbox
 
 __all__ = [
@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:
 
         return Sandbox
     if name == "SandboxClient":
-        from sandbox_wasm.client import SandboxClient  # noqa: PLC0415
+        from sandbox_wasm.client.client import SandboxClient  # noqa: PLC0415
 
         return SandboxClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,11 @@
 """Python literals as text and as values, without evaluating anything.
 
-The parser is native (native/executor/literal.h): total, linear, depth and size capped. It is the
-one that reads the arguments of `Job.calls`.
+The parser is native (native/executor/values/literal.h): total, linear, depth and size capped. It
+is the one that reads the arguments of `Job.calls`.
 
 Law of the module: what a model or its program wrote stays text. A set or a dict of chosen integers
 costs Python quadratic time to build, for their hashes are known; so `canonical_literal`,
-`literal_type` and the like work on the text (native/executor/literal_value.h), and only
+`literal_type` and the like work on the text (native/executor/values/literal_value.h), and only
 `parse_literal` and `parse_arguments`, which are for texts of our own, build objects.
 """
 
@@ -33,7 +33,7 @@ _SCALARS: Final = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _MARSHAL_CODES: Final = {tuple: b"(", list: b"[", set: b"<", frozenset: b">"}
 _SEQUENCES: Final = frozenset(_MARSHAL_CODES)
 _MAX_DEPTH: Final = 100
-"""kMaxLiteralDepth of native/executor/literal.h."""
+"""kMaxLiteralDepth of native/executor/values/literal.h."""
 
 
 def parse_literal(text: str) -> Any:

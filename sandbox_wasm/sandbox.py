@@ -15,7 +15,7 @@ from typing import Any, Final, Self, cast
 from sandbox_wasm import _pool
 from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
-from sandbox_wasm.image import BuiltGuest, build_guest
+from sandbox_wasm.image.build import BuiltGuest, build_guest
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome, refused_unread
 
 __all__ = ["Sandbox"]
@@ -159,8 +159,9 @@ class Sandbox:
     def stats(self) -> dict[str, Any]:
         """Return counters since the start, and what the pool is made of.
 
-        `dirty_pages` names how it knows what a program wrote (native/executor/dirty_pages.h);
-        `isolation_lost` is 1 when that failed: the pool then answers nothing any more.
+        `dirty_pages` names how it knows what a program wrote
+        (native/executor/memory/dirty_pages.h); `isolation_lost` is 1 when that failed: the pool
+        then answers nothing any more.
         """
         counters: dict[str, Any] = self._counters()
         counters.update(

@@ -1,7 +1,7 @@
 """When two values are the same: defined once, here, on the text of literals.
 
-The comparison is native (native/executor/literal_value.h). It makes no Python object of a value and
-builds no table of it: n log n steps for any text, whoever wrote it.
+The comparison is native (native/executor/values/literal_value.h). It makes no Python object of a
+value and builds no table of it: n log n steps for any text, whoever wrote it.
 """
 
 from typing import Final, Literal

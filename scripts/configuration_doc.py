@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the docstrings of azr/config.py.
+"""Write docs/configuration.md from the docstrings of azr/config/run.py.
 
 python scripts/configuration_doc.py docs/configuration.md
 """
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from azr.config_keys import describe, spell_kind, spell_value
+from azr.config.keys import describe, spell_kind, spell_value
 
 HEAD = """\
 # Configuration
 
-Generated from the docstrings of [azr/config.py](../azr/config.py) by `make docs`; a test keeps it
+Generated from the docstrings of [azr/config](../azr/config) by `make docs`; a test keeps it
 current. A run is one TOML file (ready ones are in [configs/](../configs)), or several merged left
 to right, and overrides on the command line:
 

@@ -1,4 +1,4 @@
-"""Write azr/evaluation/easy.jsonl: short programs a small model can follow, none from anywhere.
+"""Write azr/evaluation/suites/easy.jsonl: short programs for small models, none from anywhere.
 
 CRUXEval is out of reach for models below 1B; a curve that stays at the bottom says nothing about
 learning. These programs have one to five lines, and every line was written for this file. Outputs

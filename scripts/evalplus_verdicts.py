@@ -21,10 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from azr.evaluation.code import program_of  # noqa: E402
-from azr.evaluation.data import load_suite  # noqa: E402
-from azr.evaluation.items import CodeItem  # noqa: E402
-from azr.evaluation.suites import SUITES  # noqa: E402
+from azr.evaluation.grading.code import program_of  # noqa: E402
+from azr.evaluation.suites.data import load_suite  # noqa: E402
+from azr.evaluation.suites.items import CodeItem  # noqa: E402
+from azr.evaluation.suites.suites import SUITES  # noqa: E402
 from tests.evalplus_golden import GOLDEN, Golden, Seen, digest_of  # noqa: E402
 from tests.mutants import programs_of  # noqa: E402
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from azr.report.arms import half_width, read_group
-from azr.report.data import collect_metrics
+from azr.report.html.arms import half_width, read_group
+from azr.report.html.data import collect_metrics
 
 STEPS = 3
 METRICS = (

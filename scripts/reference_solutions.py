@@ -9,10 +9,10 @@ Prints what does not pass and why, and the fuel of the slowest case; the data is
 import sys
 from collections.abc import Iterator
 
-from azr.evaluation.code import program_of
-from azr.evaluation.data import data_folder, load_suite
-from azr.evaluation.items import CodeItem, Part
-from azr.evaluation.suites import SUITES
+from azr.evaluation.grading.code import program_of
+from azr.evaluation.suites.data import data_folder, load_suite
+from azr.evaluation.suites.items import CodeItem, Part
+from azr.evaluation.suites.suites import SUITES
 from sandbox_wasm import Sandbox
 from sandbox_wasm.grading.grader import jobs_of, results_of
 

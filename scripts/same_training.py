@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from azr.config import LearnerConfig, ModelConfig, RunConfig
-from azr.learner import TorchLearner
-from azr.loss_config import Backend, Importance, LossConfig
+from azr.config.loss import Backend, Importance, LossConfig
+from azr.config.run import LearnerConfig, ModelConfig, RunConfig
+from azr.learner.learner import TorchLearner
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 
 NUM_ROLLOUTS = 8

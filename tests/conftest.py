@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from azr.config import LoggingConfig, RunConfig, SelfPlayConfig
-from azr.metrics import MetricsWriter, step_metrics
-from azr.records import rollout_records
-from azr.runfolder import RunFolder
+from azr.config.run import LoggingConfig, RunConfig, SelfPlayConfig
+from azr.records.metrics import MetricsWriter, step_metrics
+from azr.records.rollouts import rollout_records
+from azr.records.run_folder import RunFolder
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
 from tests.curricula import make_curriculum
 
@@ -37,7 +37,7 @@ def cancel_alarms() -> bool:
 
 @pytest.fixture(autouse=True)
 def no_alarm_is_left() -> Generator[None]:
-    """An alarm of azr.worker or azr.workers would end pytest itself, some tests later."""
+    """An alarm of worker or workers would end pytest itself, some tests later."""
     yield
     assert not cancel_alarms(), "a test left an alarm that ends the process"
 

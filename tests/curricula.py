@@ -9,10 +9,10 @@ import random
 from pathlib import Path
 from typing import NamedTuple
 
-from azr.config import LoggingConfig, RunConfig, SelfPlayConfig
-from azr.metrics import MetricsWriter, step_metrics
-from azr.records import rollout_records
-from azr.runfolder import RunFolder
+from azr.config.run import LoggingConfig, RunConfig, SelfPlayConfig
+from azr.records.metrics import MetricsWriter, step_metrics
+from azr.records.rollouts import rollout_records
+from azr.records.run_folder import RunFolder
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Task, Verdict
 
 LINES = (

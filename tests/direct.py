@@ -9,7 +9,7 @@ __all__ = ["DirectExecutor"]
 
 
 class DirectExecutor:
-    """azr.judge.Executor over a sandbox of this process; keeps the jobs it was sent."""
+    """azr.game.judge.judge.Executor over a sandbox of this process; keeps the jobs it was sent."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox

@@ -8,10 +8,10 @@ from typing import Any
 
 import zmq
 
-from azr.commands import Hello, Message
-from azr.link import Link
-from azr.ranks import Ranks
-from azr.workers import Workers
+from azr.cluster.link import Link
+from azr.cluster.messages import Hello, Message
+from azr.cluster.workers import Workers
+from azr.models.process_group import Ranks
 
 Inbox = "queue.SimpleQueue[tuple[int, Message]]"
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from azr.config import RolloutConfig, RunConfig
+from azr.config.run import RolloutConfig, RunConfig
 from azr.evaluation.examination import Examination, prepare
 from azr.evaluation.request import Request
 from azr.evaluation.subject import Subject
-from azr.evaluation.suites import SUITES
+from azr.evaluation.suites.suites import SUITES
 
 
 def examination(folder: Path, engine: str, dtype: str = "float32") -> Examination:

@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from azr.appraisal import Appraiser
-from azr.buffers import TaskBuffers
-from azr.config import RunConfig
+from azr.config.run import RunConfig
 from azr.errors import ExecutorUnavailable
-from azr.modes import rules_of
-from azr.profiler import profile_jobs, profile_of
-from azr.prompts import Prompts
-from azr.selfplay import Table
+from azr.game.judge.profiles import profile_jobs, profile_of
+from azr.game.modes import rules_of
+from azr.game.modes.prompts import Prompts
+from azr.game.rewards.appraiser import Appraiser
+from azr.game.selfplay import Table
+from azr.game.tasks.buffers import TaskBuffers
 from azr.types import (
     Answer,
     Case,

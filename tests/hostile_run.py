@@ -8,9 +8,9 @@ import itertools
 import sys
 from dataclasses import replace
 
-from azr.cli import program
-from azr.policy.transformers_engine import TransformersEngine
-from azr.sampling import Sampled
+from azr.cli.main import program
+from azr.rollout.requests import Sampled
+from azr.rollout.transformers_engine import TransformersEngine
 from tests.hostile import bombs, escapes, forgeries, resources, spoofs
 
 _HASH_MODULUS = 2**61 - 1

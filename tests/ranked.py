@@ -15,15 +15,15 @@ from pathlib import Path
 
 import torch
 
-from azr.batch import Sequence1
-from azr.checkpoint import latest_checkpoint, save_checkpoint
-from azr.config import LearnerConfig, LossConfig, ModelConfig, RewardConfig, RunConfig
+from azr.cluster.launcher import leave
+from azr.config.loss import Importance
+from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RewardConfig, RunConfig
 from azr.errors import CheckpointError, TrainingDiverged
-from azr.launcher import leave
-from azr.learner import TorchLearner
-from azr.loss_config import Importance
-from azr.ranks import Ranks, open_ranks
-from azr.sharding import part_of
+from azr.learner.learner import TorchLearner
+from azr.learner.packing import Sequence1
+from azr.models.checkpoint import latest_checkpoint, save_checkpoint
+from azr.models.process_group import Ranks, open_ranks
+from azr.models.sharding import part_of
 from azr.types import Mode, Prompt, Role, Rollout
 
 PROBE = (5, 6, 7, 8, 9, 10)

@@ -11,24 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from azr.config import RunConfig
-from azr.disk import written
+from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.evaluation.code import Executor
-from azr.evaluation.data import SuiteData, load_suite
-from azr.evaluation.graders import Graders
-from azr.evaluation.items import Attempt, Status
+from azr.evaluation.grading.code import Executor
+from azr.evaluation.grading.graders import Graders
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.lm_eval import write_lm_eval
-from azr.evaluation.maths import MathsGrader
+from azr.evaluation.maths.grader import MathsGrader
 from azr.evaluation.request import Request, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
+from azr.evaluation.suites.data import SuiteData, load_suite
+from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
-from azr.policy.opening import engine_here
-from azr.policy.player import EnginePolicy
-from azr.runfolder import environment
+from azr.records.files import written
+from azr.records.run_folder import environment
+from azr.rollout.opening import engine_here
+from azr.rollout.policy import EnginePolicy
 
 __all__ = ["Examination", "claim_folder", "command_line", "prepare"]
 

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from azr.config import RunConfig
-from azr.evaluation.code import Executor
-from azr.evaluation.data import SuiteData, data_folder, load_suite
-from azr.evaluation.graders import Graders
+from azr.config.run import RunConfig
+from azr.evaluation.grading.code import Executor
+from azr.evaluation.grading.graders import Graders
 from azr.evaluation.ledger import Ledger
-from azr.evaluation.maths import MathsGrader
+from azr.evaluation.maths.grader import MathsGrader
 from azr.evaluation.request import template_of
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
-from azr.evaluation.suites import suites_named
+from azr.evaluation.suites.data import SuiteData, data_folder, load_suite
+from azr.evaluation.suites.suites import suites_named
 from azr.evaluation.summary import Summary, summarize
-from azr.policy.player import EnginePolicy
+from azr.rollout.policy import EnginePolicy
 
 __all__ = ["TrainingEvaluation", "training_suites"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from azr.evaluation.estimates import Estimate
-from azr.evaluation.items import Attempt, CodeItem, ExecutionItem, Item, Status
 from azr.evaluation.results import FORMAT, SuiteResult
 from azr.evaluation.runner import Plan
+from azr.evaluation.suites.items import Attempt, CodeItem, ExecutionItem, Item, Status
 from azr.types import Mode
 
 __all__ = ["write_lm_eval"]

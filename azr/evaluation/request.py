@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from azr.config import RunConfig
+from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.evaluation.data import VARIABLE, data_folder
 from azr.evaluation.runner import Plan
-from azr.evaluation.suites import SUITES, Suite, suites_named
+from azr.evaluation.suites.data import VARIABLE, data_folder
+from azr.evaluation.suites.suites import SUITES, Suite, suites_named
 from azr.evaluation.template import TEMPLATES, Template
 from sandbox_wasm.places import expanded, place
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from azr.errors import CheckpointError
-from azr.evaluation.code import program_of
-from azr.evaluation.data import SuiteData
-from azr.evaluation.items import Attempt, CodeItem, Item, Status
+from azr.evaluation.grading.code import program_of
 from azr.evaluation.ledger import attempt_to_json
+from azr.evaluation.suites.data import SuiteData
+from azr.evaluation.suites.items import Attempt, CodeItem, Item, Status
 from azr.evaluation.summary import Summary
 
 __all__ = ["SuiteResult", "agree_on_plan", "write_suite"]

@@ -7,15 +7,15 @@ goes on with the attempts that an uninterrupted one would have made.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from azr.config.checks import at_least
 from azr.errors import ConfigError
-from azr.evaluation.data import SuiteData
-from azr.evaluation.graders import Grader
-from azr.evaluation.items import Attempt, Item, Mark, Status
+from azr.evaluation.grading.graders import Grader
 from azr.evaluation.ledger import Ledger
+from azr.evaluation.suites.data import SuiteData
+from azr.evaluation.suites.items import Attempt, Item, Mark, Status
 from azr.evaluation.template import Template
 from azr.gather import all_or_nothing
 from azr.ports import Policy
-from azr.ranges import at_least
 from azr.seeds import derive_seed
 from azr.types import Prompt
 

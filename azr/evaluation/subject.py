@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from azr.checkpoint import latest_checkpoint, read_checkpoint
 from azr.errors import CheckpointError, ConfigError
-from azr.pretrained import resolve_model
-from azr.runfolder import is_run
+from azr.models.checkpoint import latest_checkpoint, read_checkpoint
+from azr.models.pretrained import resolve_model
+from azr.records.run_folder import is_run
 
 __all__ = ["Subject", "find_subject", "weights_digest"]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from azr.evaluation.estimates import Estimate, estimate, pass_at_k
-from azr.evaluation.items import Attempt, CodeItem, Item, Status
+from azr.evaluation.suites.items import Attempt, CodeItem, Item, Status
 
 __all__ = [
     "Summary",

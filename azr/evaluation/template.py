@@ -1,21 +1,21 @@
 """How an item is asked and how its answer is found: one template for all suites.
 
-The envelopes are those of training (azr.prompts.ENVELOPES), and execution items have the very
+The envelopes are those of training (ENVELOPES), and execution items have the very
 words of self-play. Readers are total and lenient: where the envelope is missing they look for the
 answer in the whole completion, since an evaluation measures answers, not obedience.
 """
 
 from dataclasses import dataclass
 
-from azr.evaluation.execution_reading import read_execution
-from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
-from azr.evaluation.maths_reading import read_maths
-from azr.evaluation.program_text import FENCE_END, read_program
-from azr.modes import Pattern, rules_of
-from azr.modes.examples import FORMAT_TRIPLETS
-from azr.modes.rules import NUM_EXAMPLES
-from azr.modes.wording import block
-from azr.prompts import ENVELOPES
+from azr.evaluation.grading.execution_reading import read_execution
+from azr.evaluation.grading.program_text import FENCE_END, read_program
+from azr.evaluation.maths.reading import read_maths
+from azr.evaluation.suites.items import CodeItem, ExecutionItem, Item, MathsItem
+from azr.game.modes import Pattern, rules_of
+from azr.game.modes.examples import FORMAT_TRIPLETS
+from azr.game.modes.prompts import ENVELOPES
+from azr.game.modes.rules import NUM_EXAMPLES
+from azr.game.modes.wording import block
 from azr.types import Mode, Prompt, Role, Rollout
 
 __all__ = [

@@ -1,10 +1,1 @@
-"""`azr report`: one HTML file that shows a run, or compares several; it needs no network.
-
-What models wrote is data here too: it enters the page as escaped JSON, is set as text, and a
-content security policy with hashes allows no script but ours.
-"""
-
-from azr.report.curves import write_curves
-from azr.report.page import fill_page, render_report, script_json, write_report
-
-__all__ = ["fill_page", "render_report", "script_json", "write_curves", "write_report"]
+"""Looking at what a run left: the report, the terminal, and the story both tell."""

@@ -8,12 +8,12 @@
 
 #include "executor/audit.h"
 #include "executor/builder.h"
-#include "executor/literal.h"
-#include "executor/literal_value.h"
+#include "executor/memory/trial.h"
 #include "executor/pool.h"
 #include "executor/shared_parts.h"
-#include "executor/trial.h"
-#include "executor/value_text.h"
+#include "executor/values/literal.h"
+#include "executor/values/literal_value.h"
+#include "executor/values/value_text.h"
 
 namespace py = pybind11;
 

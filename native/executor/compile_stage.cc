@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "executor/circumstances.h"
-#include "executor/marshal_writer.h"
 #include "executor/reply.h"
 #include "executor/run_failures.h"
+#include "executor/values/marshal_writer.h"
 #include "executor/worker.h"
 
 namespace azr::executor {

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "executor/wasi.h"
+#include "executor/wasi/wasi.h"
 
 namespace azr::executor {
 namespace {

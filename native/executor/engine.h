@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "executor/guest_io.h"
+#include "executor/memory/slot.h"
 #include "executor/safety_net.h"
-#include "executor/slot.h"
 #include "executor/wasmtime_api.h"
 
 namespace azr::executor {

@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "executor/memory/trial.h"
 #include "executor/shared_parts.h"
-#include "executor/trial.h"
 
 namespace azr::executor {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "executor/value_text.h"
+#include "executor/values/value_text.h"
 
 namespace azr::executor {
 namespace {

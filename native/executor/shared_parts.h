@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "executor/image.h"
+#include "executor/memory/image.h"
 
 namespace azr::executor {
 

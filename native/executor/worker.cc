@@ -9,14 +9,14 @@
 #include <utility>
 
 #include "executor/circumstances.h"
-#include "executor/literal.h"
-#include "executor/marshal_writer.h"
+#include "executor/memory/trial.h"
 #include "executor/native_stack.h"
 #include "executor/reply.h"
 #include "executor/run_failures.h"
 #include "executor/source_signs.h"
-#include "executor/trial.h"
-#include "executor/wasi_price.h"
+#include "executor/values/literal.h"
+#include "executor/values/marshal_writer.h"
+#include "executor/wasi/wasi_price.h"
 
 namespace azr::executor {
 namespace {

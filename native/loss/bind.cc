@@ -1,4 +1,5 @@
-// azr._loss: the kernel's Python face. Addresses in, no logic; azr/loss/native.py checks shapes.
+// azr._loss: the kernel's Python face. Addresses in, no logic; azr/learner/loss/native.py checks
+// shapes.
 //
 // Tensors come as addresses (Tensor.data_ptr()), so that this module needs neither torch's headers
 // nor its ABI. Whoever calls keeps the tensors alive and their memory contiguous.

@@ -7,7 +7,7 @@
 //   Pass pass(weight, transform, storage, isa, num_threads);
 //   for each chunk of tokens:
 //     pass.Forward(chunk, targets, /*keep=*/true, statistics);
-//     a, b = the loss's derivatives, from statistics        (azr/loss/formulas.py)
+//     a, b = the loss's derivatives, from statistics        (azr/learner/loss/formulas.py)
 //     pass.Backward(targets, {statistics, a, b}, gradients);
 //
 // The files: pass.cc cuts the work into panels of the vocabulary and shares them among threads;

@@ -11,8 +11,8 @@ from sandbox_wasm.grading import (
     grade,
     parse_check,
 )
-from sandbox_wasm.grading.completions import read_program, text_of
-from sandbox_wasm.grading.python_text import tested_name
+from sandbox_wasm.grading.text.completions import read_program, text_of
+from sandbox_wasm.grading.text.python_text import tested_name
 
 __all__ = [
     "Calls",

@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from sandbox_wasm.adapters.grading import Executor, agrade, grade, parse_check, program_of
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.grading.checks import Check
 from sandbox_wasm.grading.limits import limits_of
 from sandbox_wasm.types import Limits

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sandbox_wasm.codec import calls_a_job
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.grading.checks import Calls, Check, Stdin, Tests
 from sandbox_wasm.grading.compare import same_output, same_value
-from sandbox_wasm.grading.entry import ENTRY, source_of
+from sandbox_wasm.grading.guest.entry import ENTRY, source_of
+from sandbox_wasm.grading.guest.prelude import joined
 from sandbox_wasm.grading.limits import limits_of
-from sandbox_wasm.grading.prelude import joined
 from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.wire.codec import calls_a_job
 
 __all__ = ["CaseResult", "jobs_of", "results_of"]
 

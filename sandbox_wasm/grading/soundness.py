@@ -12,7 +12,7 @@ from threading import Lock
 
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.grading.checks import Check, Tests
-from sandbox_wasm.grading.test_text import imports
+from sandbox_wasm.grading.guest.test_text import imports
 from sandbox_wasm.types import JobResult, Outcome
 
 __all__ = ["EMPTY", "Soundness"]

@@ -1,7 +1,7 @@
 """The last turn of an image's boot: makes `_reactor.turn` call `run`, and tidies the heap.
 
 The C side holds the function object `_reactor.turn`, so its code and defaults are replaced.
-`MAKER` and `SEED` are filled in by sandbox_wasm.image.
+`MAKER` and `SEED` are filled in by sandbox_wasm.image.build.
 """
 
 import array

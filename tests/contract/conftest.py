@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning
+from tests.fake_sandbox import FakeSandbox, NoIsolationWarning
 
 
 @pytest.fixture

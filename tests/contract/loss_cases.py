@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from azr import _loss
-from azr.loss import engines, policy_loss
-from azr.loss.native import NativeEngine
-from azr.loss_config import Backend, LossConfig
+from azr.config.loss import Backend, LossConfig
+from azr.learner.loss import engines, policy_loss
+from azr.learner.loss.native import NativeEngine
 
 F32, BF16 = torch.float32, torch.bfloat16
 GRADIENT = {F32: 2e-6, BF16: 3e-3}

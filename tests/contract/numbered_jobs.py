@@ -4,11 +4,11 @@ import sys
 import threading
 from pathlib import Path
 
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.types import Job
 
-FAKE = (sys.executable, "-m", "sandbox_wasm.fake", "serve")
+FAKE = (sys.executable, "-m", "tests.fake_sandbox", "serve")
 
 
 def numbered(count: int, source: str = "echo") -> list[Job]:

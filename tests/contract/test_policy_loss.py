@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from azr.loss import token_logprobs as token_logprobs_of
-from azr.loss_config import Backend, LossConfig, LossKind
+from azr.config.loss import Backend, LossConfig, LossKind
+from azr.learner.loss import token_logprobs as token_logprobs_of
 from tests.contract.loss_cases import (
     BF16,
     ENGINES,

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
+from azr.config.loss import Backend, LossConfig
 from azr.errors import ConfigError, TrainingDiverged
-from azr.loss import (
+from azr.learner.loss import (
     VocabShard,
     count,
     differentiable_logprobs,
     head_tensors,
     policy_loss,
 )
-from azr.loss import token_logprobs as token_logprobs_of
-from azr.loss_config import Backend, LossConfig
+from azr.learner.loss import token_logprobs as token_logprobs_of
 from tests.contract.loss_cases import (
     BF16,
     ENGINES,

@@ -10,8 +10,8 @@ import pytest
 
 START = """
 import sys, torch, torch.distributed as dist
-from azr.loss import VocabShard, count, head_tensors, policy_loss
-from azr.loss_config import LossConfig
+from azr.learner.loss import VocabShard, count, head_tensors, policy_loss
+from azr.config.loss import LossConfig
 
 rank, port, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from azr import _loss
-from azr.loss import policy_loss
-from azr.loss_config import LossConfig
+from azr.config.loss import LossConfig
+from azr.learner.loss import policy_loss
 from tests.contract.loss_cases import (
     BF16,
     ENGINES,
@@ -133,7 +133,7 @@ def test_masked_tokens_and_tokens_without_a_gradient_cost_little():
 def test_as_many_threads_work_as_omp_num_threads_says(num_threads):
     program = """
 import os, torch
-from azr.loss import token_logprobs
+from azr.learner.loss import token_logprobs
 before = len(os.listdir("/proc/self/task"))
 token_logprobs(torch.randn(64, 64), torch.randn(9000, 64), torch.zeros(64, dtype=torch.int64))
 print(len(os.listdir("/proc/self/task")) - before)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from azr.loss.engines import engine_for
-from azr.loss.head import Head
-from azr.loss_config import LossConfig
+from azr.config.loss import LossConfig
+from azr.learner.loss.engines import engine_for
+from azr.learner.loss.head import Head
 
 pytest.importorskip("triton")  # it has no wheel for every platform
 

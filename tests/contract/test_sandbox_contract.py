@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.errors import BadJob
-from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning, serve_in_thread
 from sandbox_wasm.sandbox import Sandbox
 from sandbox_wasm.types import Job, Limits, Outcome
+from tests.fake_sandbox import FakeSandbox, NoIsolationWarning, serve_in_thread
 
 pytestmark = pytest.mark.timeout(120)
 

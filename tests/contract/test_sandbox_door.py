@@ -11,14 +11,16 @@ import msgpack
 import pytest
 import zmq
 
-from sandbox_wasm import broker, doorkeeper, protocol
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
-from sandbox_wasm.fake import serve_in_thread
-from sandbox_wasm.protocol import PROTOCOL_VERSION, Kind
-from sandbox_wasm.quiet_log import LINES, LINES_PER_PEER, QuietLog
+from sandbox_wasm.server import doorkeeper
+from sandbox_wasm.server import loop as broker
+from sandbox_wasm.server.quiet_log import LINES, LINES_PER_PEER, QuietLog
+from sandbox_wasm.wire import protocol
+from sandbox_wasm.wire.protocol import PROTOCOL_VERSION, Kind
 from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers
 from tests.contract.test_sandbox_serve import Serving, ask, keys
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -304,7 +306,7 @@ def test_a_peer_that_provokes_log_lines_gets_a_few(fake, tmp_path, caplog):
             peer.close()
         context.term()
     assert server.counters.frames >= 1200
-    assert len([r for r in caplog.records if r.name == "sandbox_wasm.broker"]) <= LINES + 1
+    assert len([r for r in caplog.records if r.name == "sandbox_wasm.server.loop"]) <= LINES + 1
 
 
 def test_what_is_left_out_of_the_log_is_counted(caplog):

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from sandbox_wasm import protocol
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
-from sandbox_wasm.fake import serve_in_thread
 from sandbox_wasm.types import Job
+from sandbox_wasm.wire import protocol
 from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers, run_in_thread
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
+from sandbox_wasm.client.local_server import LocalServer, start_local_server
 from sandbox_wasm.errors import SandboxUnavailable
-from sandbox_wasm.fake import serve_in_thread
-from sandbox_wasm.local_server import LocalServer, start_local_server
 from sandbox_wasm.types import Job
 from tests.contract.numbered_jobs import (
     FAKE,
@@ -24,6 +23,7 @@ from tests.contract.numbered_jobs import (
     numbers,
     run_in_thread,
 )
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -62,7 +62,7 @@ def test_a_client_nobody_closed_ends_with_its_last_reference(fake, tmp_path):
 
 def test_a_client_nobody_closed_does_not_hold_up_the_interpreters_end(fake, tmp_path):
     code = (
-        "from sandbox_wasm.client import SandboxClient\n"
+        "from sandbox_wasm.client.client import SandboxClient\n"
         "from sandbox_wasm.types import Job\n"
         f"client = SandboxClient('ipc://{tmp_path}/s')\n"
         "print(client.run([Job('a', 'echo', calls=('1',))])[0].calls[0].value)\n"
@@ -145,7 +145,7 @@ def test_a_local_server_that_cannot_start_is_reported_and_not_waited_for():
 def test_a_local_server_ends_when_its_parent_is_killed(tmp_path):
     code = (
         "import sys, time\n"
-        "from sandbox_wasm.local_server import start_local_server\n"
+        "from sandbox_wasm.client.local_server import start_local_server\n"
         f"server = start_local_server(1, command={FAKE!r})\n"
         "print(server.pid, server.endpoint, flush=True)\n"
         "time.sleep(60)\n"

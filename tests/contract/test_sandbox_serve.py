@@ -11,10 +11,10 @@ import urllib.request
 
 import pytest
 
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.errors import SandboxUnavailable
-from sandbox_wasm.keys import KeyFileError, add_keys_arguments, main_keys
 from sandbox_wasm.types import Job
+from sandbox_wasm.wire.keys import KeyFileError, add_keys_arguments, main_keys
 from tests.contract.numbered_jobs import FAKE
 
 pytestmark = pytest.mark.timeout(60)

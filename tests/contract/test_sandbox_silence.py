@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from sandbox_wasm.client import SandboxClient
+from sandbox_wasm.client.client import SandboxClient
+from sandbox_wasm.client.local_server import LocalServer
 from sandbox_wasm.errors import SandboxUnavailable
-from sandbox_wasm.fake import serve_in_thread
-from sandbox_wasm.local_server import LocalServer
-from sandbox_wasm.stall import StallWatch
+from sandbox_wasm.server.stall import StallWatch
 from sandbox_wasm.types import Job
 from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers, run_in_thread
 from tests.contract.test_sandbox_serve import Serving
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -11,12 +11,13 @@ import msgpack
 import pytest
 import zmq
 
-from sandbox_wasm import broker, protocol
-from sandbox_wasm.client import SandboxClient
-from sandbox_wasm.fake import serve_in_thread
-from sandbox_wasm.protocol import PROTOCOL_VERSION, ErrorCode, Kind
-from sandbox_wasm.queues import QueueLimits
+from sandbox_wasm.client.client import SandboxClient
+from sandbox_wasm.server import loop as broker
+from sandbox_wasm.server.queues import QueueLimits
 from sandbox_wasm.types import Job
+from sandbox_wasm.wire import protocol
+from sandbox_wasm.wire.protocol import PROTOCOL_VERSION, ErrorCode, Kind
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -24,8 +24,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from azr.checkpoint import Checkpoint, latest_checkpoint
-from azr.ranks import ALONE
+from azr.models.checkpoint import Checkpoint, latest_checkpoint
+from azr.models.process_group import ALONE
 from tests import ranked
 from tests.tiny import make_tiny_model, make_tiny_tokenizer
 
@@ -140,8 +140,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LEAVES = """
 import os, sys, threading, time
 import torch, torch.distributed as dist
-from azr.launcher import leave
-from azr.ranks import open_ranks
+from azr.cluster.launcher import leave
+from azr.models.process_group import open_ranks
 
 is_going = threading.Event()
 

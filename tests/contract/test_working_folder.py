@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from azr import doctor
-from azr.evaluation import maths
-from azr.launcher import launch
+from azr.cli import doctor
+from azr.cluster.launcher import launch
+from azr.evaluation.maths import grader as maths
 from sandbox_wasm.children import PYTHON
-from sandbox_wasm.local_server import LocalServer
+from sandbox_wasm.client.local_server import LocalServer
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = (
     *("random", "logging", "types", "zmq", "torch", "azr", "sandbox_wasm", "msgpack", "argparse"),
     *("typing", "signal", "socket", "sympy", "math_verify", "transformers", "enum", "copy", "re"),
 )
-FAKE = (*PYTHON, "-m", "sandbox_wasm.fake", "serve")
+FAKE = (*PYTHON, "-m", "tests.fake_sandbox", "serve")
 
 
 @pytest.fixture

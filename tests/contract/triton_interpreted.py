@@ -7,9 +7,9 @@ show (speed, registers, shared memory) is left to bench/triton_build.py and test
 import pytest
 import torch
 
-from azr.loss import engines, policy_loss, token_logprobs
-from azr.loss.triton import ENGINE
-from azr.loss_config import LossConfig
+from azr.config.loss import LossConfig
+from azr.learner.loss import engines, policy_loss, token_logprobs
+from azr.learner.loss.triton import ENGINE
 
 F32, BF16 = torch.float32, torch.bfloat16
 # The interpreter cuts a float off to bfloat16 where a GPU rounds: twice the error, hence 6e-3.

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 def azr(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "azr.cli", *words],
+        [sys.executable, "-m", "azr.cli.main", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +61,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(
     tmp_path: Path, make_run: Callable[..., Path]
 ) -> None:
     run = make_run(steps=1)
-    command = f"{sys.executable} -m azr.cli inspect {run} --limit 24 | head -1"
+    command = f"{sys.executable} -m azr.cli.main inspect {run} --limit 24 | head -1"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         capture_output=True,

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from azr.policy.vllm_engine import vllm_problem
+from azr.rollout.vllm_engine import vllm_problem
 from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
 from tests.taught import teach
 
@@ -183,7 +183,7 @@ def test_vllm_starts_an_engine_in_each_process_also_under_torchrun(
         port = str(probe.getsockname()[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
-         port, "-m", "azr.cli", "train", str(config), "--rollout.engine", "vllm"],
+         port, "-m", "azr.cli.main", "train", str(config), "--rollout.engine", "vllm"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip

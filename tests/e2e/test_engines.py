@@ -10,14 +10,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from azr.config import ModelConfig, RolloutConfig, RunConfig
+from azr.config.run import ModelConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
-from azr.policy.environment import prepare_environment
-from azr.policy.opening import open_policy
-from azr.policy.player import EnginePolicy
-from azr.policy.vllm_engine import VllmEngine, vllm_problem
+from azr.models.weights import TorchWeights
+from azr.rollout.environment import prepare_environment
+from azr.rollout.opening import open_policy
+from azr.rollout.policy import EnginePolicy
+from azr.rollout.vllm_engine import VllmEngine, vllm_problem
 from azr.types import Mode, Prompt, Role, Rollout
-from azr.weights import TorchWeights
 from tests.tiny import make_tiny_model
 
 prepare_environment()
@@ -214,7 +214,7 @@ def test_a_head_that_was_not_packed_again_is_found_out(
 ) -> None:
     """The stale lm_head: `reload_weights` alone leaves the old head in place on a CPU."""
     run(vllm_policy.adopt(changed(model, 1), version=1))
-    monkeypatch.setattr("azr.policy.vllm_engine.repack_head", lambda _: None)
+    monkeypatch.setattr("azr.rollout.vllm_engine.repack_head", lambda _: None)
     with pytest.raises(StaleWeights, match="version 2"):
         run(vllm_policy.adopt(changed(model, 2), version=2))
     monkeypatch.undo()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from azr.buffers import task_to_json
+from azr.game.tasks.buffers import task_to_json
 from azr.types import Case, Mode, Task
 from tests.taught import teach
 
@@ -66,7 +66,7 @@ def write(file: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 def start(cwd: Path, *words: str | Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "azr.cli", "eval", *map(str, words)],
+        [sys.executable, "-m", "azr.cli.main", "eval", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -218,7 +218,7 @@ def test_a_run_evaluates_itself_every_n_steps(tmp_path: Path, taught: Path, data
         "--evaluation.suites", "cruxeval-o,gsm8k", "--evaluation.data", str(data),
     ]  # fmt: skip
     process = subprocess.run(
-        [sys.executable, "-m", "azr.cli", *words],
+        [sys.executable, "-m", "azr.cli.main", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.report import write_report
+from azr.report.html import write_report
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
 from tests.curricula import make_curriculum
 

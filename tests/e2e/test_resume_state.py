@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from azr.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
-from azr.config import LearnerConfig, LossConfig, ModelConfig, RunConfig
+from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RunConfig
 from azr.errors import CheckpointError
-from azr.learner import TorchLearner
+from azr.learner.learner import TorchLearner
+from azr.models.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 from tests.tiny import make_tiny_model
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from azr.buffers import task_to_json
+from azr.game.tasks.buffers import task_to_json
 from azr.types import Case, Mode, Task
 from tests.taught import teach
 
@@ -90,7 +90,7 @@ def seed_tasks() -> list[Task]:
 
 def start(config: Path, *more: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "azr.cli", "train", str(config), *more],
+        [sys.executable, "-m", "azr.cli.main", "train", str(config), *more],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -177,7 +177,7 @@ def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
     assert [f.name for f in (tmp_path / "runs/calm/profile").iterdir()] == ["step_2.json.gz"]
     process = start(write_config("stormy"))
     stormy = tmp_path / "runs" / "stormy"
-    server = f"sandbox_wasm.cli serve .*--watch-parent {process.pid}"
+    server = f"sandbox_wasm.cli.main serve .*--watch-parent {process.pid}"
     for step in (1, 4):
         wait_for_step(stormy, step)
         subprocess.run(["pkill", "-KILL", "-f", server], check=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.loss_config import Backend
+from azr.config.loss import Backend
 from tests.tiny import make_tiny_model
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "same_training.py"

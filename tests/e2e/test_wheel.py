@@ -94,10 +94,10 @@ def test_the_commands_work_from_the_wheel(
     run = make_run(steps=2)
     code = (
         "import azr; print(azr.__file__)\n"
-        "from azr.cli import main\n"
+        "from azr.cli.main import main\n"
         f"assert main(['train', '--dry-run']) == 0\n"
         f"assert main(['report', {str(run)!r}]) == 0\n"
-        "from azr.settings import load\n"
+        "from azr.config.loading import load\n"
         "print(load([azr.__file__.replace('__init__.py', 'demo.toml')]).name)\n"
     )
     lines = run_there(elsewhere, tmp_path, code).splitlines()

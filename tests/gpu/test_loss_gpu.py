@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from azr.loss import policy_loss, token_logprobs
-from azr.loss_config import LossConfig
+from azr.config.loss import LossConfig
+from azr.learner.loss import policy_loss, token_logprobs
 
 pytestmark = [
     pytest.mark.gpu,

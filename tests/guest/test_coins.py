@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from azr.config import SandboxConfig
+from azr.config.run import SandboxConfig
 from azr.errors import ConfigError
-from azr.judge import SandboxJudge
-from azr.session import open_executor
+from azr.game.judge.judge import SandboxJudge
+from azr.run.session import open_executor
 from azr.types import Answer, Case, Mode, Proposal, Task, Verdict
 from sandbox_wasm import Job, JobResult, Limits, Outcome, Sandbox
-from sandbox_wasm.local_server import start_local_server
+from sandbox_wasm.client.local_server import start_local_server
 from tests.direct import DirectExecutor
 
 IMAGES = SandboxConfig().images

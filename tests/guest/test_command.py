@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*args: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sandbox_wasm.cli", *args],
+        [sys.executable, "-m", "sandbox_wasm.cli.main", *args],
         input=text,
         capture_output=True,
         text=True,
@@ -63,7 +63,7 @@ def test_a_line_ends_with_a_line_feed_and_nothing_else(tmp_path: Path, way: str)
     path = tmp_path / "jobs.jsonl"
     path.write_bytes(text.encode())
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox_wasm.cli", "run", str(path) if way == "file" else "-"],
+        [sys.executable, "-m", "sandbox_wasm.cli.main", "run", str(path) if way == "file" else "-"],
         input=text.encode(), capture_output=True, timeout=120, check=False, cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C"},
     )  # fmt: skip

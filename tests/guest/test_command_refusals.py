@@ -36,7 +36,7 @@ NOT_JOBS = {
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "sandbox_wasm.cli", *words]
+    return [sys.executable, "-m", "sandbox_wasm.cli.main", *words]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def test_what_is_no_job_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sandbox_wasm import sandbox  # noqa: PLC0415
-    from sandbox_wasm.cli import main  # noqa: PLC0415
+    from sandbox_wasm.cli.main import main  # noqa: PLC0415
 
     with sandbox.Sandbox(workers=1) as shared:  # one for all: each of them starts for a second
         monkeypatch.setattr(shared, "close", lambda: None)
@@ -130,7 +130,7 @@ def test_doctor_tells_of_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
     shown = subprocess.run(
-        ["/bin/sh", "-c", f"{sys.executable} -m sandbox_wasm.cli image show | true"],
+        ["/bin/sh", "-c", f"{sys.executable} -m sandbox_wasm.cli.main image show | true"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -140,7 +140,11 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
     assert shown.stderr == ""
     for redirection, told in ((">/dev/full", "stdout: No space left"), (">&-", "stdout is closed")):
         done = subprocess.run(
-            ["/bin/sh", "-c", f"{sys.executable} -m sandbox_wasm.cli image show {redirection}"],
+            [
+                "/bin/sh",
+                "-c",
+                f"{sys.executable} -m sandbox_wasm.cli.main image show {redirection}",
+            ],
             capture_output=True,
             text=True,
             timeout=60,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from azr import doctor
-from azr.findings import OK
-from sandbox_wasm import manifest
-from sandbox_wasm.cli import main
-from sandbox_wasm.image import find_guest
+from azr.cli import doctor
+from azr.cli.findings import OK
+from sandbox_wasm.cli.main import main
+from sandbox_wasm.image import manifest
+from sandbox_wasm.image.build import find_guest
 
 pytestmark = pytest.mark.guest
 
@@ -81,7 +81,7 @@ def test_a_native_core_that_is_missing_is_told() -> None:
     """In a process of its own, which cannot import it."""
     code = (
         "import sys; sys.modules['sandbox_wasm._pool'] = None\n"
-        "from sandbox_wasm.cli import main; sys.exit(main(['doctor']))"
+        "from sandbox_wasm.cli.main import main; sys.exit(main(['doctor']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from azr.evaluation.budgets import CANONICAL_GIGAFUEL
-from azr.evaluation.code import CodeGrader, program_of
-from azr.evaluation.data import load_suite
-from azr.evaluation.items import CodeItem, Mark, Status
-from azr.evaluation.suites import SUITES
+from azr.evaluation.grading.budgets import CANONICAL_GIGAFUEL
+from azr.evaluation.grading.code import CodeGrader, program_of
+from azr.evaluation.suites.data import load_suite
+from azr.evaluation.suites.items import CodeItem, Mark, Status
+from azr.evaluation.suites.suites import SUITES
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor
 from tests.evalplus_golden import Golden, digest_of

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import SandboxConfig
+from azr.config.run import SandboxConfig
 from azr.errors import ConfigError
-from azr.evaluation.budgets import CANONICAL_GIGAFUEL
-from azr.evaluation.data import load_suite
-from azr.evaluation.graders import Graders
-from azr.evaluation.hub import Fetched, read_records
-from azr.evaluation.hub_sources import HUB_SOURCES
-from azr.evaluation.items import CodeItem, ExecutionItem, Item, Mark, Part, Status
-from azr.evaluation.maths import MathsGrader
-from azr.evaluation.suites import SUITES
+from azr.evaluation.grading.budgets import CANONICAL_GIGAFUEL
+from azr.evaluation.grading.graders import Graders
+from azr.evaluation.maths.grader import MathsGrader
+from azr.evaluation.suites.data import load_suite
+from azr.evaluation.suites.hub import Fetched, read_records
+from azr.evaluation.suites.hub_sources import HUB_SOURCES
+from azr.evaluation.suites.items import CodeItem, ExecutionItem, Item, Mark, Part, Status
+from azr.evaluation.suites.suites import SUITES
 from azr.types import Mode
 from sandbox_wasm import Sandbox
 from sandbox_wasm.grading.checks import Stdin, Tests

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox_wasm import BadJob, CallResult, Job, Limits, Outcome, Sandbox
-from sandbox_wasm import image as image_module
-from sandbox_wasm.audit import GuestAudit
 from sandbox_wasm.errors import ImageError
+from sandbox_wasm.image import build as image_module
+from sandbox_wasm.image.audit import GuestAudit
 
 pytestmark = pytest.mark.guest
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from azr.config import SandboxConfig
-from azr.judge import SandboxJudge
+from azr.config.run import SandboxConfig
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Answer, Demands, Mode, Proposal, Ruling, Verdict, prefix_of
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

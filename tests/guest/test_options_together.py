@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from azr.appraisal import Appraiser
-from azr.buffers import TaskBuffers
-from azr.config import (
+from azr.config.rewards import TermConfig
+from azr.config.run import (
     BuffersConfig,
     CompositeConfig,
     CurriculumConfig,
@@ -19,11 +18,12 @@ from azr.config import (
     SandboxConfig,
     SelfPlayConfig,
 )
-from azr.judge import SandboxJudge
-from azr.reward_config import TermConfig
-from azr.seed_files import import_seeds, write_tasks
-from azr.seeding import seed_buffers
-from azr.selfplay import play_step
+from azr.game.judge.judge import SandboxJudge
+from azr.game.rewards.appraiser import Appraiser
+from azr.game.seeding import seed_buffers
+from azr.game.selfplay import play_step
+from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.seed_files import import_seeds, write_tasks
 from azr.types import Experience, Mode, Prompt, Role, Task
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

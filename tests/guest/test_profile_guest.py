@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from azr.config import SandboxConfig
-from azr.judge import SandboxJudge
+from azr.config.run import SandboxConfig
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Profile
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from azr.evaluation.code import program_of
-from azr.evaluation.data import load_suite
-from azr.evaluation.items import CodeItem, Part
-from azr.evaluation.suites import SUITES
+from azr.evaluation.grading.code import program_of
+from azr.evaluation.suites.data import load_suite
+from azr.evaluation.suites.items import CodeItem, Part
+from azr.evaluation.suites.suites import SUITES
 from sandbox_wasm import Sandbox
 from sandbox_wasm.grading import Tests, grade
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from azr.config import ParsingConfig, SandboxConfig
-from azr.judge import SandboxJudge
+from azr.config.run import ParsingConfig, SandboxConfig
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Mode, Proposal, Ruling
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

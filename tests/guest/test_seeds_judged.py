@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from azr.buffers import TaskBuffers
-from azr.config import SandboxConfig
-from azr.judge import SandboxJudge
-from azr.seed_files import import_seeds
+from azr.config.run import SandboxConfig
+from azr.game.judge.judge import SandboxJudge
+from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.seed_files import import_seeds
 from azr.types import Mode
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import ParsingConfig, SandboxConfig
-from azr.judge import SandboxJudge
+from azr.config.run import ParsingConfig, SandboxConfig
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Answer, Case, Grade, Mode, Proposal, Ruling, Task, Verdict
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor
@@ -232,7 +232,8 @@ def test_c3_memory_is_bounded(judge: SandboxJudge) -> None:
 def test_c3_what_a_run_keeps_is_not_pickled() -> None:
     """Its buffers and checkpoints are; here no module of ours imports pickle.
 
-    pickletools lists a pickle's instructions and carries none out (sandbox_wasm.grading.packed).
+    pickletools lists a pickle's instructions and carries none out
+    (sandbox_wasm.grading.forms.packed).
     """
     root = Path(__file__).parents[2]
     for path in [*(root / "azr").rglob("*.py"), *(root / "sandbox_wasm").rglob("*.py")]:

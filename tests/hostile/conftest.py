@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox_wasm import Sandbox, _pool
-from sandbox_wasm.manifest import locate_wasmtime
+from sandbox_wasm.image.manifest import locate_wasmtime
 
 WAYS = ("faults", "traps", "scan", "compare")
 

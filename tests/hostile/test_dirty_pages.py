@@ -1,5 +1,6 @@
 """Isolation on machines that are not as this one: where the kernel counts no faults, cannot be
-asked, holds all memory, or stops telling the truth in the middle (native/executor/dirty_pages.h).
+asked, holds all memory, or stops telling the truth in the middle
+(native/executor/memory/dirty_pages.h).
 """
 
 import json
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 
 from sandbox_wasm import Job, Sandbox, _pool
-from sandbox_wasm.doctor import main_doctor
-from sandbox_wasm.manifest import locate_wasmtime
-from sandbox_wasm.metrics import ServerCounters, prometheus_text
+from sandbox_wasm.cli.doctor import main_doctor
+from sandbox_wasm.image.manifest import locate_wasmtime
+from sandbox_wasm.server.metrics import ServerCounters, prometheus_text
 from tests.hostile.conftest import WAYS
 from tests.hostile.unwilling import LIES, preload, run_child
 
@@ -271,7 +272,7 @@ def test_without_memory_files_the_image_is_a_file_without_a_name(library: Path) 
 
 def test_without_any_file_the_doctor_says_so_in_a_line(library: Path) -> None:
     program = (
-        "import errno, sys\nfrom sandbox_wasm.cli import main\n"
+        "import errno, sys\nfrom sandbox_wasm.cli.main import main\n"
         "from tests.hostile.unwilling import load_library\n"
         "load_library().refuse(sys.argv[1].encode(), 1, errno.EPERM, 1)\n"
         "sys.exit(main(['doctor']))\n"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from azr.config import SandboxConfig
-from azr.judge import SandboxJudge
+from azr.config.run import SandboxConfig
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Answer, Case, Grade, Mode, Proposal, Ruling, Task, Verdict
 from sandbox_wasm import Sandbox
 from tests.direct import DirectExecutor

@@ -19,8 +19,8 @@ from sandbox_wasm.adapters import (
 from sandbox_wasm.adapters import verl as verl_adapter
 from sandbox_wasm.adapters.grading import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.grading.guest.prelude import CONTEST_PRELUDE
 from sandbox_wasm.grading.limits import TESTS_LIMITS
-from sandbox_wasm.grading.prelude import CONTEST_PRELUDE
 from sandbox_wasm.types import CallResult, JobResult, Limits, Outcome
 
 pytestmark = pytest.mark.timeout(30)

@@ -1,4 +1,4 @@
-"""azr.advantages: TRR++, stream by stream."""
+"""azr.game.rewards.advantages: TRR++, stream by stream."""
 
 import math
 from collections import defaultdict
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.advantages import task_relative_advantages
-from azr.config import LearnerConfig
+from azr.config.run import LearnerConfig
+from azr.game.rewards.advantages import task_relative_advantages
 from azr.types import Experience, Mode, Role, Stream
 from tests.fakes import make_experience
 

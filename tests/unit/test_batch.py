@@ -18,7 +18,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from azr.batch import (
+from azr.learner.packing import (
     PACKED_ATTENTION,
     MicroBatch,
     Sequence1,
@@ -237,7 +237,7 @@ def test_packed_logprobs_and_gradients_equal_those_of_each_rollout_alone(
     sequences: list[Sequence1],
 ) -> None:
     """Against transformers' own attention: windows, grouped heads, both kinds of positions."""
-    monkeypatch.setattr("azr.batch.JOINT_TOKENS", joint_tokens)
+    monkeypatch.setattr("azr.learner.packing.JOINT_TOKENS", joint_tokens)
     packed, eager = models
     (batch,) = pack(sequences, 10**6, share_prompts=share)
     found = packed_logprobs(packed, batch)

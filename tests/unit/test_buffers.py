@@ -1,4 +1,4 @@
-"""azr.buffers: a ring that keeps the newest, draws that replay, copies that are whole."""
+"""buffers: a ring that keeps the newest, draws that replay, copies that are whole."""
 
 import sqlite3
 import time
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.buffers import TaskBuffers, content_hash, task_from_json, task_to_json
-from azr.drawing import REFERENCE_SAMPLING, SOLVER_TASKS
 from azr.errors import CheckpointError, ConfigError
+from azr.game.tasks.buffers import TaskBuffers, content_hash, task_from_json, task_to_json
+from azr.game.tasks.drawing import REFERENCE_SAMPLING, SOLVER_TASKS
 from azr.types import Case, Mode, Task
 from tests.fakes import make_task
 

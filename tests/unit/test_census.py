@@ -1,14 +1,14 @@
-"""azr.census: counts as tasks come; types are read off a spelling."""
+"""azr.game.tasks.census: counts as tasks come; types are read off a spelling."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.buffers import TaskBuffers
-from azr.census import Census
-from azr.intrinsic import kind_of
-from azr.literal_types import literal_type, type_name
-from azr.text_metrics import input_type
+from azr.game.rewards.intrinsic import kind_of
+from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.census import Census
+from azr.game.tasks.literal_types import literal_type, type_name
+from azr.records.text_metrics import input_type
 from azr.types import Case, Mode, Task
 from sandbox_wasm.literals import canonical
 from tests.fakes import make_task

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from azr.checkpoint import (
+from azr.cli.main import main
+from azr.errors import CheckpointError
+from azr.models.checkpoint import (
     latest_checkpoint,
     read_checkpoint,
     save_checkpoint,
     set_aside_after,
 )
-from azr.cli import main
-from azr.errors import CheckpointError
-from azr.manifest import manifest_of, write_manifest
+from azr.models.manifest import manifest_of, write_manifest
 
 
 class FakeLearner:

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.chronicle import (
+from azr.errors import CheckpointError
+from azr.records.rollouts import read_records, rollout_records
+from azr.records.run_folder import rollout_files
+from azr.report.explain import shown, unfenced
+from azr.report.stories import ORDERS, MeasuredTask
+from azr.report.story import (
     Convention,
     Growth,
     all_measured,
@@ -21,11 +26,6 @@ from azr.chronicle import (
     task_in,
     task_name,
 )
-from azr.chronicle.explain import shown, unfenced
-from azr.chronicle.stories import ORDERS, MeasuredTask
-from azr.errors import CheckpointError
-from azr.records import read_records, rollout_records
-from azr.runfolder import rollout_files
 from azr.types import Case, Experience, Mode, Role, Task, Verdict
 from tests.fakes import make_rollout, make_task
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from azr.cli import main
-from azr.config import RunConfig
+from azr.cli.main import main
+from azr.config.loading import split_overrides
+from azr.config.run import RunConfig
 from azr.errors import AzrError, ConfigError, ExecutorUnavailable, ModelError
-from azr.settings import split_overrides
 from sandbox_wasm.errors import SandboxUnavailable
 
 FLAGS = frozenset({"--resume", "--output", "--set"})
 
 
 class Session(ModuleType):
-    """Stands for azr.session: remembers what it was asked, does what the test says."""
+    """Stands for azr.run.session: remembers what it was asked, does what the test says."""
 
     def __init__(self) -> None:
-        super().__init__("azr.session")
+        super().__init__("azr.run.session")
         self.calls: list[dict[str, Any]] = []
         self.outcome: int | BaseException = 0
 
@@ -37,7 +37,7 @@ class Session(ModuleType):
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
     fake = Session()
-    monkeypatch.setitem(sys.modules, "azr.session", fake)
+    monkeypatch.setitem(sys.modules, "azr.run.session", fake)
     monkeypatch.chdir(tmp_path)
     return fake
 
@@ -205,7 +205,7 @@ def test_inspect_and_export_name_what_is_wrong(
 def test_reading_commands_load_no_framework(tmp_path: Path) -> None:
     """`azr --help` must not wait ten seconds for torch."""
     code = (
-        "import sys; from azr.cli import main\n"
+        "import sys; from azr.cli.main import main\n"
         "main(['train', '--dry-run'])\n"
         "heavy = {'torch', 'vllm', 'transformers', 'numpy', 'zmq', 'wasmtime'} & {*sys.modules}\n"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox_wasm.grading.completions import answer_parts, read_program, text_of
-from sandbox_wasm.grading.fences import passages
-from sandbox_wasm.grading.python_text import is_code_line, split_future
+from sandbox_wasm.grading.text.completions import answer_parts, read_program, text_of
+from sandbox_wasm.grading.text.fences import passages
+from sandbox_wasm.grading.text.python_text import is_code_line, split_future
 
 PROGRAM = 'import math\n\ndef f(x):\n    """Twice."""\n    return 2 * x'
 FENCED = f"```python\n{PROGRAM}\n```\n"

@@ -1,4 +1,4 @@
-"""azr.composite: when proposals are composed, of what, and what becomes of them."""
+"""azr.game.composite: when proposals are composed, of what, and what becomes of them."""
 
 import asyncio
 from dataclasses import replace
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.buffers import TaskBuffers, task_from_json, task_to_json
-from azr.composite import MAX_CANDIDATES, Odds, functions_to_build_on, odds_at
-from azr.config import CompositeConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.config.run import CompositeConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.judge import SandboxJudge
-from azr.metrics import step_metrics
-from azr.selfplay import play_step
+from azr.game.composite import MAX_CANDIDATES, Odds, functions_to_build_on, odds_at
+from azr.game.judge.judge import SandboxJudge
+from azr.game.selfplay import play_step
+from azr.game.tasks.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.records.metrics import step_metrics
 from azr.types import Experience, Mode, Prompt, Role, Task
 from tests.fakes import InProcessExecutor, ScriptedJudge, ScriptedPolicy, make_table, make_task
 

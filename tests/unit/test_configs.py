@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import RunConfig
-from azr.estimate import describe, find_shape
-from azr.estimate.memory import GIB
-from azr.estimate.verdict import Fit, least_gpu, least_gpus, on_gpus, verdict_of
-from azr.schedule import slots_in
-from azr.settings import load
+from azr.config.loading import load
+from azr.config.run import RunConfig
+from azr.game.schedule import slots_in
+from azr.run.planning import describe, find_shape
+from azr.run.planning.fit import Fit, least_gpu, least_gpus, on_gpus, verdict_of
+from azr.run.planning.memory import GIB
 from azr.types import Mode
 
 CONFIGS = Path(__file__).parents[2] / "configs"

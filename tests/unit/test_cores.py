@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azr import cli
+from azr.cli import main as cli
 from sandbox_wasm.cores import available_cores, masked_cores, quota_cores
 
 UNIFIED = "30 23 0:26 {root} {point} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from azr.buffers import TaskBuffers
-from azr.checkpoint import Checkpoint, save_checkpoint
-from azr.cli import main
-from azr.config import LoggingConfig, RunConfig
+from azr.cli.main import main
+from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ModelError
-from azr.estimate.shape import read_shape
-from azr.metrics_file import read_metrics
-from azr.packed_model import read_model
-from azr.policy.render import context_of, load_tokenizer
-from azr.records import read_rollouts
-from azr.restart import find_cut
-from azr.runfolder import RunFolder
-from azr.task_file import open_buffers
+from azr.game.tasks.buffers import TaskBuffers
+from azr.learner.packed_model import read_model
+from azr.models.checkpoint import Checkpoint, save_checkpoint
+from azr.records.metrics_file import read_metrics
+from azr.records.rollouts import read_rollouts
+from azr.records.run_folder import RunFolder
+from azr.rollout.prompt_tokens import context_of, load_tokenizer
+from azr.run.planning.shape import read_shape
+from azr.run.restart import find_cut
+from azr.run.task_file import open_buffers
 from azr.types import Mode
 from tests.tiny import make_tiny_model
 from tests.unit.test_checkpoint import FakeLearner

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.batch import MicroBatch, Sequence1, pack, unpack
-from azr.dealing import deal, over_ranks
-from azr.ranks import ALONE, Ranks
+from azr.learner.dealing import deal, over_ranks
+from azr.learner.packing import MicroBatch, Sequence1, pack, unpack
+from azr.models.process_group import ALONE, Ranks
 from azr.types import Mode, Prompt, Role, Rollout
 
 

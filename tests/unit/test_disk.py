@@ -11,19 +11,19 @@ from typing import Any, cast
 import pytest
 from safetensors import SafetensorError
 
-from azr.buffers import TaskBuffers
-from azr.checkpoint import latest_checkpoint, save_checkpoint
-from azr.cli import main
-from azr.config import LoggingConfig, RunConfig
-from azr.disk import written
+from azr.cli.main import main
+from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ModelError
-from azr.evaluation.items import Attempt, Mark, Status
 from azr.evaluation.ledger import Ledger
+from azr.evaluation.suites.items import Attempt, Mark, Status
 from azr.evaluation.summary import summarize
-from azr.metrics import MetricsWriter
-from azr.model_folder import save_model
-from azr.runfolder import RunFolder
-from azr.session import logging_to
+from azr.game.tasks.buffers import TaskBuffers
+from azr.models.checkpoint import latest_checkpoint, save_checkpoint
+from azr.models.model_folder import save_model
+from azr.records.files import written
+from azr.records.metrics import MetricsWriter
+from azr.records.run_folder import RunFolder
+from azr.run.session import logging_to
 from azr.types import Case, Mode, Task
 from tests.examinations import examination
 
@@ -190,7 +190,7 @@ def test_whatever_finds_no_room_ends_a_command_with_one_line(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "some/file")
 
-    monkeypatch.setattr("azr.runfolder.export_model", full)
+    monkeypatch.setattr("azr.records.run_folder.export_model", full)
     assert main(["export", str(tmp_path), str(tmp_path / "out")]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "azr: error: some/file cannot be written: No space left on device"

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from azr import doctor
-from azr.cli import main
-from azr.doctor import ask
-from azr.findings import MISSING, OK, WARN, Finding, show_findings
+from azr.cli import doctor
+from azr.cli.doctor import ask
+from azr.cli.findings import MISSING, OK, WARN, Finding, show_findings
+from azr.cli.main import main
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_where_only_the_sandbox_is_installed_the_doctor_says_what_is_missing(
     (tmp_path / "sitecustomize.py").write_text(BARE)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "azr.cli", "doctor"],
+        [sys.executable, "-m", "azr.cli.main", "doctor"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr

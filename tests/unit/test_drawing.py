@@ -1,4 +1,4 @@
-"""azr.drawing: each strategy has the distribution it says, and holds in young and full buffers."""
+"""drawing: each strategy has the distribution it says, and holds in young and full buffers."""
 
 from collections import Counter
 from itertools import permutations
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.drawing import (
+from azr.game.tasks.drawing import (
     REFERENCE_SAMPLING,
     SOLVER_TASKS,
     Shelf,

@@ -1,12 +1,12 @@
-"""azr.entropy_control: Skywork-OR1's rule, bounded."""
+"""azr.learner.entropy_control: Skywork-OR1's rule, bounded."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.config import LearnerConfig, LossConfig, RunConfig
-from azr.entropy_control import EntropyControl
+from azr.config.run import LearnerConfig, LossConfig, RunConfig
 from azr.errors import ConfigError
+from azr.learner.entropy_control import EntropyControl
 
 CONFIG = LearnerConfig(entropy_target=0.5, entropy_step=0.01, entropy_limit=0.03)
 

@@ -16,13 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from azr.batch import Sequence1, pack
-from azr.cli import main
-from azr.config import LearnerConfig, ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
+from azr.cli.main import main
+from azr.config.run import LearnerConfig, ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError, ModelError
-from azr.estimate import Fit, describe, find_shape, refuse, verdict_of
-from azr.estimate import gpu as gpu_module
-from azr.estimate.memory import (
+from azr.learner.learner import TorchLearner
+from azr.learner.loss import native
+from azr.learner.loss import triton as triton_engine
+from azr.learner.packing import Sequence1, pack
+from azr.models import gpu as gpu_module
+from azr.run.display import Display
+from azr.run.planning import Fit, describe, find_shape, refuse, verdict_of
+from azr.run.planning.fit import least_gpu, on_gpus
+from azr.run.planning.memory import (
     GIB,
     NATIVE_ROWS,
     TRITON_LOGITS,
@@ -30,14 +35,9 @@ from azr.estimate.memory import (
     engine_memory,
     learner_memory,
 )
-from azr.estimate.shape import PUBLISHED, count_parameters, read_shape
-from azr.estimate.tokens import Assumed, step_tokens
-from azr.estimate.verdict import least_gpu, on_gpus
-from azr.learner import TorchLearner
-from azr.loss import native
-from azr.loss import triton as triton_engine
-from azr.progress import Display
-from azr.session import run_training
+from azr.run.planning.shape import PUBLISHED, count_parameters, read_shape
+from azr.run.planning.tokens import Assumed, step_tokens
+from azr.run.session import run_training
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 

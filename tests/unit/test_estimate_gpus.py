@@ -23,17 +23,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from azr.config import LearnerConfig, ModelConfig, RolloutConfig, RunConfig
+from azr.config.loading import load
+from azr.config.run import LearnerConfig, ModelConfig, RolloutConfig, RunConfig
 from azr.errors import ConfigError
-from azr.estimate import Fit, describe, verdict_of
-from azr.estimate.memory import GIB, engine_memory, learner_memory
-from azr.estimate.shape import PUBLISHED, ModelShape, llama_like
-from azr.estimate.shards import shards_of
-from azr.estimate.verdict import Sizes, frameworks, least_gpu, least_gpus, on_gpus
-from azr.ranks import ALONE, Ranks
-from azr.session import refuse_what_cannot_fit
-from azr.settings import load
-from azr.sharding import last_states, part_of, shard
+from azr.models.process_group import ALONE, Ranks
+from azr.models.sharding import last_states, part_of, shard
+from azr.run.planning import Fit, describe, verdict_of
+from azr.run.planning.fit import Sizes, frameworks, least_gpu, least_gpus, on_gpus
+from azr.run.planning.memory import GIB, engine_memory, learner_memory
+from azr.run.planning.shape import PUBLISHED, ModelShape, llama_like
+from azr.run.planning.shards import shards_of
+from azr.run.session import refuse_what_cannot_fit
 
 dist: Any = untyped
 ROOT = Path(__file__).parents[2]

@@ -7,30 +7,30 @@ from typing import Any
 
 import pytest
 
-from azr.config import SandboxConfig
+from azr.config.run import SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable
-from azr.evaluation.budgets import (
+from azr.evaluation.grading.budgets import (
     BASE_FUEL,
     CANONICAL_GIGAFUEL,
     HEAVY_CHECKS,
     fuel_of,
     limits_of_part,
 )
-from azr.evaluation.code import CodeGrader, program_of
-from azr.evaluation.graders import Graders, evaluation_sandbox
-from azr.evaluation.items import CodeItem, ExecutionItem, Mark, Part, Status
-from azr.evaluation.maths import MathsGrader
+from azr.evaluation.grading.code import CodeGrader, program_of
+from azr.evaluation.grading.graders import Graders, evaluation_sandbox
+from azr.evaluation.maths.grader import MathsGrader
+from azr.evaluation.suites.items import CodeItem, ExecutionItem, Mark, Part, Status
 from azr.types import Case, Mode, Task
-from sandbox_wasm.codec import pack_job
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.grading.checks import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.grading.compare import same_output, same_value
 from sandbox_wasm.grading.grader import jobs_of
 from sandbox_wasm.grading.soundness import EMPTY
 from sandbox_wasm.job_fields import MAX_CALLS, MAX_IMAGES, MAX_TEXT_BYTES
-from sandbox_wasm.protocol import DEFAULT_MAX_MESSAGE_BYTES
-from sandbox_wasm.queues import QueueLimits, too_costly
+from sandbox_wasm.server.queues import QueueLimits, too_costly
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.wire.codec import pack_job
+from sandbox_wasm.wire.protocol import DEFAULT_MAX_MESSAGE_BYTES
 from tests.fakes import InProcessExecutor, ScriptedExecutor
 
 ITEM = CodeItem(

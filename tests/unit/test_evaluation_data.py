@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from azr.errors import ConfigError
-from azr.evaluation.data import SuiteData, load_suite
-from azr.evaluation.items import CodeItem
-from azr.evaluation.suites import SUITES
+from azr.evaluation.suites.data import SuiteData, load_suite
+from azr.evaluation.suites.items import CodeItem
+from azr.evaluation.suites.suites import SUITES
 
 STARTED = {"prompt": "Add one.", "starter_code": "", "canonical_solution": None}
 STDIN = {"kind": "stdin", "fn_name": None, "cases": [{"input": "1\n", "output": "2\n"}]}

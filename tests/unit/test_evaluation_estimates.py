@@ -7,7 +7,7 @@ from math import comb
 import pytest
 
 from azr.evaluation.estimates import estimate, pass_at_k
-from azr.evaluation.items import Attempt, CodeItem, Mark, MathsItem, Part, Status
+from azr.evaluation.suites.items import Attempt, CodeItem, Mark, MathsItem, Part, Status
 from azr.evaluation.summary import parts_of, summarize
 from sandbox_wasm.grading.checks import Tests
 

@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.errors import ConfigError, DataUnavailable
-from azr.evaluation.code import CodeGrader
-from azr.evaluation.data import SuiteData, load_suite
-from azr.evaluation.hub_sources import HUB_SOURCES
-from azr.evaluation.items import CodeItem, ExecutionItem, HiddenTests, MathsItem, Status
-from azr.evaluation.suites import SUITES
+from azr.evaluation.grading.code import CodeGrader
+from azr.evaluation.suites.data import SuiteData, load_suite
+from azr.evaluation.suites.hub_sources import HUB_SOURCES
+from azr.evaluation.suites.items import CodeItem, ExecutionItem, HiddenTests, MathsItem, Status
+from azr.evaluation.suites.suites import SUITES
 from azr.types import Case
-from sandbox_wasm.grading.numpy_stand_in import NUMPY_STAND_IN
-from sandbox_wasm.grading.packed import PackedTestsError, text_of_pickle, unpack_tests
+from sandbox_wasm.grading.forms.packed import PackedTestsError, text_of_pickle, unpack_tests
+from sandbox_wasm.grading.guest.numpy_stand_in import NUMPY_STAND_IN
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fake_hub import COMMIT, FakeHub, serving
 from tests.fakes import ScriptedExecutor
@@ -206,7 +206,8 @@ def test_a_second_look_is_from_the_cache_even_without_the_hub(
 def test_the_clients_own_variables_count(hub: FakeHub, tmp_path: Path) -> None:
     """HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE, in a process of its own."""
     code = (
-        "from azr.evaluation.data import load_suite; from azr.evaluation.suites import SUITES;"
+        "from azr.evaluation.suites.data import load_suite;"
+        "from azr.evaluation.suites.suites import SUITES;"
         "print(load_suite(SUITES['aime25'], None).origin)"
     )
     home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
@@ -340,7 +341,7 @@ def test_no_text_does_more_than_be_refused(packed: str) -> None:
 
 
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox_wasm.grading.packed.MAX_TESTS_BYTES", 1000)
+    monkeypatch.setattr("sandbox_wasm.grading.forms.packed.MAX_TESTS_BYTES", 1000)
     with pytest.raises(PackedTestsError, match="more than"):
         unpack_tests(packed_cases(CASES * 500))
 

@@ -9,7 +9,7 @@ import torch
 
 from azr.errors import CheckpointError, ConfigError
 from azr.evaluation.examination import claim_folder, command_line
-from azr.policy import vllm_engine
+from azr.rollout import vllm_engine
 from tests.examinations import examination
 
 

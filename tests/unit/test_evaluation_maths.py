@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from azr.errors import ExecutorUnavailable
-from azr.evaluation.data import load_suite
-from azr.evaluation.items import Mark, MathsItem, Status
-from azr.evaluation.maths import MathsGrader
-from azr.evaluation.maths_text import based_number, gold_text, rewritten, target_text
-from azr.evaluation.suites import SUITES
+from azr.evaluation.maths.grader import MathsGrader
+from azr.evaluation.maths.text import based_number, gold_text, rewritten, target_text
+from azr.evaluation.suites.data import load_suite
+from azr.evaluation.suites.items import Mark, MathsItem, Status
+from azr.evaluation.suites.suites import SUITES
 from tests.maths_mutants import respelt, wrong
 
 pytestmark = pytest.mark.slow  # a worker imports sympy
@@ -243,7 +243,7 @@ def test_an_answer_that_takes_for_ever_is_undecided_and_the_next_one_is_graded()
 def test_a_worker_that_cannot_start_is_a_failure_of_the_machinery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("azr.evaluation.maths.PYTHON", ("/bin/true",))
+    monkeypatch.setattr("azr.evaluation.maths.grader.PYTHON", ("/bin/true",))
     with pytest.raises(ExecutorUnavailable, match="did not start"):
         marks([("42", "43")])
 

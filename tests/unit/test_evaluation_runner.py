@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from azr.errors import CheckpointError, ConfigError, ExecutorUnavailable
-from azr.evaluation.data import SuiteData
 from azr.evaluation.examination import Watch
-from azr.evaluation.items import Attempt, CodeItem, Item, Mark, MathsItem, Part, Status
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.lm_eval import write_lm_eval
 from azr.evaluation.results import agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
-from azr.evaluation.suites import SUITES
+from azr.evaluation.suites.data import SuiteData
+from azr.evaluation.suites.items import Attempt, CodeItem, Item, Mark, MathsItem, Part, Status
+from azr.evaluation.suites.suites import SUITES
 from azr.evaluation.summary import summarize, table_of
 from azr.evaluation.template import Template
 from azr.types import Prompt

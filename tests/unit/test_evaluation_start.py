@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from azr.config import EvaluationConfig, RunConfig
-from azr.evaluation.data import SuiteData
+from azr.config.run import EvaluationConfig, RunConfig
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
-from azr.evaluation.suites import SUITES
-from azr.report.arms import curve_of
-from azr.report.data import collect, collect_metrics
-from azr.runfolder import RunFolder
-from azr.terminal.overview import show_overview
+from azr.evaluation.suites.data import SuiteData
+from azr.evaluation.suites.suites import SUITES
+from azr.records.run_folder import RunFolder
+from azr.report.html.arms import curve_of
+from azr.report.html.data import collect, collect_metrics
+from azr.report.terminal.overview import show_overview
 
 SUITE = SuiteData(SUITES["easy-o"], (), "0", "x")
 SCORES = {"eval/easy-o/pass@1": 0.25, "eval/easy-o/pass@1/low": 0.2, "eval/easy-o/pass@1/high": 0.3}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from azr.errors import ConfigError
-from azr.evaluation.data import load_suite
-from azr.evaluation.items import CodeItem, ExecutionItem, Item, MathsItem
-from azr.evaluation.suites import SUITES, livecodebench_output, suites_named
+from azr.evaluation.suites.data import load_suite
+from azr.evaluation.suites.items import CodeItem, ExecutionItem, Item, MathsItem
+from azr.evaluation.suites.suites import SUITES, livecodebench_output, suites_named
 from azr.evaluation.template import TEMPLATES, Template
 from azr.types import Case, Mode, Prompt, Rollout, Task
 from tests.fakes import complete

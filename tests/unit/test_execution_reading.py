@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from azr.evaluation.items import ExecutionItem
+from azr.evaluation.suites.items import ExecutionItem
 from azr.evaluation.template import TEMPLATES, Template
 from azr.types import Case, Mode, Task
 from sandbox_wasm.literals import canonical_arguments, canonical_literal

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.commands import (
+from azr.cluster.fleet import DETOUR, Fleet, FleetProbe
+from azr.cluster.messages import (
     Abort,
     Completed,
     Failed,
@@ -21,15 +22,14 @@ from azr.commands import (
     Proved,
     Sample,
 )
-from azr.config import RolloutConfig
+from azr.cluster.workers import Workers
+from azr.config.run import RolloutConfig
 from azr.errors import StaleWeights, WorkerLost
-from azr.policy.fleet import DETOUR, Fleet, FleetProbe
-from azr.policy.player import EnginePolicy
-from azr.policy.render import Renderer
-from azr.ranks import Ranks
-from azr.sampling import Request, Sampled
+from azr.models.process_group import Ranks
+from azr.rollout.policy import EnginePolicy
+from azr.rollout.prompt_tokens import Renderer
+from azr.rollout.requests import Request, Sampled
 from azr.types import Mode, Prompt, Role
-from azr.workers import Workers
 from tests.ends import open_fakes
 from tests.tiny import make_tiny_tokenizer
 from tests.unit.test_policy import ScriptedEngine, ScriptedWeights, run

@@ -11,8 +11,8 @@ import pytest
 
 from sandbox_wasm.grading import Calls, Comparison, Stdin, Tests, parse_check
 from sandbox_wasm.grading.forms import FORMS, asserts, cases
-from sandbox_wasm.grading.prelude import CONTEST_PRELUDE, joined
-from sandbox_wasm.grading.row import opened
+from sandbox_wasm.grading.forms.row import opened
+from sandbox_wasm.grading.guest.prelude import CONTEST_PRELUDE, joined
 
 LCB, APPS = Comparison.LIVECODEBENCH, Comparison.APPS
 

@@ -19,7 +19,7 @@ def resident():
 """
 BETWEEN_SMALL_BLOCKS = """
 import ctypes
-from azr.heap import give_back_freed_memory
+from azr.learner.heap import give_back_freed_memory
 
 c = ctypes.CDLL(None)
 c.malloc.restype = ctypes.c_void_p
@@ -40,8 +40,8 @@ print(json.dumps([start, resident()]))
 """
 UPDATES = """
 import random, sys, torch
-from azr.config import LearnerConfig, RunConfig
-from azr.learner import TorchLearner
+from azr.config.run import LearnerConfig, RunConfig
+from azr.learner.learner import TorchLearner
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 
 torch.set_num_threads(1)  # tiny tensors, and the machine may be busy

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from azr.chronicle import all_measured, task_name
-from azr.cli import main
+from azr.cli.main import main
 from azr.errors import CheckpointError, ConfigError
-from azr.records import read_records, write_records
-from azr.terminal import show_overview, show_rollouts, show_task, show_tasks
-from azr.terminal.overview import refusals
+from azr.records.rollouts import read_records, write_records
+from azr.report.story import all_measured, task_name
+from azr.report.terminal import show_overview, show_rollouts, show_task, show_tasks
+from azr.report.terminal.overview import refusals
 
 MakeRun = Callable[..., Path]
 
@@ -219,7 +219,7 @@ def test_a_terminal_of_ascii_alone_shows_escapes_and_no_traceback(
     made_curriculum: Path, view: list[str]
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "azr.cli", "inspect", str(made_curriculum), *view],
+        [sys.executable, "-m", "azr.cli.main", "inspect", str(made_curriculum), *view],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         check=False,

@@ -1,4 +1,4 @@
-"""azr.intrinsic: the terms of METHOD section 6 and their four combinations, as arithmetic."""
+"""intrinsic: the terms of METHOD section 6 and their four combinations, as arithmetic."""
 
 from dataclasses import fields, replace
 
@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.config import IntrinsicConfig
+from azr.config.rewards import TERMS, NoveltyConfig, TermConfig
+from azr.config.run import IntrinsicConfig
 from azr.errors import ConfigError
-from azr.intrinsic import Frequencies, halstead_value, kind_of, program_merits, with_intrinsic
-from azr.reward_config import TERMS, NoveltyConfig, TermConfig
+from azr.game.rewards.intrinsic import (
+    Frequencies,
+    halstead_value,
+    kind_of,
+    program_merits,
+    with_intrinsic,
+)
 from azr.types import Merits, Profile
 
 MERITS = Merits(complexity=0.2, mean_edit_distance=0.5, halstead=0.1, answer_diversity=0.9)

@@ -1,13 +1,13 @@
-"""azr.judge: what is admitted, what is right, and who is to blame; the executor is a fake here."""
+"""judge: what is admitted, what is right, and who is to blame; the executor is a fake here."""
 
 import asyncio
 from dataclasses import replace
 
 import pytest
 
-from azr.config import SandboxConfig
+from azr.config.run import SandboxConfig
 from azr.errors import ExecutorUnavailable
-from azr.judge import SandboxJudge
+from azr.game.judge.judge import SandboxJudge
 from azr.types import Answer, Case, Demands, Grade, Mode, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from azr import launcher
-from azr.cli import main
+from azr.cli.main import main
+from azr.cluster import launcher
 from azr.errors import ConfigError
 from sandbox_wasm.cores import available_cores
 
 PLAY = """\
 import os, signal, sys, time
-from azr import launcher
+from azr.cluster import launcher
 launcher.FAREWELL_S, launcher.PATIENCE_S = 1.0, 1.0
 rank_code = {code!r}
 start = launcher.subprocess.Popen
@@ -148,7 +148,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
         calls.append((processes, list(words)))
         return 130
 
-    monkeypatch.setattr("azr.cli.launch", launch)
+    monkeypatch.setattr("azr.cli.main.launch", launch)
     monkeypatch.delenv("RANK", raising=False)
     return calls
 
@@ -207,7 +207,7 @@ def test_a_dry_run_starts_nothing(
 def test_gpus_are_counted_as_they_may_be_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from azr.estimate import gpu  # noqa: PLC0415
+    from azr.models import gpu  # noqa: PLC0415
 
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\nprintf '81559\\n81559\\n40000\\n'\n")

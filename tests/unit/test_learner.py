@@ -11,11 +11,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from azr.config import LearnerConfig, LossConfig, ModelConfig, RolloutConfig, RunConfig
+from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RolloutConfig, RunConfig
 from azr.errors import ModelError, TrainingDiverged
-from azr.learner import TorchLearner
-from azr.loss.head import Head
-from azr.loss.native import NativeEngine
+from azr.learner.learner import TorchLearner
+from azr.learner.loss.head import Head
+from azr.learner.loss.native import NativeEngine
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 from tests.tiny import make_tiny_model
 

@@ -14,7 +14,8 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.commands import (
+from azr.cluster.link import LOST, Gate, Link, new_socket
+from azr.cluster.messages import (
     Abort,
     Compare,
     Completed,
@@ -33,11 +34,10 @@ from azr.commands import (
     pack,
     unpack,
 )
+from azr.cluster.workers import Workers
 from azr.errors import ModelError, StaleWeights, WorkerLost
-from azr.link import LOST, Gate, Link, new_socket
-from azr.ranks import Ranks
-from azr.sampling import Request, Sampled
-from azr.workers import Workers
+from azr.models.process_group import Ranks
+from azr.rollout.requests import Request, Sampled
 from tests.ends import join, open_fakes, wait_until
 
 IDS = st.lists(st.integers(0, 2**31 - 1), max_size=4).map(tuple)
@@ -147,7 +147,7 @@ def test_what_a_broken_collective_says_is_explained_by_the_loss() -> None:
 
 
 def test_a_runtime_error_without_a_loss_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("azr.workers.NOTICE_S", 0.2)
+    monkeypatch.setattr("azr.cluster.workers.NOTICE_S", 0.2)
     with open_fakes(2) as (workers, _), pytest.raises(RuntimeError, match="of its own"):
         break_off(workers, "of its own")
 
@@ -208,8 +208,9 @@ def test_only_the_key_of_the_rank_may_come_in() -> None:
 
 STUCK = """\
 import time
-from azr import worker, workers
-from azr.commands import Failed
+from azr.cluster import worker
+from azr.cluster import workers
+from azr.cluster.messages import Failed
 from tests.ends import open_fakes
 workers.PATIENCE_S = worker.ORPHAN_S = 0.3
 if {is_leader}:

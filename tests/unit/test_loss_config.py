@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from azr.config.loss import Aggregation, Importance, Kl, LossConfig, LossKind
 from azr.errors import ConfigError
-from azr.loss_config import Aggregation, Importance, Kl, LossConfig, LossKind
 
 
 def test_plain_words_become_members():
@@ -48,5 +48,5 @@ def test_an_unknown_word_is_answered_with_the_known_ones():
 
 
 def test_the_configuration_needs_no_torch():
-    code = "import azr.loss_config, sys; sys.exit('torch' in sys.modules)"
+    code = "import azr.config.loss, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

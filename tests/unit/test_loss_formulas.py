@@ -9,8 +9,8 @@ import itertools
 import pytest
 import torch
 
-from azr.loss import count, mean_metrics, policy_loss
-from azr.loss_config import Aggregation, Importance, Kl, LossConfig, LossKind
+from azr.config.loss import Aggregation, Importance, Kl, LossConfig, LossKind
+from azr.learner.loss import count, mean_metrics, policy_loss
 
 LENGTHS = [5, 1, 17, 9, 8]
 V, H = 61, 13

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from azr.evaluation.items import MathsItem
-from azr.evaluation.maths_reading import last_box
+from azr.evaluation.maths.reading import last_box
+from azr.evaluation.suites.items import MathsItem
 from azr.evaluation.template import Template
 from tests.fakes import complete
 

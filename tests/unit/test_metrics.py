@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from azr.config import LoggingConfig, RunConfig
+from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ConfigError
-from azr.metrics import MetricsWriter, Stopwatch, step_metrics
+from azr.records.metrics import MetricsWriter, Stopwatch, step_metrics
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Task, Verdict
 
 PROPOSER, SOLVER = Role.PROPOSER, Role.SOLVER

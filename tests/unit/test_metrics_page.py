@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import (
+from azr.config.run import (
     CompositeConfig,
     ModelConfig,
     RewardConfig,
@@ -16,12 +16,12 @@ from azr.config import (
     SandboxConfig,
     SelfPlayConfig,
 )
-from azr.judge import SandboxJudge
-from azr.learner import TorchLearner
-from azr.metrics import Stopwatch, step_metrics
-from azr.policy.tally import Tally
-from azr.sampling import Request, Sampled
-from azr.selfplay import play_step
+from azr.game.judge.judge import SandboxJudge
+from azr.game.selfplay import play_step
+from azr.learner.learner import TorchLearner
+from azr.records.metrics import Stopwatch, step_metrics
+from azr.rollout.requests import Request, Sampled
+from azr.rollout.statistics import Tally
 from azr.types import STREAMS, Mode, Prompt, Role, stream_name
 from tests.fakes import InProcessExecutor, ScriptedPolicy, make_table
 from tests.tiny import make_tiny_model

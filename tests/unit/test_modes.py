@@ -1,4 +1,4 @@
-"""azr.modes: what each mode reads, stores and checks."""
+"""azr.game.modes: what each mode reads, stores and checks."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.modes import Setting, rules_of
-from azr.modes.induction import hidden_cases, shown_cases
+from azr.game.modes import Setting, rules_of
+from azr.game.modes.induction import hidden_cases, shown_cases
 from azr.types import Answer, Case, Check, Mode, ParseFailure, Proposal, Role, Task
 from tests.fakes import make_rollout, make_task
 from tests.unit.test_parse import TEXTS

@@ -1,4 +1,4 @@
-"""azr.new_tasks: some of a step's new tasks are shown, and looking at them is safe."""
+"""azr.run.new_tasks: some of a step's new tasks are shown, and looking at them is safe."""
 
 import io
 from dataclasses import replace
@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from azr.config import CheckpointConfig, LoggingConfig, RunConfig
-from azr.inert import inert
-from azr.new_tasks import drawn_tasks, task_text
-from azr.progress import Display
-from azr.recorder import RunRecorder
+from azr.config.run import CheckpointConfig, LoggingConfig, RunConfig
+from azr.records.safe_text import inert
+from azr.run.display import Display
+from azr.run.new_tasks import drawn_tasks, task_text
+from azr.run.recorder import RunRecorder
 from azr.types import Experience, Mode, Role, Task, Verdict
 from tests.fakes import make_rollout, make_task
 

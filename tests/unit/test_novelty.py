@@ -1,4 +1,4 @@
-"""azr.novelty and azr.appraisal: gate, copies, clusters; the same after a kill, in any order."""
+"""novelty and appraiser: gate, copies, clusters; the same after a kill, in any order."""
 
 import asyncio
 import random
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.appraisal_metrics import appraisal_metrics
-from azr.buffers import TaskBuffers
-from azr.config import IntrinsicConfig, NoveltyConfig, RewardConfig, RunConfig, SelfPlayConfig
-from azr.metrics import step_metrics
-from azr.novelty import Past, cluster_sizes, copy_key, objections, penalised
-from azr.records import rollout_records
-from azr.reward_config import TermConfig
-from azr.seeding import seed_buffers
-from azr.selfplay import play_step
+from azr.config.rewards import TermConfig
+from azr.config.run import IntrinsicConfig, NoveltyConfig, RewardConfig, RunConfig, SelfPlayConfig
+from azr.game.rewards.novelty import Past, cluster_sizes, copy_key, objections, penalised
+from azr.game.seeding import seed_buffers
+from azr.game.selfplay import play_step
+from azr.game.tasks.buffers import TaskBuffers
+from azr.records.metrics import step_metrics
+from azr.records.proposal_metrics import appraisal_metrics
+from azr.records.rollouts import rollout_records
 from azr.types import (
     Appraisal,
     Case,

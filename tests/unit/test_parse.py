@@ -1,4 +1,4 @@
-"""azr.parse: tables of what models write, and the promise that nothing raises."""
+"""azr.game.modes.parse: tables of what models write, and the promise that nothing raises."""
 
 import time
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.parse import (
+from azr.game.modes.parse import (
     MAX_CHARS,
     Fence,
     answer_body,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from azr.advantages import task_relative_advantages
-from azr.config import LearnerConfig, ParsingConfig, RewardConfig, RunConfig
+from azr.config.run import LearnerConfig, ParsingConfig, RewardConfig, RunConfig
 from azr.errors import ConfigError
-from azr.modes import rules_of
-from azr.parse import answer_body, has_function, has_test_input
-from azr.prompts import Prompts
-from azr.rewards import answer_reward
+from azr.game.modes import rules_of
+from azr.game.modes.parse import answer_body, has_function, has_test_input
+from azr.game.modes.prompts import Prompts
+from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.rewards import answer_reward
 from azr.types import Grade, Mode, ParseFailure, Proposal, Reading, Rollout, Verdict
 from tests.fakes import ScriptedPolicy, count_words, make_experience, make_rollout, make_table
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from azr.cli import main, make_parser
-from azr.config import RunConfig
+from azr.cli.main import main, make_parser
+from azr.config.loading import load
+from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.evaluation.data import data_folder
-from azr.report.arms import read_group
-from azr.settings import load
-from sandbox_wasm.cache import cache_folder
-from sandbox_wasm.cli import main as sandbox_main
+from azr.evaluation.suites.data import data_folder
+from azr.report.html.arms import read_group
+from sandbox_wasm.cli.main import main as sandbox_main
+from sandbox_wasm.image.cache import cache_folder
 from sandbox_wasm.places import place
 
 KEYS = {

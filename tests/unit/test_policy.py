@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from azr.config import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
+from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ModelError, StaleWeights
-from azr.policy import vllm_engine
-from azr.policy.opening import choose_vllm
-from azr.policy.player import EnginePolicy
-from azr.policy.render import Renderer, open_renderer
-from azr.sampling import Request, Sampled
+from azr.models.weights import TorchWeights
+from azr.rollout import vllm_engine
+from azr.rollout.opening import choose_vllm
+from azr.rollout.policy import EnginePolicy
+from azr.rollout.prompt_tokens import Renderer, open_renderer
+from azr.rollout.requests import Request, Sampled
 from azr.types import Mode, Prompt, Role, Rollout
-from azr.weights import TorchWeights
 from tests.tiny import make_tiny_model, make_tiny_tokenizer
 
 CONFIG = RolloutConfig(max_prompt_tokens=64, max_completion_tokens=8)
@@ -385,5 +385,5 @@ def test_vllm_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_environment_comes_before_torch() -> None:
     """OpenMP reads its settings once, when torch is imported: the module must not import it."""
-    code = "import sys, azr.policy.environment; sys.exit('torch' in sys.modules)"
+    code = "import sys, azr.rollout.environment; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

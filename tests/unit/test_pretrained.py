@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from transformers import AutoModelForCausalLM
 
-from azr import pretrained
 from azr.errors import ConfigError, ModelError
-from azr.pretrained import check_model, check_tokenizer, make_smollm2, resolve_model
+from azr.models import pretrained
+from azr.models.pretrained import check_model, check_tokenizer, make_smollm2, resolve_model
 from tests.tiny import make_tiny_model, make_tiny_tokenizer
 
 

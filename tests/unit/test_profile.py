@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from radon.metrics import h_visit
 from radon.visitors import ComplexityVisitor
 
-from azr.config import SandboxConfig
-from azr.distance import is_closer, program_distance
+from azr.config.run import SandboxConfig
 from azr.errors import ExecutorUnavailable
-from azr.judge import SandboxJudge
-from azr.profiler import PROGRAMS_PER_JOB, profile_of
+from azr.game.judge.judge import SandboxJudge
+from azr.game.judge.profiles import PROGRAMS_PER_JOB, profile_of
+from azr.game.rewards.distance import is_closer, program_distance
 from azr.types import Profile, halstead_effort, halstead_volume
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome

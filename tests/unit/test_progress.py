@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from azr.config import RunConfig, SelfPlayConfig
-from azr.progress import Display, sparkline
+from azr.config.run import RunConfig, SelfPlayConfig
+from azr.run.display import Display, sparkline
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Stream, Verdict
 
 METRICS = {

@@ -1,4 +1,4 @@
-"""azr.prompts: what is asked, pinned by golden files, within the budget, and without leaks."""
+"""prompts: what is asked, pinned by golden files, within the budget, and without leaks."""
 
 import itertools
 from dataclasses import replace
@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.buffers import TaskBuffers
-from azr.config import RolloutConfig, SelfPlayConfig
+from azr.config.run import RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.modes import rules_of
-from azr.modes.induction import hidden_cases
-from azr.modes.wording import BANNED_WORDS
-from azr.prompts import Prompts
+from azr.game.modes import rules_of
+from azr.game.modes.induction import hidden_cases
+from azr.game.modes.prompts import Prompts
+from azr.game.modes.wording import BANNED_WORDS
+from azr.game.tasks.buffers import TaskBuffers
 from azr.types import Case, Mode, Prompt, Role, Task
 from sandbox_wasm.types import DEFAULT_BANNED_MODULES
 from tests.fakes import count_words, make_task

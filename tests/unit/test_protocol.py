@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox_wasm import codec, protocol
-from sandbox_wasm.endpoints import parse_endpoint
 from sandbox_wasm.errors import BadJob, ProtocolError
-from sandbox_wasm.fake import FakeSandbox, NoIsolationWarning
-from sandbox_wasm.protocol import Kind, ServerInfo
-from sandbox_wasm.queues import FairQueue, QueueLimits, Session, Ticket
+from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.wire import codec, protocol
+from sandbox_wasm.wire.endpoints import parse_endpoint
+from sandbox_wasm.wire.protocol import Kind, ServerInfo
+from tests.fake_sandbox import FakeSandbox, NoIsolationWarning
 
 pytestmark = pytest.mark.timeout(60)
 

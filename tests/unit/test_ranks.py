@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from azr.errors import CheckpointError, ConfigError, TrainingDiverged
-from azr.optimizer import rows_of
-from azr.packed_model import copy_in, load_model
-from azr.ranks import ALONE, Ranks, open_ranks
+from azr.learner.optimizer import rows_of
+from azr.learner.packed_model import copy_in, load_model
+from azr.models.process_group import ALONE, Ranks, open_ranks
 from tests.tiny import make_tiny_model
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.errors import CheckpointError, ConfigError
-from azr.report import fill_page, render_report, script_json, write_report
-from azr.report.arms import Arm
-from azr.report.data import MAX_CHARS, MAX_STORIES, collect, evenly, shorten
+from azr.report.html import fill_page, render_report, script_json, write_report
+from azr.report.html.arms import Arm
+from azr.report.html.data import MAX_CHARS, MAX_STORIES, collect, evenly, shorten
 from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
@@ -129,7 +129,7 @@ def test_a_metric_that_is_missing_or_not_finite_is_a_gap(make_run: MakeRun) -> N
 def test_a_long_run_is_sampled_evenly_and_counted_in_full(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("azr.report.data.MAX_FILES", 5)
+    monkeypatch.setattr("azr.report.html.data.MAX_FILES", 5)
     run = collect(make_run(steps=10), "x", most=20)
     assert len(run["stories"]) == 20
     assert [*dict.fromkeys(r["step"] for r in run["stories"])] == [10, 8, 6, 4, 2]
@@ -161,7 +161,7 @@ def test_answers_stand_with_the_task_they_answer(made_curriculum: Path) -> None:
 def test_a_task_with_very_many_answers_says_how_many_are_left_out(
     made_curriculum: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("azr.report.data.MAX_ANSWERS", 2)
+    monkeypatch.setattr("azr.report.html.data.MAX_ANSWERS", 2)
     run = collect(made_curriculum, "x")
     assert {s["more"] for s in run["stories"] if s["verdict"] == "passed"} == {3}
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.cli import main
+from azr.cli.main import main
 from azr.errors import CheckpointError, ConfigError
-from azr.report import write_curves
-from azr.report.arms import (
+from azr.report.html import write_curves
+from azr.report.html.arms import (
     Arm,
     Curve,
     arms_of,
@@ -25,8 +25,8 @@ from azr.report.arms import (
     running_mean,
     t_975,
 )
-from azr.report.labels import label_of, with_all_modes
-from azr.report.svg import COLOURS, INK, Line, Plot, file_name, plot_svg
+from azr.report.html.labels import label_of, with_all_modes
+from azr.report.html.svg import COLOURS, INK, Line, Plot, file_name, plot_svg
 from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]

@@ -1,4 +1,4 @@
-"""azr.reward_kl: what is taken off, against transformers and the papers' formulas."""
+"""azr.learner.reward_kl: what is taken off, against transformers and the papers' formulas."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
-from azr.checkpoint import latest_checkpoint, save_checkpoint
-from azr.config import (
+from azr.config.run import (
     LearnerConfig,
     LossConfig,
     ModelConfig,
@@ -20,8 +19,9 @@ from azr.config import (
     RunConfig,
 )
 from azr.errors import ConfigError, TrainingDiverged
-from azr.learner import TorchLearner
-from azr.reward_kl import RewardKl
+from azr.learner.learner import TorchLearner
+from azr.learner.reward_kl import RewardKl
+from azr.models.checkpoint import latest_checkpoint, save_checkpoint
 from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 from tests.fakes import make_experience
 from tests.tiny import make_tiny_model

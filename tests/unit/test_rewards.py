@@ -1,11 +1,11 @@
-"""azr.rewards: the table of METHOD section 6, row by row."""
+"""azr.game.rewards.rewards: the table of METHOD section 6, row by row."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.config import RewardConfig
-from azr.rewards import answer_reward, learnability, proposal_reward
+from azr.config.run import RewardConfig
+from azr.game.rewards.rewards import answer_reward, learnability, proposal_reward
 from azr.types import Grade, Verdict
 
 DEFAULT = RewardConfig()

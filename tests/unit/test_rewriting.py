@@ -1,4 +1,4 @@
-"""azr.rewriting: what is asked of the guest, and what its program does to programs.
+"""azr.game.judge.rewriting: what is asked of the guest, and what its program does to programs.
 
 The rewriting program runs on this side here, on the tests' own programs; tests/guest runs it
 where it belongs.
@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.config import ParsingConfig
-from azr.rewriting import (
+from azr.config.run import ParsingConfig
+from azr.game.judge.guest.rewriting import NOT_RENAMED, rewrite
+from azr.game.judge.rewriting import (
     Rewriting,
     Rewritten,
     objection_to_rewritten,
     read_rewritten,
     rewriting_job,
 )
-from azr.rewriting_guest import NOT_RENAMED, rewrite
 
 COMMENTED = '''\
 """A module."""

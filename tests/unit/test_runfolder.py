@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.config import LearnerConfig, LoggingConfig, RunConfig
+from azr.config.loading import load
+from azr.config.run import LearnerConfig, LoggingConfig, RunConfig
 from azr.errors import CheckpointError
-from azr.metrics import MetricsWriter
-from azr.metrics_file import read_metrics
-from azr.records import read_records, write_records
-from azr.runfolder import RunFolder, export_model, rollout_files
-from azr.settings import load
+from azr.records.metrics import MetricsWriter
+from azr.records.metrics_file import read_metrics
+from azr.records.rollouts import read_records, write_records
+from azr.records.run_folder import RunFolder, export_model, rollout_files
 
 
 def config(tmp_path: Path, name: str = "one") -> RunConfig:
@@ -152,7 +152,7 @@ def test_two_processes_cannot_run_in_one_folder(tmp_path: Path) -> None:
     with RunFolder.open(config(tmp_path)) as folder:
         write_records(folder.rollouts_file(1), [{"a": 1}])
         code = (
-            "from azr.config import RunConfig; from azr.runfolder import RunFolder\n"
+            "from azr.config.run import RunConfig; from azr.records.run_folder import RunFolder\n"
             "from azr.errors import CheckpointError\n"
             f"config = RunConfig(name='one', runs={str(tmp_path)!r})\n"
             "try: RunFolder.open(config, overwrite=True)\n"

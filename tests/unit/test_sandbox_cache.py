@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_wasm.cache import BuiltFiles, cache_folder, sha256_of
 from sandbox_wasm.errors import ImageError
+from sandbox_wasm.image.cache import BuiltFiles, cache_folder, sha256_of
 
 
 def test_a_file_is_built_once(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.errors import BadJob
-from sandbox_wasm.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 
 

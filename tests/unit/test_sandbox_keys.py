@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_wasm.keys import add_keys_arguments, load_keys, main_keys
+from sandbox_wasm.wire.keys import add_keys_arguments, load_keys, main_keys
 
 
 def make_keys(folder: Path) -> int:

@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox_wasm import _pool
-from sandbox_wasm.audit import audit_wasm
-from sandbox_wasm.wasm import PAGE_BYTES, is_unneeded, split_module
+from sandbox_wasm.image.audit import audit_wasm
+from sandbox_wasm.image.wasm import PAGE_BYTES, is_unneeded, split_module
 
 
 def section(kind: int, body: bytes) -> bytes:

@@ -1,10 +1,10 @@
-"""azr.schedule: who plays in which step, and how long programs may be."""
+"""azr.game.schedule: who plays in which step, and how long programs may be."""
 
 import pytest
 
-from azr.config import BuffersConfig, CurriculumConfig, SelfPlayConfig
+from azr.config.run import BuffersConfig, CurriculumConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.schedule import block_start, line_limit, over_the_curriculum, proposes, slots_in
+from azr.game.schedule import block_start, line_limit, over_the_curriculum, proposes, slots_in
 
 
 def test_blocks_start_with_the_first_step():

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from azr.appraisal import MAX_KNOWN, Appraiser
-from azr.buffers import TaskBuffers
-from azr.config import CurriculumConfig, NoveltyConfig, RunConfig, SelfPlayConfig
+from azr.config.run import CurriculumConfig, NoveltyConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable
-from azr.novelty import Past, copy_key, objections
-from azr.selfplay import Table, play_step
+from azr.game.rewards.appraiser import MAX_KNOWN, Appraiser
+from azr.game.rewards.novelty import Past, copy_key, objections
+from azr.game.selfplay import Table, play_step
+from azr.game.tasks.buffers import TaskBuffers
 from azr.types import (
     Case,
     Experience,
@@ -214,7 +214,7 @@ def test_a_proposer_is_measured_by_what_it_wrote_itself():
 
 def test_a_profile_that_is_forgotten_meanwhile_is_no_error(monkeypatch: pytest.MonkeyPatch):
     """Two slots ask at once; the first one's known program is pushed out by the second's."""
-    monkeypatch.setattr("azr.appraisal.MAX_KNOWN", 2)
+    monkeypatch.setattr("azr.game.rewards.appraiser.MAX_KNOWN", 2)
     assert MAX_KNOWN > 2
     appraiser = Appraiser(RunConfig(), ScriptedJudge(), TaskBuffers(":memory:"))
     programs = [f"def f(x):\n    return x + {n}" for n in range(6)]

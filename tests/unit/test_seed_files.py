@@ -1,4 +1,4 @@
-"""azr.seed_files: two formats in and out; what a file claims is judged before it enters."""
+"""seed_files: two formats in and out; what a file claims is judged before it enters."""
 
 import asyncio
 import json
@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.appraisal import Appraiser
-from azr.buffers import TaskBuffers, task_to_json
-from azr.cli import main
-from azr.config import BuffersConfig, NoveltyConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.cli.main import main
+from azr.config.run import BuffersConfig, NoveltyConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.errors import ConfigError, ExecutorUnavailable
-from azr.judge import SandboxJudge
-from azr.seed_files import (
+from azr.game.judge.judge import SandboxJudge
+from azr.game.rewards.appraiser import Appraiser
+from azr.game.seeding import seed_buffers
+from azr.game.tasks.buffers import TaskBuffers, task_to_json
+from azr.game.tasks.seed_files import (
     Imported,
     check_seed_file,
     export_tasks,
@@ -25,7 +26,6 @@ from azr.seed_files import (
     write_azr_tasks,
     write_tasks,
 )
-from azr.seeding import seed_buffers
 from azr.types import Case, Mode, Task, prefix_of
 from tests.fakes import (
     InProcessExecutor,

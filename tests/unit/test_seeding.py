@@ -1,4 +1,4 @@
-"""azr.seeding: the model makes its own first tasks, and no model can make it loop for ever."""
+"""azr.game.seeding: the model makes its own first tasks, and no model can make it loop for ever."""
 
 import asyncio
 import logging
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from azr.buffers import TaskBuffers
-from azr.config import BuffersConfig, RunConfig, SelfPlayConfig
+from azr.config.run import BuffersConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable, ModelError
-from azr.seeding import SeedingProgress, seed_buffers
+from azr.game.seeding import SeedingProgress, seed_buffers
+from azr.game.tasks.buffers import TaskBuffers
 from azr.types import Mode, Prompt, Role
 from tests.fakes import ScriptedJudge, ScriptedPolicy, make_table, make_task
 from tests.unit.test_selfplay import well_formed
@@ -95,7 +95,7 @@ def test_a_weak_model_goes_on_with_fewer_seeds_and_a_warning(caplog: pytest.LogC
     def weak(prompt: Prompt) -> str:
         return well_formed(replace(prompt, seed=prompt.seed % 3))
 
-    with caplog.at_level(logging.WARNING, "azr.seeding"):
+    with caplog.at_level(logging.WARNING, "azr.game.seeding"):
         buffers, _, seen = seed(weak)
     assert buffers.count(Mode.DEDUCTION) == 4
     assert "seeding stopped at 4 of 20" in caplog.text

@@ -1,4 +1,4 @@
-"""azr.selfplay: the game, with a scripted policy and a scripted judge (both fakes)."""
+"""azr.game.selfplay: the game, with a scripted policy and a scripted judge (both fakes)."""
 
 import asyncio
 import re
@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from azr.config import BuffersConfig, CurriculumConfig, RunConfig, SelfPlayConfig
+from azr.config.run import BuffersConfig, CurriculumConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError, ExecutorUnavailable
-from azr.selfplay import play_step
+from azr.game.selfplay import play_step
 from azr.types import STREAMS, Answer, Experience, Mode, Prompt, Role, Task, Verdict
 from tests.fakes import ScriptedJudge, ScriptedPolicy, make_table, make_task
 

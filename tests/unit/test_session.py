@@ -1,4 +1,4 @@
-"""azr.session: what a run that starts does, and one that goes on does not."""
+"""azr.run.session: what a run that starts does, and one that goes on does not."""
 
 import asyncio
 from dataclasses import replace
@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from azr import session
-from azr.config import BuffersConfig, ModelConfig, RunConfig, SelfPlayConfig
+from azr.config.run import BuffersConfig, ModelConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.interrupt import Interrupt
+from azr.run import session
+from azr.run.interrupt import Interrupt
 
 
 class Stub:

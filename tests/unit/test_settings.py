@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.config import (
-    LearnerConfig,
-    ModelConfig,
-    RolloutConfig,
-    RunConfig,
-    SelfPlayConfig,
-)
-from azr.config_keys import describe, spell_kind, spell_value
-from azr.errors import ConfigError
-from azr.loss_config import LossKind
-from azr.settings import (
+from azr.config.keys import describe, spell_kind, spell_value
+from azr.config.loading import (
     SYNONYMS,
     load,
     parse_override,
     to_dict,
     to_toml,
 )
+from azr.config.loss import LossKind
+from azr.config.run import (
+    LearnerConfig,
+    ModelConfig,
+    RolloutConfig,
+    RunConfig,
+    SelfPlayConfig,
+)
+from azr.errors import ConfigError
 from azr.types import Mode
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "config_keys.txt"

@@ -1,4 +1,4 @@
-"""azr.step_profile: a real update under torch.profiler, and the file read back."""
+"""azr.run.torch_trace: a real update under torch.profiler, and the file read back."""
 
 import asyncio
 import gzip
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from azr.config import LearnerConfig, LoggingConfig, RewardConfig, RunConfig, SelfPlayConfig
+from azr.config.run import LearnerConfig, LoggingConfig, RewardConfig, RunConfig, SelfPlayConfig
 from azr.errors import CheckpointError, ConfigError
-from azr.learner import TorchLearner
-from azr.step_profile import StepProfiler
-from azr.trainer import Run, train
+from azr.learner.learner import TorchLearner
+from azr.run.torch_trace import StepProfiler
+from azr.run.trainer import Run, train
 from azr.types import Mode
 from tests.fakes import FakeRecorder, ScriptedPolicy, make_table
 from tests.tiny import make_tiny_model

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.config import SandboxConfig
-from azr.judge import SandboxJudge
-from azr.structure import as_functions, as_reason, compose_call, objection_call
-from azr.structure_guest import compose, objection
+from azr.config.run import SandboxConfig
+from azr.game.judge.guest.structure import compose, objection
+from azr.game.judge.judge import SandboxJudge
+from azr.game.judge.structure import as_functions, as_reason, compose_call, objection_call
 from azr.types import Demands, prefix_of
 from sandbox_wasm.literals import parse_arguments
 from tests.fakes import InProcessExecutor

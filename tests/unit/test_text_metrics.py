@@ -1,4 +1,4 @@
-"""azr.text_metrics: what a text is like, on texts written by hand."""
+"""azr.records.text_metrics: what a text is like, on texts written by hand."""
 
 import io
 import time
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azr.parse import MAX_CHARS
-from azr.text_metrics import REFLECTION_WORDS, has_comment, is_reflective, text_metrics
+from azr.game.modes.parse import MAX_CHARS
+from azr.records.text_metrics import REFLECTION_WORDS, has_comment, is_reflective, text_metrics
 from azr.types import Case, Experience, Mode, Role, Task, Verdict
 from tests.fakes import make_rollout
 

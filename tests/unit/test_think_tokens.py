@@ -1,4 +1,4 @@
-"""azr.think_tokens: a Qwen3-like tokenizer, and its copy with the think tags as plain text."""
+"""think_tokens: a Qwen3-like tokenizer, and its copy with the think tags as plain text."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 from tokenizers import AddedToken
 from transformers import AutoTokenizer
 
-from azr.cli import main
+from azr.cli.main import main
 from azr.errors import ModelError
-from azr.think_tokens import SAMPLE, THINK_TOKENS, strip_think_tokens
+from azr.models.think_tokens import SAMPLE, THINK_TOKENS, strip_think_tokens
 from tests.tiny import make_tiny_tokenizer
 
 

@@ -1,4 +1,4 @@
-"""azr.trainer: the loop, with fakes on all sides."""
+"""azr.run.trainer: the loop, with fakes on all sides."""
 
 import asyncio
 from dataclasses import replace
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from azr.config import BuffersConfig, RunConfig, SelfPlayConfig
+from azr.config.run import BuffersConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable, Interrupted
+from azr.run.trainer import Run, train
 from azr.seeds import derive_seed
-from azr.trainer import Run, train
 from azr.types import Answer, Mode, Task
 from tests.fakes import (
     FakeLearner,

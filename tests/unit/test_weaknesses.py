@@ -9,17 +9,17 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from azr.advantages import task_relative_advantages
-from azr.buffers import TaskBuffers
-from azr.config import LearnerConfig, RolloutConfig, RunConfig, SandboxConfig, SelfPlayConfig
+from azr.config.run import LearnerConfig, RolloutConfig, RunConfig, SandboxConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.judge import SandboxJudge
-from azr.metrics import step_metrics
-from azr.modes import rules_of
-from azr.prompts import Prompts
-from azr.rewards import proposal_reward
-from azr.seeding import SEED_STEP
-from azr.selfplay import play_step
+from azr.game.judge.judge import SandboxJudge
+from azr.game.modes import rules_of
+from azr.game.modes.prompts import Prompts
+from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.rewards import proposal_reward
+from azr.game.seeding import SEED_STEP
+from azr.game.selfplay import play_step
+from azr.game.tasks.buffers import TaskBuffers
+from azr.records.metrics import step_metrics
 from azr.types import Answer, Case, Mode, Proposal, Role, Task, Verdict
 from sandbox_wasm.types import DEFAULT_BANNED_MODULES, CallResult, Job, JobResult, Outcome
 from tests.fakes import (

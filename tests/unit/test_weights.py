@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from azr.weights import TorchWeights
+from azr.models.weights import TorchWeights
 from tests.tiny import make_tiny_model
 
 

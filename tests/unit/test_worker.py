@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 import torch
 
-from azr import worker
-from azr.batch import Sequence1, pack
-from azr.commands import (
+from azr.cluster import worker
+from azr.cluster.leader import LeadingLearner, lesson_of
+from azr.cluster.link import LOST
+from azr.cluster.messages import (
     Abort,
     Compare,
     Completed,
@@ -28,15 +29,14 @@ from azr.commands import (
     Save,
     Stop,
 )
-from azr.config import RewardConfig, RolloutConfig, RunConfig
+from azr.cluster.worker import Inbox, Worker, sequence_of
+from azr.config.run import RewardConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
-from azr.leader import LeadingLearner, lesson_of
-from azr.link import LOST
-from azr.policy.probe import Probe
-from azr.ranks import Ranks
-from azr.reward_kl import RewardKl
-from azr.sampling import Request, Sampled
-from azr.worker import Inbox, Worker, sequence_of
+from azr.learner.packing import Sequence1, pack
+from azr.learner.reward_kl import RewardKl
+from azr.models.process_group import Ranks
+from azr.rollout.requests import Request, Sampled
+from azr.rollout.weight_proof import Probe
 from tests.ends import open_fakes
 from tests.fakes import make_experience
 from tests.unit.test_fleet import MuteWorkers

@@ -6,8 +6,8 @@
 
 #include "executor/audit.h"
 #include "executor/fuzz/targets.h"
-#include "executor/literal.h"
-#include "executor/value_text.h"
+#include "executor/values/literal.h"
+#include "executor/values/value_text.h"
 
 namespace azr::fuzz {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "executor/fuzz/targets.h"
-#include "executor/slot.h"
-#include "executor/wasi.h"
+#include "executor/memory/slot.h"
+#include "executor/wasi/wasi.h"
 
 namespace azr::fuzz {
 namespace {

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from sandbox_wasm.grading.checks import Tests
-from sandbox_wasm.grading.row import Row
-from sandbox_wasm.grading.test_text import runnable
+from sandbox_wasm.grading.forms.row import Row
+from sandbox_wasm.grading.guest.test_text import runnable
 
 __all__ = ["Asserts", "HumanEval", "KodCode", "LeetCode", "Mbpp"]
 

@@ -14,8 +14,8 @@ from sandbox_wasm.grading.forms.arguments import (
     value_of,
     without_absent,
 )
-from sandbox_wasm.grading.prelude import CONTEST_PRELUDE
-from sandbox_wasm.grading.row import Row, structure
+from sandbox_wasm.grading.forms.row import Row, structure
+from sandbox_wasm.grading.guest.prelude import CONTEST_PRELUDE
 from sandbox_wasm.literals import LiteralError, parse_literal, require_literal
 
 __all__ = ["Apps", "CodeContests", "Literals", "LiveCodeBench", "Synthetic1"]

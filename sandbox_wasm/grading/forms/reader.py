@@ -13,7 +13,7 @@ from sandbox_wasm.grading.forms.cases import (
     LiveCodeBench,
     Synthetic1,
 )
-from sandbox_wasm.grading.row import Row, opened
+from sandbox_wasm.grading.forms.row import Row, opened
 
 __all__ = ["FORMS", "Form", "parse_check"]
 

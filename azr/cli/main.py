@@ -1,0 +1,437 @@
+"""The `azr` command. stdout is data, everything else goes to stderr.
+
+Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted (after a checkpoint).
+Frameworks (torch, vLLM) are imported by the commands that need them, when they need them.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from azr import __version__
+from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from azr.cli.inspect import add_arguments as add_inspect
+from azr.cli.model import add_arguments as add_model
+from azr.cli.report import EXAMPLES as REPORT_EXAMPLES
+from azr.cli.report import add_arguments as add_report
+from azr.cli.tasks import EXAMPLES as TASKS_EXAMPLES
+from azr.cli.tasks import add_arguments as add_tasks
+from azr.cluster.launcher import is_leader, is_ranked, launch, leave, watch_launcher
+from azr.config.keys import listing
+from azr.config.loading import load, parse_override, split_overrides, to_toml
+from azr.config.run import RunConfig
+from azr.errors import AzrError, ConfigError
+from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
+from azr.evaluation.request import add_arguments as add_evaluation
+from azr.evaluation.request import request_of
+from azr.records.files import FULL, written
+from azr.records.run_folder import is_run
+from sandbox_wasm.cores import available_cores, is_limited
+from sandbox_wasm.errors import SandboxError
+from sandbox_wasm.places import expanded, place
+
+if TYPE_CHECKING:
+    from azr.cluster.workers import Workers
+
+__all__ = ["main"]
+
+EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = """\
+A language model sets itself coding tasks, solves them, and is judged by programs that run
+inside WebAssembly.
+
+  azr doctor                                     what is missing on this machine
+  azr demo                                       a small real run on a CPU, with a report
+  azr train configs/smollm2-135m.toml            a run; its folder is runs/NAME
+  azr report runs/NAME                           its report, one HTML file
+  azr eval runs/NAME --suite cruxeval-o          what it can do, on public suites
+"""
+
+TRAIN_EXAMPLES = """\
+examples:
+  azr train configs/qwen2.5-coder-7b.toml
+  azr train configs/demo-cpu.toml my.toml --name try-2 --learner.lr 2e-6 --selfplay.batch_size=8
+  azr train my.toml --dry-run                    print the resolved configuration and what it
+                                                 needs of memory, tokens and disk; do nothing
+  azr train my.toml --dry-run --gpu-memory 80    the same for a GPU of 80 GiB that is elsewhere
+  azr train my.toml --resume                     continue after a kill, a crash or Ctrl-C
+  azr train --help-config                        every key, its default and what it means
+
+Files are merged left to right, then --KEY VALUE (or --set KEY=VALUE). An unknown key is an error.
+Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
+"""
+
+
+def program() -> NoReturn:
+    """The program `azr`: run what the command line says and end the process."""
+    tolerate(sys.stdout)
+    code = main()
+    if is_ranked():
+        leave(code)
+    sys.exit(code)
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let a terminal that lacks a character (LANG=C) show its escape, as stderr does anyway."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in words
+    try:
+        with no_room_explained():
+            return run_command([word for word in words if word != "--debug"], is_debug=is_debug)
+    except (AzrError, SandboxError) as error:
+        if is_debug:
+            raise
+        complain(error)
+        return EXIT_BAD_INPUT if isinstance(error, ConfigError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        print("azr: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `azr inspect RUN | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+@contextmanager
+def no_room_explained() -> Generator[None]:
+    """A full disk is no bug, wherever it shows.
+
+    Raises:
+        CheckpointError: In place of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, AzrError):
+            raise
+        with written(error.filename or "a file"):
+            raise
+
+
+def complain(error: Exception) -> None:
+    """One line that says what is wrong, and the remedies that the error carries as notes."""
+    message = str(error.args[-1]) if isinstance(error, OSError) and error.args else str(error)
+    where = "" if is_leader() else f"rank {os.environ['RANK']}: "
+    print(f"azr: {where}error: {message}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(f"hint: {note}", file=sys.stderr)
+
+
+def run_command(words: Sequence[str], *, is_debug: bool = False) -> int:
+    """Parse and dispatch."""
+    given = [*words, "--debug"] if is_debug else list(words)
+    parser, flags_of = make_parser()
+    overrides: list[tuple[str, str]] = []
+    if words and words[0] in flags_of:
+        words, overrides = split_overrides(words, flags_of[words[0]])
+    arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_BAD_INPUT
+    if words[0] in flags_of:
+        arguments.overrides = [*map(parse_override, arguments.set), *overrides]
+    arguments.words = given
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    return run(arguments)
+
+
+# ---------------------------------------------------------------- the parser
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
+    """The parser, and the flags of those commands that take configuration keys as well."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="azr", description=DESCRIPTION, formatter_class=raw)
+    parser.add_argument("--version", action="version", version=f"azr {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of expected errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, epilog: str = ""
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=epilog, formatter_class=raw
+        )
+        sub.allow_abbrev = False
+        sub.set_defaults(run=run)
+        return sub
+
+    train = command("train", train_command, "train a model by self-play", TRAIN_EXAMPLES)
+    add_taking_over(train)
+    train.add_argument(
+        "--dry-run", action="store_true", help="print the configuration and what it will need"
+    )
+    train.add_argument(
+        "--gpu-memory", type=float, metavar="GIB", help="with --dry-run: plan for such a GPU"
+    )
+    train.add_argument("--help-config", action="store_true", help="list every configuration key")
+    demo = command("demo", demo_command, "a small real run on a CPU, then its report")
+    add_taking_over(demo)
+    seed = command("seed", seed_command, "let the model make seed tasks, without training")
+    seed.add_argument("--output", type=place, required=True, help="the JSON Lines file to write")
+    evaluate = command("eval", eval_command, "measure a model on public suites", EVAL_EXAMPLES)
+    add_evaluation(evaluate)
+    for sub in (train, demo, seed, evaluate):
+        add_configuration(sub, has_files=sub in (train, seed))
+    add_readers(command)
+    flags = {
+        name: frozenset(flag for action in sub._actions for flag in action.option_strings)
+        for name, sub in (("train", train), ("demo", demo), ("seed", seed), ("eval", evaluate))
+    }
+    return parser, flags
+
+
+def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that train nothing."""
+    text = "write a run's report, or a comparison of several: one self-contained HTML file"
+    add_report(command("report", report_command, text, REPORT_EXAMPLES))
+    text = "read a run in the terminal: its curriculum, tasks, answers"
+    add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
+    export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
+    export.add_argument("source", type=place, metavar="RUN")
+    export.add_argument("folder", type=place, metavar="FOLDER")
+    export.add_argument("--step", type=int, help="default: the newest checkpoint")
+    add_model(command("model", model_command, "make a model, or one fit for training"))
+    text = "write a run's tasks as JSON Lines"
+    add_tasks(command("tasks", tasks_command, text, TASKS_EXAMPLES))
+    doctor = command(
+        "doctor", doctor_command, "check this machine; says how to get what is missing"
+    )
+    text = "verify this run instead: its checkpoints by hash, its metrics and rollouts"
+    doctor.add_argument("run_folder", nargs="?", type=place, metavar="RUN", help=text)
+    doctor.add_argument(
+        "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
+    )
+
+
+def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
+    """Configuration files and overrides."""
+    if has_files:
+        parser.add_argument(
+            "files", nargs="*", type=place, metavar="FILE.toml", help="merged in order"
+        )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+
+
+def add_taking_over(parser: argparse.ArgumentParser) -> None:
+    """What to do with a run folder that is there already."""
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="continue at the newest checkpoint")
+    choice.add_argument("--overwrite", action="store_true", help="delete the run that is there")
+    older = "with --resume: go on from this one, not the newest; later ones are set aside"
+    parser.add_argument("--checkpoint", type=int, metavar="STEP", help=older)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def train_command(arguments: argparse.Namespace) -> int:
+    """`azr train`."""
+    if arguments.help_config:
+        print(*listing(), sep="\n")
+        return EXIT_OK
+    config = load(arguments.files, arguments.overrides)
+    if arguments.dry_run:
+        return dry_run(config, arguments.gpu_memory)
+    if arguments.gpu_memory is not None:
+        raise ConfigError("--gpu-memory plans a run: it goes with --dry-run")
+    if config.cluster.processes > 1 and not is_ranked():
+        return launch(config.cluster.processes, arguments.words)
+    return train(config, arguments)
+
+
+def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
+    """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
+    from azr.models.gpu import visible_gpu_bytes
+    from azr.run.planning import describe as estimate
+    from azr.run.planning import find_shape, refuse
+
+    if gpu_gib is not None and not 0 < gpu_gib < 1e6:
+        raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
+    gpu_bytes = (
+        visible_gpu_bytes(config.cluster.processes) if gpu_gib is None else int(gpu_gib * 2**30)
+    )
+    shape = find_shape(config.model.name)
+    print(to_toml(config), end="")
+    print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
+    if shape is not None and gpu_bytes is not None:
+        refuse(config, shape, gpu_bytes, only_if_certain=False)
+    return EXIT_OK
+
+
+def demo_command(arguments: argparse.Namespace) -> int:
+    """`azr demo`: the run, its report, and where to look next."""
+    from azr.cli.demo import prepare, where_next
+
+    refuse_ranks("demo")
+    config = prepare(arguments, say)
+    code = train(config, arguments)
+    if code == EXIT_OK:
+        say(where_next(config))
+    return code
+
+
+def train(config: RunConfig, arguments: argparse.Namespace) -> int:
+    """Run training, or this process's part of it, and, whatever became of it, leave a report."""
+    if arguments.checkpoint is not None and not arguments.resume:
+        raise ConfigError("--checkpoint says where to go on: it goes with --resume")
+    prepare_engine()
+
+    def lead(workers: "Workers | None" = None) -> int:
+        from azr.run.display import Display
+        from azr.run.session import run_training
+
+        with Display(config) as display:
+            return run_training(
+                config,
+                resume=arguments.resume,
+                overwrite=arguments.overwrite,
+                checkpoint=arguments.checkpoint,
+                display=display,
+                workers=workers,
+            )
+
+    if is_ranked():
+        from azr.cluster.worker import run_rank
+
+        if is_leader():
+            watch_launcher()
+        code = run_rank(config, lead)
+    else:
+        code = lead()
+    if is_leader() and (config.folder / "metrics.jsonl").exists():
+        try:
+            say(f"report      {write_report([config.folder], None)}")
+        except (AzrError, OSError) as error:  # the run is what was asked for, and it is done
+            say(f"no report: {error}")
+    return code
+
+
+def refuse_ranks(command: str) -> None:
+    """Tell that a command is one process's work.
+
+    Raises:
+        ConfigError: Something like torchrun started several.
+    """
+    if is_ranked():
+        raise ConfigError(
+            f"azr {command} runs in one process, and WORLD_SIZE is"
+            f" {os.environ.get('WORLD_SIZE')}: start it without torchrun"
+        )
+
+
+def seed_command(arguments: argparse.Namespace) -> int:
+    """`azr seed`."""
+    refuse_ranks("seed")
+    config = load(arguments.files, arguments.overrides)
+    prepare_engine()
+    from azr.run.session import run_seeding
+
+    code = run_seeding(config, arguments.output)
+    print(arguments.output)
+    return code
+
+
+def eval_command(arguments: argparse.Namespace) -> int:
+    """`azr eval`."""
+    refuse_ranks("eval")
+    request = request_of(arguments)
+    files = [Path(request.target) / "config.toml"] if is_run(Path(request.target)) else []
+    config = load(files, [*request.overrides(of_run=bool(files)), *arguments.overrides])
+    prepare_engine()
+    from azr.run.session import run_evaluation
+
+    run_evaluation(config, request, lambda table: print(table, flush=True), say)
+    return EXIT_OK
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """`azr report`."""
+    from azr.cli.report import answer
+
+    answer(arguments, print)
+    return EXIT_OK
+
+
+def inspect_command(arguments: argparse.Namespace) -> int:
+    """`azr inspect`."""
+    from azr.cli.inspect import answer
+
+    answer(arguments)
+    return EXIT_OK
+
+
+def export_command(arguments: argparse.Namespace) -> int:
+    """`azr export`."""
+    from azr.records.run_folder import export_model
+
+    print(export_model(arguments.source, arguments.folder, arguments.step))
+    return EXIT_OK
+
+
+def tasks_command(arguments: argparse.Namespace) -> int:
+    """`azr tasks`."""
+    from azr.cli.tasks import answer
+
+    print(*answer(arguments), sep="\n")
+    return EXIT_OK
+
+
+def model_command(arguments: argparse.Namespace) -> int:
+    """`azr model smollm2` and `azr model strip-think`."""
+    from azr.cli.model import answer
+
+    print(answer(arguments, say))
+    return EXIT_OK
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """`azr doctor`."""
+    from azr.cli.checkup import examine
+    from azr.cli.doctor import diagnose
+    from azr.cli.findings import show_findings
+
+    if arguments.run_folder is None:
+        findings = diagnose(arguments.model)
+        show_findings(findings)
+    else:
+        findings = examine(arguments.run_folder)
+        show_findings(findings, "the run can go on")
+    return EXIT_FAILED if any(finding.is_blocking for finding in findings) else EXIT_OK
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def prepare_engine() -> None:
+    """Set what vLLM and OpenMP read from the environment when they are first imported."""
+    from azr.rollout.environment import prepare_environment
+
+    prepare_environment(available_cores() if is_limited() else None)
+
+
+def write_report(runs: Sequence[Path], output: Path | None) -> Path:
+    """Write the report of these runs."""
+    from azr.report.html import write_report as write
+
+    return write(runs, output)
+
+
+def say(text: str) -> None:
+    """One line for the person who is waiting."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    program()

@@ -1,0 +1,75 @@
+"""The command line of `azr report`."""
+
+import argparse
+from collections.abc import Callable
+
+from azr.errors import ConfigError
+from azr.report.html.arms import read_group
+from azr.report.html.curves import write_curves
+from azr.report.html.page import write_report
+from sandbox_wasm.places import place
+
+__all__ = ["EXAMPLES", "add_arguments", "answer"]
+
+EXAMPLES = """\
+examples:
+  azr report runs/demo                        runs/demo/report.html: one file, needs no network
+  azr report runs/A runs/B                    several are compared: runs/A/comparison.html
+  azr report runs/full-s0 runs/full-s1 runs/frozen-s0 runs/frozen-s1
+                                              names that differ in -s<N> or -seed<N> alone are
+                                              seeds of one arm: a mean with a band, and a table
+                                              of final figures with intervals
+  azr report --group full=runs/a,runs/b --group frozen=runs/c,runs/d --output both.html
+  azr report runs/full-s? --svg docs/results --plot accuracy/solver/deduction --plot 'valid/*'
+                                              the same curves as SVG files, one a plot; `*` is
+                                              all modes, and a,b puts both into one plot
+
+Metrics are those of metrics.jsonl, and curriculum/{tasks,distinct,novel,none,some,all}/MODE.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All but the configuration: there is none."""
+    parser.add_argument("runs", nargs="*", type=place, metavar="RUN", help="several are compared")
+    parser.add_argument(
+        "--group", action="append", default=[], metavar="NAME=RUN,RUN,...", help="seeds of one arm"
+    )
+    parser.add_argument(
+        "--output",
+        type=place,
+        help="default: in the first run's folder, report.html, or comparison.html of several",
+    )
+    parser.add_argument(
+        "--svg", type=place, metavar="FOLDER", help="write curves as SVG files instead of a page"
+    )
+    parser.add_argument(
+        "--plot", action="append", default=[], metavar="METRIC", help="with --svg: what to draw"
+    )
+    parser.add_argument(
+        "--smooth", type=int, default=1, metavar="STEPS", help="with --svg: a running mean"
+    )
+    parser.set_defaults(refuse=parser.error)
+
+
+def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Write what was asked for, and say each file.
+
+    Raises:
+        ConfigError: A group or a metric cannot be meant.
+        CheckpointError: A folder holds no run, or a file cannot be written.
+    """
+    groups = [read_group(text) for text in arguments.group]
+    if not (arguments.runs or groups):
+        arguments.refuse("a RUN or a --group is needed")
+    if arguments.svg is None:
+        if arguments.plot or arguments.smooth != 1:
+            raise ConfigError("--plot and --smooth choose curves for --svg FOLDER")
+        say(str(write_report(arguments.runs, arguments.output, groups)))
+        return
+    if arguments.output is not None:
+        raise ConfigError("--svg FOLDER writes curves, and --output names a page: one at a time")
+    if arguments.smooth < 1:
+        raise ConfigError(f"--smooth must be at least 1 step, got {arguments.smooth}")
+    smooth = arguments.smooth
+    for file in write_curves(arguments.runs, arguments.svg, arguments.plot, groups, smooth):
+        say(str(file))

@@ -1,0 +1,1 @@
+"""Several processes: who leads, who obeys, and what travels between them."""

@@ -1,0 +1,1 @@
+"""Every key: its type, default, range, file and flag."""

@@ -1,0 +1,1 @@
+"""The public suites: what they hold and where it comes from."""

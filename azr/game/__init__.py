@@ -1,0 +1,1 @@
+"""Self-play: tasks are proposed, admitted, solved and paid. Start with selfplay.py."""

@@ -1,0 +1,72 @@
+"""Composite tasks: proposals that must build on programs of the past (paper, D.2).
+
+    past programs -> functions g_0, g_1, ... (the judge renames them in the guest) -> prompt
+    -> f, which calls them all -> the judge checks that, and runs functions and f as one program
+
+How often and with how many functions is a function of the step; which programs, of the seed.
+Nothing that is drawn is edited: the reference renames shared records in place (AZR's code).
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from azr.config.run import CompositeConfig
+from azr.game.modes import rules_of
+from azr.ports import Judge, Past
+from azr.seeds import derive_seed
+from azr.types import Mode
+
+__all__ = ["Odds", "functions_to_build_on", "odds_at"]
+
+MAX_CANDIDATES = 24
+"""Tasks drawn to find programs to build on: some are composite themselves, some not renamable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How a step's proposals are composed."""
+
+    chance: float
+    """Probability that a proposal must build on functions, in [0, 1]."""
+    n_max: int
+    """Most functions."""
+
+
+def odds_at(config: CompositeConfig, step: int) -> Odds:
+    """The odds at a step: chance 0 before the start, then constant or growing as scheduled.
+
+    With the schedule, both gain one increment at schedule_start + k * schedule_every for each
+    k >= 1, up to their caps. (AZR's code: scheduler_step)
+    """
+    if config.start_step < 0 or step < config.start_step:
+        return Odds(0.0, config.n_max)
+    if not config.schedule:
+        return Odds(config.chance, config.n_max)
+    increments = max(step - config.schedule_start, 0) // config.schedule_every
+    chance = config.chance + increments * config.schedule_chance_gain
+    return Odds(
+        min(chance, config.schedule_chance_max),
+        min(config.n_max + increments, config.schedule_n_max),
+    )
+
+
+async def functions_to_build_on(
+    config: CompositeConfig, mode: Mode, past: Past, judge: Judge, *, step: int, seed: int
+) -> tuple[str, ...]:
+    """Sources of g_0, g_1, ... for one proposal; empty for most, and where nothing is usable.
+
+    Programs are drawn as references are, from the mode's own tasks, without the composite ones.
+
+    Raises:
+        ExecutorUnavailable: The machinery failed.
+    """
+    odds = odds_at(config, step)
+    if odds.chance == 0.0 or rules_of(mode).shows_program:
+        return ()
+    draws = Random(derive_seed(seed, "composite"))  # noqa: S311 - not for secrets
+    if draws.random() >= odds.chance:
+        return ()
+    count = draws.randint(config.n_min, odds.n_max)
+    drawn = past.references(mode, MAX_CANDIDATES, derive_seed(seed, "composite", "tasks"))
+    programs = dict.fromkeys(task.program for task in drawn if not task.functions)
+    return await judge.compose(tuple(programs), count) if programs else ()

@@ -1,0 +1,261 @@
+"""What deduction, abduction and error mode share: one program, one input, one output."""
+
+from collections.abc import Sequence
+
+from azr.game.modes.examples import FORMAT_COMPOSITE, FORMAT_TRIPLETS, zero_triplet
+from azr.game.modes.parse import (
+    answer_body,
+    boxed,
+    fences,
+    first_block,
+    has_test_input,
+    is_wrapped,
+    labelled_lines,
+    last_block,
+    program_block,
+    tagged,
+    unwrapped,
+    without_labelled_lines,
+)
+from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Setting
+from azr.game.modes.wording import (
+    BANNED_WORDS,
+    CODE_DEMANDS,
+    DIFFICULTY_IDEAS,
+    STATE_DEMAND,
+    ban,
+    block,
+    functions_to_build_on,
+    given_functions,
+    numbered_references,
+)
+from azr.types import Answer, Case, Mode, ParseFailure, Proposal, Rollout, Task
+
+__all__ = ["TripletRules", "example_pattern"]
+
+GOAL = "## Task: design a new and unique Python program with one matching input"
+
+STYLE_OF_GOAL = """\
+The task should need deep algorithmic reasoning: think of it as one item of an IQ test for \
+somebody else. Make it different from the reference programs below. You may define custom classes \
+at the top of the code."""
+
+INPUT_DEMANDS = """\
+Demands on the input:
+- Give exactly one test input: the arguments of `f`, separated by commas.
+- Strings stand in quotes. Every argument is a plain Python literal."""
+
+CRITERIA = f"""\
+How the task is judged:
+- Executable: {{executable}}
+- Difficult: {{difficulty}} Ideas: {DIFFICULTY_IDEAS}.
+- Creative: it is unlike the references in what it computes and in how."""
+
+PLAN = """\
+First plan: what makes the task hard, how it differs from the references, what is creative about \
+it. Then write the code and the input."""
+
+FORMAT = """\
+Format: put the code into a fence tagged python and the input into a fence tagged input. For \
+example:
+```python
+def f(name: str, info: dict):
+    # the code goes here
+    return result
+```
+```input
+'John', {'age': 20, 'city': 'New York'}
+```"""
+
+
+def example_pattern(title: str, parts: Sequence[str], prefill: str, stop: str) -> Pattern:
+    """Numbered examples, the last of them left open where the model has to go on.
+
+    The title differs between modes, so that the policy can tell alike patterns apart.
+    """
+    text = "\n\n".join(f"{title} {i}:\n{part}" for i, part in enumerate(parts, start=1))
+    return Pattern(text, prefill, (stop, f"\n{title}"))
+
+
+def with_format_examples(
+    references: Sequence[Task], examples: Sequence[Task], least: int
+) -> list[Task]:
+    """References, after format examples where there are fewer than `least` to show a pattern."""
+    missing = max(min(least, len(examples)) - len(references), 0)
+    return [*examples[:missing], *references]
+
+
+class TripletRules:
+    """Rules common to the modes whose task is a triplet; subclasses say what is asked."""
+
+    mode: Mode
+    answer_part: str
+    """The part of the case that must be found: "input" or "output"; the other is given."""
+    goal: str
+    """What a solver is told to find."""
+    answer_format: str
+    """How a solver is told to write it."""
+    puzzle: str
+    """What the other mind is given, and what it must find."""
+    format_examples: Sequence[Task] = FORMAT_TRIPLETS
+    """Shown in patterns while references are too few."""
+    title: str
+    """Of an example in a pattern."""
+    executable = "the code runs with the input you give."
+    """Criterion of the proposer prompt: what running means."""
+    difficulty: str
+    """Criterion of the proposer prompt: what must be hard."""
+
+    shows_program = False
+    shares_seeds = True
+    names_error = False
+
+    @property
+    def zero_task(self) -> Task:
+        """The identity triplet."""
+        return zero_triplet(self.mode)
+
+    def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def num_inputs(self, induction_inputs: int) -> int:  # noqa: ARG002 - the protocol's
+        """One input a task."""
+        return 1
+
+    def proposer_text(self, setting: Setting) -> str:
+        """The instruction: goal, demands, format, criteria, plan, references."""
+        parts = [
+            f"{GOAL}\n\n{self.puzzle} {STYLE_OF_GOAL}",
+            "\n".join((f"{CODE_DEMANDS}\n{STATE_DEMAND}", *self.further_demands(setting))),
+            INPUT_DEMANDS,
+            FORMAT,
+            "\n".join(
+                (
+                    CRITERIA.format(executable=self.executable, difficulty=self.difficulty),
+                    *ban(setting.banned_words, ", not even in a comment"),
+                )
+            ),
+            PLAN,
+        ]
+        if setting.references:
+            shown = numbered_references(setting.references, self.result_of)
+            parts.append(f"### References\n\n{shown}")
+        parts.append(functions_to_build_on(setting.demands.functions))
+        return "\n\n".join(filter(None, parts))
+
+    def further_demands(self, setting: Setting) -> Sequence[str]:  # noqa: ARG002 - of subclasses
+        """What this mode demands of the code beyond the others, a line each."""
+        return ()
+
+    def result_of(self, task: Task) -> str:
+        """The block that says what a reference's call results in."""
+        return block("output", task.cases[0].output)
+
+    def proposer_pattern(self, setting: Setting) -> Pattern:
+        """Input, then program: small models end a text after a program, whatever should follow.
+
+        The output is not shown, for nobody asks the proposer for it.
+        """
+        tasks = with_format_examples(setting.references, self.format_examples, setting.num_examples)
+        functions = setting.demands.functions
+        if functions:
+            tasks = [FORMAT_COMPOSITE, *tasks]
+        shown = [_proposed(task) for task in tasks]
+        opening = given_functions(functions)
+        return example_pattern(self.title, [*shown, opening], "```python\n# Input:", "\n```")
+
+    def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
+        """The first input, and the program that the prompt's reading names."""
+        body, reading = answer_body(rollout), rollout.prompt.reading
+        if isinstance(body, ParseFailure):
+            return body
+        blocks = fences(body)
+        program = program_block(blocks, reading)
+        if isinstance(program, ParseFailure):
+            return program
+        given = first_block(blocks, ("input",))
+        if given is None:
+            given = next(iter(labelled_lines(body, "Input")), None)
+            program = without_labelled_lines(program, "Input")
+        if given is None:
+            return ParseFailure("no input block")
+        if reading.reject_test_input and has_test_input(program, given):
+            return ParseFailure("test in the program")
+        return Proposal(self.mode, program, (unwrapped(given),), demands=rollout.prompt.demands)
+
+    def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
+        """None: whatever runs is a task."""
+        return ""
+
+    def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
+        """One program, one case."""
+        case = Case(proposal.inputs[0], outputs[0])
+        return Task(
+            mode=self.mode,
+            program=proposal.whole_program,
+            cases=(case,),
+            born_step=born_step,
+            functions=proposal.demands.functions,
+        )
+
+    def solver_text(
+        self,
+        task: Task,
+        banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002 - the protocol's
+    ) -> str:
+        """Goal, program and what is given of the case, format."""
+        given = block(self._given_part, part_of(task, self._given_part))
+        return "\n\n".join(
+            (self.goal, f"{block('python', task.program)}\n{given}", self.answer_format)
+        )
+
+    def solver_pattern(
+        self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
+    ) -> Pattern:
+        """Program, what is given of the case, what is to be found."""
+        wanted = f"# {self.answer_part.title()}:"
+        tasks = with_format_examples(references, self.format_examples, num_examples)
+        shown = [f"{self._opening(one)}{wanted} {self.answer_of(one)}" for one in tasks]
+        return example_pattern(self.title, [*shown, self._opening(task)], wanted, "\n")
+
+    def answer_of(self, task: Task) -> str:
+        """The answer as an example shows it."""
+        return part_of(task, self.answer_part)
+
+    @property
+    def _given_part(self) -> str:
+        return "output" if self.answer_part == "input" else "input"
+
+    def _opening(self, task: Task) -> str:
+        """A puzzle of a pattern, up to what is to be found."""
+        given = f"# {self._given_part.title()}: {part_of(task, self._given_part)}"
+        return f"{block('python', task.program)}\n{given}\n"
+
+    def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
+        """The last block of the part's name, or what models write in its place."""
+        tag = self.answer_part
+        body = answer_body(rollout)
+        if isinstance(body, ParseFailure):
+            return body
+        found = last_block(fences(body), (tag,))
+        line = next(reversed(labelled_lines(body, tag)), None)
+        for fallback in (line, tagged(body, tag), boxed(body)):
+            found = fallback if found is None else found
+        if found is None and is_wrapped(rollout):  # nothing else can stand there
+            found = last_block(fences(body), ("", "python")) or body
+        if not found or not found.strip():
+            return ParseFailure(f"no {tag} block")
+        return Answer(self.mode, unwrapped(found))
+
+
+def part_of(task: Task, name: str) -> str:
+    """The task's input or output."""
+    case = task.cases[0]
+    return case.input if name == "input" else case.output
+
+
+def _proposed(task: Task) -> str:
+    """A task of a pattern, as a proposer writes it."""
+    written = f"# Input: {task.cases[0].input}\n{task.own_program}"
+    return given_functions(task.functions) + block("python", written)

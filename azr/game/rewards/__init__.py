@@ -1,0 +1,1 @@
+"""What a proposal and an answer are paid, and the advantage that follows."""

@@ -1,0 +1,158 @@
+"""From rewards to advantages: what a reward is compared with.
+
+| learner.advantage | compared with                                 | source (arXiv)          |
+|-------------------|-----------------------------------------------|-------------------------|
+| trr++             | the stream: one role in one mode              | AZR, 2505.03335, eq. 8  |
+| global            | the whole step                                | REINFORCE++, 2501.03262 |
+| group             | the attempts at the same task                 | GRPO, 2402.03300        |
+| rloo              | the other attempts; centred, not scaled       | RLOO, 2402.14740        |
+| two_level         | proposals: their stream; answers: their group | ANCORA, 2604.27644      |
+| none              | nothing: the reward itself                    | REINFORCE               |
+
+A group is what `Experience.group` names, within a stream. One attempt has nothing to be compared
+with in its group: it is compared with its stream, in the same way.
+Shape suffix: _N experiences of a step.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from random import Random
+
+from azr.config.run import LearnerConfig
+from azr.seeds import derive_seed
+from azr.types import Experience, Role, Stream
+
+__all__ = ["task_relative_advantages"]
+
+EPSILON = 1e-8
+"""Added to the variance, as the reference's whitening does."""
+
+Estimate = Callable[[Sequence[Experience]], list[float]]
+"""Advantages of experiences that are compared with each other."""
+
+
+def task_relative_advantages(
+    experiences_N: Sequence[Experience], config: LearnerConfig
+) -> list[float]:
+    """Compare each reward with those of its kind.
+
+    Args:
+        experiences_N: One step's experiences, all streams mixed, in any order.
+        config: `advantage`: see above. `whitening`: sample (each rollout counts once,
+            population variance) or token (each counts as often as its completion has tokens,
+            Bessel's correction, as in AZR's code); rloo always counts rollouts. `group_std`:
+            off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783). `roles`: the
+            others' advantages are 0. `shuffle_rewards`: a control, see azr.config.run.
+
+    Returns:
+        advantages_N, aligned with the argument. What is compared has weighted mean 0 and, where
+        it is scaled, standard deviation 1, unless all its rewards are equal: then all are 0.
+    """
+    if config.shuffle_rewards:
+        experiences_N = _shuffled(experiences_N)
+    return [
+        advantage if experience.stream[0] in config.roles else 0.0
+        for experience, advantage in zip(
+            experiences_N, _compared(experiences_N, config), strict=True
+        )
+    ]
+
+
+def _compared(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """The advantages of all roles."""
+    kind = config.advantage
+
+    def scaled(pool: Sequence[Experience]) -> list[float]:
+        return _whitened(pool, config.whitening, scale=True)
+
+    def grouped(pool: Sequence[Experience]) -> list[float]:
+        if kind == "rloo":
+            return _left_out(pool)
+        return _whitened(pool, config.whitening, scale=config.group_std)
+
+    if kind == "none":
+        return [experience.reward for experience in experiences_N]
+    if kind == "global":
+        return _apart(experiences_N, scaled, lambda _: None)
+    if kind == "trr++":
+        return _apart(experiences_N, scaled, lambda e: e.stream)
+    in_groups = _in_groups(experiences_N, grouped)
+    if kind != "two_level":
+        return in_groups
+    in_streams = _apart(experiences_N, scaled, lambda e: e.stream)
+    return [
+        in_streams[row] if experience.stream[0] is Role.PROPOSER else in_groups[row]
+        for row, experience in enumerate(experiences_N)
+    ]
+
+
+def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
+    """Each stream's rewards in an order that depends on the rollouts' seeds alone."""
+    rows_of: dict[Stream, list[int]] = defaultdict(list)
+    for row, experience in enumerate(experiences_N):
+        rows_of[experience.stream].append(row)
+    shuffled = list(experiences_N)
+    for stream, rows in rows_of.items():
+        seeds = [experiences_N[row].rollout.prompt.seed for row in rows]
+        order = Random(derive_seed("shuffled", *stream, *seeds)).sample(rows, len(rows))  # noqa: S311
+        for row, other in zip(rows, order, strict=True):
+            shuffled[row] = replace(experiences_N[row], reward=experiences_N[other].reward)
+    return shuffled
+
+
+def _apart(
+    experiences_N: Sequence[Experience],
+    estimate: Estimate,
+    key: Callable[[Experience], Hashable],
+) -> list[float]:
+    """Estimate among the experiences of each key."""
+    rows_of: dict[Hashable, list[int]] = defaultdict(list)
+    for row, experience in enumerate(experiences_N):
+        rows_of[key(experience)].append(row)
+    advantages_N = [0.0] * len(experiences_N)
+    for rows in rows_of.values():
+        pool = [experiences_N[row] for row in rows]
+        for row, advantage in zip(rows, estimate(pool), strict=True):
+            advantages_N[row] = advantage
+    return advantages_N
+
+
+def _in_groups(experiences_N: Sequence[Experience], estimate: Estimate) -> list[float]:
+    """Estimate in each group; those that are alone in theirs, in their stream."""
+    sizes: dict[Hashable, int] = defaultdict(int)
+    for experience in experiences_N:
+        sizes[experience.stream, experience.group] += 1
+    advantages_N = _apart(experiences_N, estimate, lambda e: e.stream)
+    in_group_N = _apart(experiences_N, estimate, lambda e: (e.stream, e.group))
+    for row, experience in enumerate(experiences_N):
+        if experience.group and sizes[experience.stream, experience.group] > 1:
+            advantages_N[row] = in_group_N[row]
+    return advantages_N
+
+
+def _left_out(pool: Sequence[Experience]) -> list[float]:
+    """Each reward less the mean of the others' (Kool et al. 2019; arXiv 2402.14740)."""
+    rewards = [experience.reward for experience in pool]
+    if len(pool) == 1 or min(rewards) == max(rewards):  # exact, as below
+        return [0.0] * len(pool)
+    total, others = math.fsum(rewards), len(rewards) - 1
+    return [reward - (total - reward) / others for reward in rewards]
+
+
+def _whitened(pool: Sequence[Experience], whitening: str, *, scale: bool) -> list[float]:
+    """Rewards less their mean, divided by their standard deviation if they are to be scaled."""
+    rewards = [experience.reward for experience in pool]
+    by_token = whitening == "token"
+    weights = [len(e.rollout.completion_ids) if by_token else 1 for e in pool]
+    total = sum(weights)
+    if total == 0 or min(rewards) == max(rewards):  # exact: no rounding may leak a gradient
+        return [0.0] * len(pool)
+    weighted = list(zip(weights, rewards, strict=True))
+    mean = math.fsum(weight * reward for weight, reward in weighted) / total
+    if not scale:
+        return [reward - mean for reward in rewards]
+    spread = math.fsum(weight * (reward - mean) ** 2 for weight, reward in weighted)
+    variance = spread / (max(total - 1, 1) if by_token else total)
+    return [(reward - mean) / math.sqrt(variance + EPSILON) for reward in rewards]

@@ -1,0 +1,170 @@
+"""Looks at valid proposals: profiles their programs, screens them for novelty, weighs them.
+
+A step's screening is a matter of the whole step: where proposals are compared with each other,
+each slot of a mode waits here until all have brought theirs, and slot order decides. The result
+depends on the buffers and the proposals alone, not on which coroutine came first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from azr.config.run import RunConfig
+from azr.game.modes import rules_of
+from azr.game.rewards.history import History
+from azr.game.rewards.intrinsic import program_merits
+from azr.game.rewards.novelty import NOT_NOVEL, copy_key, objections, penalised
+from azr.ports import Buffers, Judge
+from azr.types import (
+    Appraisal,
+    Experience,
+    Merits,
+    Mode,
+    Profile,
+    Prompt,
+    Role,
+    Ruling,
+    Task,
+    Verdict,
+)
+
+__all__ = ["Appraiser"]
+
+MAX_KNOWN = 65_536
+"""Profiles kept in memory; a profile is a pure function of the program's text."""
+
+
+class Meeting:
+    """Where the rulings of one mode and step wait for each other."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._rulings: dict[int, Ruling] = {}
+        self._screened: asyncio.Future[dict[int, Ruling]] | None = None
+
+    async def bring(self, slot: int, ruling: Ruling, appraiser: "Appraiser") -> Ruling:
+        """Returns the ruling as it stands after screening, when every slot has brought its own."""
+        if self._screened is None:
+            self._screened = asyncio.get_running_loop().create_future()
+        self._rulings[slot] = ruling
+        if len(self._rulings) == self._slots:
+            order = sorted(self._rulings)
+            screened = await appraiser.screen_all([self._rulings[slot] for slot in order])
+            self._screened.set_result(dict(zip(order, screened, strict=True)))
+        return (await asyncio.shield(self._screened))[slot]
+
+
+class Appraiser:
+    """Keeps profiles and history; one for a run."""
+
+    def __init__(self, config: RunConfig, judge: Judge, buffers: Buffers) -> None:
+        self._config = config
+        self._judge = judge
+        self._known: dict[str, Profile | None] = {}
+        self._history = History(buffers, self.profiles, config.novelty)
+        self._meetings: dict[Mode, Meeting] = {}
+
+    async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
+        """What programs look like, in order; asked of the guest where not known."""
+        profiles = {p: self._known[p] for p in programs if p in self._known}
+        unknown = [p for p in dict.fromkeys(programs) if p not in profiles]
+        asked = await self._judge.profile(unknown) if unknown else []
+        found = dict(zip(unknown, asked, strict=True))
+        self._known.update(found)
+        while len(self._known) > MAX_KNOWN:  # others may wait for the guest meanwhile
+            del self._known[next(iter(self._known))]
+        profiles.update(found)
+        return [profiles[p] for p in programs]
+
+    async def profiles_of(self, tasks: Sequence[Task]) -> list[Profile | None]:
+        """What their proposers wrote looks like: without the functions that were given to them."""
+        return await self.profiles([task.own_program for task in tasks])
+
+    async def begin(self, slots: int) -> None:
+        """Start a step, or a round of seeding: catch up with the buffers.
+
+        Args:
+            slots: How many rulings of each mode `screen` will be given, one a slot.
+        """
+        await self._history.catch_up()
+        self._meetings = {mode: Meeting(slots) for mode in Mode}
+
+    async def screen(self, mode: Mode, slot: int, ruling: Ruling) -> Ruling:
+        """The ruling, or a refusal for want of novelty.
+
+        Returns at once unless proposals of a step are compared with each other.
+        """
+        if self._config.novelty.compares and not rules_of(mode).shows_program:
+            return await self._meetings[mode].bring(slot, ruling, self)
+        return (await self.screen_all([ruling]))[0]
+
+    async def screen_all(self, rulings: Sequence[Ruling]) -> list[Ruling]:
+        """The same for several, in the order of their slots."""
+        config, screened = self._config.novelty, list(rulings)
+        if not (config.compares or config.min_nodes or config.require_use_of_input):
+            return screened
+        for mode in Mode:
+            if rules_of(mode).shows_program:
+                continue  # its proposer did not write the program
+            valid = [(i, r.task) for i, r in enumerate(rulings) if r.task and r.task.mode is mode]
+            places, tasks = [i for i, _ in valid], [task for _, task in valid]
+            candidates = list(zip(tasks, await self.profiles_of(tasks), strict=True))
+            reasons = objections(candidates, self._history.of(mode).past, config)
+            for place, reason in zip(places, reasons, strict=True):
+                if reason:
+                    screened[place] = not_novel(reason)
+        return screened
+
+    async def appraise(self, prompt: Prompt, task: Task) -> Appraisal:
+        """What the task that came of this proposer's prompt is like, and worth."""
+        profile, *shown = await self.profiles_of([task, *prompt.references])
+        rules, seen = rules_of(task.mode), self._history.of(task.mode)
+        how = self._config.intrinsic.surprise
+        if rules.shows_program:
+            inputs, outputs = zip(*((c.input, c.output) for c in task.cases), strict=True)
+            merits = Merits(
+                input_diversity=seen.inputs.mean_surprise(inputs, how),
+                output_diversity=seen.outputs.mean_surprise(outputs, how),
+            )
+            return Appraisal(profile=profile, merits=merits)
+        frequencies = seen.inputs if rules.answer_part == "input" else seen.outputs
+        answer: str = getattr(task.cases[0], rules.answer_part)
+        merits = Merits() if profile is None else program_merits(profile, [p for p in shown if p])
+        merits = replace(merits, answer_diversity=frequencies.surprise(answer, how))
+        return Appraisal(profile=profile, merits=merits)
+
+    async def storable(self, tasks: Sequence[Task]) -> list[Task]:
+        """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
+        if self._config.novelty.dedupe != "structure":
+            return list(tasks)
+        await self._history.catch_up()  # nothing new in a step: of use to seed files
+        profiles = await self.profiles_of(tasks)
+        fresh: set[tuple[Mode, str]] = set()
+        kept: list[Task] = []
+        for task, profile in zip(tasks, profiles, strict=True):
+            key = copy_key(task, profile)
+            past = self._history.of(task.mode).past.copies
+            if rules_of(task.mode).shows_program or not (key in past or (task.mode, key) in fresh):
+                kept.append(task)
+                fresh.add((task.mode, key))
+        return kept
+
+    def price_repetition(self, experiences: Sequence[Experience]) -> list[Experience]:
+        """A step's experiences, proposals paid less for being many of a kind; same order."""
+        paid, batch_size = list(experiences), self._config.selfplay.batch_size
+        if self._config.novelty.repetition_penalty == 0:
+            return paid
+        for mode in Mode:
+            if rules_of(mode).shows_program:
+                continue
+            places = [i for i, e in enumerate(paid) if e.stream == (Role.PROPOSER, mode)]
+            dear = penalised([paid[i] for i in places], batch_size, self._config.novelty)
+            for place, experience in zip(places, dear, strict=True):
+                paid[place] = experience
+        return paid
+
+
+def not_novel(reason: str) -> Ruling:
+    """The refusal of a valid proposal."""
+    assert reason.startswith(NOT_NOVEL), reason
+    return Ruling(verdict=Verdict.FAILED, reason=reason, is_novel=False)

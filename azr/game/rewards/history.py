@@ -1,0 +1,72 @@
+"""What the stored tasks of a mode have been like; derived from the buffers, never kept beside.
+
+A run that was killed and resumed finds its buffers as they were, and so the same history.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from azr.config.rewards import NoveltyConfig
+from azr.game.rewards.intrinsic import Frequencies
+from azr.game.rewards.novelty import Past, copy_key
+from azr.ports import Buffers
+from azr.types import Mode, Profile, Task
+
+__all__ = ["History", "ModeHistory"]
+
+Profiles = Callable[[Sequence[str]], Awaitable[Sequence[Profile | None]]]
+
+
+@dataclass(slots=True)
+class ModeHistory:
+    """The tasks of one mode, summed up."""
+
+    num_tasks: int = 0
+    inputs: Frequencies = field(default_factory=Frequencies)
+    outputs: Frequencies = field(default_factory=Frequencies)
+    past: Past = field(default_factory=Past)
+
+    def count(self, task: Task) -> None:
+        """Take in one more task's cases."""
+        self.num_tasks += 1
+        for case in task.cases:
+            self.inputs.add(case.input)
+            self.outputs.add(case.output)
+
+
+class History:
+    """The history of every mode, caught up with the buffers when told to."""
+
+    def __init__(self, buffers: Buffers, profiles: Profiles, config: NoveltyConfig) -> None:
+        self._buffers = buffers
+        self._profiles = profiles
+        self._config = config
+        self._of: dict[Mode, ModeHistory] = {mode: ModeHistory() for mode in Mode}
+
+    def of(self, mode: Mode) -> ModeHistory:
+        """As of the last `catch_up`."""
+        return self._of[mode]
+
+    async def catch_up(self) -> None:
+        """Take in what the buffers have gained; start over where they have lost (a rewind)."""
+        for mode in Mode:
+            if self._buffers.count(mode) < self._of[mode].num_tasks:
+                self._of[mode] = ModeHistory()
+            known = self._of[mode]
+            new = list(self._buffers.tasks(mode, known.num_tasks))
+            profiles = await self._profiles_of_last(new)
+            for task, profile in zip(new, profiles, strict=True):
+                known.count(task)
+                known.past.copies[copy_key(task, profile)] += 1
+            recent = [*known.past.recent, *profiles]
+            known.past.recent = deque(recent, maxlen=self._config.window)
+
+    async def _profiles_of_last(self, tasks: Sequence[Task]) -> list[Profile | None]:
+        """Profiles of as many of the tasks as some rule asks for, the newest; None for others."""
+        config = self._config
+        wanted = config.window if config.min_distance > 0 else 0
+        wanted = len(tasks) if config.needs_structures else min(wanted, len(tasks))
+        old = len(tasks) - wanted
+        profiles = await self._profiles([task.own_program for task in tasks[old:]])
+        return [*[None] * old, *profiles]

@@ -1,0 +1,136 @@
+"""Intrinsic rewards: what a task is worth beside its learnability (paper, D.4; AZR's code).
+
+Pure functions of profiles and counts. Every value is measured in every run; what a run pays for
+is its configuration's business, and the default is nothing.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from statistics import fmean
+
+from azr.config.rewards import TERMS, IntrinsicConfig
+from azr.game.rewards.distance import program_distance
+from azr.types import Merits, Profile
+from sandbox_wasm.literals import LiteralError, argument_types, literal_type
+
+__all__ = ["Frequencies", "halstead_value", "kind_of", "program_merits", "with_intrinsic"]
+
+
+def program_merits(profile: Profile, references: Sequence[Profile]) -> Merits:
+    """What a program is worth, given those that its proposer was shown."""
+    distances = [program_distance(profile, reference) for reference in references]
+    return Merits(
+        complexity=profile.cognitive / 15,
+        mean_edit_distance=fmean(distances) if distances else None,
+        halstead=halstead_value(profile),
+    )
+
+
+def halstead_value(profile: Profile) -> float:
+    """Half effort, three tenths decisions, a fifth volume, in [0, 1].
+
+    Formula and scales are AZR's code's (get_halstead_reward).
+    """
+    return (
+        0.5 * min(profile.effort / 10_000, 1.0)
+        + 0.3 * min(profile.cyclomatic / 10, 1.0)
+        + 0.2 * min(profile.volume / 500, 1.0)
+    )
+
+
+def with_intrinsic(reward: float, merits: Merits, config: IntrinsicConfig) -> float:
+    """A proposer's reward with the intrinsic terms that are on; one of 0 or less stays.
+
+    With every term off it is the reward itself, whatever the combination: an empty product
+    would be 1, an empty sum 0.
+    """
+    if reward <= 0:
+        return reward
+    terms = paid_terms(merits, config)
+    if terms:
+        reward = combined(reward, terms, config.combine)
+    return reward if config.clip is None else min(reward, config.clip)
+
+
+def paid_terms(merits: Merits, config: IntrinsicConfig) -> list[float]:
+    """min(coef * value, max) of every term that is on and has a value for this task."""
+    terms: list[float] = []
+    for name in TERMS:
+        value, term = getattr(merits, name), getattr(config, name)
+        if value is not None and term.coef > 0:
+            terms.append(min(term.coef * value, term.max))
+    return terms
+
+
+def combined(reward: float, terms: Sequence[float], combine: str) -> float:
+    """The paper's four ways (D.4); `terms` is not empty."""
+    return {
+        "sum": reward + sum(terms),
+        "multiply": reward * math.prod(terms),
+        "sum_multiply": reward + math.prod(terms),
+        "multiply_sum": reward * sum(terms),
+    }[combine]
+
+
+# ---------------------------------------------------------------- how seldom an answer is
+
+
+def kind_of(text: str) -> str:
+    """The types of an argument list or a value, top level only: `int`, `list, k=str`.
+
+    The text is a canonical literal of the judge's; another has the kind "".
+    """
+    with suppress(LiteralError):
+        return literal_type(text)
+    try:
+        arguments = argument_types(text)
+    except LiteralError:
+        return ""
+    return ", ".join(f"{name}={kind}" if name else kind for name, kind in arguments)
+
+
+@dataclass(slots=True)
+class Frequencies:
+    """How often each text, and each kind of text, was seen."""
+
+    total: int = 0
+    texts: Counter[bytes] = field(default_factory=Counter[bytes])
+    """By hash: an output may have 8 KiB."""
+    kinds: Counter[bytes] = field(default_factory=Counter[bytes])
+    """By hash, too: a thousand arguments have a long kind, and there are many such kinds."""
+
+    def add(self, text: str) -> None:
+        """Count one more."""
+        self.total += 1
+        self.texts[digest(text)] += 1
+        self.kinds[digest(kind_of(text))] += 1
+
+    def surprise(self, text: str, how: str) -> float:
+        """How seldom it was seen, in [0, 1]; 1 for what never was.
+
+        flat: 1 - its share of all texts. hierarchical: the mean of 1 - its kind's share of all
+        and 1 - its own share of its kind. (AZR's code: get_type_counts_reward)
+        """
+        seen = self.texts[digest(text)]
+        if how == "flat":
+            return 1.0 - share(seen, self.total)
+        of_kind = self.kinds[digest(kind_of(text))]
+        return 1.0 - (share(of_kind, self.total) + share(seen, of_kind)) / 2
+
+    def mean_surprise(self, texts: Sequence[str], how: str) -> float:
+        """The mean over several."""
+        return fmean(self.surprise(text, how) for text in texts)
+
+
+def digest(text: str) -> bytes:
+    """Eight bytes that stand for the text."""
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
+def share(part: int, whole: int) -> float:
+    """Of nothing, nothing."""
+    return part / whole if whole else 0.0

@@ -1,0 +1,294 @@
+r"""The game: one coroutine per proposal, from the first token to the last trial; no phases.
+
+    propose -> admit -> novel? -> G trials at once -> learnability (+ intrinsic terms)
+                              \-> one solver attempt, on the new task or on one drawn from the past
+
+With selfplay.train_on_trials the trials themselves are the new task's attempts.
+
+All coroutines of a step run together: the engine's continuous batching and the sandbox
+client's micro-batching do the rest, and nothing waits but the update. One exception: solver tasks
+that are drawn for a whole mode from a past that holds this step's proposals (selfplay.solver_tasks)
+wait until these are measured.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from azr.config.run import RunConfig
+from azr.game.composite import functions_to_build_on
+from azr.game.modes import rules_of
+from azr.game.modes.prompts import Prompts
+from azr.game.rewards.appraiser import Appraiser
+from azr.game.rewards.intrinsic import with_intrinsic
+from azr.game.rewards.rewards import answer_reward, proposal_reward
+from azr.game.schedule import (
+    block_start,
+    draws_batches,
+    over_the_curriculum,
+    proposes,
+    solves_after_proposing,
+)
+from azr.game.tasks.drawing import is_stored
+from azr.gather import all_or_nothing
+from azr.ports import Buffers, Judge, Past, Policy
+from azr.seeds import derive_seed
+from azr.types import (
+    Experience,
+    Grade,
+    Mode,
+    ParseFailure,
+    Prompt,
+    Rollout,
+    Ruling,
+    Task,
+    Verdict,
+)
+
+__all__ = ["Table", "play_step", "propose", "solve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What the game is played with."""
+
+    config: RunConfig
+    policy: Policy
+    judge: Judge
+    buffers: Buffers
+    prompts: Prompts
+    """Writes prompts in the run's envelope, within its token budget."""
+    appraiser: Appraiser
+    """Screens valid proposals for novelty and says what they are worth beside learnability."""
+    watch: Callable[[Experience], None] = lambda _: None
+    """Told of every experience as it comes to be; for the live display."""
+
+
+async def play_step(table: Table, step: int) -> list[Experience]:
+    """Play every slot of every mode; the step's valid proposals enter the buffers together."""
+    selfplay = table.config.selfplay
+    slots = [(mode, slot) for mode in selfplay.modes for slot in range(selfplay.batch_size)]
+    if proposes(selfplay, step):
+        await table.appraiser.begin(selfplay.batch_size)
+    if solves_after_proposing(selfplay, step):
+        experiences = await play_in_turns(table, step, slots)
+    else:
+        tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
+        experiences = await together(
+            [
+                play_slot(table, mode, step, slot, task)
+                for (mode, slot), task in zip(slots, tasks, strict=True)
+            ]
+        )
+        await store(table, experiences)
+    experiences = table.appraiser.price_repetition(experiences)
+    if not selfplay.train_proposer:
+        return [e for e in experiences if e.stream[0] == "solver"]
+    return experiences
+
+
+async def play_in_turns(
+    table: Table, step: int, slots: Sequence[tuple[Mode, int]]
+) -> list[Experience]:
+    """All proposals, then all solver attempts, whose tasks are drawn when the former are stored."""
+    places = [
+        (derive_seed(table.config.seed, step, mode, slot), f"{mode}/{slot}") for mode, slot in slots
+    ]
+    proposed = await together(
+        [
+            propose_and_measure(table, mode, step, slot, seed, group)
+            for (mode, slot), (seed, group) in zip(slots, places, strict=True)
+        ]
+    )
+    await store(table, proposed)
+    solved = await together(
+        [
+            solve(table, task, [derive_seed(seed, "solve")], group)
+            for task, (seed, group) in zip(solver_tasks(table, step), places, strict=True)
+        ]
+    )
+    return proposed + solved
+
+
+async def store(table: Table, experiences: Sequence[Experience]) -> None:
+    """Put the valid proposals into the buffers: those that buffers.store and dedupe let in."""
+    valid = [
+        (e.task, e.solve_rate)
+        for e in experiences
+        if e.stream[0] == "proposer"
+        and e.task is not None
+        and is_stored(table.config.buffers.store, e.solve_rate)
+    ]
+    kept = await table.appraiser.storable([task for task, _ in valid])
+    rates = {id(task): rate for task, rate in valid}  # equal tasks may differ in their rates
+    table.buffers.add(kept, [rates[id(task)] for task in kept])
+
+
+def solver_tasks(table: Table, step: int) -> list[Task]:
+    """What is drawn for all slots together, in their order.
+
+    Before the step's own proposals are there (selfplay.same_step_tasks off, or nothing is
+    proposed) the steps of a block share one draw, of which each takes its part.
+    """
+    selfplay, buffers = table.config.selfplay, table.buffers
+    n, window = selfplay.batch_size, selfplay.update_iteration
+    own = solves_after_proposing(selfplay, step)
+    first = step if own else block_start(selfplay, step)
+    part = slice(n * (step - first), n * (step - first + 1))
+    return [
+        task
+        for mode in selfplay.modes
+        for task in buffers.draw_batch(
+            mode,
+            n if own else n * window,
+            derive_seed(table.config.seed, first, mode, "tasks"),
+            selfplay.solver_tasks,
+            since=first - window + own,
+            before=None if own else first,
+        )[part]
+    ]
+
+
+def past_of(table: Table, step: int) -> Past:
+    """What proposers of this step, or solvers without a task of their own, are shown."""
+    before = block_start(table.config.selfplay, step) if step > 0 else None  # 0: seeding
+    return table.buffers.past(table.config.buffers.reference_sampling, before)
+
+
+async def together(parts: Sequence[Coroutine[Any, Any, list[Experience]]]) -> list[Experience]:
+    """Run all together; their experiences in the order of the parts."""
+    return [experience for part in await all_or_nothing(parts) for experience in part]
+
+
+async def play_slot(
+    table: Table, mode: Mode, step: int, slot: int, task: Task | None
+) -> list[Experience]:
+    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough.
+
+    The attempt is at `task`, if it was drawn beforehand.
+    """
+    seed = derive_seed(table.config.seed, step, mode, slot)
+    group = f"{mode}/{slot}"
+    selfplay = table.config.selfplay
+    once, past = [derive_seed(seed, "solve")], past_of(table, step)
+    if not proposes(selfplay, step):
+        seeds = trial_seeds(table, seed) if selfplay.train_on_trials else once
+        return await solve(table, task or past.draw(mode, seed), seeds, group)
+    if task is not None or not selfplay.same_step_tasks:
+        drawn = task or past.draw(mode, seed)
+        return await together(
+            [
+                propose_and_measure(table, mode, step, slot, seed, group),
+                solve(table, drawn, once, group),
+            ]
+        )
+    rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
+    measured = measure(table, rollout, ruling, seed, group)
+    if selfplay.train_on_trials and ruling.task is not None:
+        return await measured
+    task = ruling.task or past.draw(mode, seed)
+    return await together([measured, solve(table, task, once, group)])
+
+
+async def propose_and_measure(
+    table: Table, mode: Mode, step: int, slot: int, seed: int, group: str
+) -> list[Experience]:
+    """A proposal with its reward, when nobody waits for its task."""
+    rollout, ruling = await propose(table, mode, step, seed)
+    ruling = await table.appraiser.screen(mode, slot, ruling)
+    return await measure(table, rollout, ruling, seed, group)
+
+
+async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollout, Ruling]:
+    """Ask for a new task and have it judged."""
+    composite, past = table.config.composite, past_of(table, step)
+    functions = await functions_to_build_on(
+        composite, mode, past, table.judge, step=step, seed=seed
+    )
+    rollout = await table.policy.sample(table.prompts.proposer(mode, past, seed, functions))
+    proposal = rules_of(mode).read_proposal(rollout)
+    if isinstance(proposal, ParseFailure):
+        return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
+    if not rules_of(mode).shows_program:  # else the program was the proposer's to use, not to write
+        refusal = over_the_curriculum(table.config.curriculum, proposal.program, step)
+        if refusal is not None:
+            return rollout, refusal
+    ruling = await table.judge.admit(proposal, step)
+    if ruling.task is not None and not table.prompts.fits(ruling.task):
+        return rollout, Ruling(verdict=Verdict.FAILED, reason="too long to ask")
+    return rollout, ruling
+
+
+async def measure(
+    table: Table, rollout: Rollout, ruling: Ruling, seed: int, group: str
+) -> list[Experience]:
+    """Reward a proposal by what its task can still teach: the solve rate of G trials.
+
+    Returns the proposal and, with selfplay.train_on_trials, the trials after it.
+    """
+    config, trials = table.config, list[Experience]()
+    solve_rate = appraisal = None
+    if ruling.task is not None:
+        seeds = trial_seeds(table, seed)
+        graded = await all_or_nothing([attempt(table, ruling.task, one) for one in seeds])
+        solve_rate = mean_score([grade for _, grade in graded])
+        if config.selfplay.train_on_trials:
+            trials = [answered(table, *one, group) for one in graded]
+        appraisal = await table.appraiser.appraise(rollout.prompt, ruling.task)
+    reward = proposal_reward(ruling.verdict, solve_rate, config.rewards, is_novel=ruling.is_novel)
+    if appraisal is not None:
+        reward = with_intrinsic(reward, appraisal.merits, config.intrinsic)
+    experience = Experience(
+        rollout=rollout,
+        verdict=ruling.verdict,
+        reward=reward,
+        reason=ruling.reason,
+        task=ruling.task,
+        solve_rate=solve_rate,
+        appraisal=appraisal,
+        group=group,
+    )
+    table.watch(experience)
+    return [experience, *trials]
+
+
+def trial_seeds(table: Table, seed: int) -> list[int]:
+    """One seed for each of G attempts at the same task."""
+    num_trials = table.config.selfplay.trials_per_task
+    return [derive_seed(seed, "trial", trial) for trial in range(num_trials)]
+
+
+async def solve(table: Table, task: Task, seeds: Sequence[int], group: str) -> list[Experience]:
+    """Solve one task, once for each seed, all at once."""
+    attempts = await all_or_nothing([attempt(table, task, seed) for seed in seeds])
+    return [answered(table, rollout, grade, group) for rollout, grade in attempts]
+
+
+def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experience:
+    """An attempt as an experience; a solver is rewarded for being right."""
+    experience = Experience(
+        rollout=rollout,
+        verdict=grade.verdict,
+        reward=answer_reward(grade, table.config.rewards),
+        reason=grade.reason,
+        task=rollout.prompt.task,  # what was asked: another, if the task was too long to ask
+        group=group,
+    )
+    table.watch(experience)
+    return experience
+
+
+async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
+    """One solver rollout with its grade; what trials and solver attempts have in common."""
+    prompt: Prompt = table.prompts.solver(task, table.buffers, seed)
+    rollout = await table.policy.sample(prompt)
+    answer = rules_of(task.mode).read_answer(rollout)
+    if isinstance(answer, ParseFailure):
+        return rollout, Grade(verdict=Verdict.ILL_FORMED, reason=f"parse: {answer.reason}")
+    return rollout, await table.judge.grade(prompt.task or task, answer)
+
+
+def mean_score(grades: Sequence[Grade]) -> float:
+    """Share of trials that passed, in [0, 1]."""
+    return sum(grade.verdict is Verdict.PASSED for grade in grades) / len(grades)

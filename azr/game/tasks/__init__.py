@@ -1,0 +1,1 @@
+"""The tasks of the past: kept, drawn, counted, read from seed files."""

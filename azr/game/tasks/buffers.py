@@ -1,0 +1,387 @@
+"""All valid tasks so far, in SQLite: every one stays on disk, the newest of a mode can be drawn.
+
+Law of the module: a draw is a function of (tasks in the order they came, seed). Draws go by
+place, never by row id, so a run that was rewound and resumed draws what it would have drawn;
+azr.game.tasks.drawing has the strategies.
+"""
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import zip_longest
+from pathlib import Path
+from random import Random
+
+from azr.errors import CheckpointError, ConfigError
+from azr.game.modes import rules_of
+from azr.game.tasks.census import Census
+from azr.game.tasks.drawing import Shelf, draw_one
+from azr.seeds import derive_seed
+from azr.types import Case, Mode, Task
+
+__all__ = ["TaskBuffers", "View", "task_from_json", "task_to_json"]
+
+FORMAT_VERSION = 2
+"""SQLite's user_version; raised whenever the table changes. 1 had no solve rates."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS tasks (
+    id INTEGER PRIMARY KEY,
+    mode TEXT NOT NULL,
+    content_hash BLOB NOT NULL,
+    born_step INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    solve_rate REAL,
+    UNIQUE (mode, content_hash)
+);
+CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
+"""
+
+
+def task_to_json(task: Task) -> str:
+    """One line of JSON; the format of seed files."""
+    record: dict[str, object] = {
+        "mode": task.mode,
+        "program": task.program,
+        "cases": [{"input": case.input, "output": case.output} for case in task.cases],
+        "message": task.message,
+        "born_step": task.born_step,
+    }
+    return json.dumps(record | ({"functions": task.functions} if task.functions else {}))
+
+
+def task_from_json(line: str) -> Task:
+    """The inverse of `task_to_json`.
+
+    Raises:
+        ValueError: The line is not such a record.
+    """
+    record = json.loads(line)
+    try:
+        cases = tuple(Case(str(c["input"]), str(c["output"])) for c in record["cases"])
+        task = Task(
+            mode=Mode(record["mode"]),
+            program=str(record["program"]),
+            cases=cases,
+            message=str(record.get("message", "")),
+            born_step=int(record.get("born_step", 0)),
+            functions=tuple(map(str, record.get("functions", ()))),
+        )
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"not a task record: {type(error).__name__} {error}") from error
+    if not cases:
+        raise ValueError("not a task record: it has no cases")
+    return task
+
+
+def content_hash(task: Task) -> bytes:
+    """Of all that a solver could be shown; when it was born does not matter."""
+    parts = (
+        task.program,
+        task.message,
+        *(text for c in task.cases for text in (c.input, c.output)),
+    )
+    return blake2b(json.dumps(parts).encode(), digest_size=16).digest()
+
+
+class TaskBuffers:
+    """The buffers of a run, in one file. Not for use by several threads."""
+
+    def __init__(
+        self, path: Path | str, max_tasks: int = 16_384, *, keeps_copies: bool = False
+    ) -> None:
+        """Open or create the file.
+
+        A file of version 1 is brought up to date: its tasks' solve rates are unknown.
+
+        Args:
+            path: The file; ":memory:" for none.
+            max_tasks: How many of the newest tasks of a mode can be drawn.
+            keeps_copies: Equal tasks are all stored (novelty.dedupe = none).
+
+        Raises:
+            CheckpointError: The file is no task buffer, or one of another version.
+        """
+        self._max_tasks = max_tasks
+        self._keeps_copies = keeps_copies
+        self._path = str(path)
+        try:
+            self._db = sqlite3.connect(self._path, isolation_level=None)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise CheckpointError(f"{path} is not a usable task buffer: {error}") from error
+        self._shelves: dict[Mode, Shelf] = {}
+        self._censuses: dict[Mode, Census] = {}
+        self._read_tasks()
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, 1, FORMAT_VERSION):
+            raise CheckpointError(
+                f"{self._path} holds task buffers of version {version},"
+                f" this azr reads versions 1 to {FORMAT_VERSION}"
+            )
+        with self._transaction():
+            if version == 1:
+                self._db.execute("ALTER TABLE tasks ADD COLUMN solve_rate REAL")
+            for statement in _TABLE.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        """All of the block or nothing of it.
+
+        Raises:
+            CheckpointError: The file cannot be written: the disk is full or gone.
+        """
+        with _written(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _read_tasks(self) -> None:
+        """What draws and counts need, kept in memory, so that a draw reads one row."""
+        self._shelves = {mode: Shelf(self._max_tasks) for mode in Mode}
+        self._censuses = {mode: Census() for mode in Mode}
+        rows = self._db.execute("SELECT id, record, solve_rate FROM tasks ORDER BY id")
+        for row_id, record, solve_rate in rows:
+            self._take_in(row_id, task_from_json(record), solve_rate)
+
+    def _take_in(self, row_id: int, task: Task, solve_rate: float | None) -> None:
+        self._shelves[task.mode].append(row_id, task, solve_rate)
+        self._censuses[task.mode].count(task)
+
+    def close(self) -> None:
+        """Close the file; everything added is on disk."""
+        self._db.close()
+
+    # ------------------------------------------------------------ growing
+
+    def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
+        """Store in one transaction; duplicates by content are dropped. Returns how many are new.
+
+        Args:
+            tasks: In the order in which they are to be remembered.
+            solve_rates: Aligned with them: the share of trials that passed, None = not tried.
+                Empty = none of them was.
+        """
+        assert len(solve_rates) in (0, len(tasks)), "a solve rate for every task, or for none"
+        new: list[tuple[int, Task, float | None]] = []
+        with self._transaction():
+            for task, solve_rate in zip_longest(tasks, solve_rates):
+                cursor = self._db.execute(
+                    "INSERT OR IGNORE INTO tasks"
+                    " (mode, content_hash, born_step, record, solve_rate) VALUES (?, ?, ?, ?, ?)",
+                    (
+                        task.mode,
+                        self._key(task, len(new)),
+                        task.born_step,
+                        task_to_json(task),
+                        solve_rate,
+                    ),
+                )
+                if cursor.rowcount and cursor.lastrowid is not None:
+                    new.append((cursor.lastrowid, task, solve_rate))
+        for row_id, task, solve_rate in new:
+            self._take_in(row_id, task, solve_rate)
+        return len(new)
+
+    def _key(self, task: Task, place: int) -> bytes:
+        """What may be stored once; with copies, the hash and the place in the order of all."""
+        if not self._keeps_copies:
+            return content_hash(task)
+        return content_hash(task) + (sum(map(self.count, Mode)) + place).to_bytes(8)
+
+    def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
+        """Store the zero task of these modes, where self-play starts from."""
+        return self.add([rules_of(mode).zero_task for mode in modes])
+
+    # ------------------------------------------------------------ drawing
+
+    def past(self, sampling: str = "uniform", before: int | None = None) -> "View":
+        """The buffers as a proposer sees them.
+
+        Args:
+            sampling: buffers.reference_sampling: how references and programs are weighted.
+            before: Without the tasks born at this step or later; None = with all.
+        """
+        return View(self, sampling, before)
+
+    def references(
+        self, mode: Mode, n: int, seed: int, sampling: str = "uniform", before: int | None = None
+    ) -> list[Task]:
+        """Up to `n` different drawable tasks, without replacement."""
+        shelf = self._shelves[mode]
+        places = shelf.references(sampling, n, Random(seed), before)  # noqa: S311 - not for secrets
+        return [self._task(shelf.ids[place]) for place in places]
+
+    def draw(self, mode: Mode, seed: int, before: int | None = None) -> Task:
+        """One drawable task, uniformly."""
+        return self._one_of([mode], derive_seed(seed, "draw"), f"{mode} task", before=before)
+
+    def draw_batch(
+        self,
+        mode: Mode,
+        n: int,
+        seed: int,
+        strategy: str,
+        *,
+        since: int = 0,
+        before: int | None = None,
+    ) -> list[Task]:
+        """Exactly `n` tasks for solvers, in random order; repeated only where there are fewer.
+
+        Args:
+            mode: Whose tasks.
+            n: How many.
+            seed: Of the draw.
+            strategy: selfplay.solver_tasks, all but same_step.
+            since: Tasks born at this step or later are the new ones of max_new and half_new.
+            before: Without the tasks born at this step or later; None = with all.
+
+        Raises:
+            ConfigError: There is not one.
+        """
+        shelf = self._shelves[mode]
+        if not shelf.drawable(before):
+            raise _nothing_to_draw(f"{mode} task")
+        rng = Random(derive_seed(seed, "batch"))  # noqa: S311 - not for secrets
+        places = shelf.batch(strategy, n, rng, since=since, before=before)
+        return [self._task(shelf.ids[place]) for place in places]
+
+    def program(self, seed: int, sampling: str = "uniform", before: int | None = None) -> Task:
+        """A deduction or abduction task, from both together."""
+        modes = (Mode.DEDUCTION, Mode.ABDUCTION)
+        return self._one_of(
+            modes, derive_seed(seed, "program"), "task with a program", sampling, before
+        )
+
+    def _one_of(
+        self,
+        modes: Sequence[Mode],
+        seed: int,
+        what: str,
+        sampling: str = "uniform",
+        before: int | None = None,
+    ) -> Task:
+        shelves = [self._shelves[mode] for mode in modes]
+        found = draw_one(shelves, sampling, Random(seed), before)  # noqa: S311 - not for secrets
+        if found is None:
+            raise _nothing_to_draw(what)
+        which, place = found
+        return self._task(shelves[which].ids[place])
+
+    def _task(self, row_id: int) -> Task:
+        (record,) = self._db.execute("SELECT record FROM tasks WHERE id = ?", (row_id,)).fetchone()
+        return task_from_json(record)
+
+    # ------------------------------------------------------------ reading
+
+    def count(self, mode: Mode) -> int:
+        """All tasks of a mode, those that can no longer be drawn included."""
+        return len(self._shelves[mode].ids)
+
+    def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
+        """All tasks of a mode but the `start` oldest, the oldest first."""
+        return (task for task, _ in self.rated_tasks(mode, start))
+
+    def rated_tasks(self, mode: Mode, start: int = 0) -> Iterator[tuple[Task, float | None]]:
+        """The same, each with its solve rate when it was proposed; None = not tried."""
+        for row_id in self._shelves[mode].ids[start:]:
+            record, solve_rate = self._db.execute(
+                "SELECT record, solve_rate FROM tasks WHERE id = ?", (row_id,)
+            ).fetchone()
+            yield task_from_json(record), solve_rate
+
+    def stats(self) -> dict[str, float]:
+        """Sizes, different programs and types of outputs, by mode; metrics of a step."""
+        return {
+            name: number
+            for mode, census in self._censuses.items()
+            for name, number in census.as_metrics(mode).items()
+        }
+
+    # ------------------------------------------------------------ going back, copying
+
+    def rewind(self, step: int) -> int:
+        """Forget the tasks born after `step`; returns how many. For a resumed run."""
+        forgotten = self._db.execute("DELETE FROM tasks WHERE born_step > ?", (step,)).rowcount
+        self._read_tasks()
+        return forgotten
+
+    def backup(self, path: Path | str) -> None:
+        """Write a consistent copy, complete in the one file, while the buffers stay open.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
+        with _written(path), closing(sqlite3.connect(str(path))) as copy:
+            self._db.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # no -wal file beside a checkpoint
+
+    def restore(self, path: Path | str) -> None:
+        """Take over the contents of a copy that `backup` wrote; all or nothing.
+
+        Raises:
+            CheckpointError: There is no such copy, or it is damaged.
+        """
+        if not Path(path).is_file():
+            raise CheckpointError(f"{path} does not exist: no task buffers to restore")
+        try:
+            with closing(sqlite3.connect(str(path))) as copy:
+                (problem,) = copy.execute("PRAGMA quick_check").fetchone()
+                if problem != "ok":
+                    raise CheckpointError(f"{path} is damaged: {problem}")
+                copy.backup(self._db)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise CheckpointError(f"{path} cannot be restored: {error}") from error
+        try:
+            self._read_tasks()
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{path} holds what is no task: {error}") from error
+
+
+@contextmanager
+def _written(path: Path | str) -> Generator[None]:
+    """What sqlite says where a file cannot be written, as an error of ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The buffers as a proposer sees them: weighted, and as they were before a step."""
+
+    buffers: TaskBuffers
+    sampling: str
+    before: int | None
+
+    def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
+        """Up to `n` different tasks."""
+        return self.buffers.references(mode, n, seed, self.sampling, self.before)
+
+    def program(self, seed: int) -> Task:
+        """A task whose program an induction proposer is shown."""
+        return self.buffers.program(seed, self.sampling, self.before)
+
+    def draw(self, mode: Mode, seed: int) -> Task:
+        """One task, uniformly: what solvers are asked where nothing else is drawn for them."""
+        return self.buffers.draw(mode, seed, self.before)
+
+
+def _nothing_to_draw(what: str) -> ConfigError:
+    return ConfigError(f"the buffers hold no {what}: seed them first (azr seed)")

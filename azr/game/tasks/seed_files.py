@@ -1,0 +1,355 @@
+"""Tasks as files: what a run can start from, and what it leaves behind, as JSON Lines.
+
+Our format has one task a line (task_to_json). AZR's has triplets (snippet, input,
+output), which deduction and abduction share, or induction tasks (snippet, inputs, outputs,
+message); both kinds may stand in one file here. Whatever a file claims is judged again before it
+enters: programs run in the sandbox, outputs are recomputed and compared. The seed files that the
+reference ships need it: by model, between 0.8 and 8.6 % of their induction tasks hold an output
+that cannot be read as a value.
+"""
+
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from azr.errors import CheckpointError, ConfigError
+from azr.game.modes import rules_of
+from azr.game.tasks.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.gather import all_or_nothing
+from azr.ports import Judge
+from azr.types import Answer, Case, Demands, Mode, Proposal, Ruling, Task, Verdict, prefix_of
+
+__all__ = [
+    "Imported",
+    "check_seed_file",
+    "export_tasks",
+    "import_seeds",
+    "read_seeds",
+    "write_azr_tasks",
+    "write_tasks",
+]
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 256
+"""Seeds that are judged at the same time."""
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of a seed file."""
+
+    records: int
+    """Lines that are not blank."""
+    new: int
+    """Tasks that entered; AZR's triplets count once for each mode that shares them."""
+    refused: Counter[str]
+    """Why the others did not: reasons of the judge, and "other output", by number of tasks."""
+
+    def __str__(self) -> str:
+        """One line for the person who is waiting."""
+        reasons = f" ({_listed(self.refused)})" if self.refused else ""
+        return (
+            f"{self.records} records: {self.new} new tasks, {self.refused.total()} refused{reasons}"
+        )
+
+
+async def import_seeds(
+    path: Path | str,
+    judge: Judge,
+    buffers: TaskBuffers,
+    fits: Callable[[Task], bool] = lambda _: True,
+    storable: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
+) -> Imported:
+    """Judge the tasks of a seed file and add the sound ones, as seeds born at step 0.
+
+    Args:
+        path: Either format.
+        judge: Runs every program as it does a proposal's.
+        buffers: Duplicates of what they hold are dropped.
+        fits: Whether a solver can be asked a task (Prompts.fits).
+        storable: Those of some sound tasks that are stored (Appraiser.storable); default = all.
+
+    Raises:
+        ConfigError: The file cannot be read, a line is no record, or not one task is sound.
+        ExecutorUnavailable: The machinery failed.
+    """
+    records = list(read_seeds(path))
+    claims = [claim for record in records for claim in record]
+    refused: Counter[str] = Counter()
+    new = 0
+    for start in range(0, len(claims), AT_ONCE):
+        some = claims[start : start + AT_ONCE]
+        rulings = await all_or_nothing([_judged(judge, claim) for claim in some])
+        tasks: list[Task] = []
+        for ruling in rulings:
+            if ruling.task is None:
+                refused[ruling.reason] += 1
+            elif not fits(ruling.task):
+                refused["too long to ask"] += 1
+            else:
+                tasks.append(ruling.task)
+        new += buffers.add(tasks if storable is None else await storable(tasks))
+    if claims and refused.total() == len(claims):
+        raise ConfigError(f"seed file {path}: not one of its tasks is sound: {_listed(refused)}")
+    imported = Imported(records=len(records), new=new, refused=refused)
+    logger.info("event=seeds_imported file=%s %s", path, imported)
+    return imported
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
+
+
+async def _judged(judge: Judge, claim: Task) -> Ruling:
+    """The judge's ruling, turned into a refusal where an output is not the one that was claimed."""
+    inputs = tuple(case.input for case in claim.cases)
+    proposal = Proposal(
+        claim.mode,
+        claim.own_program,
+        inputs,
+        claim.message,
+        demands=Demands(functions=claim.functions),
+    )
+    ruling = await judge.admit(proposal, 0)
+    if ruling.task is None:
+        return ruling
+    for found, claimed in zip(ruling.task.cases, claim.cases, strict=True):
+        if not await _is_output(judge, found, claimed.output):
+            return Ruling(verdict=Verdict.FAILED, reason="other output")
+    return ruling
+
+
+async def _is_output(judge: Judge, found: Case, claimed: str) -> bool:
+    """Whether a text spells a value: the judge compares literals, as it does for deduction."""
+    task = Task(mode=Mode.DEDUCTION, program="", cases=(found,))
+    grade = await judge.grade(task, Answer(Mode.DEDUCTION, claimed))
+    return grade.verdict is Verdict.PASSED
+
+
+def check_seed_file(path: Path | str) -> None:
+    """See that the file can be read and that its lines are records; nothing is judged.
+
+    Raises:
+        ConfigError: It cannot, or one is not.
+    """
+    for _ in read_seeds(path):
+        pass
+
+
+def read_seeds(path: Path | str) -> Iterator[list[Task]]:
+    """What each line of a seed file claims: one task, or one for each mode that shares a triplet.
+
+    Raises:
+        ConfigError: The file cannot be read, is empty, or a line is no record of either format.
+    """
+    try:
+        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"seed file {path} cannot be read: {error}") from error
+    if not any(map(str.strip, lines)):
+        raise ConfigError(
+            f"seed file {path} is empty: name another, or leave buffers.seed_file out"
+        )
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _claims(line)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"seed file {path}, line {number}: {error}") from error
+
+
+def _claims(line: str) -> list[Task]:
+    record = json.loads(line)
+    if not isinstance(record, dict) or "snippet" not in record:
+        return [replace(task_from_json(line), born_step=0)]
+    record = cast(dict[str, Any], record)
+    is_induction = "inputs" in record
+    inputs, outputs = (
+        (_texts(record, "inputs"), _texts(record, "outputs"))
+        if is_induction
+        else ([_text(record, "input")], [_text(record, "output")])
+    )
+    if len(inputs) != len(outputs) or not inputs:
+        raise ValueError("not a task record: every input has one output")
+    program = _azr_program(record)
+    return [
+        Task(
+            mode=mode,
+            program=program,
+            cases=tuple(map(Case, inputs, outputs)),
+            message=_text(record, "message") if is_induction else "",
+            functions=() if is_induction else _azr_functions(record, program),
+        )
+        for mode in _modes_of(is_induction=is_induction)
+    ]
+
+
+def _azr_program(record: Mapping[str, Any]) -> str:
+    """The snippet, below those of its import lines that it does not hold itself."""
+    snippet = _text(record, "snippet")
+    imports = _texts(record, "imports") if record.get("imports") else []
+    present = set(map(str.strip, snippet.split("\n")))
+    return "\n".join([*(line for line in imports if line.strip() not in present), snippet])
+
+
+def _azr_functions(record: Mapping[str, Any], program: str) -> tuple[str, ...]:
+    """What a composite task was to build on, where its program begins with it as ours do.
+
+    The program of another layout is taken as it is, as one that its proposer wrote whole.
+    """
+    found = record.get("composite_functions")
+    functions = tuple(_texts(record, "composite_functions")) if found else ()
+    return functions if program.startswith(prefix_of(functions)) else ()
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    value = record.get(key)
+    if not isinstance(value, str):
+        raise ValueError(f"not a task record: {key} is no text")  # noqa: TRY004 - of the file
+    return value
+
+
+def _texts(record: Mapping[str, Any], key: str) -> list[str]:
+    value = record.get(key)
+    items = cast(list[object], value) if isinstance(value, list) else [None]
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) != len(items):
+        raise ValueError(f"not a task record: {key} is no list of texts")
+    return texts
+
+
+def _modes_of(*, is_induction: bool) -> list[Mode]:
+    """Which modes a record of AZR's is for."""
+    rules = map(rules_of, Mode)
+    return [r.mode for r in rules if (r.shows_program if is_induction else r.shares_seeds)]
+
+
+# ---------------------------------------------------------------- writing
+
+
+def export_tasks(
+    run: Path, output: Path, *, azr: bool, modes: Sequence[Mode] = tuple(Mode), step: int | None
+) -> list[Path]:
+    """Write the tasks of a run, also of one that is under way; returns the files.
+
+    Args:
+        run: The run's folder.
+        output: The file to write; AZR's format may need others beside it.
+        azr: AZR's format in place of ours.
+        modes: Whose tasks.
+        step: Only those born by then; None = all.
+
+    Raises:
+        CheckpointError: The folder holds no run's tasks, or none that were asked for.
+        ConfigError: The file is there already, or cannot be written.
+    """
+    if not (run / "tasks.sqlite").is_file():
+        raise CheckpointError(f"{run} holds no run: there is no tasks.sqlite")
+    if output.exists():
+        raise ConfigError(f"{output} is there already: remove it, or name another file")
+    with closing(TaskBuffers(":memory:")) as buffers:
+        buffers.restore(run / "tasks.sqlite")  # a copy: the run's own file is left as it is
+        rated_tasks = [
+            (task, rate)
+            for mode in modes
+            for task, rate in buffers.rated_tasks(mode)
+            if step is None or task.born_step <= step
+        ]
+    if not rated_tasks:
+        names = ", ".join(modes)
+        born = "" if step is None else f" born by step {step}"
+        raise CheckpointError(f"{run} holds no tasks of {names}{born}: nothing was written")
+    if azr:
+        return write_azr_tasks(output, rated_tasks)
+    write_tasks(output, rated_tasks)
+    return [output]
+
+
+def write_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) -> int:
+    """Write our format, with the solve rates that were measured; returns how many tasks.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    lines = [
+        task_to_json(task)
+        if rate is None
+        else json.dumps({**json.loads(task_to_json(task)), "solve_rate": rate})
+        for task, rate in rated_tasks
+    ]
+    _write_lines(path, lines)
+    return len(lines)
+
+
+def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) -> list[Path]:
+    """Write AZR's format: triplets, beside them other kinds of tasks; returns the files.
+
+    Induction tasks are NAME_code_f, error tasks NAME_code_e, with bare names for outputs: these
+    are the reference's to read, and come back here through our own format alone. A triplet that
+    deduction and abduction share is written once, as the reference's seed files have it
+    (azr.seed_dataset, azr.code_f_seed_dataset). A kind without tasks has no file.
+    """
+    lines: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for task, _ in rated_tasks:
+        lines[_azr_kind(task)][json.dumps(_azr_record(task))] = None
+    files: list[Path] = []
+    for kind in sorted(lines):
+        files.append(path.with_stem(path.stem + kind))
+        _write_lines(files[-1], list(lines[kind]))
+    return files
+
+
+def _azr_kind(task: Task) -> str:
+    """What its file's name ends in."""
+    rules = rules_of(task.mode)
+    if rules.shows_program:
+        return "_code_f"
+    return "_code_e" if rules.names_error else ""
+
+
+def _azr_record(task: Task) -> dict[str, Any]:
+    """The keys of AZR's buffers (METHOD: record schema of the reference)."""
+    rules = rules_of(task.mode)
+    imports = [
+        line.rstrip() for line in task.program.split("\n") if line.startswith(("import ", "from "))
+    ]
+    inputs = [case.input for case in task.cases]
+    outputs = [case.output for case in task.cases]
+    if rules.shows_program:
+        return {
+            "snippet": task.program,
+            "inputs": inputs,
+            "outputs": outputs,
+            "message": task.message,
+            "imports": imports,
+        }
+    return {
+        "snippet": task.program,
+        "input": inputs[0],
+        "output": outputs[0].strip("'") if rules.names_error else outputs[0],
+        "imports": imports,
+        "original_snippet": task.own_program,
+        "composite_functions": list(task.functions),
+    }
+
+
+def _write_lines(path: Path, lines: Sequence[str]) -> None:
+    """The whole file or none."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""The model learns: packing, the update and its losses."""

@@ -1,0 +1,398 @@
+"""The model as a pupil: one AdamW step, or a few, from one step's graded rollouts.
+
+Master weights, gradients and the optimizer are float32. Forward and backward may run on a copy
+of the weights in bfloat16 (`model.dtype`), as the engine does; logits and the loss are float32.
+
+With several ranks each holds its rows of every parameter (sharding) and computes its share of
+the micro-batches (dealing). All are told the same rollouts, call the same methods in the same
+order, and return the same statistics: those of the whole update.
+
+N experiences of a step, C completion tokens of a micro-batch.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.profiler import record_function
+
+from azr.config.loss import Importance, Kl, LossConfig
+from azr.config.run import RunConfig
+from azr.errors import CheckpointError, TrainingDiverged
+from azr.learner.dealing import deal, over_ranks
+from azr.learner.entropy_control import EntropyControl
+from azr.learner.heap import give_back_freed_memory
+from azr.learner.loss import Normalizer, count, means_of, total_metrics
+from azr.learner.optimizer import adamw, load_state, local_state
+from azr.learner.packed_model import (
+    MiniBatch,
+    PackedModel,
+    Passage,
+    collect_gradients,
+    load_pupil,
+    load_reference,
+    loss_config_of,
+    passage_loss,
+    refresh,
+)
+from azr.learner.packing import MicroBatch, Sequence1, mini_batches, sequences_of
+from azr.learner.reward_kl import RewardKl, rollout_sums
+from azr.models.checkpoint import Checkpoint, flush, state_file
+from azr.models.model_folder import save_model, tokenizer_files, whole_weights
+from azr.models.process_group import ALONE, Ranks
+from azr.models.sharding import reshard, whole
+from azr.models.weights import TorchWeights
+from azr.seeds import derive_seed
+from azr.types import Experience
+
+__all__ = ["TorchLearner"]
+
+log = logging.getLogger(__name__)
+
+
+class TorchLearner:
+    """ports.Learner over a Hugging Face causal language model.
+
+    `update` is a function of (run seed, weights, optimizer state, number of updates, arguments).
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        initial: Path | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too).
+
+        `initial` is the model the run started from, which loss.kl and rewards.kl compare
+        with; None: `folder`.
+        """
+        self._ranks = ranks
+        self._seed = config.seed
+        self._config = config.learner
+        self._folder = folder
+        # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
+        self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
+        self.device = ranks.device()
+        self.model, compute = load_pupil(config, folder, ranks)
+        self._loss_config = loss_config_of(config, self.model)
+        self._compute = PackedModel(compute, self._loss_config)
+        """Does forward and backward: the model itself, or a copy in lower precision."""
+        self._reference: PackedModel | None = None
+        if config.has_reference:
+            self._reference = load_reference(config, initial or folder, ranks)
+        # a master of its own is read in float32; rows are gathered in what the model computes in
+        self._is_exact = ranks.is_alone or config.model.dtype == "float32"
+        self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
+        self.reward_kl = RewardKl.of(config)
+        """What is taken off the rewards; None without rewards.kl."""
+        self.optimizer = adamw(self.model, config.learner, self.device)
+        self.num_updates = 0
+        """Calls of `update` so far, skipped ones included; what the warmup counts."""
+
+    @property
+    def weights(self) -> TorchWeights:
+        """The parameters after the last update."""
+        return TorchWeights(self.model, is_exact=self._is_exact)
+
+    def penalised(
+        self, experiences_N: Sequence[Experience]
+    ) -> tuple[Sequence[Experience], Mapping[str, float]]:
+        """Take rewards.kl off the rewards, if the run has it.
+
+        Raises:
+            TrainingDiverged: A log-probability is not finite.
+        """
+        if self.reward_kl is None:
+            return experiences_N, {}
+        sequences = sequences_of(experiences_N, [0.0] * len(experiences_N))
+        with record_function("azr/penalised"):
+            return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
+
+    def divergences(self, sequences: Sequence[Sequence1]) -> list[float]:
+        """Of each rollout from the reference, by the estimator of rewards.kl: nats, in all.
+
+        Every rank calls with all sequences.
+        """
+        kl, reference = self.reward_kl, self._reference
+        assert kl is not None
+        assert reference is not None
+        self._refresh()
+
+        def of_tokens(batch: MicroBatch) -> Tensor:
+            batch = batch.to(self.device)
+            return kl.of_tokens(
+                self._logprobs(self._compute, batch), self._logprobs(reference, batch)
+            )
+
+        return rollout_sums(sequences, self._deal(sequences), of_tokens, self._ranks)
+
+    def update(
+        self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
+    ) -> Mapping[str, float]:
+        """Learn from one step; as `learn`, which the other ranks call."""
+        with record_function("azr/update"):
+            return self.learn(sequences_of(experiences_N, advantages_N))
+
+    def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
+        """Learn from one step, by default in one optimizer step; returns its statistics.
+
+        Every rank calls with all sequences. Rollouts whose advantage is exactly 0 count in every
+        mean, but are not computed where their gradient is 0. When nothing is left the weights stay
+        as they are: `skipped` is 1.
+
+        Raises:
+            TrainingDiverged: Loss or gradient is not finite; that step was not taken.
+        """
+        lr = self._config.lr * min(1.0, (self.num_updates + 1) / (self._config.warmup_steps + 1))
+        check_finite([sequence.advantage for sequence in sequences])
+        if lr == 0:  # a control: a step costs its play alone
+            self.num_updates += 1
+            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+        loss_config = self._loss_config
+        if self._entropy_control is not None:
+            loss_config = replace(loss_config, entropy_coef=self._entropy_control.coefficient)
+        self._refresh()
+        parts = self._mini_batches(sequences)
+        if not parts:
+            self.num_updates += 1
+            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+        statistics = self._epochs(parts, loss_config, lr)
+        give_back_freed_memory()  # held while the policy plays, it is nobody's
+        self.num_updates += 1
+        if self._entropy_control is not None:
+            self._entropy_control.observe(statistics["entropy"])
+            statistics["entropy_coef"] = loss_config.entropy_coef
+        return {**statistics, "lr": lr, "skipped": 0.0}
+
+    def _epochs(
+        self, parts: Sequence[MiniBatch], loss_config: LossConfig, lr: float
+    ) -> dict[str, float]:
+        """One optimizer step for each mini-batch, and that `epochs` times over."""
+        losses, norms, metrics = list[float](), list[float](), list[dict[str, Tensor]]()
+        num_epochs = self._config.epochs
+        for part in [part for _ in range(num_epochs) for part in parts]:
+            if norms:
+                self._refresh()
+            try:
+                loss, sums = self._accumulate(part, loss_config)
+                norms.append(self._step(lr))
+            finally:
+                self.optimizer.zero_grad(set_to_none=True)
+                self._compute.model.zero_grad(set_to_none=True)
+                reshard(self.model)  # also after a forward whose backward never came
+            losses.append(loss)
+            metrics += sums
+        batches = [p.batch for part in parts for p in part.passages if not p.batch.is_filler]
+        read = num_epochs * sum(batch.num_tokens for batch in batches)
+        own = {**total_metrics(metrics), "loss": fmean(losses), "read_tokens": float(read)}
+        totals = over_ranks(own, self._ranks)
+        means = renamed(means_of(totals))
+        return {
+            **means,
+            "loss": totals["loss"],
+            "grad_norm": fmean(norms),
+            "optimizer_steps": float(len(norms)),
+            "tokens": means["tokens"] / num_epochs,
+            "read_tokens": totals["read_tokens"],
+        }
+
+    def _mini_batches(self, sequences: Sequence[Sequence1]) -> list[MiniBatch]:
+        """Cut the update into optimizer steps; those without anything to compute are left out."""
+        seed = derive_seed(self._seed, "mini-batches", self.num_updates)
+        made: list[MiniBatch] = []
+        for part in mini_batches(sequences, self._config.mini_batches, seed):
+            useful = [s for s in part if s.advantage != 0.0 or self._zero_advantage_matters()]
+            passages = [self._passage(batch.to(self.device)) for batch in self._deal(useful)]
+            if passages:
+                made.append(MiniBatch(passages, self._normalizer(part, passages)))
+        return made
+
+    def _deal(self, sequences: Sequence[Sequence1]) -> list[MicroBatch]:
+        """This rank's micro-batches."""
+        return deal(
+            sequences,
+            self._config.micro_batch_tokens,
+            self._ranks,
+            share_prompts=self._config.share_prompts,
+        )
+
+    def _passage(self, batch: MicroBatch) -> Passage:
+        """Log-probabilities that later optimizer steps must not change, where there are any."""
+        is_one_step = self._config.mini_batches * self._config.epochs == 1
+        needs_old = not is_one_step or self._loss_config.importance is Importance.SEQUENCE_MASK
+        reference = None if self._loss_config.kl is Kl.NONE else self._reference
+        return Passage(
+            batch,
+            old=self._logprobs(self._compute, batch) if needs_old else None,
+            ref=None if reference is None else self._logprobs(reference, batch),
+        )
+
+    def _logprobs(self, model: PackedModel, batch: MicroBatch) -> Tensor:
+        with record_function("azr/logprobs"), self._ranks.together(TrainingDiverged):
+            return model.logprobs(batch)
+
+    def save(self, folder: Path) -> None:
+        """Write this rank's part of a checkpoint: azr.models.checkpoint.Saveable."""
+        weights = whole_weights(self.model, self._ranks)
+        file = state_file(folder, self._ranks.rank, self._ranks.size)
+        with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
+            if not file.parent.is_dir():
+                raise CheckpointError(
+                    f"{file.parent} is not there on the machine of rank {self._ranks.rank}: `runs`"
+                    " must be on a file system that all machines of the run share"
+                )
+            if self._ranks.is_leader:
+                save_model(self.model, folder / "model", weights, self._tokenizer)
+            torch.save(self.state_dict(), file)
+            flush(file)  # by the machine that wrote it, on a file system that several share
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the weights that the next update depends on; tensors and numbers only.
+
+        Of the other ranks their part of the optimizer's state alone.
+        """
+        optimizer = local_state(self.optimizer)
+        if not self._ranks.is_leader:
+            return {"optimizer": optimizer}
+        return {
+            "optimizer": optimizer,
+            "ranks": self._ranks.size,
+            "num_updates": self.num_updates,
+            "shapes": self._shapes(),
+            "random_state": torch.get_rng_state(),
+            "entropy_control": self._entropy_control and self._entropy_control.state(),
+            "reward_kl": self.reward_kl and self.reward_kl.state(),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue where the checkpoint was made, by any number of ranks.
+
+        The weights are those it was opened with.
+
+        Raises:
+            CheckpointError: It cannot be read, or is another model's.
+        """
+        state = checkpoint.trainer_state()
+        if state.get("shapes") != self._shapes():
+            raise CheckpointError(
+                f"{checkpoint.path} holds the optimizer of another model than {self._folder}:"
+                " resume with the model.name the run was started with"
+            )
+        parts = [state, *checkpoint.other_states(state.get("ranks", 1))]
+        load_state(self.optimizer, [part["optimizer"] for part in parts], self._ranks)
+        self.num_updates = int(state["num_updates"])
+        torch.set_rng_state(state["random_state"])
+        if self._entropy_control is not None and state.get("entropy_control"):
+            self._entropy_control.restore(state["entropy_control"])
+        if self.reward_kl is not None and state.get("reward_kl"):
+            self.reward_kl.restore(state["reward_kl"])
+
+    def _shapes(self) -> dict[str, list[int]]:
+        return {name: list(value.shape) for name, value in self.model.named_parameters()}
+
+    def _zero_advantage_matters(self) -> bool:
+        """Entropy and divergence terms have a gradient where the advantage has none."""
+        config = self._loss_config
+        return (
+            config.entropy_coef != 0
+            or config.kl_coef != 0
+            or self._entropy_control is not None
+            or config.importance is Importance.SEQUENCE_MASK
+        )
+
+    def _accumulate(
+        self, part: MiniBatch, loss_config: LossConfig
+    ) -> tuple[float, list[dict[str, Tensor]]]:
+        """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
+        loss_sum, sums = 0.0, list[dict[str, Tensor]]()
+        for passage in part.passages:
+            with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
+                loss, metrics = passage_loss(self._compute, passage, part.whole, loss_config)
+            with record_function("azr/backward"):
+                loss.backward()
+                self._collect_gradients()
+            loss_sum += loss.item()
+            sums.append(metrics)
+        return loss_sum, sums
+
+    def _refresh(self) -> None:
+        """Give the copy, where there is one, the newest weights."""
+        if self._compute.model is not self.model:
+            refresh(self._compute.model, self.model)
+
+    def _collect_gradients(self) -> None:
+        """Take them from the copy, where there is one, after every micro-batch."""
+        if self._compute.model is not self.model:
+            collect_gradients(self._compute.model, self.model)
+
+    def _normalizer(
+        self, sequences: Sequence[Sequence1], passages: Sequence[Passage]
+    ) -> Normalizer:
+        """What counts in a whole mini-batch, rollouts that are not computed included."""
+        if self._loss_config.importance is not Importance.SEQUENCE_MASK:
+            lengths = [n for s in sequences if (n := len(s.rollout.completion_ids))]
+            return Normalizer(num_tokens=float(sum(lengths)), num_sequences=float(len(lengths)))
+        own = Normalizer(num_tokens=0.0, num_sequences=0.0)
+        for passage in passages:  # which sequences count depends on log-probabilities
+            batch = passage.batch
+            if batch.is_filler:
+                continue
+            own = own + count(
+                torch.ones_like(batch.targets, dtype=torch.bool),
+                sequence_ids=batch.sequence_ids,
+                old_logprobs=passage.old,
+                rollout_logprobs=batch.rollout_logprobs,
+                config=self._loss_config,
+            )
+        return Normalizer(**over_ranks(asdict(own), self._ranks))
+
+    def _step(self, lr: float) -> float:
+        """Clip and step, unless the gradient is not finite."""
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        clipped = torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm)
+        norm = whole(clipped).item()
+        if not math.isfinite(norm):
+            raise TrainingDiverged(
+                f"the gradient's norm is {norm} at update {self.num_updates + 1}: the step was"
+                ' not taken; lower learner.lr, or use model.dtype = "float32"'
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        return norm
+
+
+def check_finite(advantages: Sequence[float]) -> None:
+    """Raise `TrainingDiverged` if an advantage is not a number."""
+    for index, advantage in enumerate(advantages):
+        if not math.isfinite(advantage):
+            raise TrainingDiverged(f"the advantage of experience {index} is {advantage}")
+
+
+def renamed(means: Mapping[str, float]) -> dict[str, float]:
+    """The loss's metrics under the names a run reports."""
+    names = {
+        "tokens": "tokens",
+        "entropy": "entropy",
+        "clipped": "clip_frac",
+        "mismatch": "mismatch/mean_abs",
+        "mismatch_max": "mismatch/max_abs",
+        "mismatch_kl": "mismatch_kl",
+        "importance": "importance",
+        "kl_ref": "kl",
+        "ratio": "ratio",
+        "kl_old": "kl_old",
+    }
+    return {name: means[key] for key, name in names.items() if key in means}

@@ -1,0 +1,64 @@
+"""Which engine works on which tensors."""
+
+import functools
+import importlib
+import logging
+
+import torch
+from torch import Tensor
+
+from azr.config.loss import Backend
+from azr.errors import ConfigError
+from azr.learner.loss.engine import Engine
+from azr.learner.loss.head import Head
+
+__all__ = ["engine_for"]
+
+logger = logging.getLogger(__name__)
+
+FUSED_DTYPES = (torch.float32, torch.bfloat16)
+MODULES = {
+    Backend.NATIVE: ("cpu", "azr.learner.loss.native"),
+    Backend.TRITON: ("cuda", "azr.learner.loss.triton"),
+}
+
+
+def engine_for(backend: Backend, hidden: Tensor, head: Head) -> Engine | None:
+    """Return the engine for these tensors, None for the reference.
+
+    Raises:
+        ConfigError: If the configuration insists on an engine that cannot work on them.
+    """
+    if backend is Backend.REFERENCE:
+        return None
+    if backend is Backend.AUTO:
+        by_device = {device: name for name, (device, _) in MODULES.items()}
+        backend = by_device.get(hidden.device.type, Backend.REFERENCE)
+        if backend is Backend.REFERENCE or _obstacle(hidden, head):
+            return None
+        return _loaded(backend, or_none=True)
+    if obstacle := _obstacle(hidden, head):
+        raise ConfigError(f"loss.backend must be 'reference' or 'auto' here: {obstacle}")
+    return _loaded(backend, or_none=False)
+
+
+def _obstacle(hidden: Tensor, head: Head) -> str | None:
+    for name, tensor in (("hidden", hidden), ("weight", head.weight)):
+        if tensor.dtype not in FUSED_DTYPES:
+            return f"the engines take float32 and bfloat16, and {name} is {tensor.dtype}"
+    return None
+
+
+@functools.cache
+def _loaded(backend: Backend, *, or_none: bool) -> Engine | None:
+    try:
+        engine: Engine = importlib.import_module(MODULES[backend][1]).ENGINE
+    except ImportError as error:
+        if not or_none:
+            raise ConfigError(
+                f"loss.backend must be 'reference' or 'auto' here: {backend.value} "
+                f"is not installed ({error})"
+            ) from error
+        logger.warning("loss.backend=reference reason=%s_not_installed", backend.value)
+        return None
+    return engine

@@ -1,0 +1,1 @@
+"""Weights: found, loaded, cut over GPUs, saved and checkpointed."""

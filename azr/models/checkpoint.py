@@ -1,0 +1,236 @@
+"""One consistent cut of a run on disk, there whole or not at all.
+
+    checkpoints/step_N/{model/ (Hugging Face: weights, tokenizer), trainer/state.pt (optimizer,
+                        random state), tasks.sqlite, state.json (azr.models.manifest, written last)}
+
+A run of R ranks has trainer/state-rank-K-of-R.pt as well, with rank K's part of the optimizer's
+state; rank 0's is in state.pt.
+
+Everything is written to a hidden folder beside it, flushed to the disk and renamed: a kill at any
+moment leaves the checkpoints that were there before, and no half one. Nothing is unpickled but
+tensors and plain values.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
+import os
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from azr.records.files import is_full
+from azr.errors import CheckpointError
+from azr.models.manifest import fault_in, manifest_of, read_manifest, steps_in, write_manifest
+
+__all__ = [
+    "Checkpoint",
+    "Saveable",
+    "flush",
+    "latest_checkpoint",
+    "read_checkpoint",
+    "save_checkpoint",
+    "set_aside_after",
+    "state_file",
+]
+
+
+class Saveable(Protocol):
+    """What is saved besides the tasks (azr.learner.learner), by all ranks together."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights and tokenizer, and all else that the next update depends on.
+
+        The former into `folder`/model, in Hugging Face format, the latter into the `state_file`s
+        of `folder`, whose subfolder is there.
+
+        Raises:
+            OSError, RuntimeError: It cannot be written, by whichever rank.
+        """
+        ...
+
+
+def state_file(folder: Path, rank: int, size: int) -> Path:
+    """Where a rank of `size` writes its part of the trainer's state."""
+    name = "state.pt" if rank == 0 else f"state-rank-{rank}-of-{size}.pt"
+    return folder / "trainer" / name
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that was found whole."""
+
+    path: Path
+    step: int
+    has_hashes: bool = True
+    """Its contents were verified; an azr before format 2 kept sizes alone."""
+
+    @property
+    def model(self) -> Path:
+        """Weights and tokenizer, a Hugging Face model folder."""
+        return self.path / "model"
+
+    @property
+    def tasks(self) -> Path:
+        """The task buffers."""
+        return self.path / "tasks.sqlite"
+
+    def trainer_state(self) -> dict[str, Any]:
+        """What rank 0 saved, on the host: tensors are read from the file where they are used.
+
+        Raises:
+            CheckpointError: It cannot be read back.
+        """
+        return self._state(state_file(self.path, 0, 1))
+
+    def other_states(self, size: int) -> list[dict[str, Any]]:
+        """What ranks 1 to `size` - 1 of the run that was saved added, in order.
+
+        Raises:
+            CheckpointError: It cannot be read back.
+        """
+        return [self._state(state_file(self.path, rank, size)) for rank in range(1, size)]
+
+    def _state(self, file: Path) -> dict[str, Any]:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # torch raises anything on a damaged file
+            raise CheckpointError(
+                f"{file} cannot be read ({error}){_way_out(self.path)}"
+            ) from error
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    *,
+    learner: Saveable,
+    backup_tasks: Callable[[Path], object],
+    keep: int,
+) -> Checkpoint:
+    """Write `folder`/step_N and remove all but the newest `keep`.
+
+    Raises:
+        CheckpointError: It cannot be written; those that were there before still are.
+    """
+    final, partial = folder / f"step_{step}", folder / f".step_{step}.partial"
+    with _explained(folder, final):
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".step_*"):  # of a process that was killed
+            shutil.rmtree(leftover)
+        try:
+            (partial / "trainer").mkdir(parents=True)
+            learner.save(partial)
+            backup_tasks(partial / "tasks.sqlite")
+            _write_state(partial, step)
+            _replace(partial, final)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        for old in steps_in(folder)[:-keep]:
+            if old != step:
+                shutil.rmtree(folder / f"step_{old}")
+    return Checkpoint(final, step)
+
+
+def latest_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint, or None if there is none.
+
+    Raises:
+        CheckpointError: The newest is damaged, or of another version of azr. An older one is never
+            taken silently: that would throw steps away.
+    """
+    numbers = steps_in(folder)
+    return read_checkpoint(folder / f"step_{numbers[-1]}") if numbers else None
+
+
+def read_checkpoint(path: Path, *, by_content: bool = True) -> Checkpoint:
+    """The checkpoint in this folder, after a look at all its files.
+
+    Args:
+        path: The folder.
+        by_content: Compare hashes too. Not needed of what another rank has just verified.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or of another version of azr.
+    """
+    try:
+        manifest = read_manifest(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_way_out(path)}") from error
+    if path.name.startswith("step_") and path.name != f"step_{manifest.step}":
+        raise CheckpointError(f"{path} holds the checkpoint of step {manifest.step}: name it so")
+    fault = fault_in(path, manifest, by_content=by_content)
+    if fault:
+        raise CheckpointError(f"{path} is damaged: {fault}{_way_out(path)}")
+    return Checkpoint(path, manifest.step, manifest.has_hashes)
+
+
+def set_aside_after(folder: Path, step: int) -> list[Path]:
+    """Rename the checkpoints of later steps, so that none is taken for the newest; returns them."""
+    aside: list[Path] = []
+    for number in (number for number in steps_in(folder) if number > step):
+        names = (folder / f"set-aside-{k}-step_{number}" for k in count(1))
+        aside.append(next(name for name in names if not name.exists()))
+        (folder / f"step_{number}").rename(aside[-1])
+    return aside
+
+
+def _write_state(partial: Path, step: int) -> None:
+    """Flush all files, then write the one that says that they are all there."""
+    for file in partial.rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)  # safetensors makes its files private
+            flush(file)
+    flush(write_manifest(partial, manifest_of(partial, step)))
+    for folder in (partial / "model", partial / "trainer", partial):
+        flush(folder)
+
+
+def _replace(partial: Path, final: Path) -> None:
+    """Put the folder in its place in one move."""
+    if final.exists():  # a step that is replayed after going back further
+        aside = final.with_name(f".{final.name}.old")
+        final.rename(aside)
+        partial.rename(final)
+        shutil.rmtree(aside)
+    else:
+        partial.rename(final)
+    flush(final.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _explained(folder: Path, final: Path) -> Generator[None]:
+    """Say what a failed write means for the run."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch and safetensors hide theirs in RuntimeError
+        no_room = is_full(error) or (folder.is_dir() and shutil.disk_usage(folder).free < 2**20)
+        reason = "the disk is full: No space left on device" if no_room else str(error)
+        whole = steps_in(folder)
+        kept = f"step {whole[-1]} is intact" if whole else "there is no older one"
+        raise CheckpointError(
+            f"{final} could not be written ({reason}); {kept}: make room, then go on with --resume"
+        ) from error
+
+
+def _way_out(path: Path) -> str:
+    others = [number for number in steps_in(path.parent) if path.name != f"step_{number}"]
+    if others:
+        return f"; go on from step {others[-1]} instead: --checkpoint {others[-1]}"
+    return f"; there is no other checkpoint: delete {path} and start anew"

@@ -1,0 +1,61 @@
+"""The learner's parameters as others may see them: to read, to compare with, never to change."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from azr.models.sharding import reshard, whole
+
+__all__ = ["TorchWeights"]
+
+
+class TorchWeights:
+    """ports.Weights over a Hugging Face model; always the newest values, never a copy.
+
+    Of a sharded model everything here is a collective: all ranks call it, with equal arguments.
+    """
+
+    is_exact = True
+    """Whether `probe_logprobs` computes in float32."""
+
+    def __init__(self, model: Any, *, is_exact: bool = True) -> None:
+        self._model = model
+        self.is_exact = is_exact
+
+    def named_parameters(self, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter once, under its Hugging Face name; a tied head is left out.
+
+        Args:
+            dtype: What the values are wanted in; None: as they are, float32. Of a sharded model
+                they are gathered in it, one whole parameter at a time: take each before the next.
+        """
+        for name, parameter in self._model.named_parameters():
+            value = parameter.detach()
+            yield name, whole(value if dtype is None else value.to(dtype))
+
+    @torch.no_grad()
+    def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Natural-log probability of each token but the first, at temperature 1."""
+        ids_1T = torch.tensor([list(token_ids)], device=self._model.device)
+        logits_TV = self._model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
+        reshard(self._model)
+        logprobs_TV = torch.log_softmax(logits_TV, dim=-1)
+        return logprobs_TV.gather(1, ids_1T[0, 1:, None])[:, 0].tolist()
+
+    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
+        """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats.
+
+        Measured on these weights: a master is read once more in bfloat16; what computes in
+        bfloat16 anyway (sharded) once more in float16, which rounds eight times finer.
+        """
+        other = torch.bfloat16 if self.is_exact else torch.float16
+        with torch.autocast(self._model.device.type, dtype=other):
+            rounded = self.probe_logprobs(token_ids)
+        return fmean(abs(a - b) for a, b in zip(logprobs, rounded, strict=True))

@@ -1,0 +1,341 @@
+"""A step in numbers: what they are called, how they are computed, where they are written.
+
+    reward/<stream>/{mean,min,max}   accuracy/solver/<mode>        well_formed/<stream>
+    composite/<mode>   valid_composite/<mode>
+    valid/<mode>   solve_rate/<mode>   learnability/<mode>   learnable/<mode>   distinct/<mode>
+    lines/<mode>   length/<stream>/{mean,min,max}   truncated/<stream>   entropy/<stream>
+    intrinsic/<mode>/<term>   ast_distance/<mode>   and what else azr.records.proposal_metrics names
+    advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
+    buffer/<mode>/{size,distinct_programs}   buffer/<mode>/type/<type of output>
+    time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
+    parts report
+
+What is read from the texts themselves comes from text_metrics; docs/metrics.md explains all.
+A quantity that a step has no data for (the solve rate when no proposal is valid) is left out,
+never 0. All are numbers of one step; nothing is smoothed here.
+"""
+
+import importlib
+import json
+import math
+import os
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+from typing import Any
+
+from azr.config.loading import to_dict
+from azr.config.run import RunConfig
+from azr.errors import ConfigError
+from azr.records.files import written
+from azr.records.proposal_metrics import appraisal_metrics
+from azr.records.text_metrics import text_metrics
+from azr.types import STREAMS, Experience, Role, Verdict, count_lines, stream_name
+
+__all__ = ["MetricsWriter", "Stopwatch", "step_metrics"]
+
+TOKENS = "rollout/completion_tokens"
+"""A policy that reports all it sampled, trials included, under this name decides tokens/s."""
+
+
+class Stopwatch:
+    """Where a step's time goes; made when the step starts."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._phases: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def phase(self, name: str) -> Generator[None]:
+        """Count the block's time to `name`; the same name may come again, and adds up."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self._phases[name] += self._clock() - started
+
+    def seconds(self) -> dict[str, float]:
+        """`time/<phase>` for each phase, `time/step` since the start, `time/other` the rest."""
+        total = self._clock() - self._started
+        phases = {f"time/{name}": seconds for name, seconds in self._phases.items()}
+        other = max(0.0, total - sum(phases.values()))
+        return {**phases, "time/other": other, "time/step": total}
+
+
+def step_metrics(
+    experiences_N: Sequence[Experience],
+    advantages_N: Sequence[float],
+    statistics: Mapping[str, float],
+) -> dict[str, float]:
+    """All metrics of one step.
+
+    Args:
+        experiences_N: The step's experiences, streams mixed, in any order.
+        advantages_N: Aligned with them.
+        statistics: What learner, policy, judge and stopwatch measured; passed through, except
+            that `perf/tokens_per_s` is derived unless it is there.
+    """
+    metrics: dict[str, float] = dict(statistics)
+    metrics["rollouts"] = len(experiences_N)
+    pairs = list(zip(experiences_N, advantages_N, strict=True))
+    for stream in STREAMS:
+        mine = [(e, advantage) for e, advantage in pairs if e.stream == stream]
+        if mine:
+            experiences = [e for e, _ in mine]
+            metrics.update(stream_metrics(stream_name(stream), experiences))
+            metrics.update(spread(f"advantage/{stream_name(stream)}", [a for _, a in mine]))
+            role_metrics = proposer_metrics if stream[0] is Role.PROPOSER else solver_metrics
+            metrics.update(role_metrics(stream[1].value, experiences))
+    metrics.update(text_metrics(experiences_N))
+    metrics.update(refusals(experiences_N))
+    metrics.update(outcomes(experiences_N))
+    sampled = metrics.get(TOKENS, sum(len(e.rollout.completion_ids) for e in experiences_N))
+    if "perf/tokens_per_s" not in metrics and metrics.get("time/play", 0.0) > 0:
+        metrics["perf/tokens_per_s"] = sampled / metrics["time/play"]
+    metrics.update(engine_busy(metrics))
+    return metrics
+
+
+def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Share of the play in which the engine computed; the rest it waited, for verdicts mostly.
+
+    Left out where the engine did more than play: it seeded the buffers before step 1, and takes
+    the suites of an evaluation.
+    """
+    busy_s, play_s = metrics.get("rollout/busy_s"), metrics.get("time/play", 0.0)
+    if busy_s is None or "time/evaluate" in metrics or not 0 < busy_s <= play_s:
+        return {}
+    return {"perf/engine_busy": busy_s / play_s}
+
+
+def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
+    """What every stream has, proposer or solver."""
+    rollouts = [e.rollout for e in experiences]
+    lengths = [len(rollout.completion_ids) for rollout in rollouts]
+    logprobs = [logprob for rollout in rollouts for logprob in rollout.rollout_logprobs]
+    metrics = spread(f"reward/{name}", [e.reward for e in experiences])
+    metrics[f"well_formed/{name}"] = share(e.verdict != Verdict.ILL_FORMED for e in experiences)
+    metrics[f"length/{name}/mean"] = fmean(lengths)
+    metrics[f"length/{name}/min"] = min(lengths)
+    metrics[f"length/{name}/max"] = max(lengths)
+    metrics[f"truncated/{name}"] = share(rollout.truncated for rollout in rollouts)
+    if logprobs:  # the sampled tokens' mean surprise estimates the policy's entropy without bias
+        metrics[f"entropy/{name}"] = -fmean(logprobs)
+    return metrics
+
+
+def solver_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, float]:
+    """Share of answers that are right."""
+    return {f"accuracy/solver/{mode}": share(e.verdict == Verdict.PASSED for e in experiences)}
+
+
+def proposer_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, float]:
+    """How many proposals became tasks, and what these are like."""
+    tasks = [e.task for e in experiences if e.verdict == Verdict.PASSED and e.task is not None]
+    rates = [e.solve_rate for e in experiences if e.solve_rate is not None]
+    metrics = {f"valid/{mode}": share(e.verdict == Verdict.PASSED for e in experiences)}
+    composite = [e for e in experiences if e.rollout.prompt.demands.functions]
+    if composite:  # those asked to build on past programs; left out in steps without any
+        metrics[f"composite/{mode}"] = len(composite) / len(experiences)
+        valid = share(e.verdict == Verdict.PASSED for e in composite)
+        metrics[f"valid_composite/{mode}"] = valid
+    if tasks:
+        different = {(task.program, task.cases) for task in tasks}
+        metrics[f"distinct/{mode}"] = len(different) / len(tasks)
+        metrics[f"lines/{mode}"] = fmean(count_lines(task.program) for task in tasks)
+    metrics.update(appraisal_metrics(mode, experiences))
+    if rates:
+        metrics[f"solve_rate/{mode}"] = fmean(rates)
+        metrics[f"learnable/{mode}"] = share(0 < rate < 1 for rate in rates)
+        # the paper's learnability, whatever formula the run rewards: curves stay comparable
+        metrics[f"learnability/{mode}"] = fmean(1 - rate if rate > 0 else 0.0 for rate in rates)
+    return metrics
+
+
+def refusals(experiences: Sequence[Experience]) -> dict[str, float]:
+    """How many proposals were turned down, by reason."""
+    reasons = Counter(
+        slug(e.reason) or "unknown"
+        for e in experiences
+        if e.stream[0] == Role.PROPOSER and e.verdict != Verdict.PASSED
+    )
+    return {f"refused/{reason}": count for reason, count in reasons.items()}
+
+
+def outcomes(experiences: Sequence[Experience]) -> dict[str, float]:
+    """Share of each kind of end, by role; the shares of a role sum to 1."""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for e in experiences:
+        kind = "passed" if e.verdict == Verdict.PASSED else slug(e.reason.partition(":")[0])
+        kinds[e.stream[0].value][kind or e.verdict.value] += 1
+    return {
+        f"outcome/{role}/{kind}": count / counts.total()
+        for role, counts in kinds.items()
+        for kind, count in counts.items()
+    }
+
+
+def slug(reason: str) -> str:
+    """A reason as the last word of a metric's name: `raised: ValueError` -> `raised.ValueError`.
+
+    Only the kind and its first detail stay, or a message with a value in it would make a new
+    metric in every step.
+    """
+    parts = [re.sub(r"\W+", "_", part).strip("_")[:40] for part in reason.split(":")[:2]]
+    return ".".join(part for part in parts if part)
+
+
+def share(flags: Iterable[bool]) -> float:
+    """Share of true ones; of none, 0."""
+    values = list(flags)
+    return sum(values) / len(values) if values else 0.0
+
+
+def spread(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Mean, least and greatest."""
+    return {
+        f"{name}/mean": fmean(values),
+        f"{name}/min": min(values),
+        f"{name}/max": max(values),
+    }
+
+
+# ---------------------------------------------------------------- writing
+
+
+class MetricsWriter:
+    """metrics.jsonl, one line a step, on the disk when `write` returns; and other sinks if asked.
+
+    Args:
+        folder: The run's folder.
+        config: `config.logging` says which sinks.
+        first_step: The step that will be written first; what TensorBoard has from it on is
+            hidden, so that steps replayed after a resume do not show twice.
+
+    Raises:
+        ConfigError: A sink was asked for that is not installed.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, first_step: int = 1) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._sinks: list[Sink] = []
+        if config.logging.tensorboard:
+            self._sinks.append(TensorBoardSink(folder / "tensorboard", first_step))
+        if config.logging.wandb:
+            self._sinks.append(WandbSink(folder, config))
+        # unbuffered: after a full disk nothing is left in a buffer that would fail again at close
+        self._file = (folder / "metrics.jsonl").open("ab", buffering=0)
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Append one step.
+
+        Raises:
+            CheckpointError: The disk is full or gone.
+        """
+        finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        with written(self._file.name):
+            line = json.dumps({"step": step, **finite}).encode() + b"\n"
+            while line:
+                line = line[self._file.write(line) or 0 :]
+            os.fsync(self._file.fileno())
+        with written(self._folder):
+            for sink in self._sinks:
+                sink.write(step, {k: v for k, v in finite.items() if v is not None})
+
+    def close(self) -> None:
+        """Flush and close all sinks.
+
+        Raises:
+            CheckpointError: The disk is full or gone.
+        """
+        self._file.close()
+        with written(self._folder):
+            for sink in self._sinks:
+                sink.close()
+
+
+class Sink:
+    """Another place where metrics go."""
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Take one step's metrics."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Flush."""
+        raise NotImplementedError
+
+
+class TensorBoardSink(Sink):
+    """Event files, written without torch."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        events = optional("tensorboard.compat.proto.event_pb2")
+        writers = optional("tensorboard.summary.writer.event_file_writer")
+        self._event: Any = events.Event
+        self._summary: Any = optional("tensorboard.compat.proto.summary_pb2").Summary
+        self._writer: Any = writers.EventFileWriter(str(folder))
+        # SessionLog.START makes TensorBoard drop what earlier files hold from this step on
+        start = events.SessionLog(status=events.SessionLog.START)
+        self._add(session_log=start, step=first_step)
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """One event with all values."""
+        values = [self._summary.Value(tag=k, simple_value=v) for k, v in metrics.items()]
+        self._add(summary=self._summary(value=values), step=step)
+        self._writer.flush()
+
+    def _add(self, **fields: Any) -> None:
+        self._writer.add_event(self._event(wall_time=time.time(), **fields))
+
+    def close(self) -> None:
+        """Flush and close the event file."""
+        self._writer.close()
+
+
+class WandbSink(Sink):
+    """A Weights & Biases run; a resumed azr run continues the same one."""
+
+    def __init__(self, folder: Path, config: RunConfig) -> None:
+        note = folder / "wandb_id"
+        run_id = note.read_text(encoding="utf-8").strip() if note.exists() else None
+        self._run: Any = optional("wandb").init(
+            project=config.logging.wandb_project,
+            name=config.name,
+            tags=config.logging.wandb_tags or None,  # given, they replace those of before
+            id=run_id,
+            resume="allow",
+            config=to_dict(config),
+            dir=str(folder),
+        )
+        note.write_text(str(self._run.id), encoding="utf-8")
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log the step."""
+        self._run.log(dict(metrics), step=step)
+
+    def close(self) -> None:
+        """Finish the upload."""
+        self._run.finish()
+
+
+def optional(module: str) -> ModuleType:
+    """Import what only some runs need.
+
+    Raises:
+        ConfigError: It is not installed; the message says how to do without.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        refusal = ConfigError(f"logging.{package} is on, but {package} cannot be imported: {error}")
+        refusal.add_note(f"pip install {package}, or switch it off: --logging.{package} false")
+        raise refusal from error

@@ -1,0 +1,42 @@
+"""A run's tasks and answers as a person asks about them; the report and `azr inspect` read this.
+
+    explain    what was asked, what would have been right, what was answered, and why
+    growth     tasks by step and mode: how many, how new, how hard
+    stories    single tasks with everything that was answered to them
+
+Everything is read from rollout records (rollouts). Nothing here runs or evaluates a program.
+"""
+
+from azr.report.explain import (
+    Convention,
+    Explanation,
+    convention_of,
+    explain,
+    read_object,
+    resolved_config,
+    table_in,
+    task_in,
+    task_name,
+)
+from azr.report.growth import Growth, ModeStep
+from azr.report.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
+
+__all__ = [
+    "ORDERS",
+    "Convention",
+    "Explanation",
+    "Growth",
+    "MeasuredTask",
+    "ModeStep",
+    "Story",
+    "all_measured",
+    "convention_of",
+    "explain",
+    "ordered",
+    "read_object",
+    "resolved_config",
+    "stories_in",
+    "table_in",
+    "task_in",
+    "task_name",
+]

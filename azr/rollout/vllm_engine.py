@@ -1,0 +1,218 @@
+"""The only file that touches vLLM, its internals included: another vLLM version ends here.
+
+In-process engine (no second process, weights handed over by reference), stepped by the caller.
+What had to be learned is in the comments; tests/e2e/test_engines.py holds each of it.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from azr.config.run import RolloutConfig
+from azr.errors import ModelError
+from azr.models.weights import TorchWeights
+from azr.rollout.requests import Request, Sampled
+
+__all__ = ["VllmEngine", "vllm_problem"]
+
+log = logging.getLogger(__name__)
+
+MAX_BATCHED_TOKENS = 2048
+"""Prompt tokens computed in one step, at least; more only makes running requests wait."""
+
+
+def vllm_problem() -> str | None:
+    """Why `from vllm import LLM` does not work here, or None if it does."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecated is not broken, also where warnings raise
+            import vllm  # noqa: PLC0415 - seconds to import: only when asked for
+
+            _ = vllm.LLM  # `import vllm` alone succeeds where this fails
+    except Exception as error:  # noqa: BLE001 - a broken install raises anything at import
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+class VllmEngine:
+    """azr.rollout.engine.Engine over vLLM on a CPU or a GPU.
+
+    Args:
+        folder: The model.
+        config: Sampling.
+        max_model_len: Tokens of a prompt and its completion together.
+        is_ranked: This is one process of several, all of which start an engine of their own now.
+    """
+
+    def __init__(
+        self, folder: Path, config: RolloutConfig, *, max_model_len: int, is_ranked: bool = False
+    ) -> None:
+        self._is_ranked = is_ranked
+        self._on_gpu = torch.cuda.is_available()
+        self.is_exact = config.dtype == "float32"
+        self._dtype = getattr(torch, config.dtype)
+        self._keys: dict[str, int] = {}
+        set_num_threads = torch.set_num_threads
+        try:
+            self._llm = start(
+                folder, config, max_model_len, on_gpu=self._on_gpu, is_ranked=is_ranked
+            )
+        except Exception as error:  # vLLM raises anything; the cause stays attached
+            raise ModelError(
+                f"vLLM could not start with {folder} ({type(error).__name__}: {error}):"
+                ' try rollout.engine = "transformers", or `azr doctor`'
+            ) from error
+        finally:
+            # the CPU worker makes it a no-op for the whole process, the learner's part included
+            torch.set_num_threads = set_num_threads
+        self._core: Any = self._llm.llm_engine
+
+    @property
+    def num_running(self) -> int:
+        """Requests added and neither finished nor aborted."""
+        return len(self._keys)
+
+    def add(self, key: int, request: Request) -> None:
+        """Take on a request."""
+        from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
+        from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
+
+        params = SamplingParams(
+            temperature=request.temperature,
+            seed=request.seed,
+            max_tokens=request.max_tokens,
+            stop=list(request.stop) or None,
+            logprobs=0,  # of the sampled token alone
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        name = str(key)
+        try:
+            # the engine calls the request by a name of its own, in which ours comes first
+            self._core.add_request(name, {"prompt_token_ids": list(request.prompt_ids)}, params)
+        except ValueError as error:
+            raise ModelError(f"vLLM refused a prompt: {error}") from error
+        self._keys[name] = key
+
+    def step(self) -> list[tuple[int, Sampled]]:
+        """Compute once for all requests; return those that finished."""
+        return [
+            (key, sampled_of(output))
+            for output in self._core.step()
+            if output.finished and (key := self._keys.pop(output.request_id, None)) is not None
+        ]
+
+    def abort(self, keys: Iterable[int]) -> None:
+        """Drop requests; unknown keys are ignored."""
+        names = [name for key in keys if (name := str(key)) in self._keys]
+        for name in names:
+            del self._keys[name]
+        if names:
+            self._core.abort_request(names)
+
+    def load(self, weights: TorchWeights) -> None:
+        """Replace all weights and forget what was computed with the old ones; only when idle."""
+        iterator = weights.named_parameters(self._dtype)
+        self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
+        if not self._on_gpu:
+            self._llm.apply_model(repack_head)
+        self._llm.reset_prefix_cache()
+
+    def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Log-probability of each token but the first, at temperature 1; only when idle."""
+        from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
+
+        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
+        output = self._llm.generate(
+            [{"prompt_token_ids": list(token_ids)}], params, use_tqdm=False
+        )[0]
+        entries = (output.prompt_logprobs or [])[1:]
+        pairs = zip(entries, token_ids[1:], strict=True)
+        return [entry[token].logprob for entry, token in pairs if entry is not None]
+
+    def close(self) -> None:
+        """Give back memory and threads."""
+        from vllm.distributed.parallel_state import (  # noqa: PLC0415 - see vllm_problem
+            cleanup_dist_env_and_memory,
+            destroy_model_parallel,
+        )
+
+        self._core.engine_core.shutdown()
+        del self._core, self._llm
+        gc.collect()
+        if self._is_ranked:  # the default process group is the learner's
+            destroy_model_parallel()
+        else:
+            cleanup_dist_env_and_memory()
+
+
+def start(
+    folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool, is_ranked: bool
+) -> Any:
+    """Open the engine with what azr needs of it."""
+    os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(config.kv_cache_gib)))
+    from vllm import LLM  # noqa: PLC0415 - reads its environment when imported
+
+    where: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization}
+    if not on_gpu:
+        # On a CPU a prompt that is computed in two parts breaks seeded sampling: the engine
+        # rewinds the request's generator, and CPU generators cannot be rewound. So prompts are
+        # never split, and a step must have room for the longest.
+        where = {
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(max_model_len, MAX_BATCHED_TOKENS),
+            "enforce_eager": True,
+        }
+    if is_ranked:
+        # an engine in each process, by the process group that is there; of one rank it would open
+        # a group of its own, over the learner's. The engines know nothing of one another, but all
+        # start at the same time: they agree on the least room for keys and values.
+        where["distributed_executor_backend"] = "external_launcher"
+    return LLM(
+        model=str(folder),
+        dtype=cast(Any, config.dtype),
+        max_model_len=max_model_len,
+        max_num_seqs=config.max_concurrent,
+        logprobs_mode="processed_logprobs",  # the default ignores the temperature
+        enable_prefix_caching=True,
+        disable_log_stats=True,
+        use_tqdm_on_load=False,
+        seed=0,
+        **where,
+    )
+
+
+def repack_head(model: Any) -> None:
+    """Pack the new lm_head: on a CPU `reload_weights` leaves a packed copy of the old one.
+
+    Without this the body is new and the head is old wherever embeddings are tied: text changes,
+    so it looks right, and log-probabilities are off by 0.25 on average.
+    """
+    head = getattr(model, "lm_head", None)
+    if head is not None:
+        head.quant_method.process_weights_after_loading(head)
+
+
+def sampled_of(output: Any) -> Sampled:
+    """Translate a finished request."""
+    completion = output.outputs[0]
+    ids = tuple(completion.token_ids)
+    logprobs = tuple(
+        entry[token].logprob for entry, token in zip(completion.logprobs or [], ids, strict=True)
+    )
+    return Sampled(
+        ids=ids,
+        logprobs=logprobs,
+        text=completion.text,
+        truncated=completion.finish_reason == "length",
+        cached_tokens=output.num_cached_tokens or 0,
+    )

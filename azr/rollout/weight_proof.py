@@ -1,0 +1,93 @@
+"""The proof that the engine samples from the learner's weights, made after every update.
+
+Two ways in, because the engine has two: a whole prompt at once (most layers, all positions),
+and a prompt continued token by token, whose keys and values may come from the prefix cache and
+whose log-probabilities come out of the sampler, as a rollout's do.
+
+In 16 bits the two never agree, and how far they are apart grows as training makes the known text
+unlikely: 0.04 nats on average became 0.26 in 18 healthy steps, and ended a run (docs/LOG.md). So
+the tolerance follows what rounding does to these very weights; weights that are not the
+learner's are further off than that.
+"""
+
+import math
+from collections.abc import Sequence
+
+from azr.config.run import RolloutConfig
+from azr.errors import StaleWeights
+from azr.ports import Weights
+from azr.rollout.engine import Engine
+from azr.rollout.prompt_tokens import Renderer
+from azr.rollout.requests import Request
+
+__all__ = ["Probe"]
+
+MAX_TOKENS = 256
+NUM_SAMPLED = 8
+KEY = -1
+"""The request's name; those of rollouts count up from 0."""
+ROUNDINGS = 2.0
+"""Engine and learner may be so many times further apart than the learner's own rounding: they
+round in other places. Measured: 0.8 to 1.1 times."""
+
+
+class Probe:
+    """Compares an engine with the learner on one known text."""
+
+    def __init__(self, token_ids: Sequence[int], config: RolloutConfig) -> None:
+        self._ids = tuple(token_ids)[: max(2, len(token_ids) - NUM_SAMPLED)]
+        self._config = config
+
+    @classmethod
+    def of(cls, renderer: Renderer, config: RolloutConfig) -> "Probe":
+        """The proof on the known text in a model's tokens: the same on every rank."""
+        return cls(renderer.probe_ids(min(MAX_TOKENS, config.max_prompt_tokens)), config)
+
+    def check(self, engine: Engine, weights: Weights, version: int) -> dict[str, float]:
+        """Return the differences found.
+
+        Raises:
+            StaleWeights: They are above rollout.probe_tolerance (or _bf16, or twice what rounding
+                does to these weights).
+        """
+        sampled_ids, sampled = self._continue(engine)
+        ids = self._ids + sampled_ids
+        expected = weights.probe_logprobs(ids)
+        found = engine.prompt_logprobs(self._ids) + sampled
+        differences = [abs(a - b) for a, b in zip(found, expected, strict=True)]
+        mean, worst = sum(differences) / len(differences), max(differences)
+        figures = {"sync/probe_mean_abs": mean, "sync/probe_max_abs": worst}
+        if engine.is_exact and weights.is_exact:
+            name, value, limit = "largest", worst, self._config.probe_tolerance
+        else:
+            # on every rank, whatever it found: the learner's part may be a collective
+            rounding = weights.probe_rounding(ids, expected)
+            figures["sync/probe_rounding"] = rounding
+            name, value, limit = "mean", mean, self._limit(rounding)
+        if not (value <= limit and math.isfinite(mean)):  # max() can lose a nan, a sum cannot
+            raise StaleWeights(
+                f"after version {version} was pushed, the engine's log-probabilities differ from"
+                f" the learner's: {name} difference {value:.2g}, tolerance {limit:.2g}, over"
+                f" {len(differences)} tokens (mean {mean:.2g}, largest {worst:.2g}). The engine"
+                " does not sample from the weights that are trained: stop, and see"
+                ' azr/rollout/vllm_engine.py; rollout.engine = "transformers" works without it'
+            )
+        return figures
+
+    def _limit(self, rounding: float) -> float:
+        """The largest mean difference in 16 bits.
+
+        A rounding that is no number (float16 has a small range) allows nothing more.
+        """
+        tolerance = self._config.probe_tolerance_bf16
+        return max(tolerance, ROUNDINGS * rounding) if math.isfinite(rounding) else tolerance
+
+    def _continue(self, engine: Engine) -> tuple[tuple[int, ...], list[float]]:
+        request = Request(
+            prompt_ids=self._ids, max_tokens=NUM_SAMPLED, seed=0, temperature=1.0, stop=()
+        )
+        engine.add(KEY, request)
+        while engine.num_running:
+            for _, sampled in engine.step():
+                return sampled.ids, list(sampled.logprobs)
+        return (), []

@@ -1,0 +1,1 @@
+"""azr-sandbox: one file a command."""

@@ -1,0 +1,235 @@
+"""`azr-sandbox`: run jobs, build images, check the machine, serve.
+
+Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input, 130 when interrupted.
+stdout carries data only; everything else goes to stderr.
+"""
+
+import argparse
+import contextlib
+import importlib
+import json
+import math
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
+from sandbox_wasm.errors import BadJob, SandboxError
+from sandbox_wasm.image.cache import cache_folder
+from sandbox_wasm.places import expanded
+from sandbox_wasm.types import DEFAULT_BANNED_MODULES, MAX_IMAGES, Job, JobResult, Limits
+
+__all__ = ["main"]
+
+_AHEAD = 512
+"""Jobs read before the oldest result is written: bounds memory, keeps every worker busy."""
+
+
+def _add_run(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run jobs from a JSONL file",
+        description="Jobs in, one JSON result a line out, in the jobs' order.",
+    )
+    parser.add_argument(
+        "file", type=expanded, metavar="FILE.jsonl", help="one job a line; - reads stdin"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="native threads (default: one a core, within a container's quota)",
+    )
+    parser.add_argument("--stdout", action="store_true", help="add what the programs printed")
+    limits = Limits()
+    parser.add_argument(
+        "--images", type=int, default=1, help=f"images a call runs in (1-{MAX_IMAGES})"
+    )
+    parser.add_argument("--fuel", type=int, default=limits.fuel, help="default: %(default)s")
+    parser.add_argument("--memory-bytes", type=int, default=limits.memory_bytes)
+    parser.add_argument("--output-bytes", type=int, default=limits.output_bytes)
+    parser.add_argument(
+        "--ban-default",
+        action="store_true",
+        help=f"refuse these imports: {' '.join(sorted(DEFAULT_BANNED_MODULES))}",
+    )
+    _add_packages(parser)
+    parser.set_defaults(handler=_run)
+
+
+def _add_packages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--packages",
+        nargs="+",
+        metavar="NAME",
+        default=[],
+        help="third-party packages that programs may import: numpy",
+    )
+
+
+def _add_image(commands: Any) -> None:
+    parser = commands.add_parser("image", help="build or show the cached guest image")
+    parser.add_argument("action", nargs="?", choices=["build", "show"], default="build")
+    parser.add_argument(
+        "--images", type=int, default=2, help=f"run images, 1-{MAX_IMAGES}; azr uses 10"
+    )
+    _add_packages(parser)
+    parser.set_defaults(handler=_image)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="azr-sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_run(commands)
+    _add_image(commands)
+    doctor = commands.add_parser("doctor", help="say what is missing on this machine")
+    doctor.add_argument("--deep", action="store_true", help="decode the whole guest module too")
+    doctor.set_defaults(handler=_doctor)
+    bench = commands.add_parser("bench", help="measure this machine on built-in programs")
+    bench.add_argument("--workers", type=int, default=1)
+    bench.add_argument("--seconds", type=float, default=3.0)
+    bench.set_defaults(handler=_bench)
+    for name, (text, _, _) in _SERVER_COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+def _lines_of(name: str) -> Iterator[str]:
+    """JSON Lines: a line ends with a line feed, and with none of Python's other line ends.
+
+    Raises:
+        BadJob: They cannot be read.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as exc:
+                    raise BadJob(f"line {number} of {name} is not UTF-8: {exc.reason}") from exc
+    except OSError as exc:
+        raise BadJob(f"cannot read {name}: {exc.strerror}") from exc
+
+
+def _run(args: argparse.Namespace) -> int:
+    defaults = JobDefaults(
+        limits=Limits(
+            fuel=args.fuel, memory_bytes=args.memory_bytes, output_bytes=args.output_bytes
+        ),
+        images=args.images,
+        banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
+        want_stdout=args.stdout,
+        packages=frozenset(args.packages),
+    )
+    return _run_jobs(read_jobs(_lines_of(args.file), defaults), args)
+
+
+def _run_jobs(jobs: Iterator[Job], args: argparse.Namespace) -> int:
+    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
+
+    pending: deque[Future[JobResult]] = deque()
+    with Sandbox(
+        workers=args.workers, images=max(2, args.images), packages=args.packages
+    ) as sandbox:
+        try:
+            for job in jobs:
+                pending.append(sandbox.submit(job))
+                while pending and (len(pending) > _AHEAD or pending[0].done()):
+                    _write(pending.popleft().result())
+        finally:
+            while pending:
+                _write(pending.popleft().result())
+    return 0
+
+
+def _write(result: JobResult) -> None:
+    sys.stdout.write(json.dumps(result_to_json(result)) + "\n")
+
+
+def _image(args: argparse.Namespace) -> int:
+    if args.action == "build":
+        from sandbox_wasm.image.build import build_guest  # noqa: PLC0415 - loads the native module
+
+        guest = build_guest(args.images, frozenset(args.packages))
+        sys.stdout.write(f"image {guest.image_id} in {guest.folder}\n")
+        return 0
+    for path in sorted(cache_folder().iterdir()):
+        if path.suffix not in {".sha256", ""}:
+            sys.stdout.write(f"{path.stat().st_size:>12} {path.name}\n")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from sandbox_wasm.cli.doctor import main_doctor  # noqa: PLC0415
+
+    return main_doctor(deep=args.deep)
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from sandbox_wasm.cli.doctor import main_bench  # noqa: PLC0415
+
+    if not (math.isfinite(args.seconds) and args.seconds > 0):
+        raise ValueError(f"--seconds must be a number above 0, got {args.seconds}")
+    return main_bench(workers=args.workers, seconds=args.seconds)
+
+
+# Commands of the server: (help, module, suffix of its add_X_arguments and main_X).
+_SERVER_COMMANDS = {
+    "serve": ("serve jobs over ZeroMQ", "sandbox_wasm.server.serve", "serve"),
+    "keys": ("make CURVE keys for a server and its clients", "sandbox_wasm.wire.keys", "keys"),
+}
+
+
+def _server_command(name: str, argv: list[str]) -> int:
+    """Hand over to the server's modules, which need ZeroMQ."""
+    _, module_name, suffix = _SERVER_COMMANDS[name]
+    module = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(prog=f"azr-sandbox {name}")
+    getattr(module, f"add_{suffix}_arguments")(parser)
+    return int(getattr(module, f"main_{suffix}")(parser.parse_args(argv)) or 0)
+
+
+def _complain(message: object, status: int) -> int:
+    sys.stderr.write(f"azr-sandbox: {message}\n")
+    return status
+
+
+def _run_command(argv: list[str]) -> int:
+    if argv and argv[0] in _SERVER_COMMANDS:
+        return _server_command(argv[0], argv[1:])
+    args = _parser().parse_args(argv)
+    return int(args.handler(args))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if cast("TextIO | None", sys.stdout) is None:
+        return _complain("stdout is closed", 1)
+    try:
+        status = _run_command(argv)
+        sys.stdout.flush()  # here, where an error can still be told
+    except (SandboxError, ValueError) as exc:
+        status = _complain(exc, 2 if isinstance(exc, ValueError) else 1)
+    except OSError as exc:
+        status = 1
+        if not isinstance(exc, BrokenPipeError):  # else the reader has had enough
+            _complain(f"{exc.filename or 'stdout'}: {exc.strerror or exc}", 1)
+        _forget_output()
+    except KeyboardInterrupt:
+        status = _complain("interrupted", 130)
+    return status
+
+
+def _forget_output() -> None:
+    """Let the interpreter flush stdout at its end without a second error."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

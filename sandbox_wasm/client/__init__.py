@@ -1,0 +1,1 @@
+"""The client: one thread, many servers, jobs that are never lost."""

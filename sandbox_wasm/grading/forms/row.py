@@ -1,0 +1,166 @@
+"""A data set's row in one plain form, wherever it was read: JSON, Arrow, pandas or Python.
+
+Arrow writes None for each key that a row lacks, and pandas arrays for lists. Here None is absent,
+an array is a list, bytes are text, and a text that is JSON is what it says. Nothing is unpickled.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from sandbox_wasm.grading.forms.packed import PackedTestsError, inflate, text_of_pickle
+from sandbox_wasm.literals import LiteralError, parse_literal
+
+__all__ = ["Row", "opened", "plain", "present", "structure"]
+
+Row = Mapping[str, Any]
+
+CONTAINERS = ("ground_truth", "reward_model", "verification_info", "input_output")
+"""Keys that hold the checks of a row as a text or an object: verl, SYNTHETIC-1, APPS."""
+TESTS = ("tests", "test", "test_cases", "unit_tests", "test_list", "test_code", "functional")
+"""Keys whose value may be a text, a list of asserts, a list of cases or an object."""
+SCALARS = (str, bool, int, float)
+PACKED_CHARS = 40
+"""A packed text is longer; a short word is no base64."""
+
+
+def plain(value: Any) -> Any:
+    """Lists, dicts and scalars alone, as JSON would have them.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    kind = cast("type[Any]", type(value))
+    if value is None or kind in SCALARS:
+        return value
+    for name in ("tolist", "as_py"):  # of numpy, of Arrow
+        if hasattr(value, name):
+            return plain(getattr(value, name)())
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        return {plain(key): plain(item) for key, item in items}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in cast("Iterable[Any]", value)]
+    return plain_scalar(value)
+
+
+def plain_scalar(value: Any) -> Any:
+    """Bytes as text, and an instance of a scalar's subclass as that scalar."""
+    if isinstance(value, bytes):
+        return value.decode()
+    for base in SCALARS:
+        if isinstance(value, base):
+            return base(value)
+    raise ValueError(
+        f"ground truth holds a {type(value).__name__}, which no data set's file can hold"
+    )
+
+
+def present(row: Row) -> dict[str, Any]:
+    """The keys that say something: None, an empty text and an empty list are absent."""
+    return {
+        key: value for key, value in row.items() if value is not None and value not in ("", [], {})
+    }
+
+
+def structure(value: Any) -> Any:
+    """What a text says that is JSON, a Python literal, or packed JSON; anything else as it is.
+
+    Raises:
+        ValueError: It is packed, and what is packed is no text: objects are never unpickled.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text[:1] in ("[", "{"):
+        return json_or_literal(text, value)
+    if is_packed(text):
+        return structure(unpacked(text))
+    return value
+
+
+def json_or_literal(text: str, otherwise: str) -> Any:
+    """A list or an object; otherwise a test that happens to begin with a bracket."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return plain(parse_literal(text))
+    except (LiteralError, ValueError, RecursionError):
+        return otherwise
+
+
+def is_packed(text: str) -> bool:
+    """Whether it is one word of base64 whose bytes begin like zlib's."""
+    return len(text) >= PACKED_CHARS and text[:2] == "eJ" and not any(map(str.isspace, text))
+
+
+def unpacked(text: str) -> str:
+    """Base64 of zlib of JSON, or of a pickle of one JSON text, as LiveCodeBench has them."""
+    try:
+        content = inflate(text)
+        return text_of_pickle(content) if content[:1] == b"\x80" else content.decode()
+    except (PackedTestsError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"the packed tests are no text ({error}); objects are never unpickled: use JSON"
+        ) from error
+
+
+def opened(truth: Any) -> dict[str, Any]:
+    """The row with what its containers hold beside it, and its tests under one name.
+
+    Returns:
+        `tests` is a text, `test_list` a list of texts, `cases` a list of objects; other keys are
+        the row's.
+    """
+    found = structure(plain(truth))
+    if isinstance(found, str):
+        return {"tests": found}
+    if isinstance(found, list):
+        return named_list(cast("list[Any]", found))
+    if not isinstance(found, dict):
+        raise ValueError(f"ground truth must be a text, a list or a mapping, got {found!r}")  # noqa: TRY004
+    return with_tests_named(without_containers(present(cast("dict[str, Any]", found))))
+
+
+def without_containers(row: dict[str, Any]) -> dict[str, Any]:
+    """What a container holds, beside the other keys."""
+    for key in CONTAINERS:
+        inner = structure(row.get(key))
+        if isinstance(inner, dict | list) or (key == "ground_truth" and isinstance(inner, str)):
+            row = {**without(row, key), **opened(inner)}
+    return row
+
+
+def with_tests_named(row: dict[str, Any]) -> dict[str, Any]:
+    """The first key of tests that is there, under the name of what it holds."""
+    for key in TESTS:
+        if key in row:
+            inner = structure(row[key])
+            named = {"tests": inner} if isinstance(inner, str) else opened(inner)
+            return {**without(row, key), **named}
+    return row
+
+
+def without(row: dict[str, Any], key: str) -> dict[str, Any]:
+    """The other keys."""
+    return {name: value for name, value in row.items() if name != key}
+
+
+def named_list(items: list[Any]) -> dict[str, Any]:
+    """A list of asserts, or of cases."""
+    kept = [item for item in items if item not in (None, "", {})]
+    if kept and all(isinstance(item, str) for item in kept):
+        return {"test_list": kept}
+    if kept and all(isinstance(item, dict) for item in kept):
+        return {"cases": [present_case(item) for item in kept]}
+    raise ValueError(
+        "ground truth must be a list of asserts, or of objects with input and output; got "
+        + (f"{kept[:1]!r} ..." if kept else "an empty list: every program would pass")
+    )
+
+
+def present_case(case: dict[str, Any]) -> dict[str, Any]:
+    """A case without the keys that Arrow adds; an empty input or output is one."""
+    return {key: value for key, value in case.items() if value is not None or key == "output"}

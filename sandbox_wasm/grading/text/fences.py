@@ -1,0 +1,213 @@
+"""Fenced blocks of a text as models write it, the text between them included.
+
+As CommonMark has it (0.31, 4.5), and further: a mark may stand behind a word, a mark with a tag
+ends a block that was not closed, and marks inside a triple-quoted string of a program are its text.
+Training has a reader of its own, parse: what that one accepts is part of a run's rules.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sandbox_wasm.grading.text.python_text import After, after
+
+__all__ = ["PYTHON_TAGS", "READ_TAGS", "Passage", "passages"]
+
+PYTHON_TAGS = frozenset(
+    {"python", "py", "python3", "py3", "ipython", "ipython3", "python2", "cpython"}
+)
+LOOSE_TAGS = frozenset({"", "code", "solution", "program", "answer"})
+TRANSCRIPT_TAGS = frozenset({"pycon", "pycon3", "python-repl", "python-console", "doctest"})
+READ_TAGS = PYTHON_TAGS | LOOSE_TAGS | TRANSCRIPT_TAGS
+"""Of blocks that can be the program."""
+OTHER_TAGS = frozenset({
+    "bash", "sh", "shell", "zsh", "console", "terminal", "powershell", "cmd", "text", "txt",
+    "plain", "plaintext", "output", "out", "input", "result", "json", "yaml", "toml", "xml", "html",
+    "css", "javascript", "js", "typescript", "ts", "java", "c", "cpp", "c++", "cs", "csharp", "go",
+    "rust", "ruby", "php", "sql", "r", "scala", "kotlin", "swift", "haskell", "perl", "lua",
+    "latex", "tex", "math", "markdown", "md", "diff", "csv", "ini", "makefile", "dockerfile",
+    "pseudocode", "mermaid", "message", "error", "traceback", "log", "stdin", "stdout",
+})  # fmt: skip
+
+MARK = re.compile(r"`{3,}|~{3,}")
+MARKS_A_LINE = 8
+"""More on one line are nobody's fences, and reading them would take for ever."""
+MAX_REWINDS = 8
+LEAD = re.compile(r"[ \t]*(?:(?:[-*+>]|\d{1,3}[.)])[ \t]+)*")
+"""What a mark may stand behind and still begin its line: blanks, a list's bullet or number."""
+HELD = re.compile(r"(?:async[ \t]|def[ \t]|class[ \t]|import[ \t]|from[ \t]|@)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A fenced block, or what stands between two."""
+
+    tag: str | None
+    """In lower case, "" without one; None outside of fences."""
+    text: str
+    closed: bool = True
+    start: int = 0
+    """Where its mark, or the text outside, begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Three or more backticks or tildes, with what stands on their line (up to other marks)."""
+
+    start: int
+    end: int
+    kind: str
+    before: str
+    after: str
+    pairs: bool
+    """Another mark follows on this line."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it begins its line."""
+        return LEAD.fullmatch(self.before) is not None
+
+    @property
+    def column(self) -> int:
+        """How far the block is indented."""
+        return len(self.before) if self.leads else 0
+
+    def closes(self, opening: "Mark") -> bool:
+        """Whether it is of the kind, and as long."""
+        return self.kind[0] == opening.kind[0] and len(self.kind) >= len(opening.kind)
+
+
+def passages(text: str) -> list[Passage]:
+    """All of the text, in order: blocks, and what is not in a block."""
+    return list(Scanner(text).run())
+
+
+def marks_in(text: str) -> Iterator[Mark]:
+    """The marks, a few a line."""
+    line_start = line_end = previous = count = 0
+    found = list(MARK.finditer(text))
+    for number, mark in enumerate(found):
+        if mark.start() >= line_end:
+            line_start = text.rfind("\n", previous, mark.start()) + 1 or line_start
+            line_end = text.find("\n", mark.end())
+            line_end = len(text) if line_end < 0 else line_end
+            previous, count = line_start, 0
+        count += 1
+        if count > MARKS_A_LINE:
+            previous = mark.end()
+            continue
+        following = found[number + 1].start() if number + 1 < len(found) else len(text)
+        yield Mark(
+            start=mark.start(),
+            end=mark.end(),
+            kind=mark.group(),
+            before=text[previous : mark.start()],
+            after=text[mark.end() : min(following, line_end)],
+            pairs=following < line_end,
+        )
+        previous = mark.end()
+
+
+class Scanner:
+    """Goes from mark to mark."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._marks = list(marks_in(text))
+        self._next = 0
+        self._outside = 0
+        self._rewinds = 0
+
+    def run(self) -> Iterator[Passage]:
+        """Everything."""
+        while self._next < len(self._marks):
+            opening = self._marks[self._next]
+            self._next += 1
+            if opens(opening):
+                yield from self._block(opening)
+        yield from self._prose(len(self._text))
+
+    def _prose(self, end: int) -> Iterator[Passage]:
+        if self._text[self._outside : end].strip():
+            yield Passage(None, self._text[self._outside : end], start=self._outside)
+
+    def _block(self, opening: Mark) -> Iterator[Passage]:
+        yield from self._prose(opening.start)
+        tag, first = tag_of(opening.after)
+        closing = self._closing(opening, tag)
+        end = len(self._text) if closing is None else closing.start
+        self._outside = len(self._text) if closing is None else closing.end
+        body = self._text[opening.end + len(opening.after) : end]
+        text = dedented(f"{first}{body}", opening.column)
+        yield Passage(tag, text, closing is not None, opening.start)
+        if closing is not None and is_tag(closing.after.strip()):
+            # A mark with a tag where a block should have ended: it begins one of its own, too.
+            self._outside = closing.start
+            self._next -= 1
+
+    def _closing(self, opening: Mark, tag: str) -> Mark | None:
+        """The mark that ends the block; the next one to look at is behind it."""
+        reads = tag in READ_TAGS and self._rewinds < MAX_REWINDS
+        where: After = ("", 0)
+        position = opening.end + len(opening.after)
+        quoted: list[int] = []
+        for index in range(self._next, len(self._marks)):
+            mark = self._marks[index]
+            if not mark.closes(opening):
+                continue
+            if reads:
+                where = after(self._text[position : mark.start], where)
+                position = mark.start
+            if where[0]:
+                if len(where[0]) == 3 and mark.leads:
+                    quoted.append(index)
+            elif mark.leads or reads or not mark.after.strip():
+                self._next = index + 1
+                return mark
+        return self._last_resort(quoted, after(self._text[position:], where) if reads else where)
+
+    def _last_resort(self, quoted: list[int], where: After) -> Mark | None:
+        """No mark closes. Where a string never ends, its first mark was none of its text."""
+        if quoted and (where[0] or len(quoted) % 2):
+            self._rewinds += 1
+            self._next = quoted[0] + 1
+            return self._marks[quoted[0]]
+        self._next = len(self._marks)
+        return None
+
+
+def opens(mark: Mark) -> bool:
+    """Whether a block begins: on its own line, or behind a word with nothing but a tag."""
+    if mark.kind[0] == "~":
+        return mark.leads
+    rest = mark.after.strip()
+    return mark.leads or mark.pairs or not rest or is_tag(rest)
+
+
+def is_tag(word: str) -> bool:
+    """Whether it is a language's name."""
+    return bool(word) and tag_of(word)[0] != "" and not re.search(r"\s", word)
+
+
+def tag_of(info: str) -> tuple[str, str]:
+    """Split what follows an opening mark: the language, and text that belongs to the block."""
+    found = re.match(r"\s*[{.]*\s*([\w+#-]*)(?:\.\w+)?[:},;]?", info[:200])
+    word = found[1].lower() if found else ""
+    rest = info[found.end() :].strip() if found else ""
+    if word and word in READ_TAGS:
+        return word, rest if HELD.match(rest) else ""
+    if re.fullmatch(r"\s*[\w/-]+\.py\s*", info[:200]):
+        return "python", ""
+    if word in OTHER_TAGS:
+        return word, rest
+    if info.strip().isidentifier():
+        return info.strip().lower(), ""  # another language: a block, but never the program
+    return "", info.strip()
+
+
+def dedented(body: str, column: int) -> str:
+    """Without the indentation of the fence, as far as its first line has it; no blanks around."""
+    lines = body.strip("\n").rstrip().split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    width = min(column, len(first) - len(first.lstrip(" \t")))
+    return "\n".join(line[min(width, len(line) - len(line.lstrip(" \t"))) :] for line in lines)

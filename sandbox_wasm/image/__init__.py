@@ -1,0 +1,1 @@
+"""The guest: found, compiled, booted and cached."""

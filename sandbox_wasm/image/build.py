@@ -1,0 +1,323 @@
+r"""Builds and caches what a pool needs: the compiled guest and its memory images.
+
+    python.wasm --split--> code --compile (tens of seconds)--> FLAVOR-metered-KEY.cwasm, unmetered
+                      \--> initial memory --boot (0.5 s each)--> compile-KEY.img, FLAVOR-N-KEY.img
+
+A flavor is a set of packages. Its one compiled module serves all its images; an image is a booted
+interpreter's memory. Images differ in their hash seed, their entropy and where their objects lie.
+The compile stage runs no program, so it has one image, and a module that does not count fuel.
+"""
+
+import functools
+import hashlib
+import io
+import os
+import platform
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from sandbox_wasm import _pool
+from sandbox_wasm.errors import ImageError
+from sandbox_wasm.image.audit import audit_wasm
+from sandbox_wasm.image.cache import BuiltFiles, cache_folder, sha256_of
+from sandbox_wasm.image.manifest import (
+    BASE,
+    NUMPY,
+    STDLIB_SHA256,
+    WASM_SHA256,
+    Flavor,
+    locate_guest,
+    locate_wasmtime,
+)
+from sandbox_wasm.image.private_folder import OpenFile
+from sandbox_wasm.image.wasm import ModuleParts, split_module
+
+__all__ = ["BuiltGuest", "build_guest", "find_guest"]
+
+_CODE_FORMAT: Final = "3"
+"""Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
+_IMAGE_FORMAT: Final = "9"
+"""Part of the images' key; raise it when their layout, the boot or the requests change."""
+_RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
+                     0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,
+                     0x19D5_BA31, 0x73E2_0C8F, 0x0B6A_97D3, 0x5C11_E64B,
+                     0x3F08_D2A9, 0x62C7_4B1D, 0x148E_F057, 0x2D93_A86F)  # fmt: skip
+"""Entropy of each run image: decides its hash seed and where its objects lie."""
+_COMPILE_SEED: Final = 0x0C0D_E5ED
+_REAL_EVENTS: Final = "asyncio/selector_events.pyc"
+_EVENTS: Final = ("selector_events.py", "asyncio/selector_events.py")
+"""A module of the guest's own, and where it lies in the library: around the real one."""
+_KEEP_S: Final = 14 * 86_400.0
+"""Files of other versions stay this long: two checkouts may take turns."""
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFlavor:
+    """What runs programs that may import a flavor's packages."""
+
+    packages: frozenset[str]
+    module: OpenFile
+    """The compiled guest, metered; native code, loaded by wasmtime itself, from the open file."""
+    images: tuple[bytes, ...]
+    library: bytes
+    """A zip: the standard library, and the packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltGuest:
+    """Everything `_pool.Pool` takes, checked."""
+
+    wasmtime_library: Path
+    folder: Path
+    """Where it lies."""
+    compile_module: OpenFile
+    """The compiled guest, unmetered."""
+    compile_image: bytes
+    flavors: tuple[BuiltFlavor, ...]
+    image_id: str
+    """Short hash over the guest, wasmtime and the runner: equal ids give equal results."""
+
+
+def _cpu_features() -> str:
+    """What decides whether native code compiled here runs there."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {flags}"
+
+
+def _guest_source(name: str) -> str:
+    return (resources.files("sandbox_wasm") / "guest" / name).read_text(encoding="utf-8")
+
+
+def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]:
+    """Return the sources that turn a fresh interpreter into an image."""
+    names = "names = {'__name__': 'sandbox_guest'}\n"
+    installer = f"exec({_guest_source('install.py')!r}, names)\n"
+    scatter = f"{names}{installer}names['scatter']({seed})"
+    widen = f"exec({_guest_source('wide.py')!r}, {{'__name__': 'bisect'}})"
+    imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}\n{widen}"
+    install = (
+        f"{names}exec({_guest_source(program)!r}, names)\n"
+        f"{installer}names['install'](names[{maker!r}], {seed})"
+    )
+    return [scatter, imports, install]
+
+
+class _Builder:
+    """Builds what is missing; reads the guest's large files only if something is."""
+
+    def __init__(self, files: BuiltFiles, progress: Progress) -> None:
+        self._files = files
+        self._progress = progress
+        self._built = False
+        self._names: list[str] = []
+        self._split: dict[str, ModuleParts] = {}
+        self._guest = locate_guest()
+        self._library, version = locate_wasmtime()
+        rewriting = resources.files("sandbox_wasm.image").joinpath("wasm.py").read_text("utf-8")
+        self._code_key = sha256_of(_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), rewriting)[
+            :16
+        ]
+        self._events = _guest_source(_EVENTS[0])
+        self._library_key = sha256_of(STDLIB_SHA256, self._events)[:16]
+        sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py", "wide.py")]
+        image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
+        self.image_id = sha256_of(
+            *image_key, *NUMPY.preimported, NUMPY.warm_up, *sources, self._events
+        )[:16]
+
+    def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
+        self._files.remove_partial()
+        # A module is 100 MB, and checking its hash is most of a start: two at a time. What is
+        # missing is built one after the other all the same, under the folder's lock.
+        with ThreadPoolExecutor(1) as other:
+            unmetered = other.submit(self._ensure_module, BASE, is_metered=False)
+            base = self._build_flavor(BASE, images)
+            compile_module = unmetered.result()
+        boot = functools.partial(self._boot, BASE, base.module, base.library)
+        compile_image = self._read(
+            f"compile-{self.image_id}.img",
+            lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED),
+        )
+        flavors = [base, self._build_flavor(NUMPY, images)] if packages else [base]
+        if self._built:
+            self._files.prune(self._names, _KEEP_S)
+        return BuiltGuest(
+            self._library,
+            self._files.folder,
+            compile_module,
+            compile_image,
+            tuple(flavors),
+            self.image_id,
+        )
+
+    def _build_flavor(self, flavor: Flavor, images: int) -> BuiltFlavor:
+        library = self._read(
+            f"{flavor.name}-{self._library_key}.zip", lambda: self._build_library(flavor)
+        )
+        module = self._ensure_module(flavor, is_metered=True)
+        boot = functools.partial(self._boot, flavor, module, library, "runner.py", "make_runner")
+        made = tuple(
+            self._read(f"{flavor.name}-{index}-{self.image_id}.img", functools.partial(boot, seed))
+            for index, seed in enumerate(_RUN_SEEDS[:images])
+        )
+        return BuiltFlavor(flavor.packages, module, made, library)
+
+    def _read(self, name: str, build: Callable[[], bytes]) -> bytes:
+        self._names.append(name)
+        return self._files.ensure_read(name, build)
+
+    def _ensure_module(self, flavor: Flavor, *, is_metered: bool) -> OpenFile:
+        kind = "metered" if is_metered else "unmetered"
+        name = f"{flavor.name}-{kind}-{self._code_key}.cwasm"
+        self._names.append(name)
+        return self._files.ensure(name, lambda: self._compile(flavor, is_metered=is_metered))
+
+    def _parts(self, flavor: Flavor) -> ModuleParts:
+        if flavor.name not in self._split:
+            self._split[flavor.name] = self._split_guest(flavor)
+        return self._split[flavor.name]
+
+    def _split_guest(self, flavor: Flavor) -> ModuleParts:
+        data = self._guest.wasm.read_bytes()
+        _check_hash(data, WASM_SHA256, self._guest.wasm)
+        parts = split_module(data, flavor.functions)
+        audit = audit_wasm(parts.code)
+        if not audit.is_complete:
+            raise ImageError("the guest's state is not its memory alone, so no restore could be"
+                             " complete: " + "; ".join(audit.lines()))  # fmt: skip
+        return parts
+
+    def _build_library(self, flavor: Flavor) -> bytes:
+        """Keep what the flavor has, uncompressed: late imports then cost no inflating."""
+        data = self._guest.stdlib_zip.read_bytes()
+        _check_hash(data, STDLIB_SHA256, self._guest.stdlib_zip)
+        out = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+            for name in filter(flavor.has_member, old.namelist()):
+                stored = name.replace(_REAL_EVENTS, "asyncio/_selector_events.pyc")
+                new.writestr(_library_member(stored), old.read(name))
+            new.writestr(_library_member(_EVENTS[1]), self._events)
+        return out.getvalue()
+
+    def _compile(self, flavor: Flavor, *, is_metered: bool) -> bytes:
+        what = f"the {flavor.name} guest, {'' if is_metered else 'not '}counting fuel"
+        self._progress(f"compiling {what}: once per user and machine, under a minute")
+        done = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(done,), daemon=True)
+        ticker.start()
+        started = time.monotonic()
+        try:
+            code = self._parts(flavor).code
+            module = _pool.compile_module(str(self._library), code, is_metered)
+        finally:
+            done.set()
+            ticker.join()
+        self._progress(f"compiled {what}, in {time.monotonic() - started:.0f} s")
+        return module
+
+    def _tick(self, done: threading.Event) -> None:
+        started = time.monotonic()
+        while not done.wait(5.0):
+            self._progress(f"compiling the guest: {time.monotonic() - started:.0f} s")
+
+    def _boot(
+        self, flavor: Flavor, module: OpenFile, library: bytes, program: str, maker: str, seed: int
+    ) -> bytes:
+        self._built = True
+        self._progress(f"booting a {flavor.name} image for {program}")
+        turns = boot_turns(flavor, program, maker, seed)
+        memory = self._parts(flavor).memory
+        return _pool.boot_image(
+            str(self._library),
+            str(module.path),
+            memory,
+            library,
+            turns,
+            seed,
+            bool(flavor.packages),
+        )
+
+
+def _library_member(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))  # equal inputs make equal bytes
+
+
+def _check_hash(data: bytes, expected: str, path: Path) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise ImageError(f"{path} is not the pinned guest: sha256 {found}, expected {expected}")
+
+
+def _to_stderr(message: str) -> None:
+    sys.stderr.write(f"azr-sandbox: {message}\n")
+    sys.stderr.flush()
+
+
+def build_guest(
+    images: int = 2, packages: frozenset[str] = frozenset(), progress: Progress = _to_stderr
+) -> BuiltGuest:
+    """Return a checked guest with so many images a flavor, building what the cache lacks.
+
+    Raises:
+        ImageError: The guest is not installed, not the pinned one, or cannot be built.
+    """
+    _check_choice(images, packages)
+    try:
+        return _Builder(BuiltFiles(cache_folder()), progress).build(images, packages)
+    except RuntimeError as exc:
+        raise ImageError(f"cannot build the guest: {exc}") from exc
+
+
+def find_guest(images: int = 2, packages: frozenset[str] = frozenset()) -> BuiltGuest | None:
+    """Return what `build_guest` would load as it lies there, or None if it would have to build.
+
+    Raises:
+        ImageError: The guest is not installed, or the cache cannot be used.
+    """
+    _check_choice(images, packages)
+    try:
+        return _Builder(_Finder(cache_folder()), _to_stderr).build(images, packages)
+    except _NotBuilt:
+        return None
+
+
+class _NotBuilt(Exception):  # noqa: N818 - no error: an answer
+    """A file is not there, or not whole."""
+
+
+class _Finder(BuiltFiles):
+    """Looks, and builds nothing."""
+
+    def ensure_read(self, name: str, build: Callable[[], bytes]) -> bytes:  # noqa: ARG002
+        data = self.read(name)
+        if data is None:
+            raise _NotBuilt(name)
+        return data
+
+    def ensure(self, name: str, build: Callable[[], bytes]) -> OpenFile:  # noqa: ARG002
+        file = self.open(name)
+        if file is None:
+            raise _NotBuilt(name)
+        return file
+
+
+def _check_choice(images: int, packages: frozenset[str]) -> None:
+    if not 1 <= images <= len(_RUN_SEEDS):
+        raise ValueError(f"images must be in [1, {len(_RUN_SEEDS)}], got {images}")
+    if not packages <= NUMPY.packages:
+        raise ValueError(f"packages must be among {sorted(NUMPY.packages)}, got {sorted(packages)}")
+    if os.name != "posix" or sys.platform != "linux":
+        raise ImageError(f"the executor runs on Linux only, not on {sys.platform}")

@@ -1,0 +1,1 @@
+"""The server: fair queues between a socket and a pool."""

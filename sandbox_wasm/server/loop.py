@@ -1,0 +1,407 @@
+"""The server's loop: one thread between a ROUTER socket and an executor.
+
+    receive -> FairQueue -> executor.submit -> done callbacks -> results, grouped by client
+
+Laws: no message of a client can raise out of the loop; no client can make another wait longer
+than its share; nothing waits without a bound; a failure of the machine is said to be one. The loop
+shares its cores with the executor's workers, so per job it does as little Python as it can.
+"""
+
+import logging
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import zmq
+
+from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.job_fields import MAX_NAME_CHARS
+from sandbox_wasm.server.door import Door, key_of
+from sandbox_wasm.server.executor import Executor
+from sandbox_wasm.server.metrics import ServerCounters
+from sandbox_wasm.server.outbox import Outbox
+from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
+from sandbox_wasm.server.quiet_log import QuietLog
+from sandbox_wasm.server.stall import StallWatch, StuckWorkers
+from sandbox_wasm.server.strikes import Strikes
+from sandbox_wasm.types import JobResult
+from sandbox_wasm.wire import codec, protocol
+from sandbox_wasm.wire.protocol import ErrorCode, Kind, ServerInfo
+from sandbox_wasm.wire.waker import Waker
+
+__all__ = ["Broker", "BrokerOptions"]
+
+log = logging.getLogger(__name__)
+
+TICK_MS = 100
+"""Longest sleep of the loop: silence, stuck clients and the drain are looked at this often."""
+MAX_RECEIVED_PER_TURN = 32
+MAX_RECEIVED_BYTES_PER_TURN = 2 * 1024 * 1024
+MAX_RECEIVE_S = 0.02
+"""Frames, bytes and time spent on them, before the executor is fed again."""
+MALFORMED_WEIGHT = 8
+"""A malformed frame weighs so much more than one without a session, which a restart provokes."""
+GATHER_MS = 3
+GATHER_RESULTS = 64
+"""Results wait for company this long, or until there are so many, while more are being made."""
+STUCK_RETRY_MS = 5
+"""ROUTER cannot say when one client reads again: ask this often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOptions:
+    """How a server treats its clients."""
+
+    queue: QueueLimits
+    drain_s: float = 30.0
+    """After `stop()`: how long queued jobs may still run."""
+    stall_s: float = 120.0
+    """Workers that have jobs and do nothing for so long are stuck."""
+
+
+class Broker:
+    """Serves one ROUTER socket until `stop()`, then drains."""
+
+    def __init__(
+        self,
+        router: "zmq.Socket[bytes]",
+        executor: Executor,
+        info: ServerInfo,
+        options: BrokerOptions,
+        counters: ServerCounters,
+    ) -> None:
+        self._router = router
+        self._executor = executor
+        self._info = info
+        self._options = options
+        self._counters = counters
+        self._queue = FairQueue(options.queue, info.workers)
+        self._waker = Waker()
+        self._done: deque[tuple[Ticket, Future[JobResult]]] = deque()
+        self._num_running = 0
+        self._min_window = 4 * info.workers
+        self._max_window = 128 * info.workers
+        self._window = self._min_window
+        self._low_water = 2 * info.workers
+        self._num_finished = 0
+        self._rate_since = time.monotonic()
+        self._outbox = Outbox(router, self._queue.hold)
+        self._stall = StallWatch(options.stall_s)
+        self._strikes = Strikes()
+        self._quiet = QuietLog(log)
+        self._door: Door | None = None
+        self._stop_asked = False
+        self._drain_until: float | None = None
+        self._pollers: dict[int, Any] = {}
+        self._poller = zmq.Poller()
+        self._poller.register(router, zmq.POLLIN)
+        self._poller.register(self._waker.fileno(), zmq.POLLIN)
+
+    def watch(self, door: Door) -> None:
+        """Have the loop look after who may connect."""
+        self._door = door
+        for socket, handle in door.sockets:
+            self._poller.register(socket, zmq.POLLIN)
+            self._pollers[id(socket)] = (socket, handle)
+
+    def stop(self) -> None:
+        """Ask the loop to drain and return; safe in a signal handler and from any thread."""
+        self._stop_asked = True
+        self._waker.wake()
+
+    def run(self) -> None:
+        """Serve until stopped and drained.
+
+        Raises:
+            StuckWorkers: The executor has jobs and does nothing; their clients have been told.
+        """
+        next_tend_at = 0.0
+        while not self._is_drained():
+            ready = dict(self._poller.poll(self._sleep_ms()))
+            for socket, handle in self._pollers.values():
+                if socket in ready:
+                    handle()
+            if self._waker.fileno() in ready:
+                self._waker.clear()
+            if self._router in ready:
+                self._receive()
+            self._collect()
+            self._feed()
+            self._outbox.deliver()
+            now = time.monotonic()
+            if now >= next_tend_at:
+                next_tend_at = now + TICK_MS / 1000
+                self._tend(now)
+
+    def close(self) -> None:
+        """Release what the loop owns. The router and the executor are the caller's."""
+        for session in list(self._queue.sessions.values()):
+            self._queue.forget(session)
+        self._waker.close()
+
+    # ------------------------------------------------------------------ messages in
+
+    def _receive(self) -> None:
+        """Read what has come, but no more than a turn's share of bytes and time."""
+        size_bytes = 0
+        until = time.monotonic() + MAX_RECEIVE_S
+        for _ in range(MAX_RECEIVED_PER_TURN):
+            try:
+                parts = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            self._counters.frames += 1
+            self._take(parts[0].bytes, parts[1:])
+            size_bytes += sum(map(len, parts))
+            if size_bytes > MAX_RECEIVED_BYTES_PER_TURN or time.monotonic() > until:
+                return
+
+    def _take(self, identity: bytes, frames: "list[zmq.Frame]") -> None:
+        if self._strikes.is_out(identity):
+            self._counters.muted += 1
+            return
+        try:
+            if len(frames) != 1:
+                raise ProtocolError(f"a message is one frame, got {len(frames)}")  # noqa: TRY301
+            self._handle(identity, frames[0])
+        except protocol.VersionMismatch as exc:
+            self._refuse(identity, ErrorCode.VERSION, str(exc))
+        except ProtocolError as exc:
+            self._refuse(identity, ErrorCode.MALFORMED, str(exc))
+
+    def _handle(self, identity: bytes, message: zmq.Frame) -> None:
+        session = self._queue.sessions.get(identity)
+        if session is None and len(message) > protocol.MAX_HELLO_BYTES:
+            self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
+            return
+        frame = message.bytes
+        kind, body = protocol.unpack(frame)
+        if kind is Kind.HELLO:
+            self._greet(identity, body, key_of(message))
+            self._welcome(message)
+            return
+        if session is None:
+            self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
+            return
+        session.last_heard_at = time.monotonic()
+        if kind is Kind.JOBS:
+            self._accept(session, body, len(frame))
+        elif kind is Kind.CANCEL:
+            numbers = codec.numbers_of(body)
+            tickets = [session.tickets[n] for n in numbers if n in session.tickets]
+            self._counters.cancelled += self._queue.cancel(session, tickets)
+        elif kind is Kind.PING:
+            token = body[0] if body and type(body[0]) is int else 0
+            self._outbox.post(session, protocol.pack(Kind.PONG, token))
+        elif kind is Kind.BYE:
+            self._forget(session)
+        else:
+            raise ProtocolError(f"$[1]: a client may not send {kind.value!r}")
+
+    def _welcome(self, hello: zmq.Frame) -> None:
+        if self._door is not None:
+            self._door.welcome(hello)
+
+    def _greet(self, identity: bytes, body: tuple[object, ...], key: bytes | None) -> None:
+        name = body[0] if len(body) == 1 else None
+        if type(name) is not str or len(name) > MAX_NAME_CHARS:
+            raise ProtocolError(f"$[2]: expected the client's name, a text of at most"
+                                f" {MAX_NAME_CHARS} characters")  # fmt: skip
+        sessions = self._queue.sessions
+        if identity not in sessions:
+            if self._door is not None and not self._door.lets_in(key):
+                self._refuse(identity, ErrorCode.HELLO_FIRST, "this client's key was withdrawn")
+                return
+            if len(sessions) >= self._options.queue.max_clients:
+                self._refuse(identity, ErrorCode.TOO_MANY_CLIENTS,
+                             f"{len(sessions)} clients are here already")  # fmt: skip
+                return
+            sessions[identity] = Session(identity, name, time.monotonic(), key=key)
+            self._quiet.write(logging.INFO, name, "event=client_came client=%r clients=%d",
+                              name, len(sessions))  # fmt: skip
+        self._outbox.post(sessions[identity], protocol.pack_info(self._info))
+        if self._drain_until is not None:
+            self._outbox.post(sessions[identity], protocol.pack(Kind.BYE, "draining"))
+
+    def _accept(self, session: Session, body: tuple[object, ...], size_bytes: int) -> None:
+        items = cast("tuple[Any, ...]", body[0]) if body and type(body[0]) is tuple else None
+        if items is None or len(body) != 1 or len(items) > protocol.MAX_JOBS_PER_FRAME:
+            raise ProtocolError(
+                f"$[2]: expected one array of at most {protocol.MAX_JOBS_PER_FRAME} jobs"
+            )
+        # Every number is read first: an answer that says "busy" or "rejected" has to name its job,
+        # and a frame in which one number is unreadable is refused whole.
+        numbers = [
+            codec.number_of_fields(fields, f"$[2][{index}]") for index, fields in enumerate(items)
+        ]
+        why = "draining" if self._drain_until is not None else None
+        why = why or self._queue.why_busy(session, len(numbers), size_bytes)
+        if why is not None:
+            self._counters.busy += len(numbers)
+            self._outbox.post(session, protocol.pack(Kind.BUSY, numbers, why))
+            return
+        self._counters.jobs += len(numbers)
+        share_bytes = size_bytes // max(len(items), 1)
+        now = session.last_heard_at
+        for index, (number, fields) in enumerate(zip(numbers, items, strict=True)):
+            if number in session.tickets:
+                self._reject(session, number, f"$[2][{index}].number: {number} is still unanswered")
+                continue
+            try:
+                job = codec.job_of_fields(fields, f"$[2][{index}]")
+            except BadJob as exc:
+                self._reject(session, number, str(exc))
+            else:
+                if why := too_costly(job, self._options.queue):
+                    self._reject(session, number, f"$[2][{index}]: job {job.id!r}: {why}")
+                    continue
+                reply_bytes = codec.reply_bytes(job)
+                ticket = Ticket(session, number, job, share_bytes, now, reply_bytes)
+                self._queue.add(session, ticket)
+
+    # ------------------------------------------------------------------ through the executor
+
+    def _feed(self) -> None:
+        """Keep the executor's window full, one job of each client in turn."""
+        while self._num_running < self._window:
+            ticket = self._queue.next()
+            if ticket is None:
+                return
+            job, ticket.job = ticket.job, None
+            assert job is not None, ticket
+            try:
+                future = self._executor.submit(job)
+            except Exception as exc:  # noqa: BLE001 - a fault of the machine must reach the client
+                self._queue.returned(ticket, None)
+                if self._queue.finish(ticket):
+                    self._fail(ticket, exc)
+            else:
+                ticket.future = future
+                self._num_running += 1
+                future.add_done_callback(partial(self._on_done, ticket))
+
+    def _on_done(self, ticket: Ticket, future: "Future[JobResult]") -> None:
+        """Runs in a worker's thread."""
+        done = self._done
+        done.append((ticket, future))
+        # Waking the loop for every job would cost more than the job's own messages: while the
+        # executor has enough to do, results are gathered until there are some or time is up.
+        if len(done) >= GATHER_RESULTS or self._num_running - len(done) < self._low_water:
+            self._waker.wake()
+
+    def _sleep_ms(self) -> int:
+        if not self._outbox.is_empty:
+            return STUCK_RETRY_MS
+        return GATHER_MS if self._num_running - len(self._done) >= self._low_water else TICK_MS
+
+    def _collect(self) -> None:
+        """Encode what the workers have finished."""
+        done = self._done
+        if not done:
+            return
+        counters = self._counters
+        now = time.monotonic()
+        for _ in range(len(done)):
+            ticket, future = done.popleft()
+            self._num_running -= 1
+            self._num_finished += 1
+            self._queue.returned(ticket, fuel_of(future))
+            if not self._queue.finish(ticket):
+                continue  # cancelled: nobody waits for it
+            try:
+                result = future.result()
+            except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
+                self._fail(ticket, exc)
+            else:
+                counters.add_result(result, now - ticket.arrived_at)
+                self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
+        if self._num_running < self._min_window and self._queue.num_waiting:
+            self._window = min(2 * self._window, self._max_window)  # the executor ran dry
+
+    def _reject(self, session: Session, number: int, message: str) -> None:
+        self._counters.rejected += 1
+        pair = codec.pack_pair(number, message)
+        self._outbox.post(session, protocol.frame_of_parts(Kind.REJECTED, [pair]))
+
+    def _fail(self, ticket: Ticket, exc: BaseException) -> None:
+        if isinstance(exc, BadJob):
+            self._reject(ticket.session, ticket.number, str(exc))
+            return
+        self._counters.failed += 1
+        if not isinstance(exc, SandboxUnavailable):
+            self._quiet.write(logging.ERROR, ticket.session.name, "event=executor_error error=%r",
+                              exc, exc=exc)  # fmt: skip
+        pair = codec.pack_pair(ticket.number, str(exc) or type(exc).__name__)
+        self._outbox.post(ticket.session, protocol.frame_of_parts(Kind.FAILED, [pair]))
+
+    def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
+        self._counters.malformed += code is not ErrorCode.HELLO_FIRST
+        self._quiet.write(logging.WARNING, identity, "event=refused code=%s message=%s",
+                          code.value, message)  # fmt: skip
+        self._outbox.refuse(identity, code, message)
+        self._strikes.add(identity, MALFORMED_WEIGHT if code is ErrorCode.MALFORMED else 1)
+        if self._strikes.is_out(identity):
+            self._quiet.write(logging.WARNING, identity, "event=peer_muted")
+            session = self._queue.sessions.get(identity)
+            if session is not None:
+                self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._outbox.forget(session)
+        num_cancelled = self._queue.forget(session)
+        self._counters.cancelled += num_cancelled
+        self._quiet.write(logging.INFO, session.name, "event=client_left client=%r cancelled=%d",
+                          session.name, num_cancelled)  # fmt: skip
+
+    # ------------------------------------------------------------------ time
+
+    def _tend(self, now: float) -> None:
+        self._quiet.tend(now)
+        if self._door is not None:
+            for session in self._door.tend(now, self._queue.sessions.values()):
+                self._forget(session)
+        if self._stall.is_stuck(self._num_running, self._num_finished):
+            self._give_up_stuck_workers()
+        silence_s = self._info.client_silence_s
+        for session in list(self._queue.sessions.values()):
+            is_silent = now - session.last_heard_at > silence_s
+            if is_silent or self._outbox.is_lost(session, now):
+                self._forget(session)
+        # The window holds what the executor does in ~30 ms: enough that it never starves while
+        # this loop is busy elsewhere, little enough that a client with slow jobs does not make
+        # the next one wait behind hundreds of them.
+        elapsed_s = now - self._rate_since
+        rate = self._num_finished / elapsed_s if elapsed_s > 0 else 0.0
+        self._rate_since, self._num_finished = now, 0
+        self._window = max(self._min_window, min(self._max_window, int(rate * 0.03)))
+        counters = self._counters
+        queue = self._queue
+        counters.clients, counters.queue_jobs = len(queue.sessions), queue.num_jobs
+        counters.queue_bytes = queue.size_bytes
+        counters.running, counters.window = self._num_running, self._window
+        if self._stop_asked and self._drain_until is None:
+            self._drain_until = now + self._options.drain_s
+            log.info("event=draining jobs=%d", self._queue.num_jobs)
+            for session in list(self._queue.sessions.values()):
+                self._outbox.post(session, protocol.pack(Kind.BYE, "draining"))
+
+    def _give_up_stuck_workers(self) -> None:
+        error = StuckWorkers(f"{self._num_running} jobs are with the workers, which have done"
+                             f" nothing for {self._options.stall_s:g} s")  # fmt: skip
+        for session in list(self._queue.sessions.values()):
+            for ticket in list(session.tickets.values()):
+                self._queue.finish(ticket)
+                self._fail(ticket, error)
+        raise error
+
+    def _is_drained(self) -> bool:
+        """Tell whether nothing is left to do, or the time for it is over."""
+        if self._drain_until is None:
+            return False
+        if time.monotonic() > self._drain_until:
+            log.warning("event=drain_cut jobs=%d", self._queue.num_jobs)
+            return True
+        return self._queue.num_jobs == 0 and self._outbox.is_empty
