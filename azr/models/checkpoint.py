@@ -26,9 +26,9 @@ from typing import Any, Protocol
 
 import torch
 
-from azr.records.files import is_full
 from azr.errors import CheckpointError
 from azr.models.manifest import fault_in, manifest_of, read_manifest, steps_in, write_manifest
+from azr.records.files import is_full
 
 __all__ = [
     "Checkpoint",
