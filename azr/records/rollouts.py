@@ -150,7 +150,7 @@ def is_task(task: Record) -> bool:
         and isinstance(functions, list)
         and all(isinstance(text, str) for text in cast(list[Any], functions))
         and isinstance(cases, list)
-        and bool(cases)
+        and cases != []
         and all(map(is_case, cast(list[Any], cases)))
     )
 
