@@ -157,7 +157,7 @@ _RUN = {
     "deep_json_dump": (
         ("import json\n"
         "def f():\n    a = []\n    for _ in range(10 ** 5): a = [a]\n    return json.dumps(a)"),
-        {RAISED, TRAPPED},
+        {RAISED, TRAPPED, FUEL},
     ),
     "cyclic_syntax_tree": (
         ("import ast\n"

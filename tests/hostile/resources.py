@@ -121,7 +121,7 @@ PROGRAMS = [
         "class A:\n"
         "    def __repr__(s): return repr([s])\n"
         "def f(): return repr(A())",
-        {RAISED, TRAPPED},
+        {RAISED, TRAPPED, FUEL},
     ),
     Program(
         "recursion_in_eq",
