@@ -72,6 +72,7 @@ class Broker:
         info: ServerInfo,
         options: BrokerOptions,
         counters: ServerCounters,
+        waker: Waker,
     ) -> None:
         self._router = router
         self._executor = executor
@@ -79,7 +80,7 @@ class Broker:
         self._options = options
         self._counters = counters
         self._queue = FairQueue(options.queue, info.workers)
-        self._waker = Waker()
+        self._waker = waker
         self._done: deque[tuple[Ticket, Future[JobResult]]] = deque()
         self._num_running = 0
         self._min_window = 4 * info.workers

@@ -36,6 +36,7 @@ from sandbox_wasm.types import MAX_IMAGES
 from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
 from sandbox_wasm.wire.keys import AllowedKeys, KeyFileError, load_keys
 from sandbox_wasm.wire.protocol import DEFAULT_MAX_MESSAGE_BYTES, MAX_JOBS_PER_FRAME, ServerInfo
+from sandbox_wasm.wire.waker import Waker
 
 __all__ = ["Server", "ServerOptions", "add_serve_arguments", "main_serve"]
 
@@ -89,6 +90,8 @@ class Server:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._keys: AllowedKeys | None = None
         self._is_bound = False
+        # Before strangers can come and hold every descriptor that is left.
+        self._waker = Waker()
         num_descriptors = raise_descriptor_limit()
         self._context.set(zmq.MAX_SOCKETS, 64)  # ours; a connection is none
         self._router = self._context.socket(zmq.ROUTER)
@@ -150,7 +153,9 @@ class Server:
         broker_options = BrokerOptions(
             queue=options.queue, drain_s=options.drain_s, stall_s=options.stall_s
         )
-        self._broker = Broker(self._router, executor, info, broker_options, self.counters)
+        self._broker = Broker(
+            self._router, executor, info, broker_options, self.counters, self._waker
+        )
         self._broker.watch(Door(self._doorkeeper, self._keys))
         if self._stop_asked:
             self._broker.stop()
@@ -170,6 +175,7 @@ class Server:
         if self._keys is not None:
             self._keys.close()
         self._doorkeeper.close()
+        self._waker.close()
         if self._is_bound and self._options.bind.scheme == "ipc":
             # Before the socket is closed: afterwards the path may be another server's.
             Path(self._options.bind.path).unlink(missing_ok=True)
