@@ -98,7 +98,7 @@ def test_the_commands_work_from_the_wheel(
         f"assert main(['train', '--dry-run']) == 0\n"
         f"assert main(['report', {str(run)!r}]) == 0\n"
         "from azr.config.loading import load\n"
-        "print(load([azr.__file__.replace('__init__.py', 'demo.toml')]).name)\n"
+        "print(load([azr.__file__.replace('__init__.py', 'cli/demo.toml')]).name)\n"
     )
     lines = run_there(elsewhere, tmp_path, code).splitlines()
     assert lines[0].startswith(str(elsewhere))
