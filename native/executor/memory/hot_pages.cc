@@ -1,37 +1,42 @@
 #include "executor/memory/hot_pages.h"
 
+#include <algorithm>
+
 namespace azr::executor {
 namespace {
 
-// A hot page that no sample of this many in a row found dirty is released: copying it costs
-// about 50 ns a run, a wrong release one page fault and one slow restore (tens of us).
-constexpr uint8_t kCleanSamplesToRelease = 24;
 // Longer dirty stretches come from programs that use much memory: not worth keeping resident.
 constexpr size_t kMaxRange = 32;
 constexpr size_t kMaxPages = 1536;
+// Comparing more would take longer than asking the kernel.
+constexpr size_t kMaxWarm = 512;
 
 }  // namespace
 
 bool HotPages::add(const PageRange& pages) {
-  if (pages.count > kMaxRange || size_ + pages.count > kMaxPages) return false;
+  if (pages.count > kMaxRange || hot_.size() + pages.count > kMaxPages) return false;
   for (size_t page = pages.first; page < pages.first + pages.count; ++page) {
     clean_samples_[page] = 0;
+    hot_.insert(std::ranges::lower_bound(hot_, page), page);
+    std::erase(warm_, page);
   }
-  size_ += pages.count;
   is_stale_ = true;
   return true;
 }
 
 void HotPages::remove(size_t page) {
   clean_samples_[page] = kCold;
-  --size_;
+  warm_.insert(warm_.begin(), page);
+  if (warm_.size() > kMaxWarm) warm_.pop_back();
+  std::erase(hot_, page);
   is_stale_ = true;
 }
 
 void HotPages::clear() {
   clean_samples_.assign(clean_samples_.size(), kCold);
+  hot_.clear();
   ranges_.clear();
-  size_ = 0;
+  warm_.clear();
   is_stale_ = false;
 }
 
@@ -46,8 +51,7 @@ bool HotPages::note_sample(size_t page, bool is_clean) {
 const std::vector<PageRange>& HotPages::ranges() {
   if (!is_stale_) return ranges_;
   ranges_.clear();
-  for (size_t page = 0; page < clean_samples_.size(); ++page) {
-    if (clean_samples_[page] == kCold) continue;
+  for (const size_t page : hot_) {
     if (!ranges_.empty() && ranges_.back().first + ranges_.back().count == page) {
       ++ranges_.back().count;
     } else {

@@ -11,7 +11,6 @@
 namespace azr::executor {
 namespace {
 
-constexpr uint64_t kSampleEvery = 32;
 constexpr size_t kRangeBytes = kPageBytes + kReservedBytes + kGuardBytes;
 
 [[noreturn]] void refuse(const char* what) {

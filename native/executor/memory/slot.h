@@ -45,6 +45,10 @@ struct SlotCounters {
 // Not thread-safe: one worker owns a slot.
 class Slot {
  public:
+  // The hot pages are compared with the image, to find those that are hot no more, at every so
+  // many-th restore.
+  static constexpr uint64_t kSampleEvery = 32;
+
   // `check_every`: compare the whole memory with the image after so many restores; 0: never.
   // Throws std::system_error when the machine refuses.
   Slot(std::shared_ptr<const Image> image, uint64_t check_every, const Way& way);

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kLargePages = 3 * 1024;
 constexpr size_t kSmallPages = 64;
 constexpr size_t kGrownBytes = kWasmPageBytes;
-// Enough for a page to leave the hot set again: 24 samples, one in 32 restores.
-constexpr size_t kIdleRuns = 26 * 32;
+// Enough for a page to leave the hot set again.
+constexpr size_t kIdleRuns = (HotPages::kCleanSamplesToRelease + 2) * Slot::kSampleEvery;
 
 std::shared_ptr<const Image> scratch_image(size_t pages) {
   std::string memory(pages * kPageBytes, '\0');
@@ -55,7 +55,10 @@ void try_on_scratch(const Way& way) {
   run(small, {{5, 1}});
   for (size_t idle = 0; idle < kIdleRuns; ++idle) run(small, {});
   if (small.hot_pages() != 0) throw std::runtime_error("a page cannot be watched again");
-  run(small, {{5, 2}});
+  run(small, {{5, 1}});  // warm
+  run(small, {{6, 1}});
+  for (size_t idle = 0; idle < kIdleRuns; ++idle) run(small, {});
+  run(small, {{5, 3}});  // warm ones and a cold one
 }
 
 std::string problem_of(const Way& way) {
