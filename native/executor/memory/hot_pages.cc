@@ -10,6 +10,7 @@ constexpr size_t kMaxRange = 32;
 constexpr size_t kMaxPages = 1536;
 // Comparing more would take longer than asking the kernel.
 constexpr size_t kMaxWarm = 512;
+constexpr uint8_t kMaxPatience = 128;
 
 }  // namespace
 
@@ -32,6 +33,10 @@ void HotPages::remove(size_t page) {
   is_stale_ = true;
 }
 
+void HotPages::keep_longer(size_t page) {
+  patience_[page] = static_cast<uint8_t>(std::min<int>(2 * patience_[page], kMaxPatience));
+}
+
 void HotPages::clear() {
   clean_samples_.assign(clean_samples_.size(), kCold);
   hot_.clear();
@@ -43,7 +48,7 @@ void HotPages::clear() {
 bool HotPages::note_sample(size_t page, bool is_clean) {
   uint8_t& samples = clean_samples_[page];
   samples = is_clean ? static_cast<uint8_t>(samples + 1) : uint8_t{0};
-  if (samples < kCleanSamplesToRelease) return false;
+  if (samples < patience_[page]) return false;
   samples = 0;  // ask again later where it cannot be released
   return true;
 }

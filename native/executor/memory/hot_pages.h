@@ -19,7 +19,8 @@ class HotPages {
   // a run; to find it written again costs a fault and a comparison of the warm pages, about 20 us.
   static constexpr uint8_t kCleanSamplesToRelease = 4;
 
-  explicit HotPages(size_t pages) : clean_samples_(pages, kCold) {}
+  explicit HotPages(size_t pages)
+      : clean_samples_(pages, kCold), patience_(pages, kCleanSamplesToRelease) {}
 
   size_t pages() const { return clean_samples_.size(); }
   size_t size() const { return hot_.size(); }
@@ -31,6 +32,9 @@ class HotPages {
   // False, and nothing is added, when they are too many to be worth keeping resident.
   bool add(const PageRange& pages);
   void remove(size_t page);
+  // A page that was written but holds what it held (a reference was taken and given back) looks
+  // clean in samples, and no comparison finds it: it stays hot twice as long as the last time.
+  void keep_longer(size_t page);
   void clear();
 
   // Notes what a sample saw; true when the page has been clean for so long that it is not hot.
@@ -43,6 +47,7 @@ class HotPages {
   static constexpr uint8_t kCold = 255;
 
   std::vector<uint8_t> clean_samples_;  // per page: kCold, or how many samples found it clean
+  std::vector<uint8_t> patience_;       // per page: how many of them release it
   std::vector<PageRange> ranges_;
   std::vector<size_t> hot_;  // ascending
   std::vector<size_t> warm_;

@@ -171,8 +171,15 @@ bool Slot::restore_written_pages() {
       if (!dirty_->cool(pages)) return false;
       continue;
     }
-    const size_t at = pages.first * kPageBytes;
-    std::memcpy(base_ + at, image_->pristine() + at, pages.count * kPageBytes);
+    for (size_t page = pages.first; page < pages.first + pages.count; ++page) {
+      uint8_t* at = base_ + page * kPageBytes;
+      const uint8_t* from = image_->pristine() + page * kPageBytes;
+      if (std::memcmp(at, from, kPageBytes) == 0) {
+        hot_.keep_longer(page);
+      } else {
+        std::memcpy(at, from, kPageBytes);
+      }
+    }
   }
   return true;
 }
