@@ -33,7 +33,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(trap)
     monkeypatch.chdir(tmp_path)
-    # an engine made earlier in this process sets it for all children; here each child must do without
+    # an engine made earlier in this process sets it for its children; these must do without
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     return tmp_path
 
