@@ -17,6 +17,7 @@ from sandbox_wasm.errors import (
 )
 from sandbox_wasm.types import (
     DEFAULT_BANNED_MODULES,
+    FUEL_A_SECOND,
     CallResult,
     Job,
     JobResult,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_BANNED_MODULES",
+    "FUEL_A_SECOND",
     "BadJob",
     "CallResult",
     "ImageError",

@@ -5,7 +5,7 @@ caller's business.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from sandbox_wasm.job_fields import MAX_IMAGES
 
 __all__ = [
     "DEFAULT_BANNED_MODULES",
+    "FUEL_A_SECOND",
     "MAX_IMAGES",
     "MAX_SOURCE_BYTES",
     "CallResult",
@@ -22,11 +23,19 @@ __all__ = [
     "JobResult",
     "Limits",
     "Outcome",
+    "fuel_of_seconds",
     "refused_unread",
 ]
 
 MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
 """A longer source is REFUSED before it is sent or compiled."""
+
+FUEL_A_SECOND: Final = 8_000_000_000
+"""Fuel that the guest burns in a second of one core: what a second is here, on every machine. It is
+near the median of ten loads (bench/bench_seconds.py; docs/sandbox.md has their spread)."""
+DEFAULT_FUEL: Final = 6 * FUEL_A_SECOND
+"""LiveCodeBench gives a case six seconds."""
+MAX_FUEL: Final = 10**15
 
 # fmt: off
 DEFAULT_BANNED_MODULES: frozenset[str] = frozenset((
@@ -67,21 +76,39 @@ class Outcome(StrEnum):
     a price for all work of the host, so no known program does."""
 
 
+def fuel_of_seconds(seconds: float) -> int:
+    """Fuel for so many seconds of the guest, of `FUEL_A_SECOND` each.
+
+    Raises:
+        BadJob: It is no number above 0, or more than fuel can be.
+    """
+    if type(seconds) not in (int, float) or not 1 <= seconds * FUEL_A_SECOND <= MAX_FUEL:
+        got = job_fields.short_repr(seconds)
+        raise BadJob(f"seconds must be a number in (0, {MAX_FUEL // FUEL_A_SECOND}], got {got}")
+    return round(seconds * FUEL_A_SECOND)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one call may use. Fuel decides; wall clock never does."""
 
-    fuel: int = 2_000_000_000
-    """Wasm instructions, roughly; about 1 s of CPU here. Compiling the source is charged apart."""
+    seconds: InitVar[float | None] = None
+    """In the place of `fuel`: as much as the guest burns in so many seconds (`FUEL_A_SECOND`)."""
+    fuel: int = DEFAULT_FUEL
+    """Wasm instructions, roughly: 6 s by default. Compiling the source is charged apart."""
     memory_bytes: int = 256 * 1024 * 1024
     """Linear memory of the guest, interpreter included (about 40 MiB)."""
-    output_bytes: int = 64 * 1024
+    output_bytes: int = 1024 * 1024
     """Cap on stdout and on a value's canonical literal, each."""
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+    def __post_init__(self, seconds: float | None) -> None:
+        """Take seconds for fuel; refuse what cannot be meant."""
+        if seconds is not None:
+            if self.fuel != DEFAULT_FUEL:
+                raise BadJob("give limits.fuel or limits.seconds, not both")
+            object.__setattr__(self, "fuel", fuel_of_seconds(seconds))
         for name, low, high in (
-            ("fuel", 1, 10**15),
+            ("fuel", 1, MAX_FUEL),
             ("memory_bytes", 64 * 1024 * 1024, 2 * 1024**3),
             ("output_bytes", 1, 64 * 1024 * 1024),
         ):

@@ -15,7 +15,7 @@ from sandbox_wasm.adapters.grading import Executor, agrade, grade, parse_check, 
 from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.grading.checks import Check
 from sandbox_wasm.grading.limits import limits_of
-from sandbox_wasm.types import Limits
+from sandbox_wasm.types import Limits, fuel_of_seconds
 
 __all__ = ["compute_score", "compute_score_async"]
 
@@ -25,6 +25,7 @@ FRAMEWORK_KEYWORDS = frozenset(
 )  # fmt: skip
 """What verl's reward loop and reward managers pass beside the four, for other rewards than this."""
 LIMITS = ("fuel", "memory_bytes", "output_bytes")
+"""`seconds` says the fuel, too."""
 
 _executors: dict[tuple[int, str | None], Executor] = {}
 _lock = threading.Lock()
@@ -51,8 +52,8 @@ def compute_score(  # noqa: PLR0913 - verl's four, and ours
         endpoint: Of the server (several, comma-separated); None runs a pool in this process.
         is_partial: Score the share of passed tests.
         comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
-        **keywords: `fuel`, `memory_bytes` and `output_bytes`, as of `Limits`; verl's own, which
-            are not used.
+        **keywords: `seconds` or `fuel`, `memory_bytes` and `output_bytes`, as of `Limits`; verl's
+            own, which are not used.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
@@ -86,13 +87,17 @@ async def compute_score_async(  # noqa: PLR0913 - as above
 
 def _limits(check: Check, keywords: dict[str, Any]) -> Limits | None:
     """The limits that reward_kwargs name, the others as they are without them."""
-    unknown = sorted(keywords.keys() - FRAMEWORK_KEYWORDS - set(LIMITS))
+    unknown = sorted(keywords.keys() - FRAMEWORK_KEYWORDS - {"seconds", *LIMITS})
     if unknown:
         raise TypeError(
             f"reward_kwargs has {', '.join(map(repr, unknown))}; allowed are endpoint, is_partial,"
-            f" comparison, {', '.join(LIMITS)}"
+            f" comparison, seconds, {', '.join(LIMITS)}"
         )
     named = {name: keywords[name] for name in LIMITS if keywords.get(name) is not None}
+    if keywords.get("seconds") is not None:
+        if "fuel" in named:
+            raise ValueError("reward_kwargs has fuel and seconds: give one of them")
+        named["fuel"] = fuel_of_seconds(keywords["seconds"])
     if not named:
         return None
     usual = limits_of(check)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
 from sandbox_wasm.errors import BadJob
-from sandbox_wasm.types import Job, JobResult, Limits
+from sandbox_wasm.types import Job, JobResult, Limits, fuel_of_seconds
 
 __all__ = ["JobDefaults", "read_jobs", "result_to_json"]
 
 _JOB_KEYS = tuple(f.name for f in fields(Job))
-_LIMIT_KEYS = tuple(f.name for f in fields(Limits))
+_LIMIT_KEYS = ("seconds", *(f.name for f in fields(Limits)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def _job(line: str, defaults: JobDefaults) -> Job:
     for name in ("id", "source"):
         if name not in record:
             raise BadJob(f"the key {name!r} is missing")
-    limits = _mapping(record.pop("limits", {}), _LIMIT_KEYS, "limits")
+    limits = _limits(record.pop("limits", {}), defaults.limits)
     given: dict[str, Any] = {
         "images": defaults.images,
         "banned_modules": defaults.banned_modules,
@@ -60,7 +60,17 @@ def _job(line: str, defaults: JobDefaults) -> Job:
         "packages": defaults.packages,
         **record,
     }
-    return Job(limits=replace(defaults.limits, **limits), **given)
+    return Job(limits=limits, **given)
+
+
+def _limits(value: Any, base: Limits) -> Limits:
+    """What a line says of its limits, and of the others what lines get."""
+    said = _mapping(value, _LIMIT_KEYS, "limits")
+    if "seconds" in said:
+        if "fuel" in said:
+            raise BadJob("give limits.fuel or limits.seconds, not both")
+        said["fuel"] = fuel_of_seconds(said.pop("seconds"))
+    return replace(base, **said)
 
 
 def _mapping(value: Any, known: tuple[str, ...], what: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`azr-sandbox`: run jobs, build images, check the machine, serve.
 
-Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input, 130 when interrupted.
+Exit status: 0 when it worked, 1 when the machinery failed, 2 for bad input, 3 when the program of
+`run FILE.py` did not end well, 130 when interrupted.
 stdout carries data only; everything else goes to stderr.
 """
 
@@ -22,7 +23,14 @@ from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.image.cache import cache_folder
 from sandbox_wasm.places import expanded
-from sandbox_wasm.types import DEFAULT_BANNED_MODULES, MAX_IMAGES, Job, JobResult, Limits
+from sandbox_wasm.types import (
+    DEFAULT_BANNED_MODULES,
+    FUEL_A_SECOND,
+    MAX_IMAGES,
+    Job,
+    JobResult,
+    Limits,
+)
 
 __all__ = ["main"]
 
@@ -33,11 +41,17 @@ _AHEAD = 512
 def _add_run(commands: Any) -> None:
     parser = commands.add_parser(
         "run",
-        help="run jobs from a JSONL file",
-        description="Jobs in, one JSON result a line out, in the jobs' order.",
+        help="run a program, or jobs from a JSONL file",
+        description="A program: it prints what it prints. Jobs: one JSON result a line, in order.",
     )
     parser.add_argument(
-        "file", type=expanded, metavar="FILE.jsonl", help="one job a line; - reads stdin"
+        "file",
+        type=expanded,
+        metavar="FILE",
+        help="FILE.py: a program; any other: one job a line; - reads jobs from stdin",
+    )
+    parser.add_argument(
+        "--stdin", type=expanded, metavar="INPUT", help="what FILE.py reads; - for this stdin"
     )
     parser.add_argument(
         "--workers",
@@ -49,7 +63,14 @@ def _add_run(commands: Any) -> None:
     parser.add_argument(
         "--images", type=int, default=1, help=f"images a call runs in (1-{MAX_IMAGES})"
     )
-    parser.add_argument("--fuel", type=int, default=limits.fuel, help="default: %(default)s")
+    time = parser.add_mutually_exclusive_group()
+    time.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help=f"of one call, at {FUEL_A_SECOND:.0e} fuel each (default: 6)",
+    )
+    time.add_argument("--fuel", type=int, metavar="N", help="of one call, exactly")
     parser.add_argument("--memory-bytes", type=int, default=limits.memory_bytes)
     parser.add_argument("--output-bytes", type=int, default=limits.output_bytes)
     parser.add_argument(
@@ -83,6 +104,7 @@ def _add_image(commands: Any) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="azr-sandbox", description=__doc__)
+    parser.add_argument("--version", action="store_true", help="print it, and the protocol's")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_run(commands)
     _add_image(commands)
@@ -117,15 +139,26 @@ def _lines_of(name: str) -> Iterator[str]:
 
 def _run(args: argparse.Namespace) -> int:
     defaults = JobDefaults(
-        limits=Limits(
-            fuel=args.fuel, memory_bytes=args.memory_bytes, output_bytes=args.output_bytes
-        ),
+        limits=_limits_of(args),
         images=args.images,
         banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
         want_stdout=args.stdout,
         packages=frozenset(args.packages),
     )
+    if args.file.endswith(".py"):
+        from sandbox_wasm.cli.program import main_program  # noqa: PLC0415
+
+        return main_program(args.file, args.stdin, defaults, args.packages)
+    if args.stdin is not None:
+        raise BadJob(f"--stdin is for a FILE.py; in {args.file} each job has its own")
     return _run_jobs(read_jobs(_lines_of(args.file), defaults), args)
+
+
+def _limits_of(args: argparse.Namespace) -> Limits:
+    others = {"memory_bytes": args.memory_bytes, "output_bytes": args.output_bytes}
+    if args.fuel is not None:
+        return Limits(fuel=args.fuel, **others)
+    return Limits(seconds=args.seconds, **others)
 
 
 def _run_jobs(jobs: Iterator[Job], args: argparse.Namespace) -> int:
@@ -160,6 +193,13 @@ def _image(args: argparse.Namespace) -> int:
     for path in sorted(cache_folder().iterdir()):
         if path.suffix not in {".sha256", ""}:
             sys.stdout.write(f"{path.stat().st_size:>12} {path.name}\n")
+    return 0
+
+
+def _version() -> int:
+    from sandbox_wasm.wire.protocol import PROTOCOL_VERSION, package_version  # noqa: PLC0415
+
+    sys.stdout.write(f"azr-sandbox {package_version()}, protocol {PROTOCOL_VERSION}\n")
     return 0
 
 
@@ -199,6 +239,8 @@ def _complain(message: object, status: int) -> int:
 
 
 def _run_command(argv: list[str]) -> int:
+    if argv == ["--version"]:
+        return _version()
     if argv and argv[0] in _SERVER_COMMANDS:
         return _server_command(argv[0], argv[1:])
     args = _parser().parse_args(argv)

@@ -1,21 +1,21 @@
 """How much a graded program may use, where its trainer does not say.
 
-Figures, not clocks: the verdict is the same on any machine, under any load. A guest spends 4 to
-15e9 instructions in a second of one core, and CPython 9 to 45e9 in the same measure, so that a
-case has about what LiveCodeBench's six seconds are. Of the 1,414 solutions that azr's suites of
-code bring, two need more (docs/evaluation.md).
+Fuel, not clocks: the verdict is the same on any machine, under any load. CPython natively burns
+what the guest does two to six times as fast, so that a case has about what LiveCodeBench's six
+seconds are. Of the 1,414 solutions that azr's suites of code bring, two need more
+(docs/evaluation.md).
 """
 
 from dataclasses import replace
 
 from sandbox_wasm.grading.checks import Check, Tests
-from sandbox_wasm.types import Limits
+from sandbox_wasm.types import Limits, fuel_of_seconds
 
 __all__ = ["CASE_LIMITS", "TESTS_LIMITS", "limits_of"]
 
-CASE_LIMITS = Limits(fuel=100_000_000_000, memory_bytes=1024**3, output_bytes=1024**2)
+CASE_LIMITS = Limits(seconds=12.5, memory_bytes=1024**3, output_bytes=1024**2)
 """Of one call, or of one run of a program."""
-TESTS_LIMITS = replace(CASE_LIMITS, fuel=400_000_000_000)
+TESTS_LIMITS = replace(CASE_LIMITS, fuel=fuel_of_seconds(50))
 """Of tests that are run together: a file of them makes a hundred calls and more."""
 
 SLACK_BYTES = 64 * 1024

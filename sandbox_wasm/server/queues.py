@@ -15,7 +15,7 @@ __all__ = ["FairQueue", "QueueLimits", "Session", "Ticket", "fuel_of", "too_cost
 
 
 COSTLY_FUEL: Final = 50_000_000
-"""About 20 ms: a client with such jobs leaves a worker to the others."""
+"""About 6 ms: a client with such jobs leaves a worker to the others."""
 JOB_FUEL: Final = 2_000_000
 """What a job costs beside its calls."""
 

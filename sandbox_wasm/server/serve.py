@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -35,7 +34,12 @@ from sandbox_wasm.server.stall import StuckWorkers
 from sandbox_wasm.types import MAX_IMAGES
 from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
 from sandbox_wasm.wire.keys import AllowedKeys, KeyFileError, load_keys
-from sandbox_wasm.wire.protocol import DEFAULT_MAX_MESSAGE_BYTES, MAX_JOBS_PER_FRAME, ServerInfo
+from sandbox_wasm.wire.protocol import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    MAX_JOBS_PER_FRAME,
+    ServerInfo,
+    package_version,
+)
 from sandbox_wasm.wire.waker import Waker
 
 __all__ = ["Server", "ServerOptions", "add_serve_arguments", "main_serve"]
@@ -141,7 +145,7 @@ class Server:
         options = self._options
         info = ServerInfo(
             server_id=secrets.token_hex(8),
-            package_version=_package_version(),
+            package_version=package_version(),
             workers=workers,
             image=str(executor.stats().get("image", "unknown")),
             max_message_bytes=options.max_message_bytes,
@@ -181,13 +185,6 @@ class Server:
             Path(self._options.bind.path).unlink(missing_ok=True)
         self._router.close()
         self._context.term()
-
-
-def _package_version() -> str:
-    try:
-        return metadata.version("azr")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,23 @@ def test_doctor_is_content_here() -> None:
     done = run("doctor")
     assert done.returncode == 0, done.stdout
     assert "FAIL" not in done.stdout
+
+
+def test_a_program_is_run_as_python_would_run_it(tmp_path: Path) -> None:
+    program = tmp_path / "double.py"
+    program.write_text("import sys\nprint(2 * int(input()), len(sys.argv))\nsys.exit(int(input()))")
+    given = tmp_path / "input"
+    given.write_text("21\n0\n")
+    done = run("run", str(program), "--stdin", str(given), "--seconds", "2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "42 1\n", "")
+    done = run("run", str(program), "--stdin", "-", text="1\n7\n")
+    assert (done.returncode, done.stdout) == (3, "2 1\n")
+    assert done.stderr == "azr-sandbox: exited: SystemExit: 7\n"
+    done = run("run", str(program), "--fuel", "1000")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "azr-sandbox: out_of_fuel\n")
+
+
+def test_the_version_is_told() -> None:
+    done = run("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"azr-sandbox \S+, protocol \d+\n", done.stdout)

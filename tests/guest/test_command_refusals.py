@@ -86,8 +86,15 @@ def test_what_is_no_job_is_refused(
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing", tmp_path):
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "missing.py"):
         assert str(path) in refusal("run", str(path), status=2)
+    program = tmp_path / "p.py"
+    program.write_bytes(b"x = '\xff'")
+    assert "p.py is not UTF-8: invalid start byte at" in refusal("run", str(program), status=2)
+    program.write_text("")
+    assert "/no" in refusal("run", str(program), "--stdin", "/no", status=2)
+    assert "--stdin is for a FILE.py" in refusal("run", "jobs.jsonl", "--stdin", "-", status=2)
+    assert "seconds must be" in refusal("run", str(program), "--seconds", "0", status=2)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sandbox_wasm import Job, Outcome, Sandbox
+from sandbox_wasm import Job, Limits, Outcome, Sandbox
 
 SAY = "class Say:\n    def __init__(self, x): self.x = x\n    def __del__(self): print('end', self.x)\n"
 FAST = """
@@ -146,7 +146,7 @@ def test_a_whole_program_ends_as_in_cpython(sandbox: Sandbox, name: str) -> None
 def test_an_endless_end_is_bounded(sandbox: Sandbox) -> None:
     for source in ("import atexit\n@atexit.register\ndef f():\n    while 1: pass",
                    "class A:\n    def __del__(self):\n        while 1: pass\na = A()"):  # fmt: skip
-        [result] = sandbox.run([Job("1", source, stdin="")])
+        [result] = sandbox.run([Job("1", source, stdin="", limits=Limits(seconds=0.1))])
         assert result.calls[0].outcome is Outcome.OUT_OF_FUEL
 
 

@@ -19,8 +19,12 @@ from sandbox_wasm import (
 pytestmark = pytest.mark.guest
 
 
+SMALL = Limits(fuel=2_000_000_000, output_bytes=64 * 1024)
+
+
 def one(sandbox: Sandbox, source: str, **fields: object) -> CallResult:
-    (result,) = sandbox.run([Job("one", source, **fields)])  # type: ignore[arg-type]
+    job = Job("one", source, **{"limits": SMALL, **fields})  # type: ignore[arg-type]
+    (result,) = sandbox.run([job])
     (call,) = result.calls
     return call
 
@@ -150,7 +154,8 @@ def test_tests_run_in_the_programs_namespace(
     ],
 )
 def test_each_way_to_end_has_its_outcome(sandbox: Sandbox, source: str, outcome: Outcome) -> None:
-    call = one(sandbox, source, calls=[""], limits=Limits(fuel=300_000_000))
+    limits = Limits(fuel=300_000_000, output_bytes=64 * 1024)
+    call = one(sandbox, source, calls=[""], limits=limits)
     assert call.outcome is outcome
     assert call.value is None
 

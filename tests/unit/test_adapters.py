@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -257,6 +258,10 @@ def test_reward_kwargs_set_the_limits_and_a_misspelled_one_is_an_error():
     limits = executor.jobs[-1].limits
     assert (limits.fuel, limits.output_bytes) == (7_000_000, 5)
     assert limits.memory_bytes == TESTS_LIMITS.memory_bytes
+    compute_score(**given, seconds=2, fuel=None)
+    assert executor.jobs[-1].limits == replace(TESTS_LIMITS, fuel=16_000_000_000)
+    with pytest.raises(ValueError, match="fuel and seconds: give one"):
+        compute_score(**given, seconds=2, fuel=5)
     compute_score(**given, fuel=None, memory_bytes=1 << 28)
     assert executor.jobs[-1].limits.memory_bytes == 1 << 28
     for wrong in ("fule", "memory_mb", "timeout", "limits", "partial"):

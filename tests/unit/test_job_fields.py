@@ -1,5 +1,7 @@
 """What a Job may be made of: every field's type and size, told by name when it is made."""
 
+import math
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from sandbox_wasm.errors import BadJob
 from sandbox_wasm.job_fields import MAX_CALLS, MAX_NAMES, MAX_TEXT_BYTES
-from sandbox_wasm.types import DEFAULT_BANNED_MODULES, Job, Limits
+from sandbox_wasm.types import DEFAULT_BANNED_MODULES, FUEL_A_SECOND, Job, Limits
 from sandbox_wasm.wire import codec
 
 
@@ -70,6 +72,22 @@ def test_a_field_of_the_wrong_type_or_size_is_named_when_the_job_is_made(
 def test_a_limit_of_the_wrong_type_or_size_is_named_when_it_is_made(field: str, value: Any) -> None:
     with pytest.raises(BadJob, match=rf"limits\.{field} must be an integer in \["):
         Limits(**{field: value})
+
+
+def test_seconds_are_so_much_fuel() -> None:
+    assert Limits(seconds=6) == Limits() == Limits(fuel=48_000_000_000)
+    assert Limits(seconds=0.5, output_bytes=7) == Limits(fuel=4_000_000_000, output_bytes=7)
+    assert replace(Limits(seconds=2), output_bytes=7).fuel == 2 * FUEL_A_SECOND
+    with pytest.raises(BadJob, match="not both"):
+        Limits(seconds=1, fuel=5)
+
+
+@pytest.mark.parametrize(
+    "value", ["1", True, Number(1), 0, -1, 0.0, 1e-11, 125_001, 10**400, math.inf, math.nan],
+)  # fmt: skip
+def test_seconds_that_are_none_are_refused(value: Any) -> None:
+    with pytest.raises(BadJob, match=r"seconds must be a number in \(0, 125000\], got"):
+        Limits(seconds=value)
 
 
 def test_what_is_allowed_is_taken_and_frozen() -> None:

@@ -19,9 +19,18 @@ def test_a_line_is_a_job_and_empty_lines_are_skipped() -> None:
     assert job == Job("1", "x", calls=("1",), limits=Limits(fuel=5, output_bytes=7), images=2)
 
 
+def test_a_line_may_say_seconds_whatever_the_command_said() -> None:
+    line = '{"id": "1", "source": "x", "limits": {"seconds": 0.25}}\n'
+    for limits in (Limits(), Limits(fuel=5), Limits(seconds=3)):
+        [job] = read_jobs([line], JobDefaults(limits=limits))
+        assert job.limits.fuel == 2_000_000_000
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
+        ({"id": "1", "source": "", "limits": {"seconds": "1"}}, "line 1: seconds must be a number"),
+        ({"id": "1", "source": "", "limits": {"seconds": 1, "fuel": 1}}, "line 1: .* not both"),
         ({"id": "1", "sourc": ""}, "line 1: unknown key 'sourc'"),
         ({"id": "1"}, "line 1: the key 'source' is missing"),
         ({"id": 1, "source": ""}, "line 1: job 1: id must be a str"),
