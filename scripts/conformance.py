@@ -27,6 +27,7 @@ from tests.guest.cpython_suite import (  # noqa: E402
 )
 
 PAGE = ROOT / "docs" / "conformance.md"
+MODULES = ROOT / "docs" / "conformance_modules.md"
 BATCH = 8
 
 
@@ -62,18 +63,22 @@ def render(reports: list[Report], expected: Expected) -> str:
     ]
     counts = Counter(expected.reason(name) or "**not listed**" for name in failed)
     lines += [f"| {count} | {reason} |" for reason, count in counts.most_common()]
-    names = ", ".join(f"{r.module.removeprefix('test_')} {len(r.passed)}" for r in reports)
-    lines += ["", f"Passed a module: {names}."]
     return "\n".join(lines)
 
 
-def write(version: str, section: str) -> None:
+def render_modules(reports: list[Report]) -> str:
+    """Make the list of modules for one suite: how many tests of each passed."""
+    rows = [f"| {r.module.removeprefix('test_')} | {len(r.passed)} |" for r in reports]
+    return "\n".join(["| module | tests passed |", "|---|---|", *rows])
+
+
+def write(path: Path, version: str, section: str) -> None:
     """Put the section between its two marks on the page."""
-    page = PAGE.read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
     mark = re.compile(rf"(<!-- suite {version} -->\n).*?(\n<!-- end -->)", re.DOTALL)
     if not mark.search(page):
-        raise SystemExit(f"conformance: error: no mark for suite {version} in {PAGE.name}")
-    PAGE.write_text(mark.sub(lambda m: m[1] + section + m[2], page), encoding="utf-8")
+        raise SystemExit(f"conformance: error: no mark for suite {version} in {path.name}")
+    path.write_text(mark.sub(lambda m: m[1] + section + m[2], page), encoding="utf-8")
 
 
 def main() -> int:
@@ -91,7 +96,8 @@ def main() -> int:
     if expected is None:
         parser.error(f"no list tests/guest/cpython_{suite.version}.toml for this suite")
     reports = run(suite, expected)
-    write(suite.version, render(reports, expected))
+    write(PAGE, suite.version, render(reports, expected))
+    write(MODULES, suite.version, render_modules(reports))
     wrong = [line for report in reports for line in report.unexpected(expected)]
     sys.stderr.writelines(f"unexpected: {line}\n" for line in wrong)
     return 1 if wrong else 0
