@@ -45,7 +45,7 @@ format: install-dev ## let the tools rewrite the sources
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@find native -name '*.h' -o -name '*.cc' | xargs $(BIN)/clang-format -i
 
-bench: install-dev image ## measure; writes bench/results/*.json
+bench: install-dev image model ## measure and print; each script takes --out FILE
 	@for file in bench/bench_*.py; do echo "==> $$file" >&2; $(BIN)/python "$$file"; done
 
 wheel-test: install-dev ## build the wheel, install it elsewhere, use it from another folder

@@ -1,9 +1,8 @@
 """Distance of two programs: ours on node sequences, difflib on JSON text as AZR's code does it.
 
-    python bench/bench_ast_distance.py PROGRAMS.jsonl.gz [--pairs 60]
+    python bench/bench_ast_distance.py [--data FILE] [--pairs 60]
 
-Both in one process, the same pairs; the lines hold {"code": ...}. The file's programs are parsed
-here: give it none that a model wrote.
+Both in one process, the same pairs. The programs are parsed here: give none that a model wrote.
 """
 
 # pyright: basic
@@ -11,7 +10,6 @@ here: give it none that a model wrote.
 import argparse
 import ast
 import difflib
-import gzip
 import json
 import random
 import runpy
@@ -19,6 +17,7 @@ import statistics
 import time
 from pathlib import Path
 
+from programs import add_data_option
 from rapidfuzz.distance import Indel
 
 ROOT = Path(__file__).parents[1]
@@ -38,12 +37,11 @@ def as_json(program: str) -> str:
 def main() -> None:
     """Print medians, and how often difflib disagrees with itself."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("programs", type=Path)
+    add_data_option(parser)
     parser.add_argument("--pairs", type=int, default=60)
     arguments = parser.parse_args()
-    with gzip.open(arguments.programs, "rt") as lines:
-        programs = list(dict.fromkeys(json.loads(line)["code"] for line in lines))
-    profile = runpy.run_path(str(ROOT / "azr" / "profile_program.py"))["profile"]
+    programs = list(dict.fromkeys(program.code for program in arguments.data.programs))
+    profile = runpy.run_path(str(ROOT / "azr/game/judge/guest/profile.py"))["profile"]
     draw = random.Random(0)  # noqa: S311 - not for secrets
     ours, theirs, asymmetric = [], [], 0
     for _ in range(arguments.pairs):

@@ -1,22 +1,21 @@
 """Programs a second, beside peers, on the same programs in the same run.
 
-    python bench/bench_sandbox.py [--out bench/results/sandbox.json] [--only NAME ...]
+    python bench/bench_sandbox.py [--out bench/results/sandbox.json] [--only NAME ...] [--data FILE]
 
-Data: execution_bench.jsonl.gz under $AZR_SHARED_DATA (default ../shared/data). Every row says how
-many of its values were right: a fast wrong answer is no answer. `per CPU-second` divides by the
-CPU time of all threads and children, so that a loaded machine can be compared with an idle one.
+The programs are azr's own, or those of a file (bench/programs.py); the result names them and their
+hash. Every row says how many of its values were right: a fast wrong answer is no answer. `per
+CPU-second` divides by the CPU time of all threads and children, so that a loaded machine can be
+compared with an idle one.
 """
 
 import argparse
 import contextlib
-import gzip
 import importlib
 import io
 import json
 import multiprocessing
 import os
 import platform
-import re
 import resource
 import shutil
 import statistics
@@ -28,26 +27,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox_wasm import Job, JobResult, Sandbox
-from sandbox_wasm.literals import parse_arguments
+from programs import Program, Workload, add_data_option, as_job
+
+from sandbox_wasm import JobResult, Sandbox
 from sandbox_wasm.values import equal
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("AZR_SHARED_DATA", ROOT.parent / "shared" / "data"))
 REPEATS = 5
-HEAVY = {"he_75_0", "he_147_1", "he_36_1", "he_75_1", "he_36_0", "he_59_1"}
-"""Six programs that spend 94 % of the data's instructions: they hide every other cost."""
 _SELF_PLAY_CALLS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One record of the data."""
-
-    name: str
-    code: str
-    call: str
-    expected: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +51,6 @@ class Row:
     of: int
     p50_ms: float | None = None
     p99_ms: float | None = None
-
-
-def read_programs(*, light: bool) -> list[Program]:
-    with gzip.open(DATA / "execution_bench.jsonl.gz", "rt", encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    programs = [Program(r["id"], r["code"], r["call"], r["expected"]) for r in records]
-    return [p for p in programs if p.name not in HEAVY] if light else programs
 
 
 def cpu_seconds() -> float:
@@ -108,17 +88,6 @@ def measure(name: str, programs: list[Program], run: Callable[[int], list[str | 
 
 def values_of(results: list[JobResult]) -> list[str | None]:
     return [result.calls[0].value for result in results]
-
-
-def as_job(program: Program, mark: str = "", calls: int = 1, images: int = 1) -> Job:
-    """Return the job a trainer would send: arguments as literals where they are literals."""
-    source = f"{program.code}\n# {mark}" if mark else program.code
-    match = re.fullmatch(r"(\w+)\((.*)\)", program.call, re.DOTALL)
-    if match:
-        with contextlib.suppress(ValueError):
-            parse_arguments(match[2])
-            return Job(program.name, source, (match[2],) * calls, match[1], images=images)
-    return Job(program.name, source, expressions=(program.call,) * calls, images=images)
 
 
 def never_seen(sandbox: Sandbox, programs: list[Program]) -> Callable[[int], list[str | None]]:
@@ -281,14 +250,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--out", type=Path, help="write the rows as JSON here")
     parser.add_argument("--only", nargs="+", choices=SUITES, default=list(SUITES))
-    parser.add_argument("--light", action="store_true", help="without the six heaviest programs")
+    parser.add_argument("--light", action="store_true", help="without the heavy programs")
+    add_data_option(parser)
     args = parser.parse_args()
     before = machine()  # its load is not our own
-    programs = read_programs(light=args.light)
+    workload: Workload = args.data.light() if args.light else args.data
+    programs = list(workload.programs)
     rows = [row for name in args.only for row in SUITES[name](programs)]
+    print("workload: {name} ({programs} programs, sha256 {sha256})".format(**workload.identity))
     show(rows)
     if args.out:
-        record = {"machine": before, "repeats": REPEATS, "light": args.light,
+        record = {"machine": before, "repeats": REPEATS, "workload": workload.identity,
                   "rows": [asdict(row) for row in rows]}  # fmt: skip
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(record, indent=1) + "\n")

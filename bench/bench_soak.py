@@ -1,6 +1,6 @@
 """A million different programs through one pool, and what they do to memory.
 
-    python bench/bench_soak.py [--programs 1000000] [--seconds 900] [--out bench/results/soak.json]
+    python bench/bench_soak.py [--programs 1000000] [--seconds 900] [--data FILE] [--out FILE.json]
 
 Every source is new, so each is compiled and run, and the code cache turns over all the time. The
 process's own memory (PSS, which counts the workers' slots) is read after every 10,000 programs.
@@ -14,10 +14,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench_sandbox import as_job, machine, read_programs
+from bench_sandbox import machine
+from programs import Program, Workload, add_data_option, as_job
 
 from sandbox_wasm import Job, Sandbox
 
@@ -33,19 +34,21 @@ def pss_mb() -> float:
     raise OSError("no Pss in /proc/self/smaps_rollup")
 
 
-def endless_batches() -> Iterator[list[Job]]:
-    """Yield batches of sources that were never seen; the heavy programs are left out."""
-    programs = itertools.cycle(read_programs(light=True))
+def endless_batches(programs: Sequence[Program]) -> Iterator[list[Job]]:
+    """Yield batches of sources that were never seen, the programs in turn."""
+    turn = itertools.cycle(programs)
     for number in itertools.count():
-        yield [as_job(next(programs), f"{number}.{i}") for i in range(BATCH)]
+        yield [as_job(next(turn), f"{number}.{i}") for i in range(BATCH)]
 
 
-def soak(sandbox: Sandbox, programs: int, seconds: float) -> list[tuple[int, float, float]]:
+def soak(
+    sandbox: Sandbox, batches: Iterator[list[Job]], programs: int, seconds: float
+) -> list[tuple[int, float, float]]:
     """Return (programs so far, seconds so far, PSS in MB) for each sample."""
     samples: list[tuple[int, float, float]] = []
     began = time.monotonic()
     done = 0
-    for batch in endless_batches():
+    for batch in batches:
         sandbox.run(batch)
         done += len(batch)
         if done % SAMPLE_EVERY == 0:
@@ -90,10 +93,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=900.0, help="stop after so long anyway")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, help="write the samples here, and FILE.svg beside it")
+    add_data_option(parser)
     args = parser.parse_args()
+    workload: Workload = args.data.light()
+    batches = endless_batches(workload.programs)
     before = machine()  # its load is not our own
     with Sandbox(workers=args.workers, cache_bytes=CACHE_BYTES) as sandbox:
-        samples = soak(sandbox, args.programs, args.seconds)
+        samples = soak(sandbox, batches, args.programs, args.seconds)
         counters = sandbox.stats()
     if not samples:
         parser.error(f"nothing was sampled: run at least {SAMPLE_EVERY} programs")
@@ -103,8 +109,8 @@ def main() -> int:
     print(f"{programs} programs in {seconds:.0f} s ({programs / seconds:.0f}/s),"
           f" {mb:.1f} MB at the end, {growth:+.1%} since the first tenth")  # fmt: skip
     if args.out:
-        record = {"machine": before, "workers": args.workers, "growth": growth,
-                  "counters": counters, "samples": samples}  # fmt: skip
+        record = {"machine": before, "workload": workload.identity, "workers": args.workers,
+                  "growth": growth, "counters": counters, "samples": samples}  # fmt: skip
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(record) + "\n")
         draw(samples, args.out.with_suffix(".svg"))

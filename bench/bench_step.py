@@ -62,7 +62,7 @@ from azr.types import (
 )
 
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "azr" / "demo.toml"
+DEMO = ROOT / "azr" / "cli" / "demo.toml"
 SCHEDULES = ("azr", "reference")
 TARGETS = {"exposed": 0.01, "other": 0.05}
 """Of azr's step: verdicts that nothing hides; all that is neither sampling nor update."""

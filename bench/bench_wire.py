@@ -1,7 +1,9 @@
 """What the wire costs: jobs/s through server and client, and the share of the pool's own speed.
 
-    python bench/bench_wire.py                       # no-op executor, ipc and tcp
-    python bench/bench_wire.py --programs FILE.jsonl.gz --workers 2   # and the real pool beside it
+    python bench/bench_wire.py [--workers 2] [--data FILE] [--out FILE.json]
+
+First an executor that does nothing, then the real pool on the light programs, beside itself in
+process.
 
 The server runs in a process of its own, as a trainer's does; server, client and workers share the
 machine's cores, so the share of the pool's speed includes everything Python does on both sides.
@@ -9,7 +11,7 @@ machine's cores, so the share of the pool's speed includes everything Python doe
 
 import argparse
 import asyncio
-import gzip
+import itertools
 import json
 import os
 import platform
@@ -18,8 +20,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from programs import Workload, add_data_option, as_job
 
 from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.client.local_server import LocalServer
@@ -77,29 +82,18 @@ def bench_no_op(count: int, repeats: int) -> dict[str, Any]:
     return results
 
 
-def jobs_of(path: Path, limit: int) -> list[Job]:
-    """Read a bench file: one JSON object a line with `code` and one `call` of its function."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    jobs: list[Job] = []
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            entry, _, arguments = row["call"].partition("(")
-            jobs.append(Job(row["id"], row["code"], calls=(arguments[:-1],), entry=entry))
-    return jobs[:limit]
-
-
-def bench_pool(path: Path, workers: int, repeats: int, limit: int) -> dict[str, Any]:
+def bench_pool(workload: Workload, workers: int, repeats: int, limit: int) -> dict[str, Any]:
     """The real pool in process, then the same jobs through the wire."""
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - only for this part
 
-    jobs = jobs_of(path, limit)
+    programs = itertools.islice(itertools.cycle(workload.programs), limit)
+    jobs = [as_job(program, str(number)) for number, program in enumerate(programs)]
     # Sources differ between repetitions, so that no cache of compiled programs answers.
     fresh = iter(range(1_000_000))
 
     def batch() -> list[Job]:
         mark = f"\n# {next(fresh)}\n"
-        return [Job(job.id, job.source + mark, job.calls, job.entry) for job in jobs]
+        return [replace(job, source=job.source + mark) for job in jobs]
 
     pool_rates: list[float] = []
     wire_rates: list[float] = []
@@ -126,6 +120,7 @@ def bench_pool(path: Path, workers: int, repeats: int, limit: int) -> dict[str, 
         latency = latency_us(client, jobs[0], 300)
     median = statistics.median
     return {
+        "workload": workload.identity,
         "programs": len(jobs),
         "workers": workers,
         "n": repeats,
@@ -150,10 +145,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--programs", type=Path, help="also measure the real pool on this file")
-    parser.add_argument("--limit", type=int, default=2000, help="programs to take from it")
+    parser.add_argument("--programs", type=int, default=2000, help="of the real pool's part")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write the result file here")
+    add_data_option(parser)
     args = parser.parse_args()
     git = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - whichever git is installed
@@ -167,7 +162,7 @@ def main() -> None:
         "no_op": bench_no_op(args.jobs, args.repeats),
     }
     if args.programs:
-        report["real"] = bench_pool(args.programs, args.workers, args.repeats, args.limit)
+        report["real"] = bench_pool(args.data.light(), args.workers, args.repeats, args.programs)
     text = json.dumps(report, indent=2)
     print(text)
     if args.out:
