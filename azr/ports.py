@@ -123,8 +123,8 @@ class Past(Protocol):
         """One past task to solve."""
         ...
 
-    def program(self, seed: int) -> Task:
-        """A deduction or abduction task whose program an induction proposer is shown."""
+    def program(self, modes: Sequence[Mode], seed: int) -> Task:
+        """A task of one of the modes, whose program another mode's proposer is shown."""
         ...
 
 

@@ -15,7 +15,7 @@ from azr.evaluation.estimates import Estimate
 from azr.evaluation.results import FORMAT, SuiteResult
 from azr.evaluation.runner import Plan
 from azr.evaluation.suites.items import Attempt, CodeItem, ExecutionItem, Item, Status
-from azr.types import Mode
+from azr.game.modes import rules_of
 
 __all__ = ["write_lm_eval"]
 
@@ -129,8 +129,7 @@ def target_of(item: Item) -> str:
         case CodeItem(gold=gold):
             return gold
         case ExecutionItem(task=task):
-            case = task.cases[0]
-            return case.input if task.mode is Mode.ABDUCTION else case.output
+            return rules_of(task.mode).answer_of(task)
         case _:
             return item.gold
 

@@ -61,7 +61,7 @@ async def functions_to_build_on(
         ExecutorUnavailable: The machinery failed.
     """
     odds = odds_at(config, step)
-    if odds.chance == 0.0 or rules_of(mode).shows_program:
+    if odds.chance == 0.0 or not rules_of(mode).writes_program:
         return ()
     draws = Random(derive_seed(seed, "composite"))  # noqa: S311 - not for secrets
     if draws.random() >= odds.chance:

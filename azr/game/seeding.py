@@ -1,8 +1,8 @@
 """The model makes its own first tasks, from the identity program on: no data from outside.
 
-Proposals of a round are all under way at once. Deduction and abduction share their seeds, for
-both are about the same triplets; induction follows, with the programs of those, and error mode,
-whose tasks may raise, with its own.
+Proposals of a round are all under way at once. Modes that share their seeds are filled together, as
+deduction and abduction, which are about the same triplets; before a mode whose proposers are shown
+programs, as induction's, those that have such programs.
 """
 
 import logging
@@ -66,17 +66,21 @@ async def seed_buffers(
         ModelError: The model made not one valid task for some mode.
         ExecutorUnavailable: The machinery failed.
     """
-    modes = table.config.selfplay.modes
-    triplets = tuple(mode for mode in Mode if rules_of(mode).shares_seeds)
-    others = tuple(mode for mode in modes if not rules_of(mode).shares_seeds)
-    played = tuple(mode for mode in triplets if mode in modes)
-    buffers.add_zero_tasks([mode for mode in Mode if mode in (*triplets, *others)])
-    # Without a triplet mode in play their buffers are filled all the same where a mode needs
-    # their programs.
-    if played or any(rules_of(mode).shows_program for mode in others):
-        await _fill(table, buffers, played or triplets, triplets, on_progress)
-    for mode in others:
-        await _fill(table, buffers, (mode,), (mode,), on_progress)
+    played = table.config.selfplay.modes
+    phases = _phases(played)
+    buffers.add_zero_tasks([mode for filled in phases for mode in filled])
+    for filled in phases:
+        # modes whose programs another one needs are filled though none of them is in play
+        asked = tuple(mode for mode in filled if mode in played) or filled
+        await _fill(table, buffers, asked, filled, on_progress)
+
+
+def _phases(played: Sequence[Mode]) -> list[tuple[Mode, ...]]:
+    """Which buffers are filled together, one after another."""
+    needed = [
+        need for mode in Mode if mode in played for need in (*rules_of(mode).programs_from, mode)
+    ]
+    return list(dict.fromkeys(rules_of(mode).seeds_for for mode in needed))
 
 
 async def _fill(

@@ -210,7 +210,7 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
-    if not rules_of(mode).shows_program:  # else the program was the proposer's to use, not to write
+    if rules_of(mode).writes_program:  # else it was the proposer's to use
         refusal = over_the_curriculum(table.config.curriculum, proposal.program, step)
         if refusal is not None:
             return rollout, refusal

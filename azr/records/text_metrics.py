@@ -110,9 +110,9 @@ def written_program(rollout: Rollout) -> str | None:
 
     Without lines that give an input: these are a part of the answer, not a comment on it.
     """
-    is_shown = rollout.prompt.role is Role.PROPOSER and rules_of(rollout.prompt.mode).shows_program
+    role, rules = rollout.prompt.role, rules_of(rollout.prompt.mode)
     body = answer_body(rollout)
-    if is_shown or not isinstance(body, str):
+    if (role is Role.PROPOSER and not rules.writes_program) or not isinstance(body, str):
         return None
     program = last_block(fences(body), PROGRAM_TAGS)
     return program and without_labelled_lines(program, "Input")

@@ -1,6 +1,6 @@
 """One rollout in plain words: the question, the right answer, the answer given, and why.
 
-What is right is asked of the mode's own rules (`check_of`), so a new mode explains itself. The
+Question and right answer are asked of the mode's own rules, so a new mode explains itself. The
 texts are for people; the verdict in the record is the judge's and is never decided again.
 """
 
@@ -182,10 +182,11 @@ def explain(record: Record, convention: Convention) -> Explanation:
             question="", expected="", given=given, why=in_words(record["reason"]),
             shows_program=True,
         )  # fmt: skip
-    check = rules_of(task.mode).check_of(task, Answer(task.mode, SOUGHT))
+    rules = rules_of(task.mode)
+    check = rules.check_of(task, Answer(task.mode, SOUGHT))
     return Explanation(
-        question=question(task, check),
-        expected=expected(task, check),
+        question=rules.question_of(task, SOUGHT),
+        expected=rules.solution_of(task),
         given=given,
         why=why_answer(record, task, check, given),
         shows_program=check.program != SOUGHT,
@@ -223,37 +224,6 @@ def unfenced(text: str) -> str:
     return (block[1] if block else text).strip("\n")
 
 
-def question(task: Task, check: Check) -> str:
-    """What the solver was to find."""
-    if check.claimed:
-        verb = "raises" if rules_of(task.mode).names_error else "="
-        return f"f({task.cases[0].input}) {verb} {SOUGHT}"
-    if check.program != SOUGHT:
-        return f"f({SOUGHT}) = {check.expected[0]}"
-    shown = task.cases[: len(task.cases) - len(check.calls)]
-    return calls(shown)
-
-
-def expected(task: Task, check: Check) -> str:
-    """What would have been right."""
-    if check.claimed:
-        return right_output(task)
-    if check.program != SOUGHT:
-        return f"any input giving {check.expected[0]}\n# for example {task.cases[0].input}"
-    return calls(tuple(map(Case, check.calls, check.expected)))
-
-
-def right_output(task: Task) -> str:
-    """As the sandbox saw it, where a check may be blind to case; names of errors bare."""
-    output = task.cases[0].output
-    return output.strip("'") if rules_of(task.mode).names_error else output
-
-
-def calls(cases: tuple[Case, ...]) -> str:
-    """`f(1) = 2`, one a line."""
-    return "\n".join(f"f({case.input}) = {case.output}" for case in cases)
-
-
 def why_answer(record: Record, task: Task, check: Check, given: str) -> str:
     """Why the judge ruled as it did."""
     if record["verdict"] == Verdict.PASSED:
@@ -277,7 +247,7 @@ def why_wrong(task: Task, check: Check, given: str) -> str:
     if check.program == SOUGHT:
         return f"another value than expected on at least one of {len(check.calls)} hidden cases"
     if check.claimed:
-        return f"expected {shown(right_output(task))}, answered {given}"
+        return f"expected {shown(rules_of(task.mode).answer_of(task))}, answered {given}"
     return f"f({given}) does not give {shown(check.expected[0])}"
 
 

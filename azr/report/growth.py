@@ -117,7 +117,8 @@ class Growth:
 
 def novelty_key(task: Task) -> bytes:
     """What the proposer made of it itself: the program, or where that is given, the task."""
-    return content_hash(task) if rules_of(task.mode).shows_program else program_hash(task.program)
+    writes_program = rules_of(task.mode).writes_program
+    return program_hash(task.program) if writes_program else content_hash(task)
 
 
 def program_hash(program: str) -> bytes:

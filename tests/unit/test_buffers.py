@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.errors import CheckpointError, ConfigError
+from azr.game.modes.triplet import VALUE_TRIPLETS
 from azr.game.tasks.buffers import TaskBuffers, content_hash, task_from_json, task_to_json
 from azr.game.tasks.drawing import REFERENCE_SAMPLING, SOLVER_TASKS
 from azr.types import Case, Mode, Task
@@ -34,7 +35,9 @@ def test_a_full_buffer_keeps_the_newest():
     buffers = filled(30, max_tasks=10)
     assert drawn(buffers) == set(range(20, 30))
     assert {t.born_step for t in buffers.references(DEDUCTION, 30, 0)} == set(range(20, 30))
-    assert {buffers.program(seed).born_step for seed in range(200)} == set(range(20, 30))
+    assert {buffers.program(VALUE_TRIPLETS, seed).born_step for seed in range(200)} == set(
+        range(20, 30)
+    )
 
 
 def test_tasks_that_can_no_longer_be_drawn_stay_on_disk():
@@ -99,7 +102,10 @@ def test_a_program_comes_from_deduction_and_abduction_alike():
     buffers = TaskBuffers(":memory:")
     buffers.add([make_task(DEDUCTION, 1), make_task(Mode.ABDUCTION, 2)])
     buffers.add([make_task(Mode.INDUCTION, 3)])
-    assert {buffers.program(seed).mode for seed in range(50)} == {DEDUCTION, Mode.ABDUCTION}
+    assert {buffers.program(VALUE_TRIPLETS, seed).mode for seed in range(50)} == {
+        DEDUCTION,
+        Mode.ABDUCTION,
+    }
 
 
 def test_every_run_starts_from_the_identity():
@@ -131,7 +137,7 @@ def test_a_resumed_run_draws_what_an_uninterrupted_one_does(births: list[int], d
     for seed in range(20):
         assert whole.draw(DEDUCTION, seed) == resumed.draw(DEDUCTION, seed)
         assert whole.references(DEDUCTION, 3, seed) == resumed.references(DEDUCTION, 3, seed)
-        assert whole.program(seed) == resumed.program(seed)
+        assert whole.program(VALUE_TRIPLETS, seed) == resumed.program(VALUE_TRIPLETS, seed)
         for sampling in REFERENCE_SAMPLING:
             first, second = (
                 b.past(sampling, 4).references(DEDUCTION, 2, seed) for b in (whole, resumed)
@@ -311,7 +317,7 @@ def test_a_view_of_the_past_does_not_see_what_came_after():
     view = buffers.past("recency", 3)
     assert {view.draw(DEDUCTION, seed).born_step for seed in range(99)} == {0, 1, 2}
     assert {t.born_step for t in view.references(DEDUCTION, 9, 0)} == {0, 1, 2}
-    assert {view.program(seed).born_step for seed in range(99)} == {0, 1, 2}
+    assert {view.program(VALUE_TRIPLETS, seed).born_step for seed in range(99)} == {0, 1, 2}
 
 
 def test_an_empty_batch_says_what_to_do():

@@ -243,7 +243,7 @@ def test_a_proposal_written_as_the_pattern_shows_is_read(mode: Mode):
     """The examples of a proposer's pattern are themselves well-formed proposals."""
     rules = rules_of(mode)
     references = [make_task(mode, number) for number in (11, 12, 13)]
-    shown = make_task(Mode.DEDUCTION, 14) if rules.shows_program else None
+    shown = make_task(Mode.DEDUCTION, 14) if rules.programs_from else None
     setting = Setting(references=references, shown=shown, num_inputs=rules.num_inputs(4))
     pattern = rules.proposer_pattern(setting)
     last_example = pattern.text.split(" puzzle 3:\n")[1].rsplit("\n\n", 1)[0]

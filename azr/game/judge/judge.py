@@ -17,7 +17,7 @@ from azr.config.run import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.game.judge.guest_programs import guest_program
 from azr.game.judge.profiles import profile_jobs, profile_of
-from azr.game.judge.reasons import mismatch, output_of, why_failed, why_no_case, why_wrong
+from azr.game.judge.reasons import mismatch, why_failed, why_no_case, why_wrong
 from azr.game.judge.rewriting import (
     Rewriting,
     objection_to_rewritten,
@@ -125,7 +125,7 @@ class SandboxJudge:
         """
         rules = rules_of(proposal.mode)
         read = self._readable(proposal)
-        if not isinstance(read, str) and not rules.shows_program:  # its program was one before
+        if not isinstance(read, str) and rules.writes_program:  # else it was one before
             read = await self._rewritten(
                 read, Rewriting.of(self._parsing, is_seeding=not born_step)
             )
@@ -139,10 +139,9 @@ class SandboxJudge:
             return _refused(results)
         outputs: list[str] = []
         for result in results:
-            reason = why_no_case(result, rules)
-            output = output_of(result, rules)
-            if reason or output is None:
-                return _refused(reason or "no value")
+            output = rules.output_of(result) if result.differs is None else None
+            if output is None:
+                return _refused(why_no_case(result))
             if len(output.encode()) > self._config.output_bytes:
                 return _refused("output too large")  # never cut: a cut output has no answer
             outputs.append(output)

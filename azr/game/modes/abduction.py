@@ -1,6 +1,6 @@
 """Abduction: given program and output, find an input that yields it; any such input is right."""
 
-from azr.game.modes.triplet import TripletRules
+from azr.game.modes.triplet import VALUE_TRIPLETS, TripletRules
 from azr.types import Answer, Check, Mode, Task
 
 __all__ = ["ABDUCTION", "Abduction"]
@@ -23,6 +23,7 @@ class Abduction(TripletRules):
     """The answer is an argument list; the task's own program decides."""
 
     mode = Mode.ABDUCTION
+    seeds_for = VALUE_TRIPLETS
     answer_part = "input"
     goal = GOAL
     answer_format = FORMAT
@@ -38,6 +39,11 @@ class Abduction(TripletRules):
         return Check(
             program=task.program, calls=(answer.content,), expected=(task.cases[0].output,)
         )
+
+    def solution_of(self, task: Task) -> str:
+        """Any input will do; the task's own is one."""
+        case = task.cases[0]
+        return f"any input giving {case.output}\n# for example {case.input}"
 
 
 ABDUCTION = Abduction()

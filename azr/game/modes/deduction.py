@@ -1,6 +1,6 @@
 """Deduction: given program and input, find the output."""
 
-from azr.game.modes.triplet import TripletRules
+from azr.game.modes.triplet import VALUE_TRIPLETS, TripletRules
 from azr.types import Answer, Check, Mode, Task
 
 __all__ = ["DEDUCTION", "Deduction"]
@@ -22,6 +22,7 @@ class Deduction(TripletRules):
     """The answer is a literal; nothing runs to grade it."""
 
     mode = Mode.DEDUCTION
+    seeds_for = VALUE_TRIPLETS
     answer_part = "output"
     goal = GOAL
     answer_format = FORMAT

@@ -12,8 +12,12 @@ from azr.game.modes.rules import Setting
 from azr.game.modes.triplet import TripletRules
 from azr.game.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
+from sandbox_wasm.types import CallResult, Outcome
 
 __all__ = ["ERROR", "Error", "error_named"]
+
+NO_ERROR = "NoError"
+"""The answer where the call returns. (AZR's code_e)"""
 
 MAX_ANSWER_CHARS = 400
 """What follows is not looked at: a class name stands at the beginning."""
@@ -41,8 +45,9 @@ class Error(TripletRules):
     """The answer is the name of a class; nothing runs to grade it."""
 
     mode = Mode.ERROR
-    shares_seeds = False
-    names_error = True
+    seeds_for = (Mode.ERROR,)
+    azr_kind = "_code_e"
+    verb = "raises"
     puzzle = (
         "Somebody else will see your code and your input, and must find out which exception the"
         " call raises, if any, by following the code."
@@ -72,11 +77,27 @@ class Error(TripletRules):
 
     def result_of(self, task: Task) -> str:
         """A reference says what it raises."""
-        return block("error", self.answer_of(task))
+        return block("error", self.shown_output(task))
 
-    def answer_of(self, task: Task) -> str:
+    def shown_output(self, task: Task) -> str:
         """The name without its quotes."""
         return error_named(task.cases[0].output)
+
+    def output_of(self, result: CallResult) -> str | None:
+        """The class name of what was raised, or NoError, as a literal; None if there is neither.
+
+        A raised class may have any name, also one that was set at run time: only plain ASCII
+        identifiers can be asked for, and none that says that nothing was raised. Running out of
+        fuel, memory or time and ending the interpreter are no exceptions of the program.
+        """
+        if result.outcome is Outcome.RETURNED and result.value is not None:
+            return repr(NO_ERROR)
+        if result.outcome is not Outcome.RAISED:
+            return None
+        found = re.match(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?=:|\Z)", result.error or "")
+        if found is None or found.group().lower() == NO_ERROR.lower():
+            return None
+        return repr(found.group())
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
         """The first word of the last output block."""

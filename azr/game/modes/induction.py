@@ -1,6 +1,7 @@
 """Induction: given some cases and a message, write the program that explains the hidden ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from azr.game.modes.examples import FORMAT_INDUCTIONS, zero_induction
 from azr.game.modes.parse import (
@@ -15,10 +16,11 @@ from azr.game.modes.parse import (
     tagged,
     unwrapped,
 )
-from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Setting
-from azr.game.modes.triplet import example_pattern, with_format_examples
+from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Rarity, Setting, returned_value
+from azr.game.modes.triplet import VALUE_TRIPLETS, example_pattern, with_format_examples
 from azr.game.modes.wording import BANNED_WORDS, CODE_DEMANDS, ban, block
 from azr.types import Answer, Case, Check, Mode, ParseFailure, Proposal, Rollout, Task
+from sandbox_wasm.types import CallResult
 
 __all__ = ["INDUCTION", "Induction", "hidden_cases", "shown_cases"]
 
@@ -84,10 +86,10 @@ class Induction:
     """The proposer is given a program; the answer is a program, graded on the hidden cases."""
 
     mode = Mode.INDUCTION
-    answer_part = "program"
-    shows_program = True
-    shares_seeds = False
-    names_error = False
+    writes_program = False
+    programs_from = VALUE_TRIPLETS
+    seeds_for = (Mode.INDUCTION,)
+    azr_kind = "_code_f"
 
     @property
     def zero_task(self) -> Task:
@@ -210,6 +212,43 @@ class Induction:
             calls=tuple(case.input for case in hidden),
             expected=tuple(case.output for case in hidden),
         )
+
+    def output_of(self, result: CallResult) -> str | None:
+        """What the call returned."""
+        return returned_value(result)
+
+    def answer_of(self, task: Task) -> str:
+        """The program that the proposer was shown: others may be right, too."""
+        return task.program
+
+    def rarities(self, task: Task) -> Sequence[Rarity]:
+        """The cases: the proposer's share of the task."""
+        return (
+            Rarity("input_diversity", "inputs", [case.input for case in task.cases]),
+            Rarity("output_diversity", "outputs", [case.output for case in task.cases]),
+        )
+
+    def question_of(self, task: Task, sought: str) -> str:  # noqa: ARG002 - a program is sought
+        """The cases that a solver sees."""
+        return _equations(shown_cases(task))
+
+    def solution_of(self, task: Task) -> str:
+        """What a program must do to be right."""
+        return _equations(hidden_cases(task))
+
+    def azr_record(self, task: Task) -> Mapping[str, Any]:
+        """A record of its induction tasks."""
+        return {
+            "snippet": task.program,
+            "inputs": [case.input for case in task.cases],
+            "outputs": [case.output for case in task.cases],
+            "message": task.message,
+        }
+
+
+def _equations(cases: Sequence[Case]) -> str:
+    """`f(1) = 2`, one a line."""
+    return "\n".join(f"f({case.input}) = {case.output}" for case in cases)
 
 
 def _opening(task: Task, num_cases: int) -> str:

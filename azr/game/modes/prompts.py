@@ -102,13 +102,13 @@ class Prompts:
         for attempt in range(2 * self._config.references + 1):
             num_references = self._config.references - (attempt + 1) // 2
             drawn = derive_seed(seed, "proposer", attempt)
-            shown = buffers.program(drawn) if rules.shows_program else None
+            shown = buffers.program(rules.programs_from, drawn) if rules.programs_from else None
             references = buffers.references(mode, num_references, derive_seed(drawn, "references"))
             prompt = self._propose(mode, references, shown, seed, self._demands(mode, functions))
             if self._is_short(prompt):
                 return prompt
         # Last of all the program every run starts from, which is as short as a program gets.
-        shown = rules.zero_task if rules.shows_program else None
+        shown = None if rules.writes_program else rules.zero_task
         prompt = self._propose(mode, [], shown, seed, self._demands(mode, ()))
         if self._is_short(prompt):
             return prompt

@@ -1,13 +1,14 @@
 """What a mode has to say, as a protocol; the modes are values of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from azr.game.modes.wording import BANNED_WORDS
 from azr.types import Answer, Check, Demands, Mode, ParseFailure, Proposal, Rollout, Task
+from sandbox_wasm.types import CallResult, Outcome
 
-__all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Setting"]
+__all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Rarity", "Setting", "returned_value"]
 
 
 NUM_EXAMPLES = 3
@@ -21,7 +22,7 @@ class Setting:
     references: Sequence[Task] = field(default_factory=tuple[Task, ...])
     """Past tasks of the same mode, as examples to differ from."""
     shown: Task | None = None
-    """The task whose program is to be given inputs; only where `ModeRules.shows_program`."""
+    """The task whose program is to be given inputs; only where the mode has `programs_from`."""
     num_inputs: int = 1
     """How many inputs the proposal must hold."""
     demands: Demands = field(default_factory=Demands)
@@ -42,6 +43,22 @@ class Pattern:
     stop: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """Texts of a task that are worth more the seldomer the mode's tasks had them."""
+
+    merit: str
+    """The term of [intrinsic] that pays for it, a field of azr.types.Merits."""
+    part: Literal["inputs", "outputs"]
+    """Of which cases they are counted."""
+    texts: Sequence[str]
+
+
+def returned_value(result: CallResult) -> str | None:
+    """The value that a call returned, as a literal; None if it ended in another way."""
+    return result.value if result.outcome is Outcome.RETURNED else None
+
+
 class ModeRules(Protocol):
     """Everything that is specific to a mode.
 
@@ -59,23 +76,23 @@ class ModeRules(Protocol):
         ...
 
     @property
-    def answer_part(self) -> str:
-        """What a solver must find: "output" or "input" of the one case, or the "program"."""
+    def writes_program(self) -> bool:
+        """Whether a proposer writes the task's program; else it is shown one of another task."""
         ...
 
     @property
-    def shows_program(self) -> bool:
-        """Whether a proposer is given a program, and only invents its inputs."""
+    def programs_from(self) -> Sequence[Mode]:
+        """Of which modes' tasks that other program is; empty where a proposer writes its own."""
         ...
 
     @property
-    def shares_seeds(self) -> bool:
-        """Whether a seed of this mode is one of every mode that shares them: the same triplet."""
+    def seeds_for(self) -> tuple[Mode, ...]:
+        """The modes in which a seed of this mode is a task: this one, and those that share it."""
         ...
 
     @property
-    def names_error(self) -> bool:
-        """Whether a case's output is the name of what the call raises, not its value."""
+    def azr_kind(self) -> str:
+        """What the name of a file of such tasks ends in, in the layout of AZR's own files."""
         ...
 
     def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +143,30 @@ class ModeRules(Protocol):
         """The task that a proposal became; outputs are aligned with `proposal.inputs`."""
         ...
 
+    def output_of(self, result: CallResult) -> str | None:
+        """The literal that is a case's output; None if this call makes no case."""
+        ...
+
     def check_of(self, task: Task, answer: Answer) -> Check:
         """What to run and what to compare with, to grade the answer."""
+        ...
+
+    def answer_of(self, task: Task) -> str:
+        """A right answer, as a solver would write it."""
+        ...
+
+    def rarities(self, task: Task) -> Sequence[Rarity]:
+        """What of the task is worth more the seldomer it was seen."""
+        ...
+
+    def question_of(self, task: Task, sought: str) -> str:
+        """What a solver is to find, in a line or a few for people; `sought` stands for it."""
+        ...
+
+    def solution_of(self, task: Task) -> str:
+        """What is right, for people."""
+        ...
+
+    def azr_record(self, task: Task) -> Mapping[str, Any]:
+        """The task in the layout of AZR's own files (METHOD: record schema of the reference)."""
         ...

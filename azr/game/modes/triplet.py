@@ -1,6 +1,7 @@
 """What deduction, abduction and error mode share: one program, one input, one output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from azr.game.modes.examples import FORMAT_COMPOSITE, FORMAT_TRIPLETS, zero_triplet
 from azr.game.modes.parse import (
@@ -17,7 +18,7 @@ from azr.game.modes.parse import (
     unwrapped,
     without_labelled_lines,
 )
-from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Setting
+from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Rarity, Setting, returned_value
 from azr.game.modes.wording import (
     BANNED_WORDS,
     CODE_DEMANDS,
@@ -30,8 +31,12 @@ from azr.game.modes.wording import (
     numbered_references,
 )
 from azr.types import Answer, Case, Mode, ParseFailure, Proposal, Rollout, Task
+from sandbox_wasm.types import CallResult
 
-__all__ = ["TripletRules", "example_pattern"]
+__all__ = ["VALUE_TRIPLETS", "TripletRules", "example_pattern", "with_format_examples"]
+
+VALUE_TRIPLETS = (Mode.DEDUCTION, Mode.ABDUCTION)
+"""The modes whose tasks are the same triplets, of a program, its input and the value it returns."""
 
 GOAL = "## Task: design a new and unique Python program with one matching input"
 
@@ -89,8 +94,8 @@ class TripletRules:
     """Rules common to the modes whose task is a triplet; subclasses say what is asked."""
 
     mode: Mode
-    answer_part: str
-    """The part of the case that must be found: "input" or "output"; the other is given."""
+    answer_part: Literal["input", "output"]
+    """The part of the case that must be found; the other is given."""
     goal: str
     """What a solver is told to find."""
     answer_format: str
@@ -106,9 +111,13 @@ class TripletRules:
     difficulty: str
     """Criterion of the proposer prompt: what must be hard."""
 
-    shows_program = False
-    shares_seeds = True
-    names_error = False
+    verb = "="
+    """What stands between a call and its result, for people."""
+
+    writes_program = True
+    programs_from: Sequence[Mode] = ()
+    seeds_for: tuple[Mode, ...]
+    azr_kind = ""
 
     @property
     def zero_task(self) -> Task:
@@ -150,7 +159,11 @@ class TripletRules:
 
     def result_of(self, task: Task) -> str:
         """The block that says what a reference's call results in."""
-        return block("output", task.cases[0].output)
+        return block("output", self.shown_output(task))
+
+    def shown_output(self, task: Task) -> str:
+        """The case's output as prompts and people spell it."""
+        return task.cases[0].output
 
     def proposer_pattern(self, setting: Setting) -> Pattern:
         """Input, then program: small models end a text after a program, whatever should follow.
@@ -221,7 +234,37 @@ class TripletRules:
 
     def answer_of(self, task: Task) -> str:
         """The answer as an example shows it."""
-        return part_of(task, self.answer_part)
+        return task.cases[0].input if self.answer_part == "input" else self.shown_output(task)
+
+    def output_of(self, result: CallResult) -> str | None:
+        """What the call returned."""
+        return returned_value(result)
+
+    def rarities(self, task: Task) -> Sequence[Rarity]:
+        """The answer alone: the more often it was one, the easier it is guessed."""
+        part = "inputs" if self.answer_part == "input" else "outputs"
+        return (Rarity("answer_diversity", part, (part_of(task, self.answer_part),)),)
+
+    def question_of(self, task: Task, sought: str) -> str:
+        """`f([1, 2]) = ?`, or `f(?) = 3`."""
+        case = task.cases[0]
+        if self.answer_part == "input":
+            return f"f({sought}) {self.verb} {case.output}"
+        return f"f({case.input}) {self.verb} {sought}"
+
+    def solution_of(self, task: Task) -> str:
+        """The answer: there is no other."""
+        return self.answer_of(task)
+
+    def azr_record(self, task: Task) -> Mapping[str, Any]:
+        """A record of its triplets."""
+        return {
+            "snippet": task.program,
+            "input": task.cases[0].input,
+            "output": self.shown_output(task),
+            "original_snippet": task.own_program,
+            "composite_functions": list(task.functions),
+        }
 
     @property
     def _given_part(self) -> str:

@@ -94,7 +94,7 @@ class Appraiser:
 
         Returns at once unless proposals of a step are compared with each other.
         """
-        if self._config.novelty.compares and not rules_of(mode).shows_program:
+        if self._config.novelty.compares and rules_of(mode).writes_program:
             return await self._meetings[mode].bring(slot, ruling, self)
         return (await self.screen_all([ruling]))[0]
 
@@ -104,8 +104,8 @@ class Appraiser:
         if not (config.compares or config.min_nodes or config.require_use_of_input):
             return screened
         for mode in Mode:
-            if rules_of(mode).shows_program:
-                continue  # its proposer did not write the program
+            if not rules_of(mode).writes_program:
+                continue
             valid = [(i, r.task) for i, r in enumerate(rulings) if r.task and r.task.mode is mode]
             places, tasks = [i for i, _ in valid], [task for _, task in valid]
             candidates = list(zip(tasks, await self.profiles_of(tasks), strict=True))
@@ -119,19 +119,16 @@ class Appraiser:
         """What the task that came of this proposer's prompt is like, and worth."""
         profile, *shown = await self.profiles_of([task, *prompt.references])
         rules, seen = rules_of(task.mode), self._history.of(task.mode)
+        merits = Merits()
+        if profile is not None and rules.writes_program:
+            merits = program_merits(profile, [p for p in shown if p])
         how = self._config.intrinsic.surprise
-        if rules.shows_program:
-            inputs, outputs = zip(*((c.input, c.output) for c in task.cases), strict=True)
-            merits = Merits(
-                input_diversity=seen.inputs.mean_surprise(inputs, how),
-                output_diversity=seen.outputs.mean_surprise(outputs, how),
-            )
-            return Appraisal(profile=profile, merits=merits)
-        frequencies = seen.inputs if rules.answer_part == "input" else seen.outputs
-        answer: str = getattr(task.cases[0], rules.answer_part)
-        merits = Merits() if profile is None else program_merits(profile, [p for p in shown if p])
-        merits = replace(merits, answer_diversity=frequencies.surprise(answer, how))
-        return Appraisal(profile=profile, merits=merits)
+        counted = {"inputs": seen.inputs, "outputs": seen.outputs}
+        diversities = {
+            rarity.merit: counted[rarity.part].mean_surprise(rarity.texts, how)
+            for rarity in rules.rarities(task)
+        }
+        return Appraisal(profile=profile, merits=replace(merits, **diversities))
 
     async def storable(self, tasks: Sequence[Task]) -> list[Task]:
         """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
@@ -144,7 +141,8 @@ class Appraiser:
         for task, profile in zip(tasks, profiles, strict=True):
             key = copy_key(task, profile)
             past = self._history.of(task.mode).past.copies
-            if rules_of(task.mode).shows_program or not (key in past or (task.mode, key) in fresh):
+            is_copy = key in past or (task.mode, key) in fresh
+            if not (is_copy and rules_of(task.mode).writes_program):
                 kept.append(task)
                 fresh.add((task.mode, key))
         return kept
@@ -155,7 +153,7 @@ class Appraiser:
         if self._config.novelty.repetition_penalty == 0:
             return paid
         for mode in Mode:
-            if rules_of(mode).shows_program:
+            if not rules_of(mode).writes_program:
                 continue
             places = [i for i, e in enumerate(paid) if e.stream == (Role.PROPOSER, mode)]
             dear = penalised([paid[i] for i in places], batch_size, self._config.novelty)

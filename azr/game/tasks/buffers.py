@@ -260,9 +260,14 @@ class TaskBuffers:
         places = shelf.batch(strategy, n, rng, since=since, before=before)
         return [self._task(shelf.ids[place]) for place in places]
 
-    def program(self, seed: int, sampling: str = "uniform", before: int | None = None) -> Task:
-        """A deduction or abduction task, from both together."""
-        modes = (Mode.DEDUCTION, Mode.ABDUCTION)
+    def program(
+        self,
+        modes: Sequence[Mode],
+        seed: int,
+        sampling: str = "uniform",
+        before: int | None = None,
+    ) -> Task:
+        """A task of one of these modes, from all of them together."""
         return self._one_of(
             modes, derive_seed(seed, "program"), "task with a program", sampling, before
         )
@@ -374,9 +379,9 @@ class View:
         """Up to `n` different tasks."""
         return self.buffers.references(mode, n, seed, self.sampling, self.before)
 
-    def program(self, seed: int) -> Task:
-        """A task whose program an induction proposer is shown."""
-        return self.buffers.program(seed, self.sampling, self.before)
+    def program(self, modes: Sequence[Mode], seed: int) -> Task:
+        """A task whose program another mode's proposer is shown."""
+        return self.buffers.program(modes, seed, self.sampling, self.before)
 
     def draw(self, mode: Mode, seed: int) -> Task:
         """One task, uniformly: what solvers are asked where nothing else is drawn for them."""

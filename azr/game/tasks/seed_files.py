@@ -36,6 +36,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+AZR_CASES = "_code_f"
+"""AZR's kind of records with several inputs; of those with one the kind has no name."""
+
 AT_ONCE = 256
 """Seeds that are judged at the same time."""
 
@@ -190,7 +193,7 @@ def _claims(line: str) -> list[Task]:
             message=_text(record, "message") if is_induction else "",
             functions=() if is_induction else _azr_functions(record, program),
         )
-        for mode in _modes_of(is_induction=is_induction)
+        for mode in _modes_of(AZR_CASES if is_induction else "")
     ]
 
 
@@ -228,10 +231,9 @@ def _texts(record: Mapping[str, Any], key: str) -> list[str]:
     return texts
 
 
-def _modes_of(*, is_induction: bool) -> list[Mode]:
+def _modes_of(azr_kind: str) -> list[Mode]:
     """Which modes a record of AZR's is for."""
-    rules = map(rules_of, Mode)
-    return [r.mode for r in rules if (r.shows_program if is_induction else r.shares_seeds)]
+    return [mode for mode in Mode if rules_of(mode).azr_kind == azr_kind]
 
 
 # ---------------------------------------------------------------- writing
@@ -301,7 +303,7 @@ def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]
     """
     lines: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for task, _ in rated_tasks:
-        lines[_azr_kind(task)][json.dumps(_azr_record(task))] = None
+        lines[rules_of(task.mode).azr_kind][json.dumps(_azr_record(task))] = None
     files: list[Path] = []
     for kind in sorted(lines):
         files.append(path.with_stem(path.stem + kind))
@@ -309,38 +311,12 @@ def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]
     return files
 
 
-def _azr_kind(task: Task) -> str:
-    """What its file's name ends in."""
-    rules = rules_of(task.mode)
-    if rules.shows_program:
-        return "_code_f"
-    return "_code_e" if rules.names_error else ""
-
-
 def _azr_record(task: Task) -> dict[str, Any]:
-    """The keys of AZR's buffers (METHOD: record schema of the reference)."""
-    rules = rules_of(task.mode)
+    """The mode's record, with the imports that AZR's code puts above the snippet."""
     imports = [
         line.rstrip() for line in task.program.split("\n") if line.startswith(("import ", "from "))
     ]
-    inputs = [case.input for case in task.cases]
-    outputs = [case.output for case in task.cases]
-    if rules.shows_program:
-        return {
-            "snippet": task.program,
-            "inputs": inputs,
-            "outputs": outputs,
-            "message": task.message,
-            "imports": imports,
-        }
-    return {
-        "snippet": task.program,
-        "input": inputs[0],
-        "output": outputs[0].strip("'") if rules.names_error else outputs[0],
-        "imports": imports,
-        "original_snippet": task.own_program,
-        "composite_functions": list(task.functions),
-    }
+    return {**rules_of(task.mode).azr_record(task), "imports": imports}
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
