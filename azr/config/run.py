@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from azr.config.checks import at_least, finite, home, one_of, within
+from azr.config.engines import AUTO, ENGINES
 from azr.config.game import (
     BuffersConfig,
     CompositeConfig,
@@ -67,7 +68,7 @@ class ModelConfig:
 class RolloutConfig:
     """Sampling."""
 
-    engine: str = "auto"
+    engine: str = AUTO
     """vllm, transformers, or auto: vllm where `from vllm import LLM` works."""
     dtype: str = "float32"
     """Of the engine's weights: float32, bfloat16."""
@@ -90,7 +91,7 @@ class RolloutConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("rollout.engine", self.engine, ("auto", "vllm", "transformers"))
+        one_of("rollout.engine", self.engine, (AUTO, *ENGINES))
         one_of("rollout.dtype", self.dtype, ("float32", "bfloat16"))
         finite("rollout.temperature", self.temperature)
         if not self.temperature > 0:

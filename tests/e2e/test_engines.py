@@ -10,20 +10,21 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from azr.config.engines import ENGINES
 from azr.config.run import ModelConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
 from azr.models.weights import TorchWeights
 from azr.rollout.environment import prepare_environment
-from azr.rollout.opening import open_policy
+from azr.rollout.opening import open_policy, problem_with
 from azr.rollout.policy import EnginePolicy
-from azr.rollout.vllm_engine import VllmEngine, vllm_problem
+from azr.rollout.vllm_engine import VllmEngine
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
 prepare_environment()
 
 END = 2
-VLLM_PROBLEM = vllm_problem()
+VLLM_PROBLEM = problem_with(ENGINES["vllm"])
 NEEDS_VLLM = pytest.mark.skipif(VLLM_PROBLEM is not None, reason=f"no vLLM: {VLLM_PROBLEM}")
 pytestmark = [
     pytest.mark.slow,

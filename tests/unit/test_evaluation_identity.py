@@ -2,20 +2,23 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 
+from azr.config.engines import ENGINES, RolloutEngine
 from azr.errors import CheckpointError, ConfigError
 from azr.evaluation.examination import claim_folder, command_line
-from azr.rollout import vllm_engine
+from azr.rollout import opening
 from tests.examinations import examination
 
 
 @pytest.fixture
 def vllm_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: None)
+    monkeypatch.setattr(opening, "problem_with", lambda _: None)
 
 
 @pytest.mark.usefixtures("vllm_works")
@@ -37,8 +40,22 @@ def test_results_name_the_engine_that_runs(
 
 
 def test_auto_without_vllm_is_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: "ImportError: none")
+    broken = {ENGINES["vllm"]: "ImportError: none"}
+    monkeypatch.setattr(opening, "problem_with", broken.get)
     assert examination(tmp_path, "auto").identity()["engine"] == "transformers"
+
+
+@pytest.mark.usefixtures("vllm_works")
+def test_any_engine_of_the_registry_is_examined_as_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third one was once taken for vLLM."""
+    third = replace(ENGINES["transformers"], builds={"cuda": "third", "cpu": "third-cpu"})
+    monkeypatch.setitem(cast(dict[str, RolloutEngine], ENGINES), "third", third)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    plan = examination(tmp_path, "third")
+    assert plan.config.rollout.engine == "third"
+    assert plan.identity()["engine"] == "third-cpu"
 
 
 @pytest.mark.usefixtures("vllm_works")

@@ -9,7 +9,7 @@ from azr.errors import ConfigError
 from azr.game.modes import rules_of
 from azr.game.modes.parse import answer_body, has_function, has_test_input
 from azr.game.modes.prompts import Prompts
-from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.advantages import advantages_of
 from azr.game.rewards.rewards import answer_reward
 from azr.types import Grade, Mode, ParseFailure, Proposal, Reading, Rollout, Verdict
 from tests.fakes import ScriptedPolicy, count_words, make_experience, make_rollout, make_table
@@ -110,9 +110,7 @@ def test_the_reference_s_other_format_rewards_are_settings_of_ours(
     ours = [make_experience(answer_reward(grades[kind], config)) for kind in drawn]
     theirs = [make_experience(reference[kind]) for kind in drawn]
     learner = LearnerConfig()
-    assert task_relative_advantages(ours, learner) == pytest.approx(
-        task_relative_advantages(theirs, learner), abs=1e-5
-    )
+    assert advantages_of(ours, learner) == pytest.approx(advantages_of(theirs, learner), abs=1e-5)
 
 
 # ---------------------------------------------------------------- the program

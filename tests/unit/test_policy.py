@@ -1,6 +1,7 @@
 """The policy around any engine: one thread, many callers, exact versions, proofs."""
 
 import asyncio
+import importlib
 import math
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from azr.config.engines import ENGINES
 from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ModelError, StaleWeights
 from azr.models.weights import TorchWeights
-from azr.rollout import vllm_engine
-from azr.rollout.opening import choose_vllm
+from azr.rollout import opening
+from azr.rollout.opening import choose_engine
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import Renderer, open_renderer
 from azr.rollout.requests import Request, Sampled
@@ -373,14 +375,30 @@ def test_an_empty_folder_has_no_tokenizer(tmp_path: Path) -> None:
         open_renderer(config_of(tmp_path), tmp_path)
 
 
-def test_vllm_is_used_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: "ImportError: broken")
-    assert not choose_vllm("auto")
-    assert not choose_vllm("transformers")
+def test_the_first_engine_that_works_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {ENGINES["vllm"]: "ImportError: broken"}
+    monkeypatch.setattr(opening, "problem_with", broken.get)
+    assert choose_engine("auto") == "transformers"
+    assert choose_engine("transformers") == "transformers"
     with pytest.raises(ModelError, match=r"ImportError: broken.*azr doctor"):
-        choose_vllm("vllm")
-    monkeypatch.setattr(vllm_engine, "vllm_problem", lambda: None)
-    assert choose_vllm("auto")
+        choose_engine("vllm")
+    broken.clear()
+    assert choose_engine("auto") == "vllm"
+    broken.update(dict.fromkeys(ENGINES.values(), "gone"))
+    with pytest.raises(ModelError, match=r"none of the engines vllm, transformers works"):
+        choose_engine("auto")
+
+
+def test_an_engine_that_needs_a_gpu_is_not_taken_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    needy = replace(ENGINES["transformers"], builds={"cuda": "transformers"})
+    monkeypatch.setattr(opening, "device_type", lambda: "cpu")
+    assert opening.problem_with(needy) == "it needs cuda"
+    assert opening.problem_with(ENGINES["transformers"]) is None
+
+
+def test_every_engine_of_the_registry_has_its_file() -> None:
+    for engine in ENGINES.values():
+        assert callable(importlib.import_module(engine.module).open_engine)
 
 
 def test_the_environment_comes_before_torch() -> None:

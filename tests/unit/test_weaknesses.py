@@ -14,7 +14,7 @@ from azr.errors import ConfigError
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes import rules_of
 from azr.game.modes.prompts import Prompts
-from azr.game.rewards.advantages import task_relative_advantages
+from azr.game.rewards.advantages import advantages_of
 from azr.game.rewards.rewards import proposal_reward
 from azr.game.seeding import SEED_STEP
 from azr.game.selfplay import play_step
@@ -179,8 +179,8 @@ def test_a10_writing_a_prompt_changes_no_task():
 def test_a12_whitening_counts_rollouts_and_the_reference_s_counts_tokens_by_setting():
     """There, long answers weigh more in mean and deviation, and nothing says so."""
     played = [make_experience(1.0, tokens=1), make_experience(0.0, tokens=99)]
-    by_rollout = task_relative_advantages(played, LearnerConfig())
-    by_token = task_relative_advantages(played, LearnerConfig(whitening="token"))
+    by_rollout = advantages_of(played, LearnerConfig())
+    by_token = advantages_of(played, LearnerConfig(whitening="token"))
     assert by_rollout == pytest.approx([1.0, -1.0], abs=1e-6)
     assert by_token[0] > 5
     assert -0.2 < by_token[1] < 0

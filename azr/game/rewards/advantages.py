@@ -1,13 +1,7 @@
 """From rewards to advantages: what a reward is compared with.
 
-| learner.advantage | compared with                                 | source (arXiv)          |
-|-------------------|-----------------------------------------------|-------------------------|
-| trr++             | the stream: one role in one mode              | AZR, 2505.03335, eq. 8  |
-| global            | the whole step                                | REINFORCE++, 2501.03262 |
-| group             | the attempts at the same task                 | GRPO, 2402.03300        |
-| rloo              | the other attempts; centred, not scaled       | RLOO, 2402.14740        |
-| two_level         | proposals: their stream; answers: their group | ANCORA, 2604.27644      |
-| none              | nothing: the reward itself                    | REINFORCE               |
+`ESTIMATORS` has one function for each value of learner.advantage. A new estimator is a
+function and an entry here, and its name in azr.config.run.
 
 A group is what `Experience.group` names, within a stream. One attempt has nothing to be compared
 with in its group: it is compared with its stream, in the same way.
@@ -16,7 +10,7 @@ Shape suffix: _N experiences of a step.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -24,27 +18,29 @@ from azr.config.run import LearnerConfig
 from azr.seeds import derive_seed
 from azr.types import Experience, Role, Stream
 
-__all__ = ["task_relative_advantages"]
+__all__ = ["ESTIMATORS", "Estimator", "advantages_of"]
 
 EPSILON = 1e-8
 """Added to the variance, as the reference's whitening does."""
 
-Estimate = Callable[[Sequence[Experience]], list[float]]
+Estimator = Callable[[Sequence[Experience], LearnerConfig], list[float]]
+"""The advantages of one step's experiences, in their order."""
+
+Pooled = Callable[[Sequence[Experience]], list[float]]
 """Advantages of experiences that are compared with each other."""
 
 
-def task_relative_advantages(
-    experiences_N: Sequence[Experience], config: LearnerConfig
-) -> list[float]:
+def advantages_of(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
     """Compare each reward with those of its kind.
 
     Args:
         experiences_N: One step's experiences, all streams mixed, in any order.
-        config: `advantage`: see above. `whitening`: sample (each rollout counts once,
-            population variance) or token (each counts as often as its completion has tokens,
-            Bessel's correction, as in AZR's code); rloo always counts rollouts. `group_std`:
-            off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783). `roles`: the
-            others' advantages are 0. `shuffle_rewards`: a control, see azr.config.run.
+        config: `advantage` names one of `ESTIMATORS`. `whitening`: sample (each rollout counts
+            once, population variance) or token (each counts as often as its completion has
+            tokens, Bessel's correction, as in AZR's code); rloo always counts rollouts.
+            `group_std`: off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783).
+            `roles`: the others' advantages are 0. `shuffle_rewards`: a control, see
+            azr.config.run.
 
     Returns:
         advantages_N, aligned with the argument. What is compared has weighted mean 0 and, where
@@ -52,40 +48,67 @@ def task_relative_advantages(
     """
     if config.shuffle_rewards:
         experiences_N = _shuffled(experiences_N)
+    advantages_N = ESTIMATORS[config.advantage](experiences_N, config)
     return [
         advantage if experience.stream[0] in config.roles else 0.0
-        for experience, advantage in zip(
-            experiences_N, _compared(experiences_N, config), strict=True
-        )
+        for experience, advantage in zip(experiences_N, advantages_N, strict=True)
     ]
 
 
-def _compared(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
-    """The advantages of all roles."""
-    kind = config.advantage
+# ---------------------------------------------------------------- estimators
 
-    def scaled(pool: Sequence[Experience]) -> list[float]:
-        return _whitened(pool, config.whitening, scale=True)
 
-    def grouped(pool: Sequence[Experience]) -> list[float]:
-        if kind == "rloo":
-            return _left_out(pool)
-        return _whitened(pool, config.whitening, scale=config.group_std)
+def trr(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """Compare with the stream, one role in one mode: TRR++ (AZR, arXiv 2505.03335, eq. 8)."""
+    return _apart(experiences_N, _scaled(config), lambda e: e.stream)
 
-    if kind == "none":
-        return [experience.reward for experience in experiences_N]
-    if kind == "global":
-        return _apart(experiences_N, scaled, lambda _: None)
-    if kind == "trr++":
-        return _apart(experiences_N, scaled, lambda e: e.stream)
-    in_groups = _in_groups(experiences_N, grouped)
-    if kind != "two_level":
-        return in_groups
-    in_streams = _apart(experiences_N, scaled, lambda e: e.stream)
+
+def whole_step(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """Compare with all of the step (REINFORCE++, arXiv 2501.03262)."""
+    return _apart(experiences_N, _scaled(config), lambda _: None)
+
+
+def grouped(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """Compare with the attempts at the same task (GRPO, arXiv 2402.03300)."""
+    scale = config.group_std
+    return _in_groups(experiences_N, lambda pool: _whitened(pool, config.whitening, scale=scale))
+
+
+def rloo(experiences_N: Sequence[Experience], _: LearnerConfig) -> list[float]:
+    """Compare with the other attempts at the same task, and scale nothing (arXiv 2402.14740)."""
+    return _in_groups(experiences_N, _left_out)
+
+
+def two_level(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
+    """Compare proposals with their stream, answers with their group (ANCORA, arXiv 2604.27644)."""
+    in_streams, in_groups = trr(experiences_N, config), grouped(experiences_N, config)
     return [
         in_streams[row] if experience.stream[0] is Role.PROPOSER else in_groups[row]
         for row, experience in enumerate(experiences_N)
     ]
+
+
+def rewards_alone(experiences_N: Sequence[Experience], _: LearnerConfig) -> list[float]:
+    """Compare with nothing: the reward itself (REINFORCE)."""
+    return [experience.reward for experience in experiences_N]
+
+
+ESTIMATORS: Mapping[str, Estimator] = {
+    "trr++": trr,
+    "global": whole_step,
+    "group": grouped,
+    "rloo": rloo,
+    "two_level": two_level,
+    "none": rewards_alone,
+}
+"""By the name that learner.advantage has for it."""
+
+
+# ---------------------------------------------------------------- what they are made of
+
+
+def _scaled(config: LearnerConfig) -> Pooled:
+    return lambda pool: _whitened(pool, config.whitening, scale=True)
 
 
 def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
@@ -104,7 +127,7 @@ def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
 
 def _apart(
     experiences_N: Sequence[Experience],
-    estimate: Estimate,
+    estimate: Pooled,
     key: Callable[[Experience], Hashable],
 ) -> list[float]:
     """Estimate among the experiences of each key."""
@@ -119,7 +142,7 @@ def _apart(
     return advantages_N
 
 
-def _in_groups(experiences_N: Sequence[Experience], estimate: Estimate) -> list[float]:
+def _in_groups(experiences_N: Sequence[Experience], estimate: Pooled) -> list[float]:
     """Estimate in each group; those that are alone in theirs, in their stream."""
     sizes: dict[Hashable, int] = defaultdict(int)
     for experience in experiences_N:

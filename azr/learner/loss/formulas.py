@@ -7,7 +7,7 @@ they need the two numbers per token a = dL/dlogprob and b = dL/dH, which `coeffi
 here by automatic differentiation, so no second copy of the maths can drift from the first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from azr.config.loss import Kl, LossConfig, LossKind
 from azr.learner.loss.tokens import Normalizer, Tokens, sequence_mean
 
-__all__ = ["Objective", "kl_penalty"]
+__all__ = ["TERMS", "Objective", "Term", "kl_penalty"]
 
 LOG_RATIO_BOUND = 20.0
 """Log-ratios are held within +-20 (verl): e^20 is far outside any trust region, and without a
@@ -51,9 +51,14 @@ class Objective:
             importance=self.importance[rows],
         )
 
+    @property
+    def is_coupled(self) -> bool:
+        """Whether a token's gradient depends on the log-probabilities of other tokens."""
+        return TERMS[self.config.loss].is_coupled
+
     def terms(self, logprobs: Tensor) -> tuple[Tensor, Tensor]:
         """Return l [T] and whether a clip acts on it [T]."""
-        return _TERMS[self.config.loss](logprobs, self.tokens, self.config)
+        return TERMS[self.config.loss].of(logprobs, self.tokens, self.config)
 
     def loss(self, logprobs: Tensor, entropy: Tensor) -> Tensor:
         """Return L, differentiable in both arguments [T]."""
@@ -188,12 +193,23 @@ def _gspo_token(logprobs: Tensor, tokens: Tokens, config: LossConfig) -> tuple[T
     return _clipped_term(ratio * (logprobs - logprobs.detach()).exp(), tokens, config)
 
 
-_TERMS: dict[LossKind, Callable[[Tensor, Tokens, LossConfig], tuple[Tensor, Tensor]]] = {
-    LossKind.REINFORCE: _reinforce,
-    LossKind.PPO: _ppo,
-    LossKind.DUAL_CLIP: _dual_clip,
-    LossKind.TWO_SIDED: _two_sided,
-    LossKind.CISPO: _cispo,
-    LossKind.GSPO: _gspo,
-    LossKind.GSPO_TOKEN: _gspo_token,
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A loss, apart from aggregation, importance correction, entropy and divergence."""
+
+    of: Callable[[Tensor, Tokens, LossConfig], tuple[Tensor, Tensor]]
+    """From the log-probabilities [T]: l [T], and whether a clip acts on it [T]."""
+    is_coupled: bool = False
+    """Whether a token's gradient depends on the log-probabilities of other tokens."""
+
+
+TERMS: Mapping[LossKind, Term] = {
+    LossKind.REINFORCE: Term(_reinforce),
+    LossKind.PPO: Term(_ppo),
+    LossKind.DUAL_CLIP: Term(_dual_clip),
+    LossKind.TWO_SIDED: Term(_two_sided),
+    LossKind.CISPO: Term(_cispo),
+    LossKind.GSPO: Term(_gspo, is_coupled=True),
+    LossKind.GSPO_TOKEN: Term(_gspo_token, is_coupled=True),
 }
+"""Every loss by its name. A new one is a function and an entry here, and a name in `LossKind`."""

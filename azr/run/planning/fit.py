@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from azr.config.engines import engine_named
 from azr.config.run import RunConfig
 from azr.run.planning.memory import (
     GIB,
@@ -94,7 +95,7 @@ class Sizes:
     @property
     def certain(self) -> int:
         """Of that, what does not rest on an estimate."""
-        takes_share = self.config.rollout.engine != "transformers"
+        takes_share = engine_named(self.config.rollout.engine).reserves_memory
         return self.learner.certain + (self.engine.budget if takes_share else self.engine.weights)
 
 

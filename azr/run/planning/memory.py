@@ -10,6 +10,7 @@ P parameters, T tokens of a micro-batch, H hidden, I intermediate, V vocabulary.
 
 from dataclasses import dataclass
 
+from azr.config.engines import engine_named
 from azr.config.run import RolloutConfig, RunConfig
 from azr.run.planning.shape import ModelShape
 from azr.run.planning.shards import Shards, shards_of
@@ -227,7 +228,7 @@ def loss_bytes(config: RunConfig, shape: ModelShape, T: int, size: int, *, on_gp
 
 
 def engine_memory(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -> EngineMemory:
-    """Of vLLM, or of plain transformers, whole in each process; `gpu_bytes` is None on a CPU."""
+    """Of the engine, whole in each process; `gpu_bytes` is None on a CPU."""
     rollout, size = config.rollout, SIZE_OF[config.rollout.dtype]
     weights, token = size * shape.parameters, 2 * shape.layers * shape.key_width * size
     sequence = token * longest_sequence(rollout)
@@ -236,7 +237,7 @@ def engine_memory(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -
     if gpu_bytes is not None:
         step = BATCHED_TOKENS if gpu_bytes >= LARGE_GPU else BATCHED_TOKENS_SMALL
     working = step * size * (3 * shape.intermediate + 4 * shape.hidden) + logits
-    if rollout.engine == "transformers":
+    if not engine_named(rollout.engine).reserves_memory:
         cache = rollout.max_concurrent * sequence
         budget = weights + working + cache
     elif gpu_bytes is not None:

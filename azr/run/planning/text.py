@@ -6,6 +6,7 @@ A `~` marks what is estimated; a figure without it follows from sizes alone.
 import os
 from collections.abc import Iterator
 
+from azr.config.engines import engine_named
 from azr.config.run import RunConfig
 from azr.run.planning.fit import (
     Fit,
@@ -89,7 +90,7 @@ def _model(config: RunConfig, shape: ModelShape) -> Iterator[str]:
 def _engine(config: RunConfig, engine: EngineMemory, gpu_bytes: int | None) -> Iterator[str]:
     rollout = config.rollout
     share = ""
-    if gpu_bytes is not None and rollout.engine != "transformers":
+    if gpu_bytes is not None and engine_named(rollout.engine).reserves_memory:
         share = (
             f" = rollout.gpu_memory_utilization {rollout.gpu_memory_utilization}"
             f" of {gpu_bytes / GIB:.1f} GiB"
