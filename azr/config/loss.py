@@ -172,20 +172,6 @@ class LossConfig:
                 f"{self.importance_high}, got {self.importance_low}"
             )
 
-    @property
-    def needs_sequences(self) -> bool:
-        """Whether the loss is defined over whole sequences, and so needs sequence_ids."""
-        return (
-            self.is_coupled
-            or self.importance is Importance.SEQUENCE_MASK
-            or self.aggregation is not Aggregation.TOKEN_MEAN
-        )
-
-    @property
-    def is_coupled(self) -> bool:
-        """Whether a token's gradient depends on the log-probabilities of other tokens."""
-        return self.loss in (LossKind.GSPO, LossKind.GSPO_TOKEN)
-
 
 _ENUMS: dict[str, type[StrEnum]] = {
     "loss": LossKind,

@@ -13,7 +13,7 @@ T tokens of a micro-batch that the model reads, C of its completion tokens, B ro
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -39,7 +39,6 @@ __all__ = [
     "packed_attention",
     "row_tokens",
     "sequences_of",
-    "unpack",
 ]
 
 PACKED_ATTENTION = "azr_packed"
@@ -119,11 +118,6 @@ class MicroBatch:
     def num_tokens(self) -> int:
         """Tokens the model reads."""
         return self.input_ids.shape[0]
-
-    @property
-    def num_targets(self) -> int:
-        """Completion tokens."""
-        return self.targets.shape[0]
 
 
 def pack(
@@ -233,19 +227,6 @@ def _tree(family: Sequence[Sequence1]) -> Tree:
         return Tree(family[0].num_tokens)
     lengths = (len(sequence.rollout.completion_ids) - 1 for sequence in family)
     return Tree(len(family[0].rollout.prompt_ids), tuple(lengths))
-
-
-def unpack(batch: MicroBatch) -> Iterator[tuple[list[int], list[int]]]:
-    """Prompt and completion ids of each rollout; the inverse of `pack`, for checks and tests."""
-    sequence = 0
-    for tree, ids in zip(
-        batch.trees, batch.input_ids.split([tree.num_tokens for tree in batch.trees]), strict=True
-    ):
-        for _ in tree.branches or (0,):
-            completion = batch.targets[batch.sequence_ids == sequence].tolist()
-            num_prompt = tree.stem if tree.branches else len(ids) + 1 - len(completion)
-            yield ids[:num_prompt].tolist(), completion
-            sequence += 1
 
 
 def packed_attention(  # noqa: PLR0913 - transformers' signature

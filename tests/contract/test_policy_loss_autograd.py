@@ -6,7 +6,6 @@ import torch
 from azr.config.loss import Backend, LossConfig
 from azr.errors import ConfigError, TrainingDiverged
 from azr.learner.loss import (
-    VocabShard,
     count,
     differentiable_logprobs,
     head_tensors,
@@ -212,7 +211,7 @@ def test_an_adapter_on_the_head_is_refused():
         head_tensors(head)
 
 
-def test_distributed_states_and_a_distributed_shard_are_refused():
+def test_distributed_states_are_refused():
     """What a rank holds of them is a part, and here nobody can know which (TRL #6372, #6859)."""
 
     class DTensor(torch.Tensor):
@@ -222,8 +221,6 @@ def test_distributed_states_and_a_distributed_shard_are_refused():
     hidden, weight, *tokens = case_of((30, 24, 200), F32).arguments()
     with pytest.raises(TypeError, match="hidden is a DTensor"):
         policy_loss(hidden.as_subclass(DTensor), weight, *tokens)
-    with pytest.raises(TypeError, match=r"weight is a DTensor.*weight\.to_local"):
-        policy_loss(hidden, weight.as_subclass(DTensor), *tokens, shard=VocabShard(start=0))
 
 
 def test_an_engine_that_cannot_work_is_refused_when_asked_for_by_name():

@@ -25,9 +25,9 @@ from azr.learner.packing import (
     mini_batches,
     pack,
     packed_attention,
-    unpack,
 )
 from azr.types import Mode, Prompt, Role, Rollout
+from tests.packed_rows import unpack
 from tests.tiny import make_tiny_model
 
 TOKENS = st.integers(0, 258)

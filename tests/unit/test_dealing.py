@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.learner.dealing import deal, over_ranks
-from azr.learner.packing import MicroBatch, Sequence1, pack, unpack
+from azr.learner.packing import MicroBatch, Sequence1, pack
 from azr.models.process_group import ALONE, Ranks
 from azr.types import Mode, Prompt, Role, Rollout
+from tests.packed_rows import unpack
 
 
 def sequence(prompt: int, num_prompt: int, num_completion: int) -> Sequence1:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from azr.config.loss import Aggregation, Importance, Kl, LossConfig, LossKind
-from azr.learner.loss import count, mean_metrics, policy_loss
+from azr.learner.loss import count, means_of, policy_loss, total_metrics
 
 LENGTHS = [5, 1, 17, 9, 8]
 V, H = 61, 13
@@ -199,7 +199,7 @@ def test_rejected_sequences_leave_the_denominator(batch):
 
 def test_metrics_are_means_over_the_tokens_that_count(batch):
     loss, metrics = policy_loss(**batch, config=LossConfig(kl="k1"))
-    means = mean_metrics([metrics])
+    means = means_of(total_metrics([metrics]))
     kept = batch["mask"]
     gap = (batch["old_logprobs"] - batch["rollout_logprobs"]).abs()[kept]
     assert not any(value.requires_grad for value in metrics.values())

@@ -16,22 +16,18 @@ from torch import Tensor
 
 from azr.config.loss import LossConfig
 from azr.learner.loss import checks
-from azr.learner.loss.engine import Engine
 from azr.learner.loss.engines import engine_for
 from azr.learner.loss.formulas import Objective
 from azr.learner.loss.fused import Problem, one_pass, two_pass
-from azr.learner.loss.head import Head, head_tensors
-from azr.learner.loss.shard import VocabShard, gathered
+from azr.learner.loss.head import Head, gathered, head_tensors
 from azr.learner.loss.tokens import Normalizer, Tokens, normalizer_of
 
 __all__ = [
     "LossConfig",
     "Normalizer",
-    "VocabShard",
     "count",
     "differentiable_logprobs",
     "head_tensors",
-    "mean_metrics",
     "means_of",
     "policy_loss",
     "token_logprobs",
@@ -52,7 +48,6 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
     sequence_ids: Tensor | None = None,  # [T] int64
     bias: Tensor | None = None,  # [V]
     normalizer: Normalizer | None = None,
-    shard: VocabShard | None = None,
     config: LossConfig | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Compute the loss of a packed batch; differentiable once in hidden, weight and bias.
@@ -74,21 +69,20 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
         bias: The head's.
         normalizer: Counts of the whole batch (`count`), so that the gradients of micro-batches
             and ranks add up to the batch's. None: this call is the whole batch.
-        shard: Given if weight is this rank's part of the vocabulary.
         config: Which loss. None: the defaults.
 
     Returns:
         The loss, a float32 scalar, and detached sums over tokens: `tokens`, and `*_sum` of
         logprob, entropy, ratio, clipped (1 where a clip acts), kl_old (r - 1 - log r),
         importance; kl_ref_sum with a reference; mismatch_sum and mismatch_max with
-        rollout_logprobs. `mean_metrics` makes means of them.
+        rollout_logprobs. `total_metrics` adds them up, `means_of` makes means of them.
 
     Raises:
         ValueError, TypeError: An argument is missing, misshapen or cannot be trained.
         TrainingDiverged: An argument that counts is NaN or infinite; the message names it.
     """
     config = config if config is not None else LossConfig()
-    head = _head(weight, bias, shard, config)
+    head = _head(weight, bias, config)
     checks.check_head(head, hidden)
     tokens = Tokens(
         targets=targets,
@@ -99,20 +93,17 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
         sequence_ids=sequence_ids,
     )
     hidden, tokens = _counted(hidden, tokens, mask, config)
-    checks.check_tokens(tokens, weight.shape[0], shard)
+    checks.check_tokens(tokens, weight.shape[0])
     if normalizer is None:
         normalizer = normalizer_of(tokens, config)
     objective = Objective.of(tokens, normalizer, config)
-    loss, logprobs, entropy = _evaluate(head, hidden, objective, shard)
+    loss, logprobs, entropy = _evaluate(head, hidden, objective)
     checks.check_finite_result(logprobs, head, hidden)
     return loss, objective.metrics(logprobs.detach(), entropy.detach())
 
 
-def _head(
-    weight: Tensor, bias: Tensor | None, shard: VocabShard | None, config: LossConfig
-) -> Head:
-    bias = None if bias is None else gathered("bias", bias, shard)
-    return Head.of(gathered("weight", weight, shard), bias, config)
+def _head(weight: Tensor, bias: Tensor | None, config: LossConfig) -> Head:
+    return Head.of(gathered(weight), None if bias is None else gathered(bias), config)
 
 
 def _exact(values: Tensor) -> Tensor:
@@ -120,11 +111,9 @@ def _exact(values: Tensor) -> Tensor:
     return values.detach() if values.dtype is torch.float64 else values.detach().float()
 
 
-def _evaluate(
-    head: Head, hidden: Tensor, objective: Objective, shard: VocabShard | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def _evaluate(head: Head, hidden: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
     targets = objective.tokens.targets
-    engine = _engine(objective.config, hidden, head, shard)
+    engine = engine_for(objective.config.backend, hidden, head)
     if len(targets) == 0:
         # Still of the graph: backward must work on a rank whose micro-batch is fully masked.
         nothing = hidden.new_zeros(0)
@@ -135,23 +124,11 @@ def _evaluate(
     if engine is None:
         logprobs, entropy = head.logprobs_and_entropy(hidden, targets)
         return objective.loss(logprobs, entropy), logprobs, entropy
-    problem = Problem(engine=engine, head=head, hidden=hidden, targets=targets, shard=shard)
-    if not objective.config.is_coupled:
+    problem = Problem(engine=engine, head=head, hidden=hidden, targets=targets)
+    if not objective.is_coupled:
         return one_pass(problem, objective)
     logprobs, entropy = two_pass(problem)
     return objective.loss(logprobs, entropy), logprobs, entropy
-
-
-def _engine(
-    config: LossConfig, hidden: Tensor, head: Head, shard: VocabShard | None
-) -> Engine | None:
-    engine = engine_for(config.backend, hidden, head)
-    if engine is None and shard is not None:
-        raise ValueError(
-            f"shard needs loss.backend native or triton, which do not take "
-            f"{hidden.dtype} on {hidden.device} here: the reference holds the whole vocabulary"
-        )
-    return engine
 
 
 def _counted(
@@ -205,7 +182,6 @@ def differentiable_logprobs(
     targets: Tensor,  # [T] int64, all in [0, V)
     *,
     bias: Tensor | None = None,  # [V]
-    shard: VocabShard | None = None,
     config: LossConfig | None = None,
 ) -> tuple[Tensor, Tensor]:  # [T], [T] float32
     """Return log-probabilities and entropies for a loss of one's own, written in plain torch.
@@ -214,29 +190,28 @@ def differentiable_logprobs(
     configuration, only what concerns logits and the backend is used.
     """
     config = config if config is not None else LossConfig()
-    head = _head(weight, bias, shard, config)
+    head = _head(weight, bias, config)
     checks.check_head(head, hidden)
     checks.check_rows({"targets": targets}, hidden.shape[0])
-    checks.check_targets(targets, weight.shape[0], shard)
-    engine = _engine(config, hidden, head, shard)
+    checks.check_targets(targets, weight.shape[0])
+    engine = engine_for(config.backend, hidden, head)
     if engine is None or len(targets) == 0:
         logprobs, entropy = head.logprobs_and_entropy(hidden, targets)
     else:
-        problem = Problem(engine=engine, head=head, hidden=hidden, targets=targets, shard=shard)
+        problem = Problem(engine=engine, head=head, hidden=hidden, targets=targets)
         logprobs, entropy = two_pass(problem)
     checks.check_finite_result(logprobs, head, hidden)
     return logprobs, entropy
 
 
 @torch.no_grad()
-def token_logprobs(  # noqa: PLR0913 - as policy_loss
+def token_logprobs(
     hidden: Tensor,  # [T, H]
     weight: Tensor,  # [V, H]
     targets: Tensor,  # [T] int64, all in [0, V)
     *,
     temperature: float = 1.0,
     bias: Tensor | None = None,  # [V]
-    shard: VocabShard | None = None,
     config: LossConfig | None = None,
 ) -> tuple[Tensor, Tensor]:  # [T], [T] float32
     """Return each target's log-probability and each distribution's entropy, without gradient.
@@ -245,15 +220,7 @@ def token_logprobs(  # noqa: PLR0913 - as policy_loss
     configuration, if given, replaces temperature.
     """
     config = config if config is not None else LossConfig(temperature=temperature)
-    return differentiable_logprobs(hidden, weight, targets, bias=bias, shard=shard, config=config)
-
-
-def mean_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Average the metrics of a batch's micro-batches over its tokens.
-
-    `x_sum` becomes `x`; a `_max` stays the largest.
-    """
-    return means_of(total_metrics(parts))
+    return differentiable_logprobs(hidden, weight, targets, bias=bias, config=config)
 
 
 def total_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
@@ -269,7 +236,7 @@ def total_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
 
 
 def means_of(totals: Mapping[str, float]) -> dict[str, float]:
-    """Divide the sums of a whole batch by its tokens."""
+    """Divide the sums of a whole batch by its tokens: `x_sum` becomes `x`."""
     tokens = max(totals.get("tokens", 0.0), 1.0)
     return {
         name.removesuffix("_sum"): total / tokens if name.endswith("_sum") else total

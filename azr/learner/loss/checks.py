@@ -5,7 +5,6 @@ from torch import Tensor
 
 from azr.errors import TrainingDiverged
 from azr.learner.loss.head import Head
-from azr.learner.loss.shard import VocabShard
 from azr.learner.loss.tokens import Tokens
 
 __all__ = ["check_finite_result", "check_head", "check_rows", "check_targets", "check_tokens"]
@@ -61,21 +60,21 @@ def check_rows(values: dict[str, Tensor | None], num_rows: int) -> None:
             )
 
 
-def check_targets(targets: Tensor, num_words: int, shard: VocabShard | None) -> None:
-    """Check that every target is a word; of a shard, that it may be another rank's."""
+def check_targets(targets: Tensor, num_words: int) -> None:
+    """Check that every target is a word."""
     if targets.numel() == 0:
         return
     low, high = (int(bound) for bound in targets.aminmax())
-    if low < 0 or (shard is None and high >= num_words):
+    if low < 0 or high >= num_words:
         raise ValueError(f"targets must be in [0, {num_words}) where they count, got {low}..{high}")
 
 
-def check_tokens(tokens: Tokens, num_words: int, shard: VocabShard | None) -> None:
+def check_tokens(tokens: Tokens, num_words: int) -> None:
     """Check the values of the tokens that count."""
     if len(tokens) == 0:
         return
     low, high = (int(bound) for bound in tokens.targets.aminmax())
-    if low < 0 or (shard is None and high >= num_words):
+    if low < 0 or high >= num_words:
         raise ValueError(
             f"targets must be in [0, {num_words}) where mask is set, got {low}..{high}"
         )

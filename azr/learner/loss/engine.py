@@ -22,16 +22,16 @@ __all__ = ["Engine", "Gradients", "Pass", "Statistics"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Sums over the vocabulary, float32 [T] each; those of two shards can be merged."""
+    """Sums over the vocabulary, float32 [T] each."""
 
     maximum: Tensor
     """m: the largest logit."""
     sum_exp: Tensor
-    """s, at least 1 unless the shard does not hold the maximum."""
+    """s, at least 1."""
     sum_exp_shifted: Tensor
     """x."""
     target_logit: Tensor
-    """u_y; 0 where the target is in no column of this shard."""
+    """u_y."""
 
     def logprobs(self) -> Tensor:
         """Return the targets' log-probabilities [T]; the maximum cancels exactly."""
@@ -101,7 +101,7 @@ class Engine(Protocol):
         self,
         head: Head,
         hidden: Tensor,  # [T, H]
-        targets: Tensor,  # [T] int64; outside [0, V): not in this shard
+        targets: Tensor,  # [T] int64, in [0, V)
         wants: Gradients,
     ) -> Pass:
         """Start work on the given tensors, which must not change until the pass is dropped."""

@@ -19,7 +19,6 @@ from torch.autograd.function import once_differentiable
 from azr.learner.loss.engine import Engine, Gradients, Pass, Statistics
 from azr.learner.loss.formulas import Objective
 from azr.learner.loss.head import Head
-from azr.learner.loss.shard import VocabShard
 
 __all__ = ["Problem", "one_pass", "two_pass", "without_gradient"]
 
@@ -34,26 +33,15 @@ class Problem:
     """[T, H]."""
     targets: Tensor
     """[T] int64."""
-    shard: VocabShard | None = None
-    """Which columns of the vocabulary head.weight holds; None: all of them."""
 
     def open(self, wants: Gradients) -> Pass:
         """Start a pass over tensors cut off from the graph."""
-        targets = self.targets if self.shard is None else self.targets - self.shard.start
-        return self.engine.open(self.head, self.hidden.detach(), targets, wants)
-
-    def statistics(self, work: Pass, rows: slice, *, keep: bool) -> Statistics:
-        """Run the forward of a chunk and merge the shards."""
-        part = work.forward(rows, keep=keep)
-        return part if self.shard is None else self.shard.merged(part)
+        return self.engine.open(self.head, self.hidden.detach(), self.targets, wants)
 
     def gradients(self, work: Pass) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Return the gradients of hidden, weight and bias in their dtypes: one rounding each."""
-        grad_hidden = work.grad_hidden
-        if grad_hidden is not None and self.shard is not None:
-            grad_hidden = self.shard.summed(grad_hidden)
         return (
-            _cast(grad_hidden, self.hidden),
+            _cast(work.grad_hidden, self.hidden),
             _cast(work.grad_weight, self.head.weight),
             _cast(work.grad_bias, self.head.bias),
         )
@@ -79,9 +67,7 @@ def _wants(ctx: Any) -> Gradients:
 def without_gradient(problem: Problem) -> Statistics:
     """Return the statistics of every token."""
     work = problem.open(Gradients(hidden=False, weight=False, bias=False))
-    parts = [
-        problem.statistics(work, rows, keep=False) for rows in _chunks(len(problem.targets), work)
-    ]
+    parts = [work.forward(rows, keep=False) for rows in _chunks(len(problem.targets), work)]
     if not parts:
         nothing = problem.hidden.new_zeros(0, dtype=torch.float32)
         return Statistics(
@@ -107,7 +93,7 @@ class _OnePass(torch.autograd.Function):
             work = problem.open(wants)
             parts: list[Statistics] = []
             for rows in _chunks(hidden.shape[0], work):
-                part = problem.statistics(work, rows, keep=True)
+                part = work.forward(rows, keep=True)
                 a, b = objective[rows].coefficients(part.logprobs(), part.entropy())
                 work.backward(rows, part, a, b)
                 parts.append(part)
@@ -152,7 +138,7 @@ class _TwoPass(torch.autograd.Function):
         work = problem.open(_wants(ctx))
         entropy_matters = bool(b.any())
         for rows in _chunks(len(problem.targets), work):
-            part = problem.statistics(work, rows, keep=True)
+            part = work.forward(rows, keep=True)
             work.backward(rows, part, a[rows], b[rows] if entropy_matters else None)
         return (*problem.gradients(work), None)
 

@@ -3,14 +3,16 @@
 T tokens of a packed batch, H features, V words of the vocabulary.
 """
 
+import importlib
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from azr.config.loss import LossConfig
 
-__all__ = ["Head", "head_tensors", "log_softmax_of"]
+__all__ = ["Head", "gathered", "head_tensors", "log_softmax_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +98,16 @@ def head_tensors(module: nn.Module) -> tuple[Tensor, Tensor | None]:
         )
     bias = getattr(module, "bias", None)
     return weight, bias if isinstance(bias, Tensor) else None
+
+
+def gathered(tensor: Tensor) -> Tensor:
+    """Return a parameter of FSDP2 (a DTensor) whole, and any other tensor as it is.
+
+    A collective: every rank must call, forward and backward. The gradients of the ranks, each from
+    its own tokens, are summed and cut into the parameter's parts.
+    """
+    if not hasattr(tensor, "full_tensor"):
+        return tensor
+    distributed: Any = importlib.import_module("torch.distributed.tensor")  # slow, and here loaded
+    whole: Any = tensor
+    return whole.full_tensor(grad_placements=[distributed.Partial()] * whole.device_mesh.ndim)
