@@ -12,7 +12,7 @@
 #include <string>
 
 #include "loss/dispatch.h"
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 #include "loss/pass.h"
 #include "loss/rate.h"
 #include "loss/scratch.h"

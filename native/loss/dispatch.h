@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 
 namespace azr::loss {
 

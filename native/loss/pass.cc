@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "loss/dispatch.h"
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 #include "loss/scratch.h"
 
 namespace azr::loss {

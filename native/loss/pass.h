@@ -11,10 +11,10 @@
 //     pass.Backward(targets, {statistics, a, b}, gradients);
 //
 // The files: pass.cc cuts the work into panels of the vocabulary and shares them among threads;
-// kernels.h is what it calls for a panel. Behind that: product_impl.h multiplies and packs,
-// vocabulary_impl.h sums and differentiates, vector_impl.h has e^x and tanh, each written once and
-// compiled by kernels_*.cc for every instruction set; dispatch.h chooses among them. scratch.h is
-// the memory, rate.h the benchmark's measure, bind.cc the Python face.
+// kernels/kernels.h is what it calls for a panel. Behind that, in kernels/: product_impl.h
+// multiplies and packs, vocabulary_impl.h sums and differentiates, vector_impl.h has e^x and tanh,
+// each written once and compiled by the .cc files for every instruction set; dispatch.h chooses
+// among them. scratch.h is the memory, rate.h the benchmark's measure, bind.cc the Python face.
 #ifndef AZR_NATIVE_LOSS_PASS_H_
 #define AZR_NATIVE_LOSS_PASS_H_
 
@@ -23,13 +23,13 @@
 #include <string_view>
 #include <vector>
 
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 #include "loss/scratch.h"
 
 namespace azr::loss {
 
 // Per-token sums over the vocabulary, [rows] each; see Sums. target_logit is 0 for a target outside
-// [0, V), which lets a shard of the vocabulary be passed.
+// [0, V), of which nothing is read.
 struct Statistics {
   Sums sums;
   float* target_logit;

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 
 namespace azr::loss {
 

@@ -1,5 +1,5 @@
 // For x86-64 with AVX-512.
-#include "loss/kernels_prelude.h"
+#include "loss/kernels/prelude.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #include <immintrin.h>
@@ -8,8 +8,8 @@
 namespace azr::loss {
 namespace {
 
-#include "loss/kernels_impl.h"
-#include "loss/transpose_avx512.h"
+#include "loss/kernels/kernels_impl.h"
+#include "loss/kernels/transpose_avx512.h"
 
 struct Avx512 {
   static constexpr int kLanes = 16;

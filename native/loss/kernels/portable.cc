@@ -1,10 +1,10 @@
 // For any CPU: vectors of four floats, which every 64-bit machine has.
-#include "loss/kernels_prelude.h"
+#include "loss/kernels/prelude.h"
 
 namespace azr::loss {
 namespace {
 
-#include "loss/kernels_impl.h"
+#include "loss/kernels/kernels_impl.h"
 
 struct Portable {
   static constexpr int kLanes = 4;

@@ -9,7 +9,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "loss/kernels.h"
+#include "loss/kernels/kernels.h"
 
 #define AZR_INLINE [[gnu::always_inline]] inline
 #define AZR_NOINLINE [[gnu::noinline]]

@@ -6,9 +6,9 @@
 // kTransposes with Transpose16().
 
 // clang-format off: the first is what the others are made of.
-#include "loss/vector_impl.h"
-#include "loss/product_impl.h"
-#include "loss/vocabulary_impl.h"
+#include "loss/kernels/vector_impl.h"
+#include "loss/kernels/product_impl.h"
+#include "loss/kernels/vocabulary_impl.h"
 // clang-format on
 
 template <class Arch>

@@ -15,8 +15,8 @@
 // broadcast.
 //
 // Thread-safe: no function here has state. None throws.
-#ifndef AZR_NATIVE_LOSS_KERNELS_H_
-#define AZR_NATIVE_LOSS_KERNELS_H_
+#ifndef AZR_NATIVE_LOSS_KERNELS_KERNELS_H_
+#define AZR_NATIVE_LOSS_KERNELS_KERNELS_H_
 
 #include <cstdint>
 
@@ -145,4 +145,4 @@ extern const Kernels* const kAvx512Bf16Kernels;
 
 }  // namespace azr::loss
 
-#endif  // AZR_NATIVE_LOSS_KERNELS_H_
+#endif  // AZR_NATIVE_LOSS_KERNELS_KERNELS_H_

@@ -1,5 +1,5 @@
 // For x86-64 with AVX2 and FMA.
-#include "loss/kernels_prelude.h"
+#include "loss/kernels/prelude.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC target("avx2,fma")
@@ -7,7 +7,7 @@
 namespace azr::loss {
 namespace {
 
-#include "loss/kernels_impl.h"
+#include "loss/kernels/kernels_impl.h"
 
 struct Avx2 {
   static constexpr int kLanes = 8;
