@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from azr.config.loss import Backend
-from azr.errors import ConfigError
-from azr.learner.loss.engine import Engine
+from azr.errors import ConfigError, one_line
+from azr.learner.loss.engine import Engine, Gradients
 from azr.learner.loss.head import Head
 
 __all__ = ["engine_for"]
@@ -61,4 +61,32 @@ def _loaded(backend: Backend, *, or_none: bool) -> Engine | None:
             ) from error
         logger.warning("loss.backend=reference reason=%s_not_installed", backend.value)
         return None
+    device, _ = MODULES[backend]
+    is_here = device == "cpu" or torch.cuda.is_available()
+    if or_none and is_here and (problem := _problem(engine, torch.device(device))):
+        logger.warning("loss.backend=reference reason=%s_fails (%s)", backend.value, problem)
+        return None
     return engine
+
+
+def _problem(engine: Engine, device: torch.device) -> str | None:
+    """Why the engine does not work on this machine, found out on a few numbers; None if it does.
+
+    A kernel that was compiled elsewhere may want more of a GPU than this one has, and says so
+    when it is launched: before the first update is the time to know.
+    """
+    for dtype in FUSED_DTYPES:
+        hidden = torch.ones(2, 64, device=device, dtype=dtype)
+        head = Head(weight=torch.ones(512, 64, device=device, dtype=dtype))
+        wants = Gradients(hidden=True, weight=True, bias=False)
+        rows, slope = slice(0, 2), torch.ones(2, device=device)
+        try:
+            work = engine.open(
+                head, hidden, torch.zeros(2, device=device, dtype=torch.int64), wants
+            )
+            statistics = work.forward(rows, keep=True)
+            work.backward(rows, statistics, slope, None)
+            statistics.target_logit.tolist()  # a GPU says only now that something failed
+        except Exception as error:  # noqa: BLE001 - drivers and compilers raise anything
+            return one_line(error)
+    return None

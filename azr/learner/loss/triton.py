@@ -21,9 +21,13 @@ SPLIT = 4096
 SLICE = 8192
 """Columns whose gradient is in memory at once."""
 TILES = {
-    torch.bfloat16: {"ROWS": 128, "COLUMNS": 128, "DEPTH": 64, "num_warps": 8, "num_stages": 3},
-    torch.float32: {"ROWS": 64, "COLUMNS": 64, "DEPTH": 32, "num_warps": 8, "num_stages": 3},
+    torch.bfloat16: {"ROWS": 128, "COLUMNS": 128, "DEPTH": 64, "num_warps": 8},
+    torch.float32: {"ROWS": 64, "COLUMNS": 64, "DEPTH": 32, "num_warps": 8},
 }
+MAX_STAGES = 3
+"""Slices of both operands on their way at once, where shared memory has room for them."""
+SCRATCH_BYTES = 8192
+"""What a program may need of it beside them."""
 INTERPRETER_TILE = {"ROWS": 16, "COLUMNS": 64, "DEPTH": 32}
 SMALL_SPLIT = 256
 
@@ -31,6 +35,21 @@ _KERNELS: Any = importlib.import_module("azr.learner.loss.triton_kernels")  # Tr
 _INTERPRETED = (
     type(_KERNELS.sum_logits).__name__ == "InterpretedFunction"
 )  # TRITON_INTERPRET was set
+
+
+def stages_for(dtype: torch.dtype, shared_bytes: int) -> int:
+    """Stages of a tile, given a program's shared memory (sm_90: 227 KiB, sm_86: 99 KiB)."""
+    tile = TILES[dtype]
+    stage = (tile["ROWS"] + tile["COLUMNS"]) * tile["DEPTH"] * dtype.itemsize
+    return max(1, min(MAX_STAGES, (shared_bytes - SCRATCH_BYTES) // stage))
+
+
+def _tile(dtype: torch.dtype, device: torch.device) -> dict[str, int]:
+    if _INTERPRETED:
+        return INTERPRETER_TILE
+    properties: Any = torch.cuda.get_device_properties(device)
+    stages = stages_for(dtype, properties.shared_memory_per_block_optin)
+    return {**TILES[dtype], "num_stages": stages}
 
 
 def _ceil_div(count: int, size: int) -> int:
@@ -77,7 +96,7 @@ class _TritonPass:
         splits = _ceil_div(V, split)
         parts = hidden.new_empty((3, T, splits), dtype=torch.float32)
         target_logit = hidden.new_zeros(T, dtype=torch.float32)
-        tile = INTERPRETER_TILE if _INTERPRETED else TILES[self._dtype]
+        tile = _tile(self._dtype, hidden.device)
         _KERNELS.sum_logits[(_ceil_div(T, tile["ROWS"]), splits)](
             hidden,
             self._weight,
