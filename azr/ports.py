@@ -34,6 +34,10 @@ class Weights(Protocol):
         """Natural-log probability of each token but the first, under the learner's weights."""
         ...
 
+    def checksums(self, dtype: str) -> Mapping[str, int]:
+        """A number for all bits of each parameter, as it is handed over in this precision."""
+        ...
+
     def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
         """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats."""
         ...

@@ -16,6 +16,7 @@ from azr.cluster.messages import Abort, Load, Prove, Proved, Sample
 from azr.cluster.workers import Workers
 from azr.config.run import RunConfig
 from azr.errors import AzrError
+from azr.models.checksums import Receipt
 from azr.models.weights import TorchWeights
 from azr.ports import Weights
 from azr.rollout.engine import Engine
@@ -99,12 +100,17 @@ class Fleet:
                 self._workers.tell(Abort(mine), rank)
         self._deal()
 
-    def load(self, weights: TorchWeights) -> None:
+    @property
+    def receipt(self) -> Receipt | None:
+        """What the leader's engine was given last; each rank compares its own."""
+        return self.local.receipt
+
+    def load(self, weights: TorchWeights, version: int) -> None:
         """Replace all weights on all ranks; only when idle."""
         self._homes.clear()  # the engines forget what they computed
-        self._workers.tell(Load())
+        self._workers.tell(Load(version))
         with self._workers.explained():
-            self.local.load(weights)
+            self.local.load(weights, version)
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probability of each token but the first, as the leader's engine has it."""

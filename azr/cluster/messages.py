@@ -64,6 +64,9 @@ class Abort:
 class Load:
     """Take the learner's weights over into the engine, all ranks at the same time."""
 
+    version: int
+    """Of the policy: what the engine's receipt is to say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prove:

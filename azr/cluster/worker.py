@@ -168,7 +168,7 @@ class Worker:
             case Abort():
                 self.engine.abort(message.keys)
             case Load():
-                self.engine.load(self.learner.weights)
+                self.engine.load(self.learner.weights, message.version)
             case Prove():
                 figures = self.probe.check(self.engine, self.learner.weights, message.version)
                 self.link.send(LEADER, Proved(figures))

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from azr.models.checksums import noting
 from azr.models.sharding import reshard, whole
 
 __all__ = ["TorchWeights"]
@@ -40,6 +41,13 @@ class TorchWeights:
             value = parameter.detach()
             yield name, whole(value if dtype is None else value.to(dtype))
 
+    def checksums(self, dtype: str) -> dict[str, int]:
+        """Of each parameter's bits, as `named_parameters` hands it over in this precision."""
+        found: dict[str, int] = {}
+        for _ in noting(self.named_parameters(getattr(torch, dtype)), found):
+            pass
+        return found
+
     @torch.no_grad()
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Natural-log probability of each token but the first, at temperature 1."""
@@ -56,6 +64,7 @@ class TorchWeights:
         bfloat16 anyway (sharded) once more in float16, which rounds eight times finer.
         """
         other = torch.bfloat16 if self.is_exact else torch.float16
-        with torch.autocast(self._model.device.type, dtype=other):
+        # a cache would keep 16-bit copies of all weights until the engine's thread needs room
+        with torch.autocast(self._model.device.type, dtype=other, cache_enabled=False):
             rounded = self.probe_logprobs(token_ids)
         return fmean(abs(a - b) for a, b in zip(logprobs, rounded, strict=True))

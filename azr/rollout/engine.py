@@ -6,6 +6,7 @@ An engine is used from one thread only and knows nothing of asyncio, prompts or 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from azr.models.checksums import Receipt
 from azr.models.weights import TorchWeights
 from azr.rollout.requests import Request, Sampled
 
@@ -18,6 +19,11 @@ class Engine(Protocol):
     @property
     def is_exact(self) -> bool:
         """Whether it computes in float32, so that the probe can be strict."""
+        ...
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What it was given last; None before the first push, and after one that failed."""
         ...
 
     @property
@@ -41,8 +47,12 @@ class Engine(Protocol):
         """Drop requests; unknown keys are ignored."""
         ...
 
-    def load(self, weights: TorchWeights) -> None:
-        """Replace all weights and forget what was computed with the old ones; only when idle."""
+    def load(self, weights: TorchWeights, version: int) -> None:
+        """Replace all weights and forget what was computed with the old ones; only when idle.
+
+        Raises:
+            StaleWeights: Something computed with the old ones cannot be forgotten.
+        """
         ...
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:

@@ -16,6 +16,8 @@ DEFAULTS = {
     # of ours steps it
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
+    # micro-batches differ in length: fixed segments of a GPU's memory would be cut to pieces
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "TOKENIZERS_PARALLELISM": "false",
     # processes that libraries start find no module in the working folder, as none of ours does
@@ -23,6 +25,8 @@ DEFAULTS = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }
+OLDER_NAMES = {"PYTORCH_ALLOC_CONF": "PYTORCH_CUDA_ALLOC_CONF"}
+"""What some have set under the name it had."""
 
 
 def prepare_environment(quota: int | None = None) -> None:
@@ -35,4 +39,5 @@ def prepare_environment(quota: int | None = None) -> None:
     """
     threads = {"OMP_NUM_THREADS": str(quota), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     for name, value in {**DEFAULTS, **(threads if quota else {})}.items():
-        os.environ.setdefault(name, value)
+        if OLDER_NAMES.get(name, name) not in os.environ:  # torch refuses both
+            os.environ.setdefault(name, value)

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import torch
 from torch.profiler import record_function
 
 from azr.config.run import RolloutConfig
@@ -140,7 +141,7 @@ class EnginePolicy:
         Waits for the rollouts under way. Leave the weights alone until it returns.
 
         Raises:
-            StaleWeights: The engine's log-probabilities of a probe differ from the learner's.
+            StaleWeights: The engine was not given these weights, or does not compute with them.
         """
         if not isinstance(weights, TorchWeights):
             raise TypeError(f"weights must be azr.models.weights.TorchWeights, got {type(weights)}")
@@ -245,7 +246,7 @@ class EnginePolicy:
             self._step(engine)
         try:
             with self._tally.timed("sync/push_s"):
-                engine.load(adoption.weights)
+                engine.load(adoption.weights, adoption.version)
             with self._tally.timed("sync/probe_s"):
                 figures = self._probe.check(engine, adoption.weights, adoption.version)
         except AzrError as error:
@@ -254,6 +255,8 @@ class EnginePolicy:
         except BaseException as error:
             adoption.done.set_exception(error)
             raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # the proof's: the next update computes on another stream
         self._tally.note(figures)
         self._version = adoption.version
         adoption.done.set_result(None)

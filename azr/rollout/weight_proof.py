@@ -1,26 +1,35 @@
 """The proof that the engine samples from the learner's weights, made after every update.
 
-Two ways in, because the engine has two: a whole prompt at once (most layers, all positions),
-and a prompt continued token by token, whose keys and values may come from the prefix cache and
-whose log-probabilities come out of the sampler, as a rollout's do.
+Exact first: the engine's receipt must name this version, and for each parameter the checksum that
+the learner's bits have (azr.models.checksums). A push, a layer or a rank that was missed is then
+found in any precision.
 
-In 16 bits the two never agree, and how far they are apart grows as training makes the known text
-unlikely: 0.04 nats on average became 0.26 in 18 healthy steps, and ended a run (docs/LOG.md). So
-the tolerance follows what rounding does to these very weights; weights that are not the
-learner's are further off than that.
+Then as a floor what no checksum of what was sent can see, a packed head that stayed old or keys
+and values of old weights: the engine's log-probabilities of a known text. Two ways in, because the
+engine has two: a whole prompt at once (most layers, all positions), and a prompt continued token by
+token, whose keys and values may come from the prefix cache and whose log-probabilities come out of
+the sampler, as a rollout's do.
+
+In 16 bits engine and learner never agree on these, and how far they are apart grows as training
+makes the known text unlikely: 0.04 nats on average became 0.26 in 18 healthy steps, and ended a run
+(docs/LOG.md). So the tolerance follows what rounding does to these very weights.
 """
 
+import logging
 import math
 from collections.abc import Sequence
 
 from azr.config.run import RolloutConfig
 from azr.errors import StaleWeights
+from azr.models.checksums import Receipt
 from azr.ports import Weights
 from azr.rollout.engine import Engine
 from azr.rollout.prompt_tokens import Renderer
 from azr.rollout.requests import Request
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "check_receipt"]
+
+log = logging.getLogger(__name__)
 
 MAX_TOKENS = 256
 NUM_SAMPLED = 8
@@ -47,21 +56,31 @@ class Probe:
         """Return the differences found.
 
         Raises:
-            StaleWeights: They are above rollout.probe_tolerance (or _bf16, or twice what rounding
-                does to these weights).
+            StaleWeights: The engine was not given this version of these weights, or its
+                log-probabilities differ by more than rollout.probe_tolerance (or _bf16, or twice
+                what rounding does to these weights).
         """
         sampled_ids, sampled = self._continue(engine)
         ids = self._ids + sampled_ids
+        # on every rank, whatever it found: the learner's part may be a collective
+        sent = Receipt(version, weights.checksums(self._config.dtype))
         expected = weights.probe_logprobs(ids)
+        is_exact = engine.is_exact and weights.is_exact
+        rounding = 0.0 if is_exact else weights.probe_rounding(ids, expected)
+        check_receipt(engine.receipt, sent)
         found = engine.prompt_logprobs(self._ids) + sampled
         differences = [abs(a - b) for a, b in zip(found, expected, strict=True)]
+        return self._judged(differences, version, None if is_exact else rounding)
+
+    def _judged(
+        self, differences: Sequence[float], version: int, rounding: float | None
+    ) -> dict[str, float]:
+        """The figures of what was found; `rounding` is None where both compute in float32."""
         mean, worst = sum(differences) / len(differences), max(differences)
         figures = {"sync/probe_mean_abs": mean, "sync/probe_max_abs": worst}
-        if engine.is_exact and weights.is_exact:
+        if rounding is None:
             name, value, limit = "largest", worst, self._config.probe_tolerance
         else:
-            # on every rank, whatever it found: the learner's part may be a collective
-            rounding = weights.probe_rounding(ids, expected)
             figures["sync/probe_rounding"] = rounding
             name, value, limit = "mean", mean, self._limit(rounding)
         if not (value <= limit and math.isfinite(mean)):  # max() can lose a nan, a sum cannot
@@ -77,10 +96,15 @@ class Probe:
     def _limit(self, rounding: float) -> float:
         """The largest mean difference in 16 bits.
 
-        A rounding that is no number (float16 has a small range) allows nothing more.
+        Where rounding is no number, as in float16 beyond its range, nothing is known of it: the
+        checksums have decided, and any number passes.
         """
-        tolerance = self._config.probe_tolerance_bf16
-        return max(tolerance, ROUNDINGS * rounding) if math.isfinite(rounding) else tolerance
+        if not math.isfinite(rounding):
+            log.warning(
+                "event=no_rounding_known: the log-probabilities of the engine are not judged"
+            )
+            return math.inf
+        return max(self._config.probe_tolerance_bf16, ROUNDINGS * rounding)
 
     def _continue(self, engine: Engine) -> tuple[tuple[int, ...], list[float]]:
         request = Request(
@@ -91,3 +115,22 @@ class Probe:
             for _, sampled in engine.step():
                 return sampled.ids, list(sampled.logprobs)
         return (), []
+
+
+def check_receipt(found: Receipt | None, sent: Receipt) -> None:
+    """Compare what an engine was given with what the learner has.
+
+    Raises:
+        StaleWeights: It missed the push, or a parameter of it, or was given other bits.
+    """
+    if found is None or found.version != sent.version:
+        has = "no push that came to its end" if found is None else f"version {found.version}"
+        raise StaleWeights(f"version {sent.version} was pushed, but the engine has {has}")
+    wrong = [name for name, number in sent.checksums.items() if found.checksums.get(name) != number]
+    if wrong:
+        first = wrong[0]
+        how = "other bits of" if first in found.checksums else "nothing of"
+        raise StaleWeights(
+            f"the engine was given {how} {first} when version {sent.version} was pushed"
+            f" ({len(wrong)} of {len(sent.checksums)} parameters): it must not sample"
+        )

@@ -271,7 +271,16 @@ def test_every_rank_reports_the_same(folder: Path, size: int) -> None:
             del report["failures"][failure]
         for script in ranked.SCRIPTS:
             del report[script]["held"]
+        del report["missed"]
     assert all(report == reports[0] for report in reports)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_in_bfloat16_one_rank_that_misses_one_push_is_found(folder: Path, size: int) -> None:
+    said = [seen_by(folder, f"ranks-{size}", rank)["missed"]["said"] for rank in range(size)]
+    *others, last = said
+    assert others == [["proved", "proved"]] * (size - 1)
+    assert last == ["proved", "version 2 was pushed, but the engine has version 1"]
 
 
 @pytest.mark.parametrize("size", SIZES)

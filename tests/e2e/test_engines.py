@@ -17,7 +17,7 @@ from azr.models.weights import TorchWeights
 from azr.rollout.environment import prepare_environment
 from azr.rollout.opening import open_policy, problem_with
 from azr.rollout.policy import EnginePolicy
-from azr.rollout.vllm_engine import VllmEngine
+from azr.rollout.vllm_engine import VllmEngine, engine_arguments
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
@@ -229,17 +229,53 @@ def test_keys_and_values_of_old_weights_are_found_out(
     """The stale prefix cache: prompts would be read with the weights before the update."""
     run(vllm_policy.adopt(changed(model, 1), version=1))
 
-    def forgetful(self: VllmEngine, weights: TorchWeights) -> None:
-        monkeypatch.setattr(self._llm, "reset_prefix_cache", lambda: None)
-        load(self, weights)
+    def forgetful(self: VllmEngine, weights: TorchWeights, version: int) -> None:
+        monkeypatch.setattr(self._llm, "reset_prefix_cache", lambda: version == 2)
+        load(self, weights, version)
 
     load = VllmEngine.load
     with monkeypatch.context() as patch:
         patch.setattr(VllmEngine, "load", forgetful)
-        with pytest.raises(StaleWeights):
+        with pytest.raises(StaleWeights, match="log-probabilities differ"):
             run(vllm_policy.adopt(changed(model, 2), version=2))
+        with pytest.raises(StaleWeights, match="could not empty its prefix cache"):
+            run(vllm_policy.adopt(changed(model, 3), version=3))
     monkeypatch.undo()
-    run(vllm_policy.adopt(changed(model, 3), version=3))
+    run(vllm_policy.adopt(changed(model, 4), version=4))
+
+
+class WithoutALayer(TorchWeights):
+    """Hands one layer over as nothing."""
+
+    def named_parameters(self, dtype: Any = None) -> Iterator[tuple[str, torch.Tensor]]:
+        return (pair for pair in super().named_parameters(dtype) if ".layers.1." not in pair[0])
+
+    def checksums(self, dtype: str) -> dict[str, int]:
+        return TorchWeights(self._model).checksums(dtype)
+
+
+@NEEDS_VLLM
+def test_a_layer_that_was_not_pushed_is_found_out(vllm_policy: EnginePolicy, model: Any) -> None:
+    run(vllm_policy.adopt(changed(model, 1), version=1))
+    changed(model, 2)
+    with pytest.raises(StaleWeights, match=r"nothing of model\.layers\.1\."):
+        run(vllm_policy.adopt(WithoutALayer(model), version=2))
+    run(vllm_policy.adopt(TorchWeights(model), version=3))
+
+
+@NEEDS_VLLM
+def test_on_a_gpu_the_head_is_computed_in_float32(folder: Path) -> None:
+    """As vLLM reads what it is started with there; no GPU is asked."""
+    from vllm.config import ModelConfig as VllmModelConfig  # noqa: PLC0415 - see NEEDS_VLLM
+
+    chosen = {name: engine_arguments(folder, RolloutConfig(dtype="bfloat16"), 64, on_gpu=gpu)
+              for name, gpu in (("gpu", True), ("cpu", False))}  # fmt: skip
+    kept = {"model", "dtype", "max_model_len", "hf_overrides"}
+    found = {
+        name: VllmModelConfig(**{k: v for k, v in each.items() if k in kept}).head_dtype
+        for name, each in chosen.items()
+    }
+    assert found == {"gpu": torch.float32, "cpu": torch.bfloat16}
 
 
 @NEEDS_VLLM

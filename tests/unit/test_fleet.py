@@ -108,8 +108,8 @@ def test_new_weights_make_prompts_unknown() -> None:
     workers.complete(1, 1)
     while fleet.num_running:
         fleet.step()
-    fleet.load(ScriptedWeights(-2.0))
-    assert workers.told[-1] == (None, Load())
+    fleet.load(ScriptedWeights(-2.0), 4)
+    assert workers.told[-1] == (None, Load(4))
     assert local.logprob == -2.0
     fleet.add(2, request(1))
     assert ranks_of(fleet) == {0: 1}

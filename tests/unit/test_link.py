@@ -56,7 +56,7 @@ MESSAGES = st.one_of(
     st.builds(Open, TEXT),
     st.builds(Sample, COUNTS, REQUESTS),
     st.builds(Abort, IDS),
-    st.just(Load()),
+    st.builds(Load, st.integers(0, 2**31)),
     st.builds(Prove, COUNTS),
     st.builds(Compare, st.lists(LESSONS, max_size=3).map(tuple)),
     st.builds(Learn, st.lists(LESSONS, max_size=3).map(tuple)),
@@ -117,7 +117,7 @@ def test_last_words_come_before_the_end_and_are_told_with_the_rank() -> None:
         assert workers.completed.get(timeout=10) == (2, COMPLETED)
         wait_until(workers._is_lost.is_set)
         with pytest.raises(WorkerLost, match=r"rank 2 \(pid 102 on here\) failed: .*no room") as e:
-            workers.tell(Load())
+            workers.tell(Load(1))
         assert "--resume" in e.value.__notes__[0]
 
 

@@ -93,7 +93,15 @@ LESSON = Lesson((1, 2), (3, 4), (-0.5, -0.25), 0.75)
 
 
 def test_it_obeys_in_order_until_told_to_stop() -> None:
-    messages = (Load(), Prove(7), Compare((LESSON,)), Learn((LESSON,)), Save("/x"), Stop(), Load())
+    messages = (
+        Load(7),
+        Prove(7),
+        Compare((LESSON,)),
+        Learn((LESSON,)),
+        Save("/x"),
+        Stop(),
+        Load(7),
+    )
     pupil, engine, sent = serve(*messages)
     assert engine.logprob == -2.0
     assert sent == [Proved({"sync/probe_mean_abs": 0.0, "sync/probe_max_abs": 0.0})]
@@ -125,7 +133,7 @@ def test_it_samples_between_orders_and_drops_what_is_given_up() -> None:
 
 def test_an_engine_that_does_not_take_the_weights_fails_its_proof() -> None:
     with pytest.raises(StaleWeights, match="version 7"):
-        serve(Load(), Prove(7), engine=ScriptedEngine(is_deaf=True))
+        serve(Load(7), Prove(7), engine=ScriptedEngine(is_deaf=True))
 
 
 def test_it_ends_when_its_leader_is_gone() -> None:

@@ -1,0 +1,67 @@
+"""What proves that weights arrived as they were sent: a number for all bits of each tensor.
+
+Log-probabilities cannot prove it in 16 bits: an engine that is one update behind differs from the
+learner by as much as rounding does (docs/cluster.md). A checksum of the bits is exact, and sender
+and receiver each compute their own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+__all__ = ["Receipt", "checksum", "noting"]
+
+GOLDEN = -7046029254386353131
+"""2**64 / the golden ratio, as a signed number: consecutive multiples of it look random."""
+STEP = 6364136223846793005
+"""Odd, and therefore without loss: what a block's sum is multiplied with when the next comes."""
+WORDS = 2**16
+"""Words of a block. Their weights and one block's products stay in a processor's cache."""
+WORD_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one engine was given by the last push that came to its end."""
+
+    version: int
+    """Of the policy: the step whose update made the weights."""
+    checksums: Mapping[str, int]
+    """By the parameter's Hugging Face name, in the precision the engine was given them in."""
+
+
+def checksum(tensor: Tensor) -> int:
+    """A number in [-2**63, 2**63) that all bits of a tensor and their places decide.
+
+    The bits are read as words of eight bytes, in the order of the tensor's elements. Each word is
+    multiplied with an odd number of its place and all are added, modulo 2**64: one changed word
+    always changes the sum, several do unless they cancel out by chance. It is the same on every
+    device, and no protection against somebody who wants two tensors to agree.
+    """
+    octets = tensor.detach().contiguous().view(-1).view(torch.uint8)
+    num_whole = octets.numel() // WORD_BYTES * WORD_BYTES
+    if octets.data_ptr() % WORD_BYTES:  # a view into another tensor: words must be aligned
+        octets = octets.clone()
+    words = octets[:num_whole].view(torch.int64)
+    total = torch.full((), octets.numel(), dtype=torch.int64, device=octets.device)
+    for block in (*words.split(WORDS), octets[num_whole:].to(torch.int64)):
+        total = total * STEP + (block * places(octets.device)[: block.numel()]).sum()
+    return int(total)
+
+
+def noting(
+    parameters: Iterable[tuple[str, Tensor]], checksums: dict[str, int]
+) -> Iterator[tuple[str, Tensor]]:
+    """The parameters as they are; the checksum of each is written down before it is handed on."""
+    for name, value in parameters:
+        checksums[name] = checksum(value)
+        yield name, value
+
+
+@cache
+def places(device: torch.device) -> Tensor:  # [WORDS]
+    """Odd numbers, one for each place of a block."""
+    return (torch.arange(1, WORDS + 1, device=device) * GOLDEN) | 1
