@@ -47,8 +47,8 @@ def stages_for(dtype: torch.dtype, shared_bytes: int) -> int:
 def _tile(dtype: torch.dtype, device: torch.device) -> dict[str, int]:
     if _INTERPRETED:
         return INTERPRETER_TILE
-    properties: Any = torch.cuda.get_device_properties(device)
-    stages = stages_for(dtype, properties.shared_memory_per_block_optin)
+    properties = cast(Any, torch.cuda).get_device_properties(device)
+    stages = stages_for(dtype, int(properties.shared_memory_per_block_optin))
     return {**TILES[dtype], "num_stages": stages}
 
 
