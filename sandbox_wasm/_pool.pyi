@@ -11,7 +11,7 @@ class Tuples(enum.Enum):
     LISTS_OUTERMOST = 1
     LISTS = 2
 
-_Call = tuple[int, str | None, str | None, int, str | None, str | None]
+_Call = tuple[int, str | None, str | None, int, str | None, str | None, str | None]
 Report = tuple[int, str | None, list[_Call]]
 
 class Reports:
@@ -48,6 +48,7 @@ class Pool:
         images: int,
         banned_modules: Sequence[str],
         want_stdout: bool,
+        want_stderr: bool,
         /,
     ) -> None: ...
     def cancel(self, reports: Reports, ticket: int, /) -> bool: ...

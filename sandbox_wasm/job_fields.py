@@ -72,6 +72,7 @@ def are_right(job: Any) -> bool:
         and 1 <= job.images <= MAX_IMAGES
         and _are_names(job.banned_modules)
         and type(job.want_stdout) is bool
+        and type(job.want_stderr) is bool
         and _are_names(job.packages)
     )
 
@@ -91,6 +92,7 @@ def what_is_wrong(job: Any) -> str:
          f"an integer in [1, {MAX_IMAGES}]"),
         ("banned_modules", job.banned_modules, _are_names(job.banned_modules), _NAMES),
         ("want_stdout", job.want_stdout, type(job.want_stdout) is bool, "True or False"),
+        ("want_stderr", job.want_stderr, type(job.want_stderr) is bool, "True or False"),
         ("packages", job.packages, _are_names(job.packages), _NAMES),
     ]  # fmt: skip
     for field, value, is_right, allowed in checks:

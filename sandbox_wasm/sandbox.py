@@ -79,8 +79,9 @@ class Sandbox:
         Args:
             workers: Native threads; None takes one for each core this process may use.
             images: How many images to load: the most that a job may ask for.
-            packages: Third-party packages that jobs may ask for; "numpy" is the only one there is.
-                Its guest is compiled apart, the first time.
+            packages: Third-party packages that jobs may ask for: the guest's own by name
+                (sandbox_wasm/image/packages.py), wheels of pure Python as NAME==VERSION#sha256=HASH
+                or by the path of their file. All are in one set of images, built the first time.
             check_every: Compare a slot's whole memory with its image after so many calls; a
                 difference is a machine failure. 0 never compares.
             cache_bytes: Bound of the cache of compiled programs.
@@ -116,6 +117,11 @@ class Sandbox:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """What jobs may ask for: the modules of the packages that are loaded."""
+        return self._flavors[-1]
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
         """Run jobs and return their results in order.
@@ -230,11 +236,19 @@ class Sandbox:
                 f"job {job.id!r}: images must be at most {self._images} in this sandbox, got"
                 f" {job.images} (see Sandbox(images=...))"
             )
-        if job.packages and job.packages not in self._flavors:
+        if self._flavor_of(job) is None:
+            loaded = ", ".join(sorted(self.packages)) or "none"
             raise BadJob(
-                f"job {job.id!r}: packages {sorted(job.packages)} are not loaded in this sandbox"
-                " (see Sandbox(packages=...) and `azr-sandbox serve --packages`)"
+                f"job {job.id!r}: packages {sorted(job.packages - self.packages)} are not loaded in"
+                f" this sandbox, but {loaded} (see Sandbox(packages=...) and `azr-sandbox serve"
+                " --packages`)"
             )
+
+    def _flavor_of(self, job: Job) -> int | None:
+        """The images for a job: the base's, or those with packages if they have all it asks for."""
+        if not job.packages:
+            return 0
+        return len(self._flavors) - 1 if job.packages <= self._flavors[-1] else None
 
     def _submit(self, job: Job, reports: _pool.Reports, ticket: int) -> None:
         limits = job.limits
@@ -242,7 +256,7 @@ class Sandbox:
             self._pool.submit(
                 reports,
                 ticket,
-                self._flavors.index(job.packages),
+                self._flavor_of(job) or 0,
                 job.source,
                 job.calls,
                 job.entry,
@@ -254,6 +268,7 @@ class Sandbox:
                 job.images,
                 sorted(job.banned_modules),
                 job.want_stdout or job.stdin is not None,
+                job.want_stderr,
             )
         except (RuntimeError, MemoryError) as exc:
             raise SandboxUnavailable(str(exc)) from exc
@@ -329,12 +344,13 @@ def _job_result(job_id: str, report: "_pool.Report") -> JobResult:
     return JobResult(id=job_id, calls=tuple([_call_result(*call) for call in calls]))
 
 
-def _call_result(
+def _call_result(  # noqa: PLR0913, PLR0917 - the fields of native code's tuple
     outcome: int,
     value: str | None,
     error: str | None,
     fuel: int,
     stdout: str | None,
+    stderr: str | None,
     differs: str | None,
 ) -> CallResult:
     return CallResult(
@@ -343,5 +359,6 @@ def _call_result(
         error=error,
         fuel=fuel,
         stdout=stdout,
+        stderr=stderr,
         differs=differs,
     )

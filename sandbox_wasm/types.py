@@ -142,8 +142,10 @@ class Job:
     banned_modules: frozenset[str] = frozenset()
     """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
     want_stdout: bool = False
+    want_stderr: bool = False
+    """Ask for stderr, and for the traceback of what was raised."""
     packages: frozenset[str] = frozenset()
-    """Third-party packages it imports: "numpy", where the sandbox has loaded it."""
+    """Third-party packages it imports, by their modules' names; the sandbox must have them."""
 
     def __post_init__(self) -> None:
         """Freeze collections; refuse fields of the wrong type or size, and contradictory jobs."""
@@ -182,6 +184,9 @@ class CallResult:
     """Fuel used by the run (the compile stage is not counted); deterministic."""
     stdout: str | None = None
     """Captured text when the job asked for it."""
+    stderr: str | None = None
+    """What the program wrote to stderr, then the traceback of what reached the top, as a model may
+    read it: untrusted text, at most 64 and 16 KiB; None where the job did not ask."""
     differs: str | None = None
     """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
 

@@ -58,6 +58,7 @@ py::tuple to_python(const CallReport& call) {
   return py::make_tuple(static_cast<int>(call.outcome), from_utf8(call.value, "surrogatepass"),
                         from_utf8(call.error, "replace"), call.fuel,
                         from_utf8(call.out, "backslashreplace"),
+                        from_utf8(call.err, "backslashreplace"),
                         call.differs == nullptr ? py::object(py::none()) : py::str(call.differs));
 }
 
@@ -82,7 +83,8 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
                 const py::str& source, const py::sequence& calls, const py::str& entry,
                 bool entry_is_name, const py::sequence& expressions, const py::object& stdin_text,
                 const py::object& tests, std::tuple<uint64_t, uint64_t, uint64_t> limits,
-                uint32_t images, const py::sequence& banned_modules, bool want_stdout) {
+                uint32_t images, const py::sequence& banned_modules, bool want_stdout,
+                bool want_stderr) {
   JobSpec job;
   job.reports = std::move(reports);
   job.ticket = ticket;
@@ -98,6 +100,7 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
   job.images = images;
   job.banned_modules = to_utf8_list(banned_modules);
   job.want_stdout = want_stdout;
+  job.want_stderr = want_stderr;
   pool.submit(std::move(job));
 }
 

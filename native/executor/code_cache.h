@@ -19,6 +19,7 @@ namespace azr::executor {
 struct CompiledCode {
   Outcome outcome = Outcome::kReturned;  // kReturned: `payload` is marshalled code
   std::string payload;                   // otherwise the error text
+  std::string display;                   // of a syntax error, as an interpreter shows it
 };
 
 // Least recently used entries go first. Thread-safe: everything is guarded by mutex_.
@@ -33,7 +34,7 @@ class CodeCache {
   struct Entry {
     std::string key;
     std::shared_ptr<const CompiledCode> code;
-    size_t bytes() const { return key.size() + code->payload.size() + 200; }
+    size_t bytes() const { return key.size() + code->payload.size() + code->display.size() + 200; }
   };
 
   std::mutex mutex_;

@@ -24,6 +24,12 @@ constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
 // under fuel, which decides.
 constexpr uint64_t kUnmeteredMs = 200;
 
+// What an error calls the code: the program's lines are its own, whatever runs after it.
+std::string_view name_of(char kind) {
+  if (kind == 'x') return "<program>";
+  return kind == 'e' ? "<expression>" : "<tests>";
+}
+
 }  // namespace
 
 std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
@@ -45,19 +51,20 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
   ++counters_.compiled;
   request_.clear();
   MarshalWriter request(request_);
-  request.tuple(3);
+  request.tuple(4);
   request.bytes(source);
+  request.text(name_of(kind));
   request.text(kind == 'e' ? "eval" : "exec");
   request.texts(job.banned_modules);
   const Run run = compile_guest();
   if (run.ending == Ending::kInterrupted) {
     expect_net_hit(job, run.interrupt);
-    return {Outcome::kTimedOut, "while compiling: used up the CPU time of the safety net"};
+    return {Outcome::kTimedOut, "while compiling: used up the CPU time of the safety net", {}};
   }
-  if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling"};
-  if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling"};
+  if (run.ending == Ending::kOutOfFuel) return {Outcome::kOutOfFuel, "while compiling", {}};
+  if (compile_seat_.slot.cap_hit()) return {Outcome::kOutOfMemory, "while compiling", {}};
   if (run.ending != Ending::kFinished) {
-    return {Outcome::kTrapped, "while compiling: " + run.trap};
+    return {Outcome::kTrapped, "while compiling: " + run.trap, {}};
   }
   if (run.status != 0 || io_.reply.empty()) throw MachineFailure("the compile stage gave no reply");
   auto code = read_compile_reply(io_.reply);

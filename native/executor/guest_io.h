@@ -15,6 +15,8 @@ class Slot;
 // The descriptor on which the runner replies; out of the way of any number a program would try
 // by accident. Writing to it gains a program nothing: it carries a value, never a verdict.
 constexpr uint32_t kReplyFd = 1000003;
+// Where the runner writes a traceback: behind stderr, with room of its own.
+constexpr uint32_t kTraceFd = 1000004;
 
 // Why the host stopped the guest.
 enum class HostStop : uint8_t {
@@ -44,7 +46,7 @@ struct GuestIo {
 
   // Outputs.
   std::string out;
-  std::string error;  // stderr; kept for the image builder, bounded
+  std::string error;  // stderr and a traceback, bounded
   std::string reply;
   uint32_t reply_writes = 0;
   HostStop stop = HostStop::kNone;

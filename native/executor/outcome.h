@@ -43,6 +43,7 @@ struct JobSpec {
   uint32_t images = 1;
   std::vector<std::string> banned_modules;  // sorted
   bool want_stdout = false;
+  bool want_stderr = false;
   // Of the pool: the worker whose safety net the job has hit, where it was tried once.
   std::optional<size_t> first_worker;
 };
@@ -53,6 +54,7 @@ struct CallReport {
   std::optional<std::string> error;
   uint64_t fuel = 0;
   std::optional<std::string> out;  // raw bytes of stdout
+  std::optional<std::string> err;  // raw bytes of stderr, then the traceback
   const char* differs = nullptr;   // "outcome", "value" or "stdout"
 };
 

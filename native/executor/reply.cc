@@ -1,5 +1,6 @@
 #include "executor/reply.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "executor/values/value_text.h"
@@ -61,6 +62,12 @@ CallReport failed(Outcome outcome, std::string error) {
   return report;
 }
 
+CallReport failed(const CompiledCode& code, bool want_stderr) {
+  CallReport report = failed(code.outcome, code.payload);
+  if (want_stderr) report.err = code.display;
+  return report;
+}
+
 void read_reply(const GuestIo& io, size_t max_bytes, CallReport& report) {
   const std::string_view reply = io.reply;
   // The runner writes once; anything else comes from a program that wrote frames itself.
@@ -96,11 +103,14 @@ std::optional<CompiledCode> read_compile_reply(std::string_view reply) {
   const std::string_view body = reply.substr(1);
   switch (reply[0]) {
     case 'C':
-      return CompiledCode{Outcome::kReturned, std::string(body)};
-    case 'S':
-      return CompiledCode{Outcome::kSyntaxError, bounded(body)};
+      return CompiledCode{Outcome::kReturned, std::string(body), {}};
+    case 'S': {
+      const size_t end = std::min(body.find('\0'), body.size());
+      const std::string_view display = body.substr(std::min(end + 1, body.size()));
+      return CompiledCode{Outcome::kSyntaxError, bounded(body.substr(0, end)), bounded(display)};
+    }
     case 'R':
-      return CompiledCode{Outcome::kRefused, bounded(body)};
+      return CompiledCode{Outcome::kRefused, bounded(body), {}};
     default:
       return std::nullopt;
   }

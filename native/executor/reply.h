@@ -16,6 +16,9 @@ namespace azr::executor {
 // A report of a call that gave no value.
 CallReport failed(Outcome outcome, std::string error);
 
+// A report of a call whose code did not compile.
+CallReport failed(const CompiledCode& code, bool want_stderr);
+
 // A run's reply, into `report`: its value as a literal of at most `max_bytes`, or why there is
 // none.
 void read_reply(const GuestIo& io, size_t max_bytes, CallReport& report);

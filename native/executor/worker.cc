@@ -51,6 +51,7 @@ struct Worker::Task {
   uint64_t source_hash = 0;
   Mode mode = Mode::kMain;
   std::string aux = "N";        // marshalled: the entry's name, bytes of more code, or None
+  std::string_view aux_source;  // of that code
   std::string arguments = "N";  // marshalled pair, or None
   uint64_t seed = 0;
   bool reseed = false;
@@ -113,7 +114,7 @@ std::optional<JobReport> Worker::process(const JobSpec& job) {
 void Worker::process_calls(const JobSpec& job, JobReport& report) {
   const auto code = compile(job, job.source, 'x');
   if (code->outcome != Outcome::kReturned) {
-    report.calls.push_back(failed(code->outcome, code->payload));
+    report.calls.push_back(failed(*code, job.want_stderr));
     return;
   }
   Task task;
@@ -164,7 +165,7 @@ void Worker::run_program(const JobSpec& job, Task& task, JobReport& report) {
   if (may_have_destructors(job.source)) task.mode = Mode::kMainToItsEnd;
   if (job.tests) {
     task.mode = Mode::kTests;
-    if (!add_code(job, *job.tests, 'x', task, report)) return;
+    if (!add_code(job, *job.tests, 't', task, report)) return;
   }
   report.calls.push_back(run_in_images(job, task));
 }
@@ -177,10 +178,11 @@ bool Worker::add_code(const JobSpec& job, std::string_view source, char kind, Ta
   task.seed = hash_text(source, task.source_hash);
   task.reseed = task.reseed || mentions_random(source);
   if (more->outcome != Outcome::kReturned) {
-    report.calls.push_back(failed(more->outcome, more->payload));
+    report.calls.push_back(failed(*more, job.want_stderr));
     return false;
   }
   MarshalWriter(task.aux).bytes(more->payload);
+  task.aux_source = source;
   return true;
 }
 
@@ -219,6 +221,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   report.fuel = run.fuel_used;
   pay_for_literal(job, report);
   if (job.want_stdout) report.out = io_.out;
+  if (job.want_stderr) report.err = io_.error;
   last_reply_ = io_.reply;
   return report;
 }
@@ -240,7 +243,7 @@ void Worker::pay_for_literal(const JobSpec& job, CallReport& report) {
 void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entropy) {
   request_.clear();
   MarshalWriter request(request_);
-  request.tuple(6);
+  request.tuple(7);
   request.raw(task.code->payload);  // first: its back references count from zero
   request.integer(static_cast<uint32_t>(task.mode));
   request.raw(task.aux);
@@ -251,6 +254,13 @@ void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entrop
     request.none();
   }
   request.texts(job.banned_modules);
+  if (job.want_stderr) {  // a traceback shows lines
+    request.tuple(2);
+    request.text(job.source);
+    request.text(task.aux_source);
+  } else {
+    request.none();
+  }
 }
 
 // Why a run ended, the first cause first; what it replied, where it ended by itself.

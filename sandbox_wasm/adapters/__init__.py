@@ -1,8 +1,8 @@
 """Rewards for other trainers: TRL, verl, verifiers. None of them is imported here.
 
     trl        trl_reward(executor)        f(prompts, completions, **columns) -> list[float]
-    verl       compute_score               f(data_source, solution_str, ground_truth, extra_info)
-    verifiers  verifiers_reward(executor)  async f(completion, answer, info, **kwargs)
+    verl       compute_score               f(data_source, solution_str, ground_truth, ...) -> dict
+    verifiers  verifiers_reward(executor)  async f(completion, answer, info, **kwargs) -> float
 
 The law: a completion that is wrong, malformed or hostile scores 0; a machine that fails raises.
 """
@@ -11,12 +11,16 @@ from sandbox_wasm.adapters.grading import (
     Calls,
     Check,
     Comparison,
+    Graded,
     Stdin,
     Tests,
     agrade,
+    agrade_all,
     grade,
+    grade_all,
     parse_check,
     program_of,
+    shares_of,
 )
 from sandbox_wasm.adapters.trl import trl_reward
 from sandbox_wasm.adapters.verifiers import ScoringStopped, verifiers_reward
@@ -25,13 +29,17 @@ __all__ = [
     "Calls",
     "Check",
     "Comparison",
+    "Graded",
     "ScoringStopped",
     "Stdin",
     "Tests",
     "agrade",
+    "agrade_all",
     "grade",
+    "grade_all",
     "parse_check",
     "program_of",
+    "shares_of",
     "trl_reward",
     "verifiers_reward",
 ]

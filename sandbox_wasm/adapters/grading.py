@@ -5,11 +5,15 @@ from sandbox_wasm.grading import (
     Check,
     Comparison,
     Executor,
+    Graded,
     Stdin,
     Tests,
     agrade,
+    agrade_all,
     grade,
+    grade_all,
     parse_check,
+    shares_of,
 )
 from sandbox_wasm.grading.text.completions import read_program, text_of
 from sandbox_wasm.grading.text.python_text import tested_name
@@ -19,12 +23,16 @@ __all__ = [
     "Check",
     "Comparison",
     "Executor",
+    "Graded",
     "Stdin",
     "Tests",
     "agrade",
+    "agrade_all",
     "grade",
+    "grade_all",
     "parse_check",
     "program_of",
+    "shares_of",
     "text_of",
 ]
 

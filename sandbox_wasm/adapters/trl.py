@@ -1,16 +1,24 @@
 """A reward function for TRL's trainers: `GRPOTrainer(reward_funcs=[trl_reward(executor)], ...)`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sandbox_wasm.adapters.grading import Check, Executor, grade, parse_check, program_of
+from sandbox_wasm.adapters.grading import (
+    Check,
+    Executor,
+    Graded,
+    grade_all,
+    parse_check,
+    program_of,
+    shares_of,
+)
 from sandbox_wasm.grading.checks import Comparison
 from sandbox_wasm.types import Limits
 
 __all__ = ["trl_reward"]
 
 
-def trl_reward(
+def trl_reward(  # noqa: PLR0913 - each has a default
     executor: Executor,
     *,
     column: str | Sequence[str] = "ground_truth",
@@ -18,6 +26,7 @@ def trl_reward(
     limits: Limits | None = None,
     is_partial: bool = False,
     comparison: Comparison | str | None = None,
+    packages: Iterable[str] = (),
 ) -> Callable[..., list[float]]:
     """Make a reward function over the data set's `column` of checks (see `parse_check`).
 
@@ -28,22 +37,47 @@ def trl_reward(
         name: What TRL calls the reward in its logs.
         limits: Of each run; None for what right programs of public sets need.
         is_partial: Score the share of passed tests.
-        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
+        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the form's own rule.
+        packages: Third-party packages that programs may import; the executor must have them.
+
+    The function logs, where TRL lets it, the share of each ending (`shares_of`) as a metric, and
+    each completion's ending as a column of its table.
     """
+    packages = frozenset(packages)
     names = [column] if isinstance(column, str) else list(column)
 
     def reward(
         prompts: Sequence[object],
         completions: Sequence[object],
+        log_extra: Callable[[str, list[str]], object] | None = None,
+        log_metric: Callable[[str, float], object] | None = None,
         **columns: Any,
     ) -> list[float]:
         rows = rows_of({"prompt": prompts, "prompts": prompts, **columns}, names, len(completions))
         checks = [check_of(row, index, comparison) for index, row in enumerate(rows)]
         programs = list(map(program_of, completions, checks))
-        return grade(executor, programs, checks, limits=limits, is_partial=is_partial)
+        graded = grade_all(
+            executor, programs, checks, limits=limits, is_partial=is_partial, packages=packages
+        )
+        log(name, graded, log_extra, log_metric)
+        return [one.score for one in graded]
 
     reward.__name__ = reward.__qualname__ = name
     return reward
+
+
+def log(
+    name: str,
+    graded: Sequence[Graded],
+    log_extra: Callable[[str, list[str]], object] | None,
+    log_metric: Callable[[str, float], object] | None,
+) -> None:
+    """Tell TRL what became of the completions."""
+    if log_extra:
+        log_extra(f"{name}_ending", [one.ending for one in graded])
+    if log_metric:
+        for ending, share in shares_of(graded).items():
+            log_metric(f"{name}/{ending}", share)
 
 
 def rows_of(columns: Mapping[str, Any], names: Sequence[str], num_rows: int) -> list[Any]:

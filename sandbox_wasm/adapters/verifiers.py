@@ -1,6 +1,6 @@
 """A reward function for a verifiers rubric: `vf.Rubric(funcs=[verifiers_reward(executor)])`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from sandbox_wasm.adapters.grading import Executor, agrade, parse_check, program_of
@@ -26,6 +26,7 @@ def verifiers_reward(
     limits: Limits | None = None,
     is_partial: bool = False,
     comparison: Comparison | str | None = None,
+    packages: Iterable[str] = (),
 ) -> Callable[..., Awaitable[float]]:
     """Make a reward function over `answer`, or over `info` when there is no answer.
 
@@ -36,8 +37,10 @@ def verifiers_reward(
         name: What the rubric calls the reward in its metrics.
         limits: Of each run; None for what right programs of public sets need.
         is_partial: Score the share of passed tests.
-        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
+        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the form's own rule.
+        packages: Third-party packages that programs may import; the executor must have them.
     """
+    packages = frozenset(packages)
 
     async def reward(completion: Any, answer: Any = None, info: Any = None, **_: Any) -> float:
         try:
@@ -48,6 +51,7 @@ def verifiers_reward(
                 [check],
                 limits=limits,
                 is_partial=is_partial,
+                packages=packages,
             )
         except (SandboxError, ValueError) as exc:
             raise ScoringStopped(str(exc)) from exc

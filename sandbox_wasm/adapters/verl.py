@@ -9,9 +9,18 @@ verl calls it once a completion, with keywords, from many threads or coroutines 
 
 import os
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sandbox_wasm.adapters.grading import Executor, agrade, grade, parse_check, program_of
+from sandbox_wasm.adapters.grading import (
+    Executor,
+    Graded,
+    agrade_all,
+    grade_all,
+    parse_check,
+    program_of,
+)
 from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.grading.checks import Check
 from sandbox_wasm.grading.limits import limits_of
@@ -27,21 +36,33 @@ FRAMEWORK_KEYWORDS = frozenset(
 LIMITS = ("fuel", "memory_bytes", "output_bytes")
 """`seconds` says the fuel, too."""
 
-_executors: dict[tuple[int, str | None], Executor] = {}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `reward_kwargs` may say beside limits."""
+
+    endpoint: str | None = None
+    """Of the server (several, comma-separated); None runs a pool in this process."""
+    is_partial: bool = False
+    """Score the share of passed tests."""
+    comparison: str | None = None
+    """`typed`, `lcb`, `apps` or `fusion`; None for the form's own rule."""
+    packages: Sequence[str] = ()
+    """Third-party packages that programs may import; the server must have them."""
+
+
+OPTIONS = tuple(field.name for field in fields(Options))
+_executors: dict[tuple[object, ...], Executor] = {}
 _lock = threading.Lock()
 
 
-def compute_score(  # noqa: PLR0913 - verl's four, and ours
+def compute_score(
     data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
     extra_info: dict[str, Any] | None = None,  # noqa: ARG001 - verl passes it
-    *,
-    endpoint: str | None = None,
-    is_partial: bool = False,
-    comparison: str | None = None,
     **keywords: Any,
-) -> float:
+) -> dict[str, Any]:
     """Score one completion.
 
     Args:
@@ -49,50 +70,69 @@ def compute_score(  # noqa: PLR0913 - verl's four, and ours
         solution_str: The completion.
         ground_truth: See `parse_check`.
         extra_info: Not used.
-        endpoint: Of the server (several, comma-separated); None runs a pool in this process.
-        is_partial: Score the share of passed tests.
-        comparison: `typed`, `livecodebench` or `apps`; None for the form's own rule.
-        **keywords: `seconds` or `fuel`, `memory_bytes` and `output_bytes`, as of `Limits`; verl's
-            own, which are not used.
+        **keywords: Of `Options` and of `Limits`; verl's own, which are not used.
+
+    Returns:
+        `score`, which verl trains on; beside it, for its logs, `passed` of `tests` (those that were
+        not run have not passed), `ending` (one of `ENDINGS`) and `error`, why the first failed.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
         TypeError: A keyword of `reward_kwargs` that is none of these.
     """
-    check = parse_check(ground_truth, comparison=comparison)
-    limits = _limits(check, keywords)
-    executor = _executor(endpoint)
-    programs = [program_of(solution_str, check)]
-    return grade(executor, programs, [check], limits=limits, is_partial=is_partial)[0]
+    check, executor, grading = _prepared(ground_truth, keywords)
+    return _row(grade_all(executor, [program_of(solution_str, check)], [check], **grading))
 
 
-async def compute_score_async(  # noqa: PLR0913 - as above
+async def compute_score_async(
     data_source: str,  # noqa: ARG001 - verl passes it
     solution_str: str,
     ground_truth: Any,
     extra_info: dict[str, Any] | None = None,  # noqa: ARG001 - verl passes it
-    *,
-    endpoint: str | None = None,
-    is_partial: bool = False,
-    comparison: str | None = None,
     **keywords: Any,
-) -> float:
+) -> dict[str, Any]:
     """Score one completion as `compute_score`; many at once travel to the server together."""
-    check = parse_check(ground_truth, comparison=comparison)
-    limits = _limits(check, keywords)
-    executor = _executor(endpoint)
+    check, executor, grading = _prepared(ground_truth, keywords)
     programs = [program_of(solution_str, check)]
-    return (await agrade(executor, programs, [check], limits=limits, is_partial=is_partial))[0]
+    return _row(await agrade_all(executor, programs, [check], **grading))
+
+
+def _prepared(truth: Any, keywords: dict[str, Any]) -> tuple[Check, Executor, dict[str, Any]]:
+    """The check, what runs it, and how to grade."""
+    unknown = sorted(keywords.keys() - FRAMEWORK_KEYWORDS - {*OPTIONS, "seconds", *LIMITS})
+    if unknown:
+        raise TypeError(
+            f"reward_kwargs has {', '.join(map(repr, unknown))}; allowed are"
+            f" {', '.join(OPTIONS)}, seconds, {', '.join(LIMITS)}"
+        )
+    options = Options(
+        **{name: keywords[name] for name in OPTIONS if keywords.get(name) is not None}
+    )
+    check = parse_check(truth, comparison=options.comparison)
+    limits = _limits(check, keywords)
+    executor = _executor(options)
+    grading: dict[str, Any] = {
+        "limits": limits,
+        "is_partial": options.is_partial,
+        "packages": getattr(executor, "packages", options.packages),  # a wheel's modules
+    }
+    return check, executor, grading
+
+
+def _row(graded: Sequence[Graded]) -> dict[str, Any]:
+    """What verl keeps of a completion: the same keys and types for each."""
+    [one] = graded
+    return {
+        "score": one.score,
+        "passed": sum(one.passed),
+        "tests": one.num_tests,
+        "ending": one.ending,
+        "error": one.first_error or "",
+    }
 
 
 def _limits(check: Check, keywords: dict[str, Any]) -> Limits | None:
     """The limits that reward_kwargs name, the others as they are without them."""
-    unknown = sorted(keywords.keys() - FRAMEWORK_KEYWORDS - {"seconds", *LIMITS})
-    if unknown:
-        raise TypeError(
-            f"reward_kwargs has {', '.join(map(repr, unknown))}; allowed are endpoint, is_partial,"
-            f" comparison, seconds, {', '.join(LIMITS)}"
-        )
     named = {name: keywords[name] for name in LIMITS if keywords.get(name) is not None}
     if keywords.get("seconds") is not None:
         if "fuel" in named:
@@ -104,17 +144,18 @@ def _limits(check: Check, keywords: dict[str, Any]) -> Limits | None:
     return Limits(**{name: named.get(name, getattr(usual, name)) for name in LIMITS})
 
 
-def _executor(endpoint: str | None) -> Executor:
+def _executor(options: Options) -> Executor:
     """Make one executor a process and endpoint: verl's workers fork, and a client must not."""
-    key = (os.getpid(), endpoint)
+    key = (os.getpid(), options.endpoint, None if options.endpoint else frozenset(options.packages))
     with _lock:
-        executor = _executors.get(key)
-        if executor is None:
-            if endpoint is None:
-                from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - loads the native pool
+        if key not in _executors:
+            _executors[key] = _opened(options)
+        return _executors[key]
 
-                executor = Sandbox()
-            else:
-                executor = SandboxClient([url.strip() for url in endpoint.split(",")])
-            _executors[key] = executor
-        return executor
+
+def _opened(options: Options) -> Executor:
+    if options.endpoint is not None:
+        return SandboxClient([url.strip() for url in options.endpoint.split(",")])
+    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - loads the native pool
+
+    return Sandbox(packages=options.packages)

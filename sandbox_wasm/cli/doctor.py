@@ -1,10 +1,11 @@
 """`azr-sandbox doctor` and `azr-sandbox bench`: is this machine fit, and how fast is it."""
 
+import functools
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sandbox_wasm.types import Job, Outcome
@@ -116,18 +117,18 @@ def _rate(run: Callable[[int], Any], seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-def main_bench(*, workers: int, seconds: float) -> int:
+def main_bench(*, workers: int, seconds: float, packages: Sequence[str] = ()) -> int:
     """Print programs a second: never seen before, and with compiled code cached."""
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415
 
-    with Sandbox(workers=workers) as sandbox:
+    with Sandbox(workers=workers, packages=packages) as sandbox:
+        job = functools.partial(Job, "b", calls=["[1, 2, 3]"], packages=sandbox.packages)
 
         def unseen(base: int) -> None:
-            sandbox.run([Job("b", f"{_PROGRAM}# {base + i}", calls=["[1, 2, 3]"])
-                         for i in range(256)])  # fmt: skip
+            sandbox.run([job(f"{_PROGRAM}# {base + i}") for i in range(256)])
 
         def cached(_: int) -> None:
-            sandbox.run([Job("b", _PROGRAM, calls=["[1, 2, 3]"]) for _ in range(256)])
+            sandbox.run([job(_PROGRAM) for _ in range(256)])
 
         unseen(-256)
         for name, run in (("never seen", unseen), ("code cached", cached)):

@@ -22,6 +22,7 @@ class JobDefaults:
     images: int = 1
     banned_modules: frozenset[str] = frozenset()
     want_stdout: bool = False
+    want_stderr: bool = False
     packages: frozenset[str] = frozenset()
 
 
@@ -57,6 +58,7 @@ def _job(line: str, defaults: JobDefaults) -> Job:
         "images": defaults.images,
         "banned_modules": defaults.banned_modules,
         "want_stdout": defaults.want_stdout,
+        "want_stderr": defaults.want_stderr,
         "packages": defaults.packages,
         **record,
     }
@@ -95,6 +97,8 @@ def result_to_json(result: JobResult) -> dict[str, Any]:
         }
         if call.stdout is not None:
             record["stdout"] = call.stdout
+        if call.stderr is not None:
+            record["stderr"] = call.stderr
         if call.differs is not None:
             record["differs"] = call.differs
         calls.append(record)

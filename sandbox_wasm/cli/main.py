@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
+from sandbox_wasm.cli.program import main_program
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.image.cache import cache_folder
 from sandbox_wasm.places import expanded
@@ -31,6 +32,9 @@ from sandbox_wasm.types import (
     JobResult,
     Limits,
 )
+
+if TYPE_CHECKING:
+    from sandbox_wasm.sandbox import Sandbox
 
 __all__ = ["main"]
 
@@ -59,6 +63,7 @@ def _add_run(commands: Any) -> None:
         help="native threads (default: one a core, within a container's quota)",
     )
     parser.add_argument("--stdout", action="store_true", help="add what the programs printed")
+    parser.add_argument("--stderr", action="store_true", help="add stderr and tracebacks")
     limits = Limits()
     parser.add_argument(
         "--images", type=int, default=1, help=f"images a call runs in (1-{MAX_IMAGES})"
@@ -88,7 +93,8 @@ def _add_packages(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         default=[],
-        help="third-party packages that programs may import: numpy",
+        help="third-party packages that programs may import: of the guest, by name; others of pure"
+        " Python as NAME==VERSION#sha256=HASH or by the path of a .whl file",
     )
 
 
@@ -114,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure this machine on built-in programs")
     bench.add_argument("--workers", type=int, default=1)
     bench.add_argument("--seconds", type=float, default=3.0)
+    _add_packages(bench)
     bench.set_defaults(handler=_bench)
     for name, (text, _, _) in _SERVER_COMMANDS.items():
         commands.add_parser(name, help=text, add_help=False)
@@ -138,20 +145,26 @@ def _lines_of(name: str) -> Iterator[str]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    defaults = JobDefaults(
-        limits=_limits_of(args),
-        images=args.images,
-        banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
-        want_stdout=args.stdout,
-        packages=frozenset(args.packages),
-    )
-    if args.file.endswith(".py"):
-        from sandbox_wasm.cli.program import main_program  # noqa: PLC0415
-
-        return main_program(args.file, args.stdin, defaults, args.packages)
-    if args.stdin is not None:
+    is_program = args.file.endswith(".py")
+    if args.stdin is not None and not is_program:
         raise BadJob(f"--stdin is for a FILE.py; in {args.file} each job has its own")
-    return _run_jobs(read_jobs(_lines_of(args.file), defaults), args)
+    limits = _limits_of(args)
+    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
+
+    with Sandbox(
+        workers=args.workers, images=max(2, args.images), packages=args.packages
+    ) as sandbox:
+        defaults = JobDefaults(
+            limits=limits,
+            images=args.images,
+            banned_modules=DEFAULT_BANNED_MODULES if args.ban_default else frozenset[str](),
+            want_stdout=args.stdout,
+            want_stderr=args.stderr,
+            packages=sandbox.packages,
+        )
+        if is_program:
+            return main_program(sandbox, args.file, args.stdin, defaults)
+        return _run_jobs(sandbox, read_jobs(_lines_of(args.file), defaults))
 
 
 def _limits_of(args: argparse.Namespace) -> Limits:
@@ -161,21 +174,16 @@ def _limits_of(args: argparse.Namespace) -> Limits:
     return Limits(seconds=args.seconds, **others)
 
 
-def _run_jobs(jobs: Iterator[Job], args: argparse.Namespace) -> int:
-    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
-
+def _run_jobs(sandbox: "Sandbox", jobs: Iterator[Job]) -> int:
     pending: deque[Future[JobResult]] = deque()
-    with Sandbox(
-        workers=args.workers, images=max(2, args.images), packages=args.packages
-    ) as sandbox:
-        try:
-            for job in jobs:
-                pending.append(sandbox.submit(job))
-                while pending and (len(pending) > _AHEAD or pending[0].done()):
-                    _write(pending.popleft().result())
-        finally:
-            while pending:
+    try:
+        for job in jobs:
+            pending.append(sandbox.submit(job))
+            while pending and (len(pending) > _AHEAD or pending[0].done()):
                 _write(pending.popleft().result())
+    finally:
+        while pending:
+            _write(pending.popleft().result())
     return 0
 
 
@@ -214,7 +222,7 @@ def _bench(args: argparse.Namespace) -> int:
 
     if not (math.isfinite(args.seconds) and args.seconds > 0):
         raise ValueError(f"--seconds must be a number above 0, got {args.seconds}")
-    return main_bench(workers=args.workers, seconds=args.seconds)
+    return main_bench(workers=args.workers, seconds=args.seconds, packages=args.packages)
 
 
 # Commands of the server: (help, module, suffix of its add_X_arguments and main_X).

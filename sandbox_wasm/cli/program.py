@@ -1,12 +1,15 @@
 """`azr-sandbox run FILE.py`: one program, run as `python FILE.py < INPUT` would run it."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox_wasm.cli.jobfile import JobDefaults
 from sandbox_wasm.errors import BadJob
 from sandbox_wasm.types import CallResult, Job, Outcome
+
+if TYPE_CHECKING:
+    from sandbox_wasm.sandbox import Sandbox
 
 __all__ = ["UNSUCCESSFUL", "main_program", "text_of"]
 
@@ -14,33 +17,29 @@ UNSUCCESSFUL = 3
 """Exit status for a program that did not end well, which is no failure of the command."""
 
 
-def main_program(
-    name: str, stdin: str | None, defaults: JobDefaults, packages: Sequence[str]
-) -> int:
+def main_program(sandbox: "Sandbox", name: str, stdin: str | None, defaults: JobDefaults) -> int:
     """Run the program; print what it printed.
 
     Args:
+        sandbox: Where it is run.
         name: Of the file.
         stdin: Another file, - for standard input, or None for an empty one.
         defaults: What the command line says of the run.
-        packages: To load.
 
     Returns:
         0 if it ended well, else `UNSUCCESSFUL`, and one line on stderr says how it ended.
     """
-    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
-
     job = Job(
         name[-64:],
         text_of(name),
         stdin="" if stdin is None else text_of(stdin),
+        want_stderr=True,
         limits=defaults.limits,
         images=defaults.images,
         banned_modules=defaults.banned_modules,
         packages=defaults.packages,
     )
-    with Sandbox(workers=1, images=defaults.images, packages=packages) as sandbox:
-        [call] = sandbox.run([job])[0].calls
+    [call] = sandbox.run([job])[0].calls
     return told(call)
 
 
@@ -48,12 +47,14 @@ def told(call: CallResult) -> int:
     """Print what the program printed, and how it ended."""
     sys.stdout.write(call.stdout or "")
     sys.stdout.flush()
+    sys.stderr.write(call.stderr or "")
     if call.differs:
         sys.stderr.write(f"azr-sandbox: its {call.differs} differs between images\n")
     if call.outcome is Outcome.RETURNED:
         return 0
-    why = " ".join((call.error or "").split())
-    sys.stderr.write(f"azr-sandbox: {call.outcome.value}{': ' if why else ''}{why}\n")
+    if call.outcome is not Outcome.RAISED:  # its traceback has told
+        why = " ".join((call.error or "").split())
+        sys.stderr.write(f"azr-sandbox: {call.outcome.value}{': ' if why else ''}{why}\n")
     return UNSUCCESSFUL
 
 

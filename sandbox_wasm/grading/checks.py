@@ -23,9 +23,16 @@ class Comparison(StrEnum):
     TYPED = "typed"
     """Equal values of equal types; equal lines, but for blanks at their ends."""
     LIVECODEBENCH = "livecodebench"
-    """LiveCodeBench's rule: Python's ==, an outer tuple is a list; lines of equal numbers."""
+    """LiveCodeBench's rule, `lcb` for short: Python's ==, an outer tuple is a list; lines of equal
+    numbers."""
     APPS = "apps"
     """APPS', TACO's and PRIME's: tuples are lists, keys may be numbers, floats nearly equal."""
+    FUSION = "fusion"
+    """SandboxFusion's: Python's ==; lines in any case, or a number a line, nearly equal."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Comparison | None":
+        return cls.LIVECODEBENCH if value == "lcb" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
-"""When an output is the expected one, and when a value is: three rules, on the host.
+"""When an output is the expected one, and when a value is: four rules, on the host.
 
     TYPED           values of equal types; lines equal but for blanks at their ends
     LIVECODEBENCH   Python's ==, an outer tuple is a list; equal lines, or lines of equal decimals
     APPS            Python's ==, tuples are lists, keys may be texts of numbers; lines of equal
                     words, or of nearly equal floats (numpy.allclose)
+    FUSION          Python's ==, as in an assert; lines equal in any case, or each one number that
+                    is nearly the other
 
 Sources: LiveCodeBench, lcb_runner/evaluation/testing_util.py at 15808c7, grade_stdio and
-grade_call_based; APPS, eval/testing_util.py at 5dcfdf2, run_test. APPS also takes lines and words
+grade_call_based; APPS, eval/testing_util.py at 5dcfdf2, run_test; SandboxFusion,
+sandbox/utils/testing.py, check_stdio_test_case. APPS also takes lines and words
 in any order, which pays wrong programs; that is left out here.
 """
 
@@ -29,7 +32,9 @@ def same_output(given: str, expected: str, comparison: Comparison) -> bool:
     """Whether a program has printed what it should."""
     if comparison is Comparison.TYPED:
         return lines(given.rstrip()) == lines(expected.rstrip())
-    same = same_decimals if comparison is Comparison.LIVECODEBENCH else same_words
+    if comparison is Comparison.FUSION:
+        given, expected = given.lower(), expected.lower()
+    same = SAME_LINE[comparison]
     given_lines, expected_lines = (
         [line.strip() for line in text.strip().split("\n")] for text in (given, expected)
     )
@@ -72,6 +77,22 @@ def nearly(given: str, expected: str) -> bool:
     return math.isfinite(a - b) and abs(a - b) <= ABSOLUTE + RELATIVE * abs(b)
 
 
+def nearly_as_fusion(given: str, expected: str) -> bool:
+    """Whether both lines are one number each, and nearly equal."""
+    try:
+        a, b = float(given), float(expected)
+    except ValueError:
+        return False
+    return abs(a - b) / max(abs(b), 1e-10) < RELATIVE
+
+
+SAME_LINE = {
+    Comparison.LIVECODEBENCH: same_decimals,
+    Comparison.APPS: same_words,
+    Comparison.FUSION: nearly_as_fusion,
+}
+
+
 def is_integer(word: str) -> bool:
     """Whether it is written without a point or an exponent."""
     return INTEGER.fullmatch(word) is not None
@@ -87,6 +108,8 @@ def same_value(given: str, expected: str, check: Calls) -> bool:
         return values.equal(given, expected)
     require_literal(expected)
     try:
+        if check.comparison is Comparison.FUSION:
+            return values.equal_in_python(given, expected)
         if check.comparison is Comparison.LIVECODEBENCH:
             return values.equal_in_python(given, expected, tuples="outermost lists")
         return equal_as_json(given, expected) or (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.grading.checks import Calls, Check, Stdin, Tests
@@ -18,6 +19,8 @@ __all__ = ["CaseResult", "jobs_of", "results_of"]
 ENDS_OF_PROGRAMS = (Outcome.RETURNED, Outcome.EXITED)
 """A whole program's output is its answer, however it ends after that."""
 REASON_CHARS = 200
+WRONG = "wrong answer"
+"""The reason where a program ended well, and with something else than what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,13 @@ class CaseResult:
 
 
 def jobs_of(
-    id_: str, program: str, check: Check, limits: Limits | None = None, *, is_partial: bool = False
+    id_: str,
+    program: str,
+    check: Check,
+    limits: Limits | None = None,
+    *,
+    is_partial: bool = False,
+    packages: frozenset[str] = frozenset(),
 ) -> list[Job]:
     """What the sandbox runs for one check.
 
@@ -41,23 +50,23 @@ def jobs_of(
         check: What decides.
         limits: Of each run; None for those that right programs of public sets need.
         is_partial: Run tests one at a time, where they can be told apart.
+        packages: Third-party packages that the program, or its tests, may import.
     """
     own = limits_of(check, limits)
+    job = partial(Job, id_, limits=own, packages=packages)
     match check:
         case Tests(source, prelude, each):
             whole = joined(prelude, program)
             sources = each if is_partial and each else (source,)
-            return [Job(id_, whole, tests=text, limits=own) for text in sources]
+            return [job(whole, tests=text) for text in sources]
         case Stdin(cases, _, prelude):
             whole = joined(prelude, program)
-            return [
-                Job(id_, whole, stdin=given, want_stdout=True, limits=own) for given, _ in cases
-            ]
+            return [job(whole, stdin=given, want_stdout=True) for given, _ in cases]
         case Calls(_, cases):
             whole = source_of(check, program)
             arguments = [given for given, _ in cases]
             return [
-                Job(id_, whole, calls=calls, entry=ENTRY, limits=own)
+                job(whole, calls=calls, entry=ENTRY)
                 for calls in portions(arguments, calls_a_job(own))
             ]
 
@@ -110,7 +119,7 @@ def result_of(check: Check, call: CallResult, expected: str) -> CaseResult:
         return CaseResult(False, call.outcome, reason_of(call))
     if is_right(check, call, expected):
         return CaseResult(True, call.outcome)
-    return CaseResult(False, call.outcome, "wrong answer")
+    return CaseResult(False, call.outcome, WRONG)
 
 
 def is_right(check: Check, call: CallResult, expected: str) -> bool:

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox_wasm.grading.checks import Check, Stdin, Tests
-from sandbox_wasm.grading.grader import jobs_of, results_of
+from sandbox_wasm.grading.graded import Graded
+from sandbox_wasm.grading.grader import CaseResult, jobs_of, results_of
 from sandbox_wasm.grading.soundness import EMPTY, Soundness
 from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import Job, JobResult, Limits
 
-__all__ = ["Executor", "agrade", "grade"]
+__all__ = ["Executor", "agrade", "agrade_all", "grade", "grade_all"]
 
 SOUNDNESS = Soundness()
 """One for the process: what a check does is the same in every executor."""
@@ -32,15 +34,16 @@ class Executor(Protocol):
         ...
 
 
-def grade(
+def grade_all(
     executor: Executor,
     programs: Sequence[str],
     checks: Sequence[Check],
     *,
     limits: Limits | None = None,
     is_partial: bool = False,
-) -> list[float]:
-    """Score programs, all of them in one batch.
+    packages: Iterable[str] = (),
+) -> list[Graded]:
+    """Score programs, all of them in one batch, and say what became of each.
 
     The first case of each goes first: what fails there is wrong, and its other cases, which would
     cost as much again, are not run. Where a share is counted, all are.
@@ -52,30 +55,46 @@ def grade(
         limits: Of each run; fuel decides, so a score never depends on the machine's load. None
             for `CASE_LIMITS` and `TESTS_LIMITS`, which right programs of public sets keep.
         is_partial: Score the share of passed tests, instead of 1.0 for all and 0.0 otherwise.
+        packages: Third-party packages that programs may import; the executor must have them.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
         ValueError: An empty program passes one of the checks, or its tests do not compile.
     """
-    batch = Batch(programs, checks, limits, is_partial=is_partial)
+    batch = Batch(programs, checks, limits, is_partial=is_partial, packages=packages)
     batch.learn(executor.run(batch.first))
     rest = batch.rest()
-    return batch.scores(executor.run(rest) if rest else [])
+    return batch.graded(executor.run(rest) if rest else [])
 
 
-async def agrade(
+async def agrade_all(
     executor: Executor,
     programs: Sequence[str],
     checks: Sequence[Check],
     *,
     limits: Limits | None = None,
     is_partial: bool = False,
-) -> list[float]:
-    """Score programs without blocking the event loop; see `grade`."""
-    batch = Batch(programs, checks, limits, is_partial=is_partial)
+    packages: Iterable[str] = (),
+) -> list[Graded]:
+    """Score programs without blocking the event loop; see `grade_all`."""
+    batch = Batch(programs, checks, limits, is_partial=is_partial, packages=packages)
     batch.learn(await run_async(executor, batch.first))
     rest = batch.rest()
-    return batch.scores(await run_async(executor, rest) if rest else [])
+    return batch.graded(await run_async(executor, rest) if rest else [])
+
+
+def grade(
+    executor: Executor, programs: Sequence[str], checks: Sequence[Check], **options: Any
+) -> list[float]:
+    """The scores of `grade_all`, which takes the same options."""
+    return [one.score for one in grade_all(executor, programs, checks, **options)]
+
+
+async def agrade(
+    executor: Executor, programs: Sequence[str], checks: Sequence[Check], **options: Any
+) -> list[float]:
+    """The scores of `agrade_all`, which takes the same options."""
+    return [one.score for one in await agrade_all(executor, programs, checks, **options)]
 
 
 async def run_async(executor: Executor, jobs: list[Job]) -> list[JobResult]:
@@ -94,15 +113,17 @@ class Batch:
         limits: Limits | None,
         *,
         is_partial: bool,
+        packages: Iterable[str],
     ) -> None:
         if len(programs) != len(checks):
             raise ValueError(f"there are {len(programs)} programs and {len(checks)} checks")
         self._checks = checks
         self._is_partial = is_partial
         self._unproven = SOUNDNESS.unproven(parts_of(checks) if is_partial else checks)
-        self._proofs = [jobs_of("empty", EMPTY, check)[0] for check in self._unproven]
+        jobs = partial(jobs_of, packages=frozenset(packages))
+        self._proofs = [jobs("empty", EMPTY, check)[0] for check in self._unproven]
         waves = [
-            waves_of(jobs_of(f"{index}", program, check, limits, is_partial=is_partial), is_partial)
+            waves_of(jobs(f"{index}", program, check, limits, is_partial=is_partial), is_partial)
             if is_sendable(program) else NO_WAVES
             for index, (program, check) in enumerate(zip(programs, checks, strict=True))
         ]  # fmt: skip
@@ -130,30 +151,32 @@ class Batch:
     def rest(self) -> list[Job]:
         """The other cases of the programs that have not failed."""
         for index, head in enumerate(self._heads):
-            if not all(self._passed(index, head)):
+            if not all(case.passed for case in self._cases(index, head)):
                 self._tails[index] = []
         return [job for tail in self._tails for job in tail]
 
-    def scores(self, results: Sequence[JobResult]) -> list[float]:
+    def graded(self, results: Sequence[JobResult]) -> list[Graded]:
         """Of each program, after the results of `rest`."""
         later = iter(results)
         for kept, tail in zip(self._results, self._tails, strict=True):
             kept.extend(islice(later, len(tail)))
-        return [self._score(index) for index in range(len(self._heads))]
+        return [self._graded(index) for index in range(len(self._heads))]
 
-    def _passed(self, index: int, jobs: Sequence[Job]) -> list[bool]:
-        results = self._results[index]
-        return [case.passed for case in results_of(self._checks[index], jobs, results)]
+    def _cases(self, index: int, jobs: Sequence[Job]) -> list[CaseResult]:
+        return results_of(self._checks[index], jobs, self._results[index])
 
-    def _score(self, index: int) -> float:
+    def _graded(self, index: int) -> Graded:
+        check = self._checks[index]
+        num_tests = num_tests_of(check, is_partial=self._is_partial)
         jobs = [*self._heads[index], *self._tails[index]]
         if not jobs:
-            return 0.0
-        passed = self._passed(index, jobs)
+            return Graded(0.0, (), num_tests)
+        cases = self._cases(index, jobs)
+        passed = [case.passed for case in cases]
         if self._is_partial:
-            counted = counted_cases(self._checks[index], passed)
-            return sum(counted) / len(counted)
-        return float(all(passed))
+            passed = counted_cases(check, passed)
+        score = sum(passed) / len(passed) if self._is_partial else float(all(passed))
+        return Graded(score, tuple(cases), num_tests)
 
 
 def waves_of(jobs: list[Job], is_partial: bool) -> tuple[list[Job], list[Job]]:
@@ -176,6 +199,13 @@ def parts_of(checks: Sequence[Check]) -> list[Check]:
             if isinstance(check, Tests) and check.each else [check]
         )
     ]  # fmt: skip
+
+
+def num_tests_of(check: Check, *, is_partial: bool) -> int:
+    """How many tests a check has; asserts that are run together are one."""
+    if isinstance(check, Tests):
+        return len(check.each) if is_partial and check.each else 1
+    return len(check.cases)
 
 
 def counted_cases(check: Check, passed: Sequence[bool]) -> list[bool]:

@@ -12,6 +12,7 @@ import warnings
 
 _REPLY_FD = 1000003
 _MAX_ERROR_CHARACTERS = 1000
+_MAX_LINE_CHARACTERS = 200
 
 
 def _imported_names(node):
@@ -58,6 +59,20 @@ def _code_names(code, names):
             _code_names(constant, names)
 
 
+def display(error, text, name):
+    """Show an error as CPython does: of a syntax error, the line it is in."""
+    head = ""
+    if isinstance(error, SyntaxError) and error.lineno:
+        head = f'  File "{name}", line {error.lineno}\n'
+        line = (error.text or "").rstrip()
+        place = (error.offset or 0) - 1 - (len(line) - len(line.lstrip()))
+        line = line.lstrip()
+        if line and 0 <= place <= len(line) < _MAX_LINE_CHARACTERS:
+            head += f"    {line}\n    {' ' * place}^\n"
+        text = f"{type(error).__name__}: {error.msg}"
+    return f"{head}{text}\n"
+
+
 def make_compiler():
     """Build `run(request) -> status`; warnings and garbage collection are off in this stage."""
     warnings.simplefilter("ignore")
@@ -73,9 +88,9 @@ def make_compiler():
             return None
         return find_banned(ast.parse(text), frozenset(banned))
 
-    def answer(source, kind, banned):
+    def answer(source, name, kind, banned):
         text = source.decode()
-        code = compile(text, "<program>", kind, 0, True)
+        code = compile(text, name, kind, 0, True)
         if banned and (b"import" in source or not source.isascii()):
             name = check(text, code, banned)
             if name is not None:
@@ -83,11 +98,13 @@ def make_compiler():
         return b"C" + dumps(code)
 
     def run(request):
+        fields = loads(request)
         try:
-            reply = answer(*loads(request))
+            reply = answer(*fields)
         except BaseException as error:  # noqa: BLE001 - whatever the compiler raised
             text = f"{type(error).__name__}: {error}"[:_MAX_ERROR_CHARACTERS]
-            reply = b"S" + text.encode("utf-8", "backslashreplace")
+            texts = f"{text}\0{display(error, text, fields[1])}"
+            reply = b"S" + texts.encode("utf-8", "backslashreplace")
         write(_REPLY_FD, reply)
         return 0
 

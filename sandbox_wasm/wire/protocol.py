@@ -43,7 +43,7 @@ __all__ = [
     "unpack",
 ]
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024

@@ -57,7 +57,8 @@ def wire_job(number: object = 1, **changes: object) -> list:
     fields = {
         "number": number, "id": "a", "source": "echo", "calls": ["1"], "entry": "f",
         "expressions": [], "stdin": None, "tests": None, "limits": [10**9, 2**28, 65536],
-        "images": 1, "banned": [], "want_stdout": False, "packages": [],
+        "images": 1, "banned": [], "want_stdout": False, "want_stderr": False,
+        "packages": [],
     }  # fmt: skip
     return list((fields | changes).values())
 
@@ -104,14 +105,14 @@ def assert_serves_others(server) -> None:
         (msgpack.packb(b"raw"), r"malformed: \$: not one valid msgpack.*bin"),
         (msgpack.packb(7), r"malformed: \$: expected \[version, kind"),
         (msgpack.packb(["1", "jobs"]), r"malformed: \$\[0\]: expected the protocol version"),
-        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 2"),
+        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 3"),
         (packed("steal"), r"malformed: \$\[1\]: unknown kind 'steal', expected one of"),
         (packed(5), r"malformed: \$\[1\]: unknown kind 5"),
         (packed("results", []), r"malformed: \$\[1\]: a client may not send 'results'"),
         (packed("jobs"), r"malformed: \$\[2\]: expected one array of at most"),
         (packed("jobs", "x"), r"malformed: \$\[2\]: expected one array of at most"),
         (packed("jobs", [wire_job()] * 1025), r"\$\[2\]: expected one array"),
-        (packed("jobs", [7]), r"malformed: \$\[2\]\[0\]: a job is an array of 13"),
+        (packed("jobs", [7]), r"malformed: \$\[2\]\[0\]: a job is an array of 14"),
         (packed("jobs", [wire_job(), wire_job()[:-1]]), r"\$\[2\]\[1\]: a job is"),
         (packed("jobs", [wire_job("one")]), r"\$\[2\]\[0\]\.number: expected a req"),
         (packed("jobs", [wire_job(-1)]), r"\$\[2\]\[0\]\.number: expected a req"),
@@ -154,6 +155,7 @@ def test_a_malformed_frame_is_refused_with_the_path_of_what_is_wrong(
         ({"banned": ["a", 1]}, r"banned_modules must be .* names like 'os.path'.* holds 1"),
         ({"packages": "numpy"}, r"packages must be a set, list or tuple of.*got 'numpy'"),
         ({"want_stdout": 1}, r"want_stdout must be True or False, got 1"),
+        ({"want_stderr": 1}, r"want_stderr must be True or False, got 1"),
         ({"calls": ["1"] * 9, "limits": [1, 2**28, 2**26]}, r"limits\.output_bytes: its results"),
         ({"stdin": ""}, r"give only one of calls, expressions, stdin, tests"),
         ({"limits": [10**13 + 1, 2**28, 10]}, r"limits\.fuel is 10{12}1, at most 10{13} here"),

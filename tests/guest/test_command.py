@@ -114,6 +114,12 @@ def test_a_program_is_run_as_python_would_run_it(tmp_path: Path) -> None:
     done = run("run", str(program), "--stdin", "-", text="1\n7\n")
     assert (done.returncode, done.stdout) == (3, "2 1\n")
     assert done.stderr == "azr-sandbox: exited: SystemExit: 7\n"
+    done = run("run", str(program))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        'Traceback (most recent call last):\n  File "<program>", line 2, in <module>\n'
+        "    print(2 * int(input()), len(sys.argv))\nEOFError: EOF when reading a line\n"
+    )
     done = run("run", str(program), "--fuel", "1000")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "azr-sandbox: out_of_fuel\n")
 

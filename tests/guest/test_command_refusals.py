@@ -29,7 +29,7 @@ NOT_JOBS = {
     **{
         f"{key} {value}": f'{JOB}"{key}": {value}}}'.encode()
         for key in ("calls", "stdin", "tests", "entry", "limits", "images", "banned_modules",
-                    "want_stdout", "packages", "id", "source")
+                    "want_stdout", "want_stderr", "packages", "id", "source")
         for value in ("7.5", "{\"a\": [1]}", "[[1]]")
     },
 }  # fmt: skip
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("image", "--packages", "pandas"),
+        ("image", "--packages", "torch"),
         ("image", "--images", "17"),
         ("bench", "--workers", "0"),
         ("bench", "--seconds", "nan"),

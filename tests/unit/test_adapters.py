@@ -11,15 +11,19 @@ import pytest
 
 from sandbox_wasm.adapters import (
     ScoringStopped,
+    agrade_all,
     grade,
+    grade_all,
     parse_check,
     program_of,
+    shares_of,
     trl_reward,
     verifiers_reward,
 )
 from sandbox_wasm.adapters import verl as verl_adapter
 from sandbox_wasm.adapters.grading import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.grading import ENDINGS
 from sandbox_wasm.grading.guest.prelude import CONTEST_PRELUDE
 from sandbox_wasm.grading.limits import TESTS_LIMITS
 from sandbox_wasm.types import CallResult, JobResult, Limits, Outcome
@@ -145,6 +149,33 @@ def test_scores_stay_with_their_programs_whatever_the_checks():
     assert partial == [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5]
 
 
+def test_each_program_is_told_what_became_of_it():
+    executor = Scripted()
+    programs = ["good", "bad", "syntax", "good", "\ud800"]
+    checks = [
+        Stdin((("a", "A"), ("b", "B"))), Stdin((("a", "A"), ("b", "B"))), Tests("assert 1"),
+        Calls("f", (("1", "[1]"), ("2", "[3]"), ("3", "[3]"))), Tests("assert 1"),
+    ]  # fmt: skip
+    good, bad, syntax, half, unread = grade_all(executor, programs, checks, packages={"numpy"})
+    assert all(job.packages == {"numpy"} for job in executor.jobs)
+    assert (good.score, good.passed, good.first_error) == (1.0, (True, True), None)
+    assert (bad.score, bad.passed, bad.num_tests) == (0.0, (False,), 2)  # no other was run
+    assert (bad.first_error, bad.ending) == ("wrong answer", "wrong_answer")
+    assert syntax.first_error == "syntax_error: SyntaxError: no"
+    assert (syntax.outcomes, syntax.ending) == ((Outcome.SYNTAX_ERROR,), "syntax_error")
+    assert (half.score, half.passed, half.ending) == (0.0, (True, False, True), "wrong_answer")
+    assert (unread.score, unread.cases, unread.ending) == (0.0, (), "unreadable")
+    shares = shares_of([good, bad, syntax, half, unread])
+    assert (shares["passed"], shares["wrong_answer"], shares["out_of_fuel"]) == (0.2, 0.4, 0.0)
+    assert set(shares) == set(ENDINGS)
+    assert shares_of([])["passed"] == 0.0
+    partial = grade_all(executor, programs, checks, is_partial=True)
+    assert [one.score for one in partial] == [1.0, 0.0, 0.0, 2 / 3, 0.0]
+    assert [one.score for one in asyncio.run(agrade_all(executor, programs, checks))] == [
+        one.score for one in (good, bad, syntax, half, unread)
+    ]
+
+
 @pytest.mark.parametrize("separator", list("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\r"))
 def test_a_line_of_output_ends_with_a_line_feed_and_nothing_else(separator):
     lines = FakeOutput({"same": f"a{separator}b\n", "split": "a\nb\n"})
@@ -218,6 +249,32 @@ def test_trl_calls_it_with_keywords_and_every_column_and_logs_its_name():
         reward(prompts=["p"], completions=[fenced("broken machine")], tests=["assert 1"])
 
 
+def test_trl_logs_what_became_of_the_completions():
+    metrics, columns = {}, {}
+    reward = trl_reward(Scripted(), column="tests", name="passes", packages=["numpy"])
+    completions = [
+        fenced("good"),
+        fenced("bad"),
+        fenced("syntax"),
+        fenced("\ud800"),
+        fenced("good"),
+    ]
+    reward(
+        prompts=["p"] * 5,
+        completions=completions,
+        tests=["assert 1"] * 4 + [{"inputs": ["a"], "outputs": ["b"]}],
+        log_extra=columns.__setitem__,
+        log_metric=metrics.__setitem__,
+    )
+    endings = ["passed", "raised", "syntax_error", "unreadable", "wrong_answer"]
+    assert columns == {"passes_ending": endings}
+    assert {name for name, share in metrics.items() if share == 0.2} == {
+        f"passes/{ending}" for ending in endings
+    }
+    assert sum(metrics.values()) == pytest.approx(1)
+    assert {name.partition("/")[2] for name in metrics} == set(ENDINGS)  # whatever has happened
+
+
 # ---------------------------------------------------------------------- verl
 
 
@@ -233,18 +290,22 @@ def as_verl_loads_it(name: str):
 def test_verl_calls_it_once_a_completion_with_its_four_keywords_and_reward_kwargs():
     compute_score, module = as_verl_loads_it("compute_score")
     executor = Scripted()
-    module._executor = lambda endpoint: executor if endpoint == "ipc:///s" else None
-    score = compute_score(
+    module._executor = lambda options: executor if options.endpoint == "ipc:///s" else None
+    scored = compute_score(
         data_source="codecontests",
         solution_str=fenced("good"),
-        ground_truth='{"inputs": ["a"], "outputs": ["A"]}',
+        ground_truth='{"inputs": ["a", "b"], "outputs": ["A", "B"]}',
         extra_info={"index": 1, "num_turns": None},
         endpoint="ipc:///s",
     )
-    assert score == 1.0
-    assert type(score) is float
+    assert scored == {"score": 1.0, "passed": 2, "tests": 2, "ending": "passed", "error": ""}
+    assert type(scored["score"]) is float
     given = {"data_source": "", "ground_truth": "assert 1", "extra_info": None}
-    assert compute_score(solution_str="bad", endpoint="ipc:///s", **given) == 0.0
+    bad = compute_score(solution_str="bad", endpoint="ipc:///s", **given)
+    assert bad == {"score": 0.0, "passed": 0, "tests": 1, "ending": "raised", "error": "raised"}
+    assert {key: type(value) for key, value in bad.items()} == {
+        key: type(value) for key, value in scored.items()
+    }  # verl makes a column of each
     with pytest.raises(SandboxUnavailable):
         compute_score(solution_str=fenced("broken machine"), endpoint="ipc:///s", **given)
 
@@ -322,7 +383,7 @@ def test_verl_awaits_the_async_one():
         data_source="x", solution_str="good = 1", ground_truth="assert 1", extra_info={},
         reward_router_address=None, reward_model_tokenizer=None,
     )  # fmt: skip
-    assert asyncio.run(score) == 1.0
+    assert asyncio.run(score)["score"] == 1.0
 
 
 # ---------------------------------------------------------------------- verifiers

@@ -75,6 +75,38 @@ STDIN_FORMS = {
         cases.Synthetic1,
     ),
     "DeepCoder": ({"tests": json.dumps(CASES)}, cases.LiveCodeBench),
+    "columns of cases": ({"input": ["1\n"], "output": ["2\n"]}, cases.LiveCodeBench),
+    "columns of cases, JSON": ('{"input": ["1\\n"], "output": ["2\\n"]}', cases.LiveCodeBench),
+    "columns of cases, Arrow": (
+        {"tests": {"input": np.array(["1\n"]), "output": np.array(["2\n"]),
+                   "testtype": np.array(["stdin"]), "fn_name": None}, "difficulty": "easy"},
+        cases.LiveCodeBench,
+    ),
+    "columns of cases, a row": (
+        {"reward_model": {"ground_truth": json.dumps({"stdin": ["1\n"], "stdout": ["2\n"]})},
+         "prompt": "?", "data_source": "codecontests"},
+        cases.LiveCodeBench,
+    ),
+    "columns of typed cases": (
+        {"verification_info": {"test_cases": {
+            "type": ["stdin_stdout"], "input": ["1\n"], "output": ["2\n"]}}},
+        cases.Synthetic1,
+    ),
+    "columns in LiveCodeBench's row": (
+        {"public_test_cases": {"input": ["1\n"], "output": ["2\n"], "testtype": ["stdin"]},
+         "private_test_cases": None},
+        cases.LiveCodeBench,
+    ),
+    "columns by other names": (
+        {"inputs": ["1\n"], "expected_outputs": ["2\n"]}, cases.LiveCodeBench,
+    ),
+    "cases by other names": (
+        [{"stdin": "1\n", "expected_output": "2\n", "output": None}], cases.LiveCodeBench,
+    ),
+    "one case": ({"input": "1\n", "output": "2\n"}, cases.LiveCodeBench),
+    "SandboxFusion": (
+        {"test": [{"input": {"stdin": "1\n"}, "output": {"stdout": "2\n"}}]}, cases.LiveCodeBench,
+    ),
     "DeepCoder, TACO": ({"tests": '{"inputs": ["1\\n"], "outputs": ["2\\n"]}'}, cases.Apps),
 }  # fmt: skip
 
@@ -90,6 +122,14 @@ CALL_FORMS = {
     ),
     "open-instruct": (
         [{"input": "[1, 2]\n3", "output": "6", "fn_name": "add"}], cases.LiveCodeBench,
+    ),
+    "columns of cases": (
+        {"fn_name": "add", "input": ["[1, 2]\n3"], "output": ["6"]}, cases.LiveCodeBench,
+    ),
+    "columns of functional cases": (
+        {"input": ["[1, 2]\n3"], "output": ["6"], "testtype": ["functional"],
+         "metadata": [METADATA]},
+        cases.LiveCodeBench,
     ),
     "SYNTHETIC-1": (
         {"test_cases": [{"type": "function_call", "fn_name": "add", "input": [[1, 2], 3],
@@ -183,11 +223,44 @@ def test_asserts_of_every_form_are_read(name: str) -> None:
         ["assert f(1)", {"input": "1", "output": "2"}], [["1", "2"]], {"nothing": 1},
         {"test": CHECK, "entry_point": "f); import os; (f"},
         object(), {"tests": object()},
+        {"input": ["1"], "output": ["1", "2"]}, {"input": ["1"], "output": None},
+        {"input": ["1", "2"], "output": ["", None]}, {"input": [], "output": []},
+        {"input": "Write f.", "output": "def f(): ...", "instruction": "Be brief."},
     ],
 )  # fmt: skip
 def test_what_every_program_passes_or_none_is_refused_when_it_is_made(truth: Any) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_check(truth)
+
+
+TWO = (
+    "def check(candidate):\n    xs = [1]\n    # of both\n"
+    "    assert candidate(xs) == 1\n\n    assert candidate(\n        2,\n    ) == 3, 'é'\n"
+)
+APART = {
+    "asserts": ("import math\nassert f(1) == 2\nassert f(\n  2\n) == 3 and \\\n f(3)", 2),
+    "asserts of a check": (TWO, 2),
+    "a check that is called": (f"X = 1\n{TWO}\ncheck(f)\n", 2),
+    "asserts of nothing do not count": (f"{TWO}    assert True, 'prints'\n", 2),
+    "one": ("assert f(1) == 2", 0),
+    "one at a time, with something between": ("assert f(1)\nx = 2\nassert f(x)", 0),
+    "a loop": ("for i in (1, 2):\n    assert f(i)", 0),
+    "a loop after": ("assert f(1)\nassert f(3)\nfor i in (1, 2):\n    assert f(i)", 0),
+    "long texts": ("assert f('''\nassert 1\n''')\nassert f(2)", 0),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_asserts_are_counted_singly_where_they_can_be_told_apart(name: str) -> None:
+    text, count = APART[name]
+    check = parse_check({"tests": text, "entry_point": "f"})
+    assert isinstance(check, Tests)
+    assert len(check.each) == count
+    for one in check.each:
+        compile(one, name, "exec")
+        assert one.count("assert ") == 1
+    if "X = 1" in text:
+        assert all(one.startswith("X = 1\n") and "check(f)\n" in one for one in check.each)
 
 
 @pytest.mark.parametrize("make", [

@@ -44,7 +44,11 @@ WRONG: list[tuple[str, Any]] = [
     *(("banned_modules", value) for value in NOT_NAMES),
     *(("packages", value) for value in NOT_NAMES),
     *(("images", value) for value in (0, 17, -1, 1.5, 1.0, True, None, "1", Number(1), 10**400)),
-    *(("want_stdout", value) for value in (0, 1, None, "yes", [])),
+    *(
+        (name, value)
+        for name in ("want_stdout", "want_stderr")
+        for value in (0, 1, None, "yes", [])
+    ),
     *(("limits", value) for value in (None, 5, (1, 2, 3), {"fuel": 5}, Limits)),
 ]
 

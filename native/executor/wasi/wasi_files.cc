@@ -15,6 +15,7 @@ constexpr uint32_t kRoot = 3;
 constexpr uint32_t kFirstFile = 4;
 constexpr size_t kMaxFiles = 64;
 constexpr size_t kMaxStderr = 65536;
+constexpr size_t kMaxTrace = 16384;
 // POSIX has it too: IOV_MAX.
 constexpr uint64_t kMaxVectors = 1024;
 constexpr std::string_view kRootPath = "/usr/local/lib";
@@ -249,7 +250,7 @@ int32_t path_open(HostCall& call) {
 int32_t fd_write(HostCall& call) {
   const uint32_t fd = call.u32(0);
   GuestIo& io = call.io;
-  if (fd != kStdout && fd != kStderr && fd != kReplyFd) return kBadFd;
+  if (fd != kStdout && fd != kStderr && fd != kReplyFd && fd != kTraceFd) return kBadFd;
   Vectors vectors{call.u32(1), call.u32(2)};
   if (const Errno error = measure(call, vectors); error != kOk) return error;
   if (!call.in_bounds(call.u32(3), 4)) return kFault;
@@ -258,6 +259,8 @@ int32_t fd_write(HostCall& call) {
     if (append(call, vectors, io.out, io.stdout_cap) && is_full) io.stop = HostStop::kStdoutFull;
   } else if (fd == kStderr) {
     append(call, vectors, io.error, kMaxStderr);
+  } else if (fd == kTraceFd) {
+    append(call, vectors, io.error, kMaxStderr + kMaxTrace);
   } else {
     ++io.reply_writes;
     if (io.reply.size() + vectors.bytes > io.reply_cap) {

@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox_wasm.grading.checks import Tests
 from sandbox_wasm.grading.forms.row import Row
+from sandbox_wasm.grading.guest.assert_texts import apart
 from sandbox_wasm.grading.guest.test_text import runnable
 
 __all__ = ["Asserts", "HumanEval", "KodCode", "LeetCode", "Mbpp"]
@@ -54,7 +55,7 @@ class HumanEval:
     @staticmethod
     def check(row: Row) -> Tests:
         """The prompt's imports and helpers stand before a program that does not repeat them."""
-        return Tests(runnable(row["tests"], row["entry_point"]), prelude=row["prompt"])
+        return whole_and_apart(row["tests"], row["entry_point"], row["prompt"])
 
 
 class LeetCode:
@@ -74,7 +75,7 @@ class LeetCode:
         prompt: Any = row.get("code_prefix", row.get("prompt", ""))
         is_code = isinstance(prompt, str) and re.match(r"\s*(?:from|import)[ \t]", prompt)
         prelude = f"{prompt.rstrip()}\nfrom builtins import *\n" if is_code else ""
-        return Tests(runnable(row["tests"], row["entry_point"]), prelude=prelude)
+        return whole_and_apart(row["tests"], row["entry_point"], prelude)
 
 
 class KodCode:
@@ -109,7 +110,13 @@ class Asserts:
     @staticmethod
     def check(row: Row) -> Tests:
         """As it stands, with the calls of what it only defines."""
-        return Tests(runnable(row["tests"], str(row.get("entry_point", ""))))
+        return whole_and_apart(row["tests"], str(row.get("entry_point", "")))
+
+
+def whole_and_apart(source: str, entry: str, prelude: str = "") -> Tests:
+    """The text as a whole, and its asserts one at a time where they can be told apart."""
+    each = tuple(runnable(text, entry) for text in apart(source))
+    return Tests(runnable(source, entry), prelude, each)
 
 
 def texts(value: Any) -> list[str]:

@@ -14,7 +14,7 @@ from sandbox_wasm.grading.forms.arguments import (
     value_of,
     without_absent,
 )
-from sandbox_wasm.grading.forms.row import Row, structure
+from sandbox_wasm.grading.forms.row import Row, opened, structure
 from sandbox_wasm.grading.guest.prelude import CONTEST_PRELUDE
 from sandbox_wasm.literals import LiteralError, parse_literal, require_literal
 
@@ -104,7 +104,7 @@ class LiveCodeBench:
     @classmethod
     def check(cls, row: Row) -> Calls | Stdin:
         """Calls if a method is named."""
-        listed = [case for key in cls.KEYS for case in structure(row.get(key)) or ()]
+        listed = [case for key in cls.KEYS for case in listed_cases(row.get(key))]
         cases = [*row.get("cases", ()), *listed]
         pairs = [(case.get("input", ""), case.get("output")) for case in required(cases)]
         if not is_functional(row, cases):
@@ -162,6 +162,12 @@ def columns(tests: Any) -> list[tuple[Any, Any]]:
         given, expected = both.get("input"), both.get("output")
         return paired(given, expected) if given or expected else []
     return [(case["input"], case["output"]) for case in required(found or [])]
+
+
+def listed_cases(tests: Any) -> list[Any]:
+    """A list of cases, or their columns, packed or not."""
+    found = structure(tests)
+    return opened(found).get("cases", found) if found else []
 
 
 def required(cases: Any) -> list[dict[str, Any]]:

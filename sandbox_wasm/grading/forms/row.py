@@ -17,8 +17,13 @@ Row = Mapping[str, Any]
 
 CONTAINERS = ("ground_truth", "reward_model", "verification_info", "input_output")
 """Keys that hold the checks of a row as a text or an object: verl, SYNTHETIC-1, APPS."""
+QUESTIONS = ("input", "inputs", "stdin", "test_input")
+ANSWERS = ("output", "outputs", "stdout", "expected_output", "expected_outputs", "expected")
+"""What sets call the two sides of a case; azr's forms call them input and output."""
+CASE_KEYS = ("testtype", "type", "fn_name", "func_name", "metadata")
 TESTS = ("tests", "test", "test_cases", "unit_tests", "test_list", "test_code", "functional")
 """Keys whose value may be a text, a list of asserts, a list of cases or an object."""
+TOLD_OTHERWISE = frozenset(("tests", "test_list", "cases", "calls"))
 SCALARS = (str, bool, int, float)
 PACKED_CHARS = 40
 """A packed text is longer; a short word is no base64."""
@@ -121,7 +126,8 @@ def opened(truth: Any) -> dict[str, Any]:
         return named_list(cast("list[Any]", found))
     if not isinstance(found, dict):
         raise ValueError(f"ground truth must be a text, a list or a mapping, got {found!r}")  # noqa: TRY004
-    return with_tests_named(without_containers(present(cast("dict[str, Any]", found))))
+    row = with_tests_named(without_containers(present(cast("dict[str, Any]", found))))
+    return with_cases(row)
 
 
 def without_containers(row: dict[str, Any]) -> dict[str, Any]:
@@ -162,5 +168,40 @@ def named_list(items: list[Any]) -> dict[str, Any]:
 
 
 def present_case(case: dict[str, Any]) -> dict[str, Any]:
-    """A case without the keys that Arrow adds; an empty input or output is one."""
-    return {key: value for key, value in case.items() if value is not None or key == "output"}
+    """A case without the keys that Arrow adds, its sides named; an empty input or output is one."""
+    kept = {key: value for key, value in case.items() if value is not None}
+    named = {
+        "input": next((key for key in QUESTIONS if key in kept), None),
+        "output": next((key for key in ANSWERS if key in kept), None),
+    }
+    return {
+        **{key: value for key, value in kept.items() if key not in named.values()},
+        **{name: kept[key] for name, key in named.items() if key is not None},
+    }
+
+
+def with_cases(row: dict[str, Any]) -> dict[str, Any]:
+    """Columns of cases, as a data set's `Sequence` has them, turned into the cases.
+
+    `inputs` with `outputs` are APPS' own form, and stay. A single case is one if it says no more.
+    """
+    if ("inputs" in row and "outputs" in row) or row.keys() & TOLD_OTHERWISE:
+        return row
+    question = next((key for key in QUESTIONS if key in row), None)
+    answer = next((key for key in ANSWERS if key in row), None)
+    if question is None or answer is None:
+        return row
+    given, expected = row[question], row[answer]
+    if isinstance(given, str) and isinstance(expected, str):
+        is_case = row.keys() <= {question, answer, *CASE_KEYS}
+        return {"cases": [present_case(row)]} if is_case else row
+    if not isinstance(given, list) or not isinstance(expected, list):
+        return row
+    sizes = len(cast("list[Any]", given)), len(cast("list[Any]", expected))
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"ground truth has {sizes[0]} {question} and {sizes[1]} {answer}")
+    columns = {key: row[key] for key in (question, answer, *CASE_KEYS)
+               if isinstance(row.get(key), list) and len(row[key]) == sizes[0]}  # fmt: skip
+    cases = [dict(zip(columns, case, strict=True)) for case in zip(*columns.values(), strict=True)]
+    others = {key: value for key, value in row.items() if key not in columns}
+    return {**others, "cases": [present_case(case) for case in cases]}

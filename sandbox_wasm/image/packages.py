@@ -1,0 +1,85 @@
+"""What programs may import beside the standard library, and what each of it needs.
+
+Each of these is compiled into the guest already. Functions that serve no package of an image have
+no body there, so a package that has native code names the indices of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sandbox_wasm.image.manifest import PREIMPORTED, Flavor
+from sandbox_wasm.image.wheels import Wheel
+
+__all__ = ["PACKAGES", "flavor_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One of the guest's own packages."""
+
+    preimported: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    """Others of them."""
+    folders: tuple[str, ...] = ()
+    """Of the guest's zip, beside the one of its name."""
+    functions: tuple[range, ...] = ()
+    """Where its own functions lie in the guest's module."""
+    warm_up: str = ""
+
+
+PACKAGES = {
+    "more_itertools": Package(("more_itertools",)),
+    "mpmath": Package(("mpmath",)),
+    "networkx": Package(("networkx",)),
+    "numpy": Package(
+        ("numpy", "numpy.random", "numpy.fft"),
+        functions=(range(8400, 16441),),
+        warm_up="numpy.linalg.inv(numpy.eye(2))",
+    ),
+    "sympy": Package(("sympy",), ("mpmath",)),
+    "yaml": Package(("yaml",)),
+}
+"""By the name that programs import them by."""
+
+
+def flavor_of(names: Iterable[str], wheels: Iterable[Wheel]) -> Flavor:
+    """The images in which all of these can be imported.
+
+    Args:
+        names: Of `PACKAGES`.
+        wheels: Others.
+
+    Raises:
+        ValueError: A name that is none, or a wheel that brings what another brings.
+    """
+    wanted = with_needs(names)
+    packages = [PACKAGES[name] for name in wanted]
+    folders = {*wanted, *(folder for package in packages for folder in package.folders)}
+    added = list(wheels)
+    brought = [name for wheel in added for name in wheel.modules]
+    for name in brought:
+        if brought.count(name) > 1 or name in PACKAGES:
+            raise ValueError(f"two of the packages bring the module {name!r}: leave one out")
+    preimported = [*PREIMPORTED, *(name for one in packages for name in one.preimported), *brought]
+    return Flavor(
+        "+".join(sorted({*wanted, *(wheel.label for wheel in added)})) or "base",
+        frozenset({*wanted, *brought}),
+        tuple(preimported),
+        tuple(dict.fromkeys(part for package in packages for part in package.functions)),
+        "\n".join(package.warm_up for package in packages),
+        frozenset(folders),
+        tuple((name, data) for wheel in added for name, data in wheel.members),
+    )
+
+
+def with_needs(names: Iterable[str]) -> list[str]:
+    """The names, in order, each after what it needs."""
+    found: dict[str, None] = {}
+    for name in sorted(names):
+        if name not in PACKAGES:
+            raise ValueError(
+                f"there is no package {name!r}: the guest has {', '.join(sorted(PACKAGES))}; any"
+                " other one of pure Python goes by NAME==VERSION#sha256=HASH or by its file's path"
+            )
+        found |= dict.fromkeys([*PACKAGES[name].needs, name])
+    return list(found)
