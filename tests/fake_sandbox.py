@@ -9,6 +9,7 @@ server that is fast, slow, broken or stuck at will, on a machine without the gue
     fail-once KEY   the same, the first time KEY is seen by this executor
     reject          the job breaks the contract (BadJob)
     fuel            runs out of fuel
+    raise           raises, and so does an empty source
     big N           returns a text of N characters
     die             the whole process dies, as by kill -9
 """
@@ -46,13 +47,18 @@ class FakeSandbox:
         self._num_jobs = 0
         self._workers = workers
 
+    @property
+    def packages(self) -> frozenset[str]:
+        """There are none."""
+        return frozenset()
+
     def submit(self, job: Job) -> "Future[JobResult]":
         """Queue one job; "echo" is answered here and now."""
         if (refused := refused_unread(job)) is not None:
             done: Future[JobResult] = Future()
             done.set_result(refused)
             return done
-        command, *words = job.source.split(None, 1)
+        command, *words = job.source.split(None, 1) or ["raise"]
         if command == "reject":
             raise BadJob(f"job {job.id!r}: the fake was told to reject it")
         if command == "echo":
@@ -89,6 +95,8 @@ class FakeSandbox:
             os.kill(os.getpid(), 9)
         if command == "fail" or (command == "fail-once" and is_new):
             raise SandboxUnavailable("the fake was told to fail")
+        if command == "raise":
+            return JobResult(id=job.id, calls=(CallResult(outcome=Outcome.RAISED, error="E"),))
         if command == "fuel":
             return JobResult(id=job.id, calls=(CallResult(outcome=Outcome.OUT_OF_FUEL),))
         if command == "big":
@@ -135,7 +143,7 @@ def serve_in_thread(
 
 def main(argv: list[str] | None = None) -> int:
     """Serve a fake: `python -m tests.fake_sandbox serve --bind URL`, as the real one is served."""
-    from sandbox_wasm.server.serve import add_serve_arguments, main_serve  # noqa: PLC0415 - tests only
+    from sandbox_wasm.cli.serve import add_serve_arguments, main_serve  # noqa: PLC0415 - tests only
 
     parser = argparse.ArgumentParser(prog="python -m tests.fake_sandbox", description=__doc__)
     add_serve_arguments(parser.add_subparsers(required=True).add_parser("serve"))

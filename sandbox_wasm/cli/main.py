@@ -227,7 +227,8 @@ def _bench(args: argparse.Namespace) -> int:
 
 # Commands of the server: (help, module, suffix of its add_X_arguments and main_X).
 _SERVER_COMMANDS = {
-    "serve": ("serve jobs over ZeroMQ", "sandbox_wasm.server.serve", "serve"),
+    "serve": ("serve jobs over ZeroMQ and HTTP", "sandbox_wasm.cli.serve", "serve"),
+    "mcp": ("serve a tool over stdio, for MCP clients", "sandbox_wasm.cli.mcp", "mcp"),
     "keys": ("make CURVE keys for a server and its clients", "sandbox_wasm.wire.keys", "keys"),
 }
 

@@ -11,6 +11,11 @@ __all__ = ["Executor"]
 class Executor(Protocol):
     """What runs the jobs: `Sandbox`, or a fake."""
 
+    @property
+    def packages(self) -> frozenset[str]:
+        """What jobs may ask for."""
+        ...
+
     def submit(self, job: Job) -> "Future[JobResult]":
         """Queue one job without blocking."""
         ...

@@ -5,13 +5,22 @@ import http.server
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, field, fields
+from operator import add
 from typing import Any, Final
 
 from sandbox_wasm.types import JobResult
 
-__all__ = ["MetricsPage", "ServerCounters", "prometheus_text"]
+__all__ = [
+    "LATENCY_BOUNDS_S",
+    "MetricsPage",
+    "ServerCounters",
+    "histogram",
+    "prometheus_text",
+    "sum_of",
+]
 
 LATENCY_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60)
 
@@ -54,6 +63,18 @@ class ServerCounters:
         self.latency_sum_s += latency_s
 
 
+def sum_of(all_counters: Sequence[ServerCounters]) -> ServerCounters:
+    """Add the figures of a server's doors."""
+    total = ServerCounters()
+    for counters in all_counters:
+        for name in [one.name for one in fields(ServerCounters)]:
+            mine: Any = getattr(total, name)
+            theirs: Any = copy(getattr(counters, name))
+            is_list = name == "latency_counts"
+            setattr(total, name, list(map(add, mine, theirs)) if is_list else mine + theirs)
+    return total
+
+
 _COUNTERS: Final = {
     "frames": "Frames received.",
     "jobs": "Jobs accepted.",
@@ -90,7 +111,8 @@ def prometheus_text(counters: ServerCounters, pool_stats: dict[str, Any]) -> str
               "# TYPE azr_sandbox_calls_total counter"]  # fmt: skip
     lines += [f'azr_sandbox_calls_total{{outcome="{outcome}"}} {count}'
               for outcome, count in sorted(counters.calls.copy().items())]  # fmt: skip
-    lines += _histogram(counters)
+    lines += histogram("azr_sandbox_latency_seconds", "From a job's arrival to its result.",
+                       counters.latency_counts, counters.latency_sum_s)  # fmt: skip
     for name, value in sorted(pool_stats.items()):
         if isinstance(value, int | float) and name.isidentifier():
             lines += [f"# TYPE azr_sandbox_pool_{name} gauge",
@@ -102,15 +124,15 @@ def prometheus_text(counters: ServerCounters, pool_stats: dict[str, Any]) -> str
     return "\n".join(lines) + "\n"
 
 
-def _histogram(counters: ServerCounters) -> list[str]:
-    name = "azr_sandbox_latency_seconds"
-    lines = [f"# HELP {name} From a job's arrival to its result.", f"# TYPE {name} histogram"]
+def histogram(name: str, text: str, counts: Sequence[int], sum_s: float) -> list[str]:
+    """Render a histogram over `LATENCY_BOUNDS_S`."""
+    lines = [f"# HELP {name} {text}", f"# TYPE {name} histogram"]
     total = 0
     bounds = [*(f"{bound:g}" for bound in LATENCY_BOUNDS_S), "+Inf"]
-    for bound, count in zip(bounds, counters.latency_counts, strict=True):
+    for bound, count in zip(bounds, counts, strict=True):
         total += count
         lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
-    return [*lines, f"{name}_sum {counters.latency_sum_s:.6f}", f"{name}_count {total}"]
+    return [*lines, f"{name}_sum {sum_s:.6f}", f"{name}_count {total}"]
 
 
 class MetricsPage:

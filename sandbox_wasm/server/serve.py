@@ -1,38 +1,19 @@
-"""`azr-sandbox serve`: checks its arguments, binds, builds the pool, serves, drains, exits.
+"""The ZeroMQ door: a bound socket, and the loop that serves it once there is an executor."""
 
-Exit status: 0 after a drained stop; 1 when the machine failed (no image, no pool); 2 for bad input,
-and an address that is in use counts as such: nothing was built, and another --bind will do.
-"""
-
-import argparse
-import contextlib
-import functools
-import logging
-import os
 import secrets
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import zmq
 
-from sandbox_wasm.cores import available_cores
-from sandbox_wasm.errors import SandboxError
-from sandbox_wasm.places import place
 from sandbox_wasm.server.door import Door
 from sandbox_wasm.server.doorkeeper import HANDSHAKE_S, Doorkeeper, raise_descriptor_limit
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.loop import Broker, BrokerOptions
-from sandbox_wasm.server.metrics import MetricsPage, ServerCounters, prometheus_text
+from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.queues import QueueLimits
-from sandbox_wasm.server.stall import StuckWorkers
-from sandbox_wasm.types import MAX_IMAGES
-from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
+from sandbox_wasm.wire.endpoints import Endpoint
 from sandbox_wasm.wire.keys import AllowedKeys, KeyFileError, load_keys
 from sandbox_wasm.wire.protocol import (
     DEFAULT_MAX_MESSAGE_BYTES,
@@ -42,13 +23,9 @@ from sandbox_wasm.wire.protocol import (
 )
 from sandbox_wasm.wire.waker import Waker
 
-__all__ = ["Server", "ServerOptions", "add_serve_arguments", "main_serve"]
-
-log = logging.getLogger(__name__)
+__all__ = ["Server", "ServerOptions"]
 
 _LIMITS: Final = QueueLimits()
-_PARENT_POLL_S: Final = 0.5
-_ORPHAN_GRACE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +85,10 @@ class Server:
             raise
         self.endpoint = cast("bytes", self._router.last_endpoint).rstrip(b"\0").decode()
         """The address as bound: a wildcard port is a number here."""
+
+    def metrics_text(self) -> str:
+        """Return figures beside the counters: there are none."""
+        return ""
 
     def _configure(self) -> None:
         router, options = self._router, self._options
@@ -185,207 +166,3 @@ class Server:
             Path(self._options.bind.path).unlink(missing_ok=True)
         self._router.close()
         self._context.term()
-
-
-def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `azr-sandbox serve`."""
-    add = parser.add_argument
-    add("--bind", required=True, metavar="URL",
-        help="tcp://HOST:PORT (PORT * for any) or ipc:///PATH")  # fmt: skip
-    add("--workers", type=int, default=None, metavar="N", help="default: one a core")
-    add("--curve-secret", type=place, metavar="FILE", help="this server's NAME.key_secret")
-    add("--curve-allow", type=place, metavar="DIR", help="folder of the clients' public keys")
-    add("--allow-insecure-public", action="store_true",
-        help="bind a public address without keys: anybody may run programs here")  # fmt: skip
-    add("--metrics-bind", metavar="HOST:PORT", help="Prometheus page at http://HOST:PORT/metrics")
-    add("--max-queue-jobs", type=int, default=_LIMITS.max_jobs, metavar="N",
-        help="unanswered jobs of all clients (default: %(default)s)")  # fmt: skip
-    add("--max-queue-bytes", type=int, default=_LIMITS.max_bytes, metavar="N",
-        help="encoded bytes of those jobs (default: %(default)s)")  # fmt: skip
-    add("--max-client-jobs", type=int, default=_LIMITS.max_client_jobs, metavar="N",
-        help="unanswered jobs of one client (default: %(default)s)")  # fmt: skip
-    add("--max-client-bytes", type=int, default=_LIMITS.max_client_bytes, metavar="N",
-        help="encoded bytes of those jobs (default: %(default)s)")  # fmt: skip
-    add("--max-fuel", type=int, default=_LIMITS.max_fuel, metavar="N",
-        help="of one call (default: %(default)s)")  # fmt: skip
-    add("--max-job-fuel", type=int, default=_LIMITS.max_job_fuel, metavar="N",
-        help="of a job's calls in all its images (default: %(default)s)")  # fmt: skip
-    add("--max-clients", type=int, default=_LIMITS.max_clients, metavar="N",
-        help="(default: %(default)s)")  # fmt: skip
-    add("--max-message-bytes", type=int, default=DEFAULT_MAX_MESSAGE_BYTES, metavar="N",
-        help="largest frame from a client (default: %(default)s)")  # fmt: skip
-    add("--client-silence-s", type=float, default=60.0, metavar="S",
-        help="forget a client that is silent for longer (default: %(default)s)")  # fmt: skip
-    add("--drain-s", type=float, default=30.0, metavar="S",
-        help="after SIGTERM, how long queued jobs may run (default: %(default)s)")  # fmt: skip
-    add("--stall-s", type=float, default=120.0, metavar="S",
-        help="end if workers with jobs do nothing for so long (default: %(default)s)")  # fmt: skip
-    add("--packages", nargs="+", default=[], metavar="NAME",
-        help="third-party packages that jobs may ask for, as of `azr-sandbox run`")  # fmt: skip
-    add("--images", type=int, default=2, metavar="N",
-        help=f"images to load, 1 to {MAX_IMAGES}: the most a job may ask for, and azr asks for 10"
-        " (default: %(default)s)")  # fmt: skip
-    add("--watch-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
-
-
-def main_serve(
-    args: argparse.Namespace, make_executor: Callable[[int], Executor] | None = None
-) -> int:
-    """Run a server until SIGTERM or SIGINT; return the exit status.
-
-    Args:
-        args: What `add_serve_arguments` declared.
-        make_executor: Builds the executor for a number of workers; by default the real pool.
-    """
-    try:
-        options = _options(args)
-        workers = _workers(args.workers)
-        server = Server(options)
-    except (ValueError, OSError) as exc:
-        return _complain(2, str(exc))
-    try:
-        with _stop_on_signals(server), _metrics_page(args.metrics_bind, server) as page:
-            if args.watch_parent is not None:
-                _watch_parent(args.watch_parent, server)
-            make = make_executor or functools.partial(
-                _make_pool, images=args.images, packages=args.packages
-            )
-            executor = make(workers)
-            page.append(executor)
-            try:
-                sys.stderr.write(f"READY {server.endpoint} workers={workers}\n")
-                sys.stderr.flush()
-                _serve_or_exit(server, executor, workers)
-            finally:
-                page.clear()
-                executor.close()
-    except KeyFileError as exc:
-        return _complain(2, str(exc))
-    except SandboxError as exc:
-        return _complain(1, str(exc))
-    except ValueError as exc:
-        return _complain(2, str(exc))
-    finally:
-        server.close()
-        if args.watch_parent is not None and os.getppid() != args.watch_parent:
-            with contextlib.suppress(OSError):  # the folder was made for us; its maker is dead
-                Path(options.bind.path).parent.rmdir()
-    return 0
-
-
-def _serve_or_exit(server: Server, executor: Executor, workers: int) -> None:
-    try:
-        server.serve(executor, workers)
-    except StuckWorkers as exc:  # to close such a pool could take for ever
-        _complain(1, str(exc))
-        server.close()
-        os._exit(1)
-
-
-def _complain(status: int, message: str) -> int:
-    sys.stderr.write(f"azr-sandbox serve: {message}\n")
-    return status
-
-
-def _options(args: argparse.Namespace) -> ServerOptions:
-    for name in ("max_queue_jobs", "max_queue_bytes", "max_client_jobs", "max_client_bytes",
-                 "max_clients", "max_fuel", "max_job_fuel", "client_silence_s", "drain_s",
-                 "stall_s"):  # fmt: skip
-        if getattr(args, name) <= 0:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} must be positive, got {getattr(args, name)}")
-    if not 1024 <= args.max_message_bytes <= 2**31 - 1:
-        raise ValueError(f"--max-message-bytes must be in [1024, {2**31 - 1}],"
-                         f" got {args.max_message_bytes}")  # fmt: skip
-    return ServerOptions(
-        bind=parse_endpoint(args.bind, bind=True),
-        queue=QueueLimits(
-            max_jobs=args.max_queue_jobs, max_bytes=args.max_queue_bytes,
-            max_client_jobs=args.max_client_jobs, max_client_bytes=args.max_client_bytes,
-            max_clients=args.max_clients, max_fuel=args.max_fuel,
-            max_job_fuel=args.max_job_fuel,
-        ),
-        max_message_bytes=args.max_message_bytes,
-        client_silence_s=args.client_silence_s,
-        drain_s=args.drain_s,
-        stall_s=args.stall_s,
-        curve_secret=args.curve_secret,
-        curve_allow=args.curve_allow,
-        allow_insecure_public=args.allow_insecure_public,
-    )  # fmt: skip
-
-
-def _workers(given: int | None) -> int:
-    if given is None:
-        return available_cores()
-    if not 1 <= given <= 1024:
-        raise ValueError(f"--workers must be in [1, 1024], got {given}")
-    return given
-
-
-def _make_pool(workers: int, images: int, packages: Sequence[str]) -> Executor:
-    from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - heavy, and absent in a client
-
-    return Sandbox(workers=workers, images=images, packages=packages)
-
-
-@contextlib.contextmanager
-def _stop_on_signals(server: Server) -> Generator[None]:
-    """Drain on SIGTERM and SIGINT; a second signal ends the process at once."""
-
-    def on_signal(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        server.stop()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _metrics_page(bind: str | None, server: Server) -> Generator[list[Any]]:
-    """Serve the metrics page, if asked for; the list takes the executor once there is one."""
-    executors: list[Executor] = []
-    if bind is None:
-        yield executors
-        return
-    host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"--metrics-bind must be HOST:PORT, got {bind!r}")
-
-    def text() -> str:
-        stats = executors[0].stats() if executors else {}
-        return prometheus_text(server.counters, stats)
-
-    try:
-        page = MetricsPage(host.strip("[]"), int(port), text)
-    except OSError as exc:
-        raise ValueError(f"cannot bind --metrics-bind {bind}: {exc.strerror}") from exc
-    sys.stderr.write(f"METRICS http://{host}:{page.port}/metrics\n")
-    try:
-        yield executors
-    finally:
-        page.close()
-
-
-def _watch_parent(pid: int, server: Server) -> None:
-    """End with the process that started us, however it died.
-
-    Asking for our parent is robust where a pipe is not (a forked child of the parent would keep its
-    other end open) and where PR_SET_PDEATHSIG is not (it fires when the starting thread ends).
-    """
-
-    def watch() -> None:
-        while os.getppid() == pid:
-            time.sleep(_PARENT_POLL_S)
-        server.stop()
-        time.sleep(_ORPHAN_GRACE_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="sandbox-parent", daemon=True).start()

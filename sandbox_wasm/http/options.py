@@ -1,0 +1,45 @@
+"""What the HTTP door is told. Needs nothing that is not installed anyway."""
+
+from dataclasses import dataclass, field
+
+from sandbox_wasm.server.queues import QueueLimits
+from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
+
+__all__ = ["HttpOptions", "parse_address"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """Everything the HTTP door is told."""
+
+    bind: Endpoint
+    queue: QueueLimits = field(default_factory=QueueLimits)
+    token: str | None = field(default=None, repr=False)
+    """What clients must bring; None lets everybody in who can connect."""
+    max_body_bytes: int = 16 * 1024**2
+    drain_s: float = 30.0
+    stall_s: float = 120.0
+    allow_insecure_public: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would be unsafe."""
+        if not (self.bind.is_local or self.token or self.allow_insecure_public):
+            raise ValueError(
+                f"--http {self.bind.host}:{self.bind.port} can be reached from other machines and"
+                " has no token: whoever connects could run programs here. Write a token into a"
+                " file and pass --token-file FILE, or say --allow-insecure-public"
+            )
+
+
+def parse_address(text: str) -> Endpoint:
+    """Check and split HOST:PORT.
+
+    Raises:
+        ValueError: It is not one; the message holds the value and what is allowed.
+    """
+    try:
+        return parse_endpoint(f"tcp://{text}", bind=True)
+    except ValueError:
+        raise ValueError(
+            f"--http must be HOST:PORT, as in 127.0.0.1:8080 (PORT * for any), got {text!r}"
+        ) from None
