@@ -1,0 +1,433 @@
+"""Each consumer's requests, as its source sends them, over a real server and a real pool."""
+
+import base64
+import pickle  # noqa: TID251 - to pack tests as open-instruct does; nothing is unpickled
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.http_client import REAL, HttpServing
+
+pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpServing]:
+    with HttpServing(REAL, "--workers", "2") as serving:
+        yield serving
+
+
+def verl(code: str, stdin: str | None = "", timeout: float = 10) -> dict:
+    """The payload of verl's call_sandbox_api."""
+    return {"compile_timeout": timeout, "run_timeout": timeout, "code": code, "stdin": stdin,
+            "language": "python", "files": {}, "fetch_files": []}  # fmt: skip
+
+
+# ---------------------------------------------------------------- SandboxFusion
+
+
+@pytest.mark.parametrize(
+    ("code", "stdin", "status", "run_status", "return_code", "stdout", "stderr"),
+    [
+        ("print(int(input()) * 2)", "21", "Success", "Finished", 0, "42\n", ""),
+        ("print('a'); import sys; print('b', file=sys.stderr)", None,
+         "Success", "Finished", 0, "a\n", "b\n"),
+        ("print('a')\nx = 1\n1 / 0", "", "Failed", "Finished", 1, "a\n",
+         "ZeroDivisionError: division by zero\n"),
+        ("def f(:", "", "Failed", "Finished", 1, "", "SyntaxError"),
+        ("import sys; sys.exit(3)", "", "Failed", "Finished", 3, "", ""),
+        ("import sys; sys.exit('no')", "", "Failed", "Finished", 1, "", "no\n"),
+        ("import sys; sys.exit(0)", "", "Success", "Finished", 0, "", ""),
+        ("x = [0] * 10**9", "", "Failed", "Finished", 1, "", "MemoryError"),
+        ("import os; os.abort()", "", "Failed", "Finished", 1, "", ""),
+    ],
+)  # fmt: skip
+def test_run_code_ends_as_in_sandbox_fusion(
+    server, code, stdin, status, run_status, return_code, stdout, stderr
+):
+    answered, body = server.post("/run_code", verl(code, stdin))
+    assert answered == 200
+    run = body["run_result"]
+    assert (body["status"], body["message"], body["compile_result"]) == (status, "", None)
+    assert (run["status"], run["return_code"], run["stdout"]) == (run_status, return_code, stdout)
+    assert stderr in run["stderr"]
+    assert bool(run["stderr"]) == bool(stderr) or return_code
+    assert set(body) == {"status", "message", "compile_result", "run_result", "executor_pod_name",
+                         "files"}  # fmt: skip
+
+
+def test_run_code_says_what_took_too_long_and_keeps_what_it_printed(server):
+    program = "print('before', flush=True)\nwhile True: pass"
+    body = server.post("/run_code", verl(program, timeout=0.2))[1]
+    assert body["status"] == "Failed"
+    assert body["run_result"]["status"] == "TimeLimitExceeded"
+    assert body["run_result"]["return_code"] is None
+    assert body["run_result"]["stdout"] == "before\n"
+    assert body["run_result"]["execution_time"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_run_code_is_python_by_default_as_verls_tutorial_has_it(server):
+    assert server.post("/run_code", {"code": "print(1)"})[1]["run_result"]["stdout"] == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"language": "cpp"}, "language 'cpp': this sandbox runs Python alone"),
+        ({"files": {"a.txt": "YQ=="}}, "files: programs here have no files"),
+        ({"fetch_files": ["out"]}, "files: programs here have no files"),
+        ({"args": ["-v"]}, "args: programs here have no arguments"),
+    ],
+)
+def test_what_cannot_be_is_a_sandbox_error_and_no_verdict(server, extra, message):
+    body = server.post("/run_code", {**verl("print(1)"), **extra})[1]
+    assert (body["status"], body["message"], body["run_result"]) == ("SandboxError", message, None)
+
+
+def test_a_memory_limit_is_kept(server):
+    program = "x = bytearray(300 * 2**20); print('ok')"
+    for megabytes, stdout in ((-1, "ok\n"), (1024, "ok\n"), (128, "")):
+        body = server.post("/run_code", {**verl(program), "memory_limit_MB": megabytes})[1]
+        assert body["run_result"]["stdout"] == stdout, megabytes
+
+
+def test_run_jupyter_runs_cells_in_one_interpreter(server):
+    cells = ["a = 123", "a", "print(a)", 'import sys; sys.stderr.write("said")',
+             'raise RuntimeError("error message")', "a += 1; a"]  # fmt: skip
+    answered, body = server.post("/run_jupyter", {"cells": cells, "total_timeout": 45})
+    assert (answered, body["status"], body["driver"]["status"]) == (200, "Success", "Finished")
+    first, shown, printed, said, raised, last = body["cells"]
+    assert first == {"stdout": "", "stderr": "", "display": [], "error": []}
+    assert shown["display"] == [{"text/plain": "123"}]
+    assert (printed["stdout"], said["stderr"]) == ("123\n", "said")
+    (error,) = raised["error"]
+    assert (error["ename"], error["evalue"]) == ("RuntimeError", "error message")
+    assert error["traceback"] == [
+        "Traceback (most recent call last):", '  File "<cell 5>", line 1, in <module>',
+        '    raise RuntimeError("error message")', "RuntimeError: error message",
+    ]  # fmt: skip
+    assert last["display"] == [{"text/plain": "124"}]
+
+
+def test_run_jupyter_fails_clearly(server):
+    late = server.post("/run_jupyter", {"cells": ["while True: pass"], "total_timeout": 0.2})[1]
+    assert (late["status"], late["driver"]["status"]) == ("Failed", "TimeLimitExceeded")
+    gone = server.post("/run_jupyter", {"cells": ["import os; os._exit(0)"]})[1]
+    assert (gone["status"], gone["cells"]) == ("Failed", [])
+    files = server.post("/run_jupyter", {"cells": ["1"], "files": {"a": "YQ=="}})[1]
+    assert files["status"] == "SandboxError"
+
+
+def test_ping_and_health(server):
+    assert server.get("/v1/ping") == (200, "pong")
+    assert server.get("/health") == (200, {"status": "healthy"})
+
+
+# ---------------------------------------------------------------- ScaleBox
+
+
+def scalebox(completion: str, cases: dict, **extra) -> dict:
+    return {"completion": completion,
+            "config": {"language": "python", "compile_timeout": 20, "run_timeout": 30,
+                       "provided_data": {"test_cases": cases},
+                       "extra": {"run_all_cases": True, "total_timeout": 30, **extra}}}  # fmt: skip
+
+
+DOUBLE = "```python\nprint(int(input()) * 2)\n```"
+
+
+def test_a_batch_of_stdin_tests_is_one_request(server):
+    cases = {"type": "stdin_stdout", "input": ["2", "3", "x"], "output": ["4", "7", "0"],
+             "fn_name": None}  # fmt: skip
+    answered, body = server.post("/common_evaluate_batch", scalebox(DOUBLE, cases))
+    assert (answered, body["accepted"]) == (200, False)
+    assert [test["passed"] for test in body["tests"]] == [True, False, False]
+    assert body["extracted_code"] == "print(int(input()) * 2)"
+    assert body["tests"][1]["exec_info"]["run_result"]["stdout"] == "6\n"
+    assert body["tests"][1]["test_info"] == {"input": {"stdin": "3"}, "output": {"stdout": "7"}}
+    assert body["tests"][2]["exec_info"]["status"] == "Failed"
+    assert "ValueError" in body["tests"][2]["exec_info"]["run_result"]["stderr"]
+    first = server.post("/common_evaluate_batch", scalebox(DOUBLE, cases, run_all_cases=False))[1]
+    assert [test["passed"] for test in first["tests"]] == [True, False]
+
+
+def test_lines_are_compared_as_scalebox_does_but_none_may_be_missing(server):
+    cases = {"type": "stdin_stdout", "input": [""], "output": ["YES\n0.5\n"], "fn_name": None}
+    for program, accepted in (
+        ("print('yes'); print('0.500001')", True),
+        ("print(' Yes '); print(0.5)", True),
+        ("print('yes'); print(0.6)", False),
+        ("print('yes')", False),
+        ("pass", False),
+    ):
+        asked = scalebox(f"```python\n{program}\n```", cases)
+        assert server.post("/common_evaluate_batch", asked)[1]["accepted"] is accepted, program
+
+
+def test_functions_and_asserts_are_judged_too(server):
+    function = "```\ndef double_check(s):\n    return s[:1] == s[1:2]\n```"
+    cases = {"fn_name": "double_check", "input": [["ab"], ["aa"]], "output": [[False], [True]],
+             "type": "function_call"}  # fmt: skip
+    body = server.post("/common_evaluate_batch", scalebox(function, cases))[1]
+    assert (body["accepted"], len(body["tests"])) == (True, 2)
+    test = "\n\nMETADATA = {}\n\n\ndef check(candidate):\n    assert candidate(6) == False\n"
+    cases = {"type": "assert", "test": test, "entry_point": "is_prime"}
+    for value, accepted in (("False", True), ("True", False)):
+        completion = f"```python\ndef is_prime(n):\n    return {value}\n```"
+        body = server.post("/common_evaluate_batch", scalebox(completion, cases))[1]
+        assert (body["accepted"], len(body["tests"])) == (accepted, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"language": "cpp"}, ["body", "config", "language"]),
+        ({"custom_extract_logic": "1"}, ["body", "config", "custom_extract_logic"]),
+        ({"extra": {"special_judge_program": "1"}},
+         ["body", "config", "extra", "special_judge_program"]),
+        ({"provided_data": {"test_cases": {"type": "stdin_stdout", "input": ["1"], "output": []}}},
+         ["body", "config", "provided_data", "test_cases", "input"]),
+        ({"provided_data": {"test_cases": {"type": "assert", "test": "assert True"}}},
+         ["body", "config", "provided_data", "test_cases"]),
+    ],
+)  # fmt: skip
+def test_scalebox_hears_what_cannot_be(server, change, path):
+    asked = scalebox(DOUBLE, {"type": "stdin_stdout", "input": ["1"], "output": ["2"]})
+    asked["config"].update(change)
+    answered, body = server.post("/common_evaluate_batch", asked)
+    assert answered == 422
+    assert body["detail"][0]["loc"] == path
+
+
+# ---------------------------------------------------------------- open-instruct
+
+
+ADD = "def add(a, b): return a + b"
+ASSERTS = ["assert add(1, 2) == 3", "assert add(-1, 1) == 0", "assert add(0, 0) == 1"]
+
+
+def packed(tests: object) -> str:
+    """open-instruct's encode_tests."""
+    return base64.b64encode(zlib.compress(pickle.dumps(tests))).decode()
+
+
+def test_asserts_are_counted_one_by_one(server):
+    for tests in (ASSERTS, packed(ASSERTS), str(ASSERTS).replace("'", '"')):
+        asked = {"program": ADD, "tests": tests, "max_execution_time": 1.0}
+        answered, body = server.post("/test_program", asked)
+        assert (answered, body["results"]) == (200, [1, 1, 0])
+        assert body["runtimes"][2] == -1.0
+        assert all(0 <= seconds < 1 for seconds in body["runtimes"][:2])
+
+
+def test_stdio_tests_are_compared_by_livecodebenchs_rule(server):
+    program = (
+        "import sys\nfor line in sys.stdin.read().splitlines():\n    print(int(line.strip()) + 1)"
+    )
+    tests = [{"input": "1\n", "output": "2\n"}, {"input": "100\n", "output": "101.0"},
+             {"input": "5\n", "output": "7\n"}, {"input": "x", "output": "1"}]  # fmt: skip
+    for sent in (tests, packed(tests)):
+        asked = {"program": program, "tests": sent, "max_execution_time": 1.0}
+        assert server.post("/test_program_stdio", asked)[1]["results"] == [1, 1, 0, 0]
+
+
+def test_programs_that_hang_fail_their_tests_and_no_others(server):
+    program = "def f(x):\n    while x: pass\n    return x"
+    asked = {"program": program, "tests": ["assert f(0) == 0", "assert f(1) == 1"],
+             "max_execution_time": 0.2}  # fmt: skip
+    assert server.post("/test_program", asked)[1] == {
+        "results": [1, 0],
+        "runtimes": [pytest.approx(0, abs=0.1), -1.0],
+    }
+
+
+class Planted:
+    """Unpickling it would call something."""
+
+    def __reduce__(self):
+        return print, ("unpickled",)
+
+
+@pytest.mark.parametrize(
+    ("tests", "path"),
+    [
+        ([], ["body", "tests"]),
+        ("", ["body", "tests"]),
+        ("no tests", ["body", "tests"]),
+        ([1], ["body", "tests", 0]),
+        (["assert add(1, 2) == 3", " "], ["body", "tests", 1]),
+        (["assert True"], ["body", "tests"]),
+        (["x = 1"], ["body", "tests"]),
+        (packed([Planted()]), ["body", "tests"]),
+        (packed(Planted), ["body", "tests"]),
+        (base64.b64encode(zlib.compress(b"\x80\x04" + b"]" * 10_000_000)).decode(),
+         ["body", "tests"]),
+        (base64.b64encode(zlib.compress(b"\0" * 100_000_000)).decode(), ["body", "tests"]),
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_tests_that_say_nothing_or_are_packed_otherwise_are_refused(server, tests, path):
+    answered, body = server.post("/test_program", {"program": ADD, "tests": tests})
+    assert answered == 422
+    assert body["detail"][0]["loc"] == path, body
+
+
+def test_the_tool_of_open_instruct(server):
+    def tool(code: str, timeout: float | None = 3) -> tuple:
+        body = server.post("/execute", {"code": code, "timeout": timeout})[1]
+        return body["output"], body["error"], body["success"]
+
+    assert tool("print(1)") == ("1\n", None, True)
+    assert tool("print(1)", None) == ("1\n", None, True)
+    assert tool("import sys; print('e', file=sys.stderr)") == ("", "e\n", True)
+    assert tool("import time; time.sleep(100)") == ("", None, True)  # the clock is virtual
+    output, error, success = tool("print(1)\n1/0")
+    assert (output, success) == ("", False)
+    assert "ZeroDivisionError: division by zero" in error
+    assert tool("while True: pass", 0.2) == ("", "Execution timed out after 0.2 seconds", False)
+
+
+# ---------------------------------------------------------------- NeMo-Skills
+
+
+def nemo(server, code: str, session: str | None = None, **fields) -> dict:
+    """The request of LocalSandbox._prepare_request."""
+    language = "python" if session is None else "ipython"
+    asked = {"generated_code": code, "std_input": "", "timeout": 10.0, "language": language,
+             "max_output_characters": 1000, "traceback_verbosity": "Plain", **fields}  # fmt: skip
+    headers = {} if session is None else {"X_Session_ID": session}
+    answered, body = server.post("/execute", asked, **headers)
+    assert answered == 200, body
+    return body
+
+
+def test_a_program_of_nemo_skills_is_completed_however_it_ends(server):
+    done = nemo(server, "print(input())", std_input="hello")
+    assert done == {"process_status": "completed", "stdout": "hello\n", "stderr": ""}
+    raised = nemo(server, "1/0")
+    assert raised["process_status"] == "completed"
+    assert "ZeroDivisionError" in raised["stderr"]
+    late = nemo(server, "while True: pass", timeout=0.2)
+    assert (late["process_status"], late["stdout"]) == ("timeout", "")
+    assert nemo(server, "print('x' * 2000)")["stdout"] == "x" * 1000 + "<output cut>"
+    lean = nemo(server, "theorem", language="lean4")
+    assert (lean["process_status"], lean["stdout"]) == ("error", "")
+    assert "runs Python alone" in lean["stderr"]
+
+
+def test_a_session_goes_on_from_turn_to_turn(server):
+    turns = [
+        ("x = 41", "", "completed"),
+        ("def f(n):\n    return x + n\nf(1)", "42\n", "completed"),
+        ("print('a'); x += 1; x", "a\n42\n", "completed"),
+        ("y = 1; 1/0", None, "error"),
+        ("y", "1\n", "completed"),
+        ("import random, time; r = random.random(), time.time()", "", "completed"),
+        ("r == (r[0], r[1]) and 0 <= r[0] < 1", "True\n", "completed"),
+        ("z = input(); print(z)", "given\n", "completed"),
+        ("print(z)", "given\n", "completed"),
+    ]
+    for number, (code, stdout, status) in enumerate(turns):
+        said = nemo(server, code, "session-a", std_input="given" if "input" in code else "")
+        assert said["process_status"] == status, (code, said)
+        assert said["new_session_created"] is (number == 0)
+        if stdout is None:
+            assert said["stdout"].endswith("ZeroDivisionError: division by zero\n")
+            assert 'File "<cell 4>", line 1' in said["stdout"]
+        else:
+            assert said["stdout"] == stdout, code
+    assert nemo(server, "x", "session-b")["process_status"] == "error"
+
+
+def test_the_same_turns_leave_the_same_state(server):
+    code = (
+        "import random, time, os; s = (random.random(), time.time(), os.urandom(4), id(object()))"
+    )
+    seen = set()
+    for name in ("same-1", "same-2"):
+        nemo(server, code, name)
+        nemo(server, "random.random()", name)
+        seen.add(nemo(server, "(s, random.random(), time.time())", name)["stdout"])
+    assert len(seen) == 1
+
+
+def test_a_turn_that_is_stopped_leaves_the_state_as_it_was(server):
+    nemo(server, "x = 1", "stopped")
+    late = nemo(server, "x = 2\nwhile True: pass", "stopped", timeout=0.2)
+    assert late == {"process_status": "timeout", "stdout": "",
+                    "stderr": "Execution timed out after 0.2 seconds\n",
+                    "new_session_created": False}  # fmt: skip
+    gone = nemo(server, "x = 3\nimport os; os._exit(0)", "stopped")
+    assert gone["process_status"] == "error"
+    assert nemo(server, "x", "stopped")["stdout"] == "1\n"
+
+
+def test_sessions_are_listed_and_ended(server):
+    nemo(server, "x = 1", "ended")
+    listed = server.get("/sessions")[1]
+    assert listed["sessions"]["ended"]["alive"] is True
+    assert server.delete("/sessions/ended")[0] == 200
+    assert server.delete("/sessions/ended")[0] == 404
+    assert nemo(server, "x", "ended")["new_session_created"] is True
+
+
+def test_a_session_needs_its_header(server):
+    asked = {"generated_code": "1", "timeout": 1.0}
+    answered, body = server.post("/execute", asked)
+    assert (answered, body) == (400, {"error": "X-Session-ID header required for ipython sessions"})
+
+
+# ---------------------------------------------------------------- rewards
+
+
+RIGHT = "<think>2+3</think>\n```python\ndef add(a, b):\n    return a + b\n```"
+WRONG = "```python\ndef add(a, b):\n    return a - b\n```"
+LABEL = '["assert add(2, 3) == 5"]'
+
+
+def test_slime_gets_a_number(server):
+    for response, reward in ((RIGHT, 1.0), (WRONG, 0.0), ("", 0.0)):
+        asked = {"prompt": "Write add.", "response": response, "label": LABEL}
+        assert server.post("/reward", asked) == (200, reward)
+
+
+def test_openrlhf_gets_rewards_and_scores(server):
+    prompt = "Write add: ```python\ndef add(a, b):\n    return a + b\n```\n"
+    asked = {"query": [prompt + RIGHT, prompt + WRONG], "prompts": [prompt, prompt],
+             "labels": [LABEL, LABEL]}  # fmt: skip
+    assert server.post("/reward", asked) == (
+        200,
+        {"rewards": [1.0, 0.0], "scores": [1.0, 0.0], "extra_logs": {}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({"prompt": "", "response": RIGHT, "label": "assert True"}, ["body", "label"]),
+        ({"prompt": "", "response": RIGHT, "label": None}, ["body", "label", 0]),
+        ({"query": [RIGHT], "prompts": [], "labels": []}, ["body", "labels"]),
+        ({"query": [RIGHT]}, ["body", "OpenRLHF", "labels"]),
+    ],
+)
+def test_a_label_that_is_no_check_is_refused_and_not_scored(server, asked, path):
+    answered, body = server.post("/reward", asked)
+    assert answered == 422
+    assert body["detail"][0]["loc"] == path, body
+
+
+# ---------------------------------------------------------------- the interface
+
+
+def test_the_interface_is_described_and_its_examples_are_right(server):
+    page = server.get("/openapi.json")[1]
+    assert page["openapi"] == "3.1.0"
+    for path, methods in page["paths"].items():
+        content = methods["post"]["requestBody"]["content"]["application/json"]
+        headers = {"X_Session_ID": "example"} if path == "/execute" else {}
+        assert server.post(path, content["example"], **headers)[0] == 200, path
+        assert f"POST {path}" in server.get("/docs")[1]
+    assert "http" not in server.get("/docs")[1]
+    assert server.figure("azr_sandbox_http_requests_total") >= len(page["paths"])
+    assert server.figure("azr_sandbox_failed_total") == 0
