@@ -13,7 +13,7 @@ export VENV
 # a browser is part of the report's tests; without one they are skipped, and say so
 BROWSER := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -1)
 
-.PHONY: help demo test lint format bench wheel-test asan tsan docs docs-site install install-dev image model clean distclean
+.PHONY: help demo test lint format bench wheel-test test-adapters asan tsan docs docs-site install install-dev image model clean distclean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -50,6 +50,9 @@ bench: install-dev image model ## measure and print; each script takes --out FIL
 
 wheel-test: install-dev ## build the wheel, install it elsewhere, use it from another folder
 	@$(BIN)/python -m pytest tests/e2e/test_wheel.py $(ARGS)
+
+test-adapters: install-dev image ## trainers' own HTTP clients (verl, SandboxFusion, ...) against the server
+	@scripts/test_adapters.sh $(ARGS)
 
 asan: install-dev image ## the executor under AddressSanitizer and UBSan: a fuzz, then sandbox tests
 	@scripts/sanitize.sh asan

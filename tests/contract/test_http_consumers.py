@@ -2,8 +2,10 @@
 
 import base64
 import pickle  # noqa: TID251 - to pack tests as open-instruct does; nothing is unpickled
+import re
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -431,3 +433,10 @@ def test_the_interface_is_described_and_its_examples_are_right(server):
     assert "http" not in server.get("/docs")[1]
     assert server.figure("azr_sandbox_http_requests_total") >= len(page["paths"])
     assert server.figure("azr_sandbox_failed_total") == 0
+
+
+def test_the_dashboard_shows_figures_that_there_are(server):
+    dashboard = (Path(__file__).parents[2] / "deploy" / "grafana.json").read_text()
+    page = server.get("/metrics")[1]
+    for name in set(re.findall(r"azr_sandbox_\w+", dashboard)):
+        assert re.search(rf"^{name}\b", page, re.MULTILINE), name
