@@ -408,7 +408,11 @@ def test_openrlhf_gets_rewards_and_scores(server):
     ("asked", "path"),
     [
         ({"prompt": "", "response": RIGHT, "label": "assert True"}, ["body", "label"]),
-        ({"prompt": "", "response": RIGHT, "label": None}, ["body", "label", 0]),
+        ({"prompt": "", "response": RIGHT, "label": None}, ["body", "label"]),
+        (
+            {"response": RIGHT, "label": base64.b64encode(zlib.compress(b"\0" * 10**8)).decode()},
+            ["body", "label"],
+        ),
         ({"query": [RIGHT], "prompts": [], "labels": []}, ["body", "labels"]),
         ({"query": [RIGHT]}, ["body", "OpenRLHF", "labels"]),
     ],

@@ -9,13 +9,16 @@ import binascii
 import json
 import pickletools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, cast
 
-__all__ = ["MAX_TESTS_BYTES", "PackedTestsError", "text_of_pickle", "unpack_tests"]
+__all__ = ["MAX_TESTS_BYTES", "PackedTestsError", "at_most", "text_of_pickle", "unpack_tests"]
 
 MAX_TESTS_BYTES = 1 << 30
 """Of one item's tests, unpacked: more is a bomb."""
+_most_bytes: ContextVar[int] = ContextVar("most bytes of unpacked tests", default=MAX_TESTS_BYTES)
 
 TEXT = frozenset({"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"})
 FRAMING = frozenset(
@@ -50,16 +53,27 @@ def unpack_tests(packed: str) -> Sequence[dict[str, Any]]:
     return cast("list[dict[str, Any]]", cases)
 
 
+@contextmanager
+def at_most(num_bytes: int) -> Generator[None]:
+    """Unpack no more than this inside: where strangers' texts are read, and many at once."""
+    token = _most_bytes.set(num_bytes)
+    try:
+        yield
+    finally:
+        _most_bytes.reset(token)
+
+
 def inflate(packed: str) -> bytes:
-    """Base64, then zlib, not further than MAX_TESTS_BYTES."""
+    """Base64, then zlib, not further than MAX_TESTS_BYTES, or what `at_most` says."""
+    most_bytes = _most_bytes.get()
     try:
         squeezed = base64.b64decode(packed, validate=True)
         stream = zlib.decompressobj()
-        content = stream.decompress(squeezed, MAX_TESTS_BYTES)
+        content = stream.decompress(squeezed, most_bytes)
     except (binascii.Error, zlib.error) as error:
         raise PackedTestsError(str(error)) from error
     if not stream.eof:
-        problem = "more than 1 GiB" if stream.unconsumed_tail else "cut off"
+        problem = f"more than {most_bytes} bytes" if stream.unconsumed_tail else "cut off"
         raise PackedTestsError(f"the packed text is {problem}")
     return content
 

@@ -17,14 +17,13 @@ from sandbox_wasm.grading.forms.pickled import read_pickled
 from sandbox_wasm.http.bodies import Body, Refused
 from sandbox_wasm.http.consumers.fusion import Seconds
 from sandbox_wasm.http.endpoint import Call, Endpoint
-from sandbox_wasm.http.runs.cases import cases_of, check_of
+from sandbox_wasm.http.runs.cases import MAX_UNPACKED_BYTES, cases_of, check_of
 from sandbox_wasm.http.runs.endings import is_late, return_code, stderr_of
 from sandbox_wasm.http.runs.seconds import limits_of_request, seconds_of_fuel
 from sandbox_wasm.types import Job
 
 __all__ = ["TEST_PROGRAM", "TEST_PROGRAM_STDIO", "ExecuteCode", "execute", "execute_deadline_s"]
 
-MAX_UNPACKED_BYTES: Final = 64 * 1024**2
 MAX_TESTS: Final = 4096
 FAILED_RUNTIME: Final = -1.0
 HURRY_S: Final = 2.0

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from sandbox_wasm.adapters.grading import program_of
-from sandbox_wasm.grading import agrade
+from sandbox_wasm.grading import Check, agrade
 from sandbox_wasm.http.bodies import Body, Refused
 from sandbox_wasm.http.endpoint import Call, Endpoint
 from sandbox_wasm.http.runs.cases import check_of
@@ -53,8 +53,8 @@ Reward = Annotated[
 async def answer(call: Call, body: SlimeReward | OpenRlhfReward) -> Any:
     """Score completions: 1.0 for those that pass all tests, else 0.0."""
     if isinstance(body, SlimeReward):
-        (score,) = await _scores(call, [body.response], [body.label], "label")
-        return score
+        check = check_of(body.label, "label")
+        return (await _scores(call, [body.response], [check], "label"))[0]
     queries = [body.query] if isinstance(body.query, str) else body.query
     labels = _listed(body.labels)
     prompts = [body.prompts] if isinstance(body.prompts, str) else body.prompts
@@ -65,7 +65,8 @@ async def answer(call: Call, body: SlimeReward | OpenRlhfReward) -> Any:
         query.removeprefix(prompt)
         for query, prompt in zip(queries, prompts or [""] * len(queries), strict=True)
     ]
-    scores = await _scores(call, completions, labels, "labels")
+    checks = [check_of(label, "labels", index) for index, label in enumerate(labels)]
+    scores = await _scores(call, completions, checks, "labels")
     return {"rewards": scores, "scores": scores, "extra_logs": {}}
 
 
@@ -73,8 +74,7 @@ def _listed(value: Any) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
-async def _scores(call: Call, completions: list[str], truths: list[Any], key: str) -> list[float]:
-    checks = [check_of(truth, key, index) for index, truth in enumerate(truths)]
+async def _scores(call: Call, completions: list[str], checks: list[Check], key: str) -> list[float]:
     programs = [program_of(text, check) for text, check in zip(completions, checks, strict=True)]
     try:
         return await agrade(call, programs, checks, packages=call.packages)

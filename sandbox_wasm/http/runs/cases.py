@@ -1,9 +1,10 @@
 """One program against one check, with what became of each of its tests."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sandbox_wasm.grading import Check, parse_check
+from sandbox_wasm.grading.forms.packed import at_most
 from sandbox_wasm.grading.grader import CaseResult, jobs_of, results_of, spread
 from sandbox_wasm.grading.scores import SOUNDNESS, is_sendable, parts_of
 from sandbox_wasm.grading.soundness import EMPTY
@@ -11,7 +12,10 @@ from sandbox_wasm.http.bodies import Refused
 from sandbox_wasm.http.endpoint import Call
 from sandbox_wasm.types import CallResult, Limits, Outcome
 
-__all__ = ["cases_of", "check_of"]
+__all__ = ["MAX_UNPACKED_BYTES", "cases_of", "check_of"]
+
+MAX_UNPACKED_BYTES: Final = 64 * 1024**2
+"""Of packed tests in a request."""
 
 
 def check_of(truth: Any, *path: str | int, comparison: str | None = None) -> Check:
@@ -21,7 +25,8 @@ def check_of(truth: Any, *path: str | int, comparison: str | None = None) -> Che
         Refused: It is none; the path says where it stands in the request.
     """
     try:
-        return parse_check(truth, comparison=comparison)
+        with at_most(MAX_UNPACKED_BYTES):
+            return parse_check(truth, comparison=comparison)
     except (ValueError, RecursionError) as exc:
         raise Refused(422, str(exc), "body", *path) from exc
 
