@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import safetensors.torch
 import torch
 
 from azr.cluster.launcher import leave
@@ -160,18 +161,18 @@ def diverge(learner: TorchLearner) -> str:
 
 def fail_to_save(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
     """The last rank's disk is full."""
-    written = torch.save
+    written = safetensors.torch.save
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> bytes:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    torch.save = full if ranks.rank == ranks.size - 1 else written
+    safetensors.torch.save = full if ranks.rank == ranks.size - 1 else written
     try:
         save(learner, folder, 9, ranks)
     except CheckpointError as error:
         return str(error)
     finally:
-        torch.save = written
+        safetensors.torch.save = written
     return "did not fail"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from azr.cli.findings import DAMAGED, OK, WARN, Finding
 from azr.errors import CheckpointError
-from azr.models.manifest import fault_in, read_manifest, steps_in
+from azr.models.manifest import FORMAT, fault_in, read_manifest, steps_in
 from azr.records.metrics_file import rows_in
 from azr.records.rollouts import fault_in as fault_of_record
 from azr.records.rollouts import records_in
@@ -53,8 +53,9 @@ def checkpoint(run: Path, step: int, *, is_newest: bool) -> Finding:
         status = DAMAGED if is_newest else WARN
         return Finding(name=name, status=status, detail=f"damaged: {fault}", fix=way_out(run, step))
     size = f"{len(manifest.files)} files, {manifest.bytes / GIB:.2f} GiB"
-    if not manifest.has_hashes:
-        detail = f"{size} of the right sizes; an older azr wrote it, without hashes"
+    if manifest.version != FORMAT:
+        verified = "whole" if manifest.has_hashes else "of the right sizes"
+        detail = f"{verified}: {size}; an older azr wrote it, and this one cannot go on from it"
         return Finding(name=name, status=WARN, detail=detail)
     return Finding(name=name, status=OK, detail=f"whole: {size}")
 

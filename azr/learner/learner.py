@@ -14,7 +14,6 @@ N experiences of a step, C completion tokens of a micro-batch.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -33,21 +32,13 @@ from azr.learner.dealing import deal, over_ranks
 from azr.learner.entropy_control import EntropyControl
 from azr.learner.heap import give_back_freed_memory
 from azr.learner.loss import Normalizer, count, means_of, total_metrics
-from azr.learner.optimizer import adamw, load_state, local_state
-from azr.learner.packed_model import (
-    MiniBatch,
-    PackedModel,
-    Passage,
-    collect_gradients,
-    load_pupil,
-    load_reference,
-    loss_config_of,
-    passage_loss,
-    refresh,
-)
+from azr.learner.model_loading import load_pupil, load_reference
+from azr.learner.optimizer import adamw, load_moments, save_moments
+from azr.learner.packed_model import PackedModel, loss_config_of
 from azr.learner.packing import MicroBatch, Sequence1, mini_batches, sequences_of
+from azr.learner.passages import MiniBatch, Passage, passage_loss
 from azr.learner.reward_kl import RewardKl, rollout_sums
-from azr.models.checkpoint import Checkpoint, flush, state_file
+from azr.models.checkpoint import Checkpoint, write_trainer_state
 from azr.models.model_folder import save_model, tokenizer_files, whole_weights
 from azr.models.process_group import ALONE, Ranks
 from azr.models.sharding import reshard, whole
@@ -57,7 +48,8 @@ from azr.types import Experience
 
 __all__ = ["TorchLearner"]
 
-log = logging.getLogger(__name__)
+MOMENTS = "moments"
+"""The folder of the optimizer's moments in a checkpoint's `trainer`."""
 
 
 class TorchLearner:
@@ -85,13 +77,15 @@ class TorchLearner:
         # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
         self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
         self.device = ranks.device()
-        self.model, compute = load_pupil(config, folder, ranks)
+        self.working = load_pupil(config, folder, ranks)
+        self.model = self.working.master
         self._loss_config = loss_config_of(config, self.model)
-        self._compute = PackedModel(compute, self._loss_config)
-        """Does forward and backward: the model itself, or a copy in lower precision."""
-        self._reference: PackedModel | None = None
+        self.pupil = PackedModel(self.working.model, self._loss_config)
+        """Does forward and backward."""
+        self.reference: PackedModel | None = None
+        """The frozen model that loss.kl and rewards.kl compare with; None without them."""
         if config.has_reference:
-            self._reference = load_reference(config, initial or folder, ranks)
+            self.reference = load_reference(config, initial or folder, ranks)
         # a master of its own is read in float32; rows are gathered in what the model computes in
         self._is_exact = ranks.is_alone or config.model.dtype == "float32"
         self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
@@ -125,16 +119,14 @@ class TorchLearner:
 
         Every rank calls with all sequences.
         """
-        kl, reference = self.reward_kl, self._reference
+        kl, reference = self.reward_kl, self.reference
         assert kl is not None
         assert reference is not None
-        self._refresh()
+        self.working.refresh()
 
         def of_tokens(batch: MicroBatch) -> Tensor:
             batch = batch.to(self.device)
-            return kl.of_tokens(
-                self._logprobs(self._compute, batch), self._logprobs(reference, batch)
-            )
+            return kl.of_tokens(self._logprobs(self.pupil, batch), self._logprobs(reference, batch))
 
         return rollout_sums(sequences, self._deal(sequences), of_tokens, self._ranks)
 
@@ -158,16 +150,14 @@ class TorchLearner:
         lr = self._config.lr * min(1.0, (self.num_updates + 1) / (self._config.warmup_steps + 1))
         check_finite([sequence.advantage for sequence in sequences])
         if lr == 0:  # a control: a step costs its play alone
-            self.num_updates += 1
-            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+            return self._skip(lr)
         loss_config = self._loss_config
         if self._entropy_control is not None:
             loss_config = replace(loss_config, entropy_coef=self._entropy_control.coefficient)
-        self._refresh()
+        self.working.refresh()
         parts = self._mini_batches(sequences)
         if not parts:
-            self.num_updates += 1
-            return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
+            return self._skip(lr)
         statistics = self._epochs(parts, loss_config, lr)
         give_back_freed_memory()  # held while the policy plays, it is nobody's
         self.num_updates += 1
@@ -175,6 +165,11 @@ class TorchLearner:
             self._entropy_control.observe(statistics["entropy"])
             statistics["entropy_coef"] = loss_config.entropy_coef
         return {**statistics, "lr": lr, "skipped": 0.0}
+
+    def _skip(self, lr: float) -> Mapping[str, float]:
+        """An update that leaves the weights as they are."""
+        self.num_updates += 1
+        return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
 
     def _epochs(
         self, parts: Sequence[MiniBatch], loss_config: LossConfig, lr: float
@@ -184,13 +179,12 @@ class TorchLearner:
         num_epochs = self._config.epochs
         for part in [part for _ in range(num_epochs) for part in parts]:
             if norms:
-                self._refresh()
+                self.working.refresh()
             try:
                 loss, sums = self._accumulate(part, loss_config)
                 norms.append(self._step(lr))
             finally:
-                self.optimizer.zero_grad(set_to_none=True)
-                self._compute.model.zero_grad(set_to_none=True)
+                self.working.forget_gradients()
                 reshard(self.model)  # also after a forward whose backward never came
             losses.append(loss)
             metrics += sums
@@ -229,15 +223,24 @@ class TorchLearner:
         )
 
     def _passage(self, batch: MicroBatch) -> Passage:
-        """Log-probabilities that later optimizer steps must not change, where there are any."""
-        is_one_step = self._config.mini_batches * self._config.epochs == 1
-        needs_old = not is_one_step or self._loss_config.importance is Importance.SEQUENCE_MASK
-        reference = None if self._loss_config.kl is Kl.NONE else self._reference
+        """The micro-batch with the log-probabilities that no optimizer step may change."""
+        reference = None if self._loss_config.kl is Kl.NONE else self.reference
         return Passage(
             batch,
-            old=self._logprobs(self._compute, batch) if needs_old else None,
+            old=self._logprobs(self.pupil, batch) if self._needs_old_logprobs else None,
             ref=None if reference is None else self._logprobs(reference, batch),
         )
+
+    @property
+    def _needs_old_logprobs(self) -> bool:
+        """Whether those of the weights before the update must be computed apart from the loss."""
+        is_one_step = self._config.mini_batches * self._config.epochs == 1
+        return not is_one_step or self._masks_sequences
+
+    @property
+    def _masks_sequences(self) -> bool:
+        """Whether log-probabilities decide which rollouts count."""
+        return self._loss_config.importance is Importance.SEQUENCE_MASK
 
     def _logprobs(self, model: PackedModel, batch: MicroBatch) -> Tensor:
         with record_function("azr/logprobs"), self._ranks.together(TrainingDiverged):
@@ -245,33 +248,24 @@ class TorchLearner:
 
     def save(self, folder: Path) -> None:
         """Write this rank's part of a checkpoint: azr.models.checkpoint.Saveable."""
-        weights = whole_weights(self.model, self._ranks)
-        file = state_file(folder, self._ranks.rank, self._ranks.size)
+        weights, trainer = whole_weights(self.model, self._ranks), folder / "trainer"
         with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
-            if not file.parent.is_dir():
+            if not trainer.is_dir():
                 raise CheckpointError(
-                    f"{file.parent} is not there on the machine of rank {self._ranks.rank}: `runs`"
+                    f"{trainer} is not there on the machine of rank {self._ranks.rank}: `runs`"
                     " must be on a file system that all machines of the run share"
                 )
             if self._ranks.is_leader:
                 save_model(self.model, folder / "model", weights, self._tokenizer)
-            torch.save(self.state_dict(), file)
-            flush(file)  # by the machine that wrote it, on a file system that several share
+                write_trainer_state(folder, self.state())
+        save_moments(trainer / MOMENTS, self.model, self.optimizer, self._ranks)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything but the weights that the next update depends on; tensors and numbers only.
-
-        Of the other ranks their part of the optimizer's state alone.
-        """
-        optimizer = local_state(self.optimizer)
-        if not self._ranks.is_leader:
-            return {"optimizer": optimizer}
+    def state(self) -> dict[str, Any]:
+        """Everything but weights and moments that the next update depends on: plain values."""
         return {
-            "optimizer": optimizer,
-            "ranks": self._ranks.size,
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
-            "random_state": torch.get_rng_state(),
+            "random_state": torch.get_rng_state().numpy().tobytes().hex(),
             "entropy_control": self._entropy_control and self._entropy_control.state(),
             "reward_kl": self.reward_kl and self.reward_kl.state(),
         }
@@ -290,10 +284,10 @@ class TorchLearner:
                 f"{checkpoint.path} holds the optimizer of another model than {self._folder}:"
                 " resume with the model.name the run was started with"
             )
-        parts = [state, *checkpoint.other_states(state.get("ranks", 1))]
-        load_state(self.optimizer, [part["optimizer"] for part in parts], self._ranks)
+        load_moments(checkpoint.trainer / MOMENTS, self.model, self.optimizer, self._ranks)
         self.num_updates = int(state["num_updates"])
-        torch.set_rng_state(state["random_state"])
+        random_state = bytearray.fromhex(state["random_state"])
+        torch.set_rng_state(torch.frombuffer(random_state, dtype=torch.uint8))
         if self._entropy_control is not None and state.get("entropy_control"):
             self._entropy_control.restore(state["entropy_control"])
         if self.reward_kl is not None and state.get("reward_kl"):
@@ -309,7 +303,7 @@ class TorchLearner:
             config.entropy_coef != 0
             or config.kl_coef != 0
             or self._entropy_control is not None
-            or config.importance is Importance.SEQUENCE_MASK
+            or self._masks_sequences
         )
 
     def _accumulate(
@@ -319,29 +313,19 @@ class TorchLearner:
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
             with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
-                loss, metrics = passage_loss(self._compute, passage, part.whole, loss_config)
+                loss, metrics = passage_loss(self.pupil, passage, part.whole, loss_config)
             with record_function("azr/backward"):
                 loss.backward()
-                self._collect_gradients()
+                self.working.collect_gradients()
             loss_sum += loss.item()
             sums.append(metrics)
         return loss_sum, sums
-
-    def _refresh(self) -> None:
-        """Give the copy, where there is one, the newest weights."""
-        if self._compute.model is not self.model:
-            refresh(self._compute.model, self.model)
-
-    def _collect_gradients(self) -> None:
-        """Take them from the copy, where there is one, after every micro-batch."""
-        if self._compute.model is not self.model:
-            collect_gradients(self._compute.model, self.model)
 
     def _normalizer(
         self, sequences: Sequence[Sequence1], passages: Sequence[Passage]
     ) -> Normalizer:
         """What counts in a whole mini-batch, rollouts that are not computed included."""
-        if self._loss_config.importance is not Importance.SEQUENCE_MASK:
+        if not self._masks_sequences:
             lengths = [n for s in sequences if (n := len(s.rollout.completion_ids))]
             return Normalizer(num_tokens=float(sum(lengths)), num_sequences=float(len(lengths)))
         own = Normalizer(num_tokens=0.0, num_sequences=0.0)

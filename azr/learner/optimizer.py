@@ -1,26 +1,31 @@
-"""AdamW: which parameters it decays, and its state on disk, for any number of ranks.
+"""AdamW: which parameters it decays, and its moments on disk, for any number of ranks.
 
-Each rank keeps the moments of its own rows of every parameter and writes them into a file of its
-own. Put one behind the other, the files' rows are the whole moments; a run that goes on with
-another number of ranks reads the rows it needs out of them.
+torch.distributed.checkpoint writes and reads the moments: each rank those of its own rows, with
+their place in the whole, so that a run goes on with another number of ranks. The files are
+safetensors and hold nothing but numbers; DCP's default format would keep a pickle beside them.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from azr.config.run import LearnerConfig
-from azr.errors import CheckpointError
+from azr.errors import CheckpointError, one_line
 from azr.models.process_group import Ranks
-from azr.models.sharding import is_cut, part_of, row_range
 
-__all__ = ["adamw", "load_state", "local_state"]
+__all__ = ["adamw", "load_moments", "save_moments"]
+
+FILE_BYTES = 2**30
+"""Moments of about so many bytes go into one file: DCP makes a file in memory before it writes."""
 
 
 def adamw(model: Any, config: LearnerConfig, device: torch.device) -> torch.optim.AdamW:
@@ -42,79 +47,102 @@ def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def local_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The optimizer's state_dict with this rank's rows as plain tensors."""
-    state = optimizer.state_dict()
-    moments = {
-        index: {name: part_of(value) for name, value in entry.items()}
-        for index, entry in state["state"].items()
-    }
-    return {**state, "state": moments}
+def save_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+    """Write each parameter's moments and number of steps below `folder`, and flush them.
 
-
-@torch.no_grad()
-def load_state(
-    optimizer: torch.optim.Optimizer, parts: Sequence[Mapping[str, Any]], ranks: Ranks
-) -> None:
-    """Go on from `local_state` of all ranks that wrote it, in their order; not a collective.
+    A collective: what fails on one rank fails on all. Nothing is written before the first step.
 
     Raises:
-        CheckpointError: The parts are not those of these parameters.
+        OSError: Alone: the system's own error.
+        CheckpointError: With several ranks: the first one's words that failed.
     """
-    own = optimizer.state_dict()["param_groups"]
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    groups = [
-        # how the step is computed is this machine's business
-        {**saved, "fused": mine["fused"], "foreach": mine["foreach"]}
-        for saved, mine in zip(parts[0]["param_groups"], own, strict=True)
-    ]
+    from torch.distributed import checkpoint as dcp  # noqa: PLC0415 - slow, and needed here alone
+
     state = {
-        index: entry_of(parameters[index], [part["state"][index] for part in parts], ranks)
-        for index in parts[0]["state"]
+        f"{name}.{moment}": value
+        for name, parameter in model.named_parameters()
+        for moment, value in optimizer.state[parameter].items()
     }
+    if not state:
+        return
+    writer = dcp.HuggingFaceStorageWriter(
+        str(folder), fqn_to_index_mapping=files_of(state), save_distributed=True
+    )
+    with _plain_errors(ranks):
+        dcp.save(state, storage_writer=writer, no_dist=ranks.is_alone)
+
+
+def files_of(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Each tensor's file, by number from 1."""
+    files, held, number = dict[str, int](), 0, 1
+    for name, value in state.items():
+        if held > FILE_BYTES:
+            held, number = 0, number + 1
+        held += value.numel() * value.element_size()
+        files[name] = number
+    return files
+
+
+def load_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+    """Go on from what any number of ranks saved; each reads its rows, so it is no collective.
+
+    Raises:
+        CheckpointError: The files cannot be read, or are not those of this model.
+    """
+    from torch.distributed import checkpoint as dcp  # noqa: PLC0415 - slow, and needed here alone
+
+    if not folder.is_dir():  # saved before the first step
+        return
+    reader = dcp.HuggingFaceStorageReader(str(folder))
+    try:
+        with _plain_errors(ranks):
+            state = _room_for(reader.read_metadata().state_dict_metadata, model)
+            dcp.load(state, storage_reader=reader, no_dist=True)
+    except Exception as error:  # DCP and safetensors raise anything on damaged files
+        raise CheckpointError(f"{folder} cannot be read ({one_line(error)})") from error
+    entries: dict[str, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        name, _, moment = key.rpartition(".")
+        entries.setdefault(name, {})[moment] = value
+    _take_over(optimizer, {p: entries[n] for n, p in model.named_parameters() if n in entries})
+
+
+def _room_for(saved: Mapping[str, Any], model: Any) -> dict[str, Tensor]:
+    """Zeros for what was saved: of a moment, this rank's rows; of a number of steps, one number.
+
+    Raises:
+        ValueError: It does not fill a parameter's moment.
+    """
+    parameters = dict(model.named_parameters())
+    room: dict[str, Tensor] = {}
+    for key, found in saved.items():
+        parameter = parameters[key.rpartition(".")[0]]
+        held = sum(chunk.sizes.numel() for chunk in found.chunks)
+        if held != found.size.numel() or (found.size and found.size != parameter.shape):
+            raise ValueError(f"{key} has {held} numbers for a parameter of {list(parameter.shape)}")
+        room[key] = torch.zeros_like(parameter.detach()) if found.size else torch.zeros(())
+    return room
+
+
+def _take_over(optimizer: torch.optim.Optimizer, entries: Mapping[Tensor, Any]) -> None:
+    """Give the optimizer these moments; how a step is computed stays this machine's business."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state = {place: entries[p] for place, p in enumerate(parameters) if p in entries}
+    groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def entry_of(
-    parameter: Any, entries: Sequence[Mapping[str, Tensor]], ranks: Ranks
-) -> dict[str, Tensor]:
-    """One parameter's state: the moments of this rank's rows, the number of steps as it is."""
-    own: dict[str, Tensor] = {}
-    for name, first in entries[0].items():
-        parts = [entry[name] for entry in entries]
-        own[name] = first.clone() if first.ndim == 0 else rows_of(parts, parameter, ranks)
-    return own
+@contextmanager
+def _plain_errors(ranks: Ranks) -> Generator[None]:
+    """Raise what went wrong, in place of DCP's report of it, which is no `Exception`."""
+    from torch.distributed.checkpoint.api import CheckpointException  # noqa: PLC0415
 
-
-def rows_of(parts: Sequence[Tensor], parameter: Any, ranks: Ranks) -> Tensor:
-    """This rank's rows of a moment that several ranks wrote, of the parameter's kind.
-
-    Raises:
-        CheckpointError: The parts do not add up to the parameter.
-    """
-    found = [sum(len(part) for part in parts), *parts[0].shape[1:]]
-    if found != list(parameter.shape):
-        raise CheckpointError(
-            f"the optimizer's parts make {found} of a parameter of {list(parameter.shape)}"
-        )
-    start, stop = row_range(found[0], ranks)
-    taken, first = list[Tensor](), 0
-    for part in parts:
-        taken.append(part[max(start - first, 0) : max(stop - first, 0)])
-        first += len(part)
-    rows = torch.cat(taken)  # out of the files' memory, which may be mapped
-    return like(parameter, rows) if is_cut(parameter) else rows
-
-
-def like(parameter: Any, rows: Tensor) -> Tensor:
-    """This rank's rows as a tensor that is sharded as the parameter is."""
-    from torch.distributed.tensor import DTensor  # noqa: PLC0415 - slow, and here loaded
-
-    return DTensor.from_local(
-        rows.to(parameter.device, parameter.dtype),
-        parameter.device_mesh,
-        parameter.placements,
-        run_check=False,
-        shape=parameter.shape,
-        stride=parameter.stride(),
-    )
+    try:
+        with warnings.catch_warnings():  # DCP warns of a run of one process, as we have asked for
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")
+            yield
+    except CheckpointException as report:
+        rank, (cause, _) = min(report.failures.items())
+        if ranks.is_alone or not isinstance(cause, Exception):
+            raise cause from report
+        raise CheckpointError(f"rank {rank}: {one_line(cause)}") from report

@@ -1,45 +1,49 @@
 """One consistent cut of a run on disk, there whole or not at all.
 
-    checkpoints/step_N/{model/ (Hugging Face: weights, tokenizer), trainer/state.pt (optimizer,
-                        random state), tasks.sqlite, state.json (azr.models.manifest, written last)}
-
-A run of R ranks has trainer/state-rank-K-of-R.pt as well, with rank K's part of the optimizer's
-state; rank 0's is in state.pt.
+    checkpoints/step_N/model/      weights and tokenizer, a Hugging Face model
+                       trainer/    learner.json (counters, random state), moments/ (the optimizer's)
+                       tasks.sqlite
+                       state.json  (azr.models.manifest), written last
 
 Everything is written to a hidden folder beside it, flushed to the disk and renamed: a kill at any
-moment leaves the checkpoints that were there before, and no half one. Nothing is unpickled but
-tensors and plain values.
+moment leaves the checkpoints that were there before, and no half one. Tensors are in safetensors,
+all else in JSON and SQLite: nothing that is read back can run code.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# (torch, transformers and vllm are typed in part)
-
+import json
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
-
-import torch
+from typing import Any, Protocol, cast
 
 from azr.errors import CheckpointError
-from azr.models.manifest import fault_in, manifest_of, read_manifest, steps_in, write_manifest
+from azr.models.manifest import (
+    FORMAT,
+    fault_in,
+    manifest_of,
+    read_manifest,
+    steps_in,
+    write_manifest,
+)
 from azr.records.files import is_full
 
 __all__ = [
     "Checkpoint",
     "Saveable",
-    "flush",
     "latest_checkpoint",
     "read_checkpoint",
     "save_checkpoint",
     "set_aside_after",
-    "state_file",
+    "write_trainer_state",
 ]
+
+
+STATE = "learner.json"
+"""The trainer's plain values."""
 
 
 class Saveable(Protocol):
@@ -48,8 +52,8 @@ class Saveable(Protocol):
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer, and all else that the next update depends on.
 
-        The former into `folder`/model, in Hugging Face format, the latter into the `state_file`s
-        of `folder`, whose subfolder is there.
+        The former into `folder`/model, in Hugging Face format, the latter into `folder`/trainer,
+        which is there; each rank flushes what it writes there beside the leader.
 
         Raises:
             OSError, RuntimeError: It cannot be written, by whichever rank.
@@ -57,10 +61,13 @@ class Saveable(Protocol):
         ...
 
 
-def state_file(folder: Path, rank: int, size: int) -> Path:
-    """Where a rank of `size` writes its part of the trainer's state."""
-    name = "state.pt" if rank == 0 else f"state-rank-{rank}-of-{size}.pt"
-    return folder / "trainer" / name
+def write_trainer_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the trainer's plain values, for `Checkpoint.trainer_state`.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    (folder / "trainer" / STATE).write_text(json.dumps(state), encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,8 @@ class Checkpoint:
 
     path: Path
     step: int
-    has_hashes: bool = True
-    """Its contents were verified; an azr before format 2 kept sizes alone."""
+    version: int = FORMAT
+    """Of its format (azr.models.manifest)."""
 
     @property
     def model(self) -> Path:
@@ -78,30 +85,39 @@ class Checkpoint:
         return self.path / "model"
 
     @property
+    def trainer(self) -> Path:
+        """What a run goes on from, beside weights and tasks."""
+        return self.path / "trainer"
+
+    @property
     def tasks(self) -> Path:
         """The task buffers."""
         return self.path / "tasks.sqlite"
 
+    def require_resumable(self) -> None:
+        """Refuse to go on from what an older azr wrote; its model and its tasks can be read.
+
+        Raises:
+            CheckpointError: Its optimizer is in files that this azr does not read.
+        """
+        if self.version != FORMAT:
+            raise CheckpointError(
+                f"{self.path} is of format {self.version}, and a run goes on from format {FORMAT}"
+                " alone: resume with the version of azr that wrote it (env.json in the run folder"
+                f" names it), or start a new run with --model.name {self.model}"
+            )
+
     def trainer_state(self) -> dict[str, Any]:
-        """What rank 0 saved, on the host: tensors are read from the file where they are used.
+        """What was given to `write_trainer_state`.
 
         Raises:
-            CheckpointError: It cannot be read back.
+            CheckpointError: It cannot be read back, or an older azr wrote it.
         """
-        return self._state(state_file(self.path, 0, 1))
-
-    def other_states(self, size: int) -> list[dict[str, Any]]:
-        """What ranks 1 to `size` - 1 of the run that was saved added, in order.
-
-        Raises:
-            CheckpointError: It cannot be read back.
-        """
-        return [self._state(state_file(self.path, rank, size)) for rank in range(1, size)]
-
-    def _state(self, file: Path) -> dict[str, Any]:
+        self.require_resumable()
+        file = self.trainer / STATE
         try:
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # torch raises anything on a damaged file
+            return dict(cast(Mapping[str, Any], json.loads(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise CheckpointError(
                 f"{file} cannot be read ({error}){_way_out(self.path)}"
             ) from error
@@ -169,7 +185,7 @@ def read_checkpoint(path: Path, *, by_content: bool = True) -> Checkpoint:
     fault = fault_in(path, manifest, by_content=by_content)
     if fault:
         raise CheckpointError(f"{path} is damaged: {fault}{_way_out(path)}")
-    return Checkpoint(path, manifest.step, manifest.has_hashes)
+    return Checkpoint(path, manifest.step, manifest.version)
 
 
 def set_aside_after(folder: Path, step: int) -> list[Path]:
@@ -189,7 +205,7 @@ def _write_state(partial: Path, step: int) -> None:
             file.chmod(0o644)  # safetensors makes its files private
             flush(file)
     flush(write_manifest(partial, manifest_of(partial, step)))
-    for folder in (partial / "model", partial / "trainer", partial):
+    for folder in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
         flush(folder)
 
 

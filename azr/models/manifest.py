@@ -1,10 +1,11 @@
 """What a checkpoint's folder must hold: size and SHA-256 of every file, in state.json.
 
-    {"format": 2, "step": 8, "files": {"tasks.sqlite": {"bytes": 94208, "sha256": "..."}, ...},
+    {"format": 3, "step": 8, "files": {"tasks.sqlite": {"bytes": 94208, "sha256": "..."}, ...},
      "sha256": "..."}                                     the last of all that stands before it
 
 It is written last, so a folder without one is not whole; and a bit that has flipped anywhere in the
-folder is found before a run goes on from it. Format 1 had sizes alone.
+folder is found before a run goes on from it. Format 1 had sizes alone, format 2 the optimizer in
+pickled tensors: their models can still be read.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 NAME = "state.json"
-FORMAT = 2
+FORMAT = 3
 """Of the folder's layout; a number that is not known here is another version of azr."""
 READERS = 4
 """Files that are hashed at the same time: hashlib works beside Python."""
@@ -49,6 +50,8 @@ class Manifest:
     """All files of a checkpoint but state.json itself."""
 
     step: int
+    version: int = FORMAT
+    """Of the format."""
     files: Mapping[str, Kept]
     """By path within the folder."""
 
@@ -93,7 +96,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read state.json of either format.
+    """Read state.json of any format.
 
     Raises:
         CheckpointError: It is missing, damaged, or of another version of azr.
@@ -106,14 +109,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise CheckpointError(
             f"{folder} is not a whole checkpoint: {NAME} cannot be read ({error})"
         ) from error
-    if version not in (1, FORMAT):
+    if version not in range(1, FORMAT + 1):
         raise CheckpointError(
             f"{folder} is of format {version}, this azr reads 1 to {FORMAT}: resume with the"
             " version of azr that wrote it (env.json in the run folder names it)"
         )
-    if version == FORMAT and tree.pop("sha256", "") != own_digest(tree):
+    if version > 1 and tree.pop("sha256", "") != own_digest(tree):
         raise CheckpointError(f"{folder} is damaged: {NAME} is not as it was written")
-    return Manifest(step=step, files=files)
+    return Manifest(step=step, version=version, files=files)
 
 
 def kept_in(entry: object) -> Kept:

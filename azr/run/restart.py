@@ -24,8 +24,9 @@ def find_cut(folder: RunFolder, step: int | None, say: Callable[[str], None]) ->
             raise refusal
     else:
         cut = read_checkpoint(folder.checkpoints / f"step_{step}")
+        cut.require_resumable()
         for aside in set_aside_after(folder.checkpoints, step):
             say(f"a later checkpoint is set aside as {aside}: delete it when you like")
-    if cut is not None and not cut.has_hashes:
-        say(f"{cut.path} has no hashes, an older azr wrote it: its contents are taken as they are")
+    if cut is not None:
+        cut.require_resumable()
     return cut

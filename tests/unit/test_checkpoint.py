@@ -2,21 +2,26 @@
 
 import errno
 import json
+import pickle  # noqa: TID251 - to make what must not be read
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from azr.cli.main import main
 from azr.errors import CheckpointError
+from azr.learner.optimizer import load_moments, save_moments
 from azr.models.checkpoint import (
     latest_checkpoint,
     read_checkpoint,
     save_checkpoint,
     set_aside_after,
+    write_trainer_state,
 )
-from azr.models.manifest import manifest_of, write_manifest
+from azr.models.manifest import own_digest
+from azr.models.process_group import ALONE
 
 
 class FakeLearner:
@@ -28,8 +33,7 @@ class FakeLearner:
         (folder / "model" / "config.json").write_text("{}")
         if self.fault:
             raise self.fault
-        state = {"moment": torch.tensor([self.value]), "num_updates": 3}
-        torch.save(state, folder / "trainer" / "state.pt")
+        write_trainer_state(folder, {"value": self.value, "num_updates": 3})
 
 
 def backup(target: Path) -> None:
@@ -48,7 +52,7 @@ def test_what_is_saved_is_found_and_read_back(tmp_path: Path) -> None:
     assert found.step == 7
     assert found.tasks.read_bytes() == b"tasks"
     assert (found.model / "config.json").is_file()
-    assert found.trainer_state()["moment"].tolist() == [1.0]
+    assert found.trainer_state() == {"value": 1.0, "num_updates": 3}
 
 
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
@@ -61,7 +65,7 @@ def test_a_step_saved_again_replaces_the_first(tmp_path: Path) -> None:
     save(tmp_path, 3)
     save(tmp_path, 3, learner=FakeLearner(2.0))
     assert [path.name for path in tmp_path.iterdir()] == ["step_3"]
-    assert read_checkpoint(tmp_path / "step_3").trainer_state()["moment"].tolist() == [2.0]
+    assert read_checkpoint(tmp_path / "step_3").trainer_state()["value"] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_a_torn_checkpoint_is_refused_with_a_way_out(tmp_path: Path, damage: str
         case "cut":
             (torn / "tasks.sqlite").write_bytes(b"ta")
         case "lost":
-            (torn / "trainer" / "state.pt").unlink()
+            (torn / "trainer" / "learner.json").unlink()
         case "no state":
             (torn / "state.json").unlink()
         case _:
@@ -114,19 +118,62 @@ def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path) -> None:
         latest_checkpoint(tmp_path)
 
 
-def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return print, ("this must never run",)
+class Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return pytest.fail, ("a checkpoint has run code",)
 
+
+def stepped() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    """A model whose optimizer has moments."""
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.ones(3)).sum().backward()
+    optimizer.step()
+    return model, optimizer
+
+
+def test_moments_are_read_back_as_they_were(tmp_path: Path) -> None:
+    (model, optimizer), (other, empty) = stepped(), stepped()
+    save_moments(tmp_path / "moments", model, optimizer, ALONE)
+    optimizer.step()
+    load_moments(tmp_path / "moments", model, optimizer, ALONE)
+    load_moments(tmp_path / "moments", other, empty, ALONE)
+    for mine, found in zip(model.parameters(), other.parameters(), strict=True):
+        for name in ("exp_avg", "exp_avg_sq", "step"):
+            assert torch.equal(optimizer.state[mine][name], empty.state[found][name])
+    load_moments(tmp_path / "none were written before the first step", other, empty, ALONE)
+
+
+def test_a_tampered_file_runs_no_code(tmp_path: Path) -> None:
+    """Neither in place of ours nor beside them, where DCP's own reader would look for it."""
     save(tmp_path, 1)
-    file = tmp_path / "step_1" / "trainer" / "state.pt"
-    torch.save({"optimizer": Trap()}, file)
-    write_manifest(tmp_path / "step_1", manifest_of(tmp_path / "step_1", 1))
-    found = latest_checkpoint(tmp_path)
-    assert found is not None
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        found.trainer_state()
+    code, cut = pickle.dumps(Trap()), read_checkpoint(tmp_path / "step_1")
+    (cut.trainer / "learner.json").write_bytes(code)
+    with pytest.raises(CheckpointError, match=r"learner\.json cannot be read"):
+        cut.trainer_state()
+    model, optimizer = stepped()
+    save_moments(cut.trainer / "moments", model, optimizer, ALONE)
+    (cut.trainer / "moments" / ".metadata").write_bytes(code)
+    load_moments(cut.trainer / "moments", model, optimizer, ALONE)
+    [file] = (cut.trainer / "moments").glob("*.safetensors")
+    file.write_bytes(code)
+    with pytest.raises(CheckpointError, match=r"moments cannot be read") as refusal:
+        load_moments(cut.trainer / "moments", model, optimizer, ALONE)
+    assert "\n" not in str(refusal.value)
+
+
+def test_moments_with_a_hole_or_of_another_model_are_refused(tmp_path: Path) -> None:
+    model, optimizer = stepped()
+    save_moments(tmp_path / "whole", model, optimizer, ALONE)
+    other = torch.nn.Linear(3, 5)
+    with pytest.raises(CheckpointError, match=r"has \d numbers for a parameter of \[5"):
+        load_moments(tmp_path / "whole", other, torch.optim.AdamW(other.parameters()), ALONE)
+    (tmp_path / "holed").mkdir()
+    second_row = {"DCP_SHARDING_INFO": json.dumps({"weight.exp_avg": {"saved_offsets": [1, 0]}})}
+    file = tmp_path / "holed" / "shard.safetensors"
+    save_file({"weight.exp_avg": torch.ones(1, 3)}, file, second_row)
+    with pytest.raises(CheckpointError, match=r"has 3 numbers for a parameter of \[2, 3\]"):
+        load_moments(tmp_path / "holed", model, optimizer, ALONE)
 
 
 def bits_of(folder: Path) -> list[tuple[str, int]]:
@@ -179,7 +226,14 @@ def test_a_checkpoint_of_another_step_is_not_taken_for_one(tmp_path: Path) -> No
         latest_checkpoint(tmp_path)
 
 
-def old_format(folder: Path) -> None:
+def as_format_2(folder: Path) -> None:
+    """As an azr wrote it that kept the optimizer in pickled tensors."""
+    state = json.loads((folder / "state.json").read_text())
+    tree = {"format": 2, "step": state["step"], "files": state["files"]}
+    (folder / "state.json").write_text(json.dumps({**tree, "sha256": own_digest(tree)}))
+
+
+def as_format_1(folder: Path) -> None:
     """As an azr before hashes wrote it."""
     files = [file for file in folder.rglob("*") if file.is_file() and file.name != "state.json"]
     sizes = {str(file.relative_to(folder)): file.stat().st_size for file in files}
@@ -188,13 +242,18 @@ def old_format(folder: Path) -> None:
     (folder / "state.json").write_text(state)
 
 
-def test_a_checkpoint_without_hashes_is_read_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("age", [as_format_2, as_format_1])
+def test_of_an_older_azr_the_model_is_read_and_no_run_goes_on(
+    tmp_path: Path, age: Callable[[Path], None]
+) -> None:
     save(tmp_path, 4)
-    assert read_checkpoint(tmp_path / "step_4").has_hashes
-    old_format(tmp_path / "step_4")
+    age(tmp_path / "step_4")
     found = latest_checkpoint(tmp_path)
     assert found is not None
-    assert not found.has_hashes
+    assert (found.model / "config.json").is_file()
+    with pytest.raises(CheckpointError, match=r"format [12].*env\.json.*--model\.name") as refusal:
+        found.trainer_state()
+    assert "\n" not in str(refusal.value)
     (tmp_path / "step_4" / "tasks.sqlite").write_bytes(b"ta")
     with pytest.raises(CheckpointError, match="should have 5 bytes and has 2"):
         latest_checkpoint(tmp_path)
@@ -225,7 +284,7 @@ def test_the_doctor_says_of_each_checkpoint_whether_it_is_whole(
         case "older":
             (older / "model" / "config.json").write_text("[]")
         case "old format":
-            old_format(older)
+            as_format_1(older)
         case "state of newest":
             (newest / "state.json").write_text("{}")
         case _:

@@ -14,7 +14,7 @@ from azr.cli.main import main
 from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ModelError
 from azr.game.tasks.buffers import TaskBuffers
-from azr.learner.packed_model import read_model
+from azr.learner.model_loading import read_model
 from azr.models.checkpoint import Checkpoint, save_checkpoint
 from azr.records.metrics_file import read_metrics
 from azr.records.rollouts import read_rollouts
@@ -25,7 +25,7 @@ from azr.run.restart import find_cut
 from azr.run.task_file import open_buffers
 from azr.types import Mode
 from tests.tiny import make_tiny_model
-from tests.unit.test_checkpoint import FakeLearner
+from tests.unit.test_checkpoint import FakeLearner, as_format_2
 
 MakeRun = Callable[..., Path]
 
@@ -206,6 +206,24 @@ def test_steps_without_any_checkpoint_are_not_thrown_away(make_run: MakeRun) -> 
     ):
         find_cut(folder, None, print)
     assert len(read_metrics(run)) == 2
+
+
+@pytest.mark.parametrize("step", [None, 1])
+def test_a_run_does_not_go_on_from_what_an_older_azr_wrote(
+    step: int | None, make_run: MakeRun
+) -> None:
+    run = make_run(steps=2)
+    for number in (1, 2):
+        cut = save_checkpoint(
+            run / "checkpoints", number, learner=FakeLearner(), backup_tasks=Path.touch, keep=2
+        )
+        as_format_2(cut.path)
+    with (
+        RunFolder.open(config_of(run), resume=True) as folder,
+        pytest.raises(CheckpointError, match="is of format 2"),
+    ):
+        find_cut(folder, step, print)
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"step_1", "step_2"}
 
 
 # ---------------------------------------------------------------- metrics

@@ -156,13 +156,13 @@ def test_weights_gradients_and_moments_are_exact(tiny: Path, dtype: str) -> None
     config = run_config(tiny, dtype=dtype)
     learner = TorchLearner(config, tiny)
     found = learner_memory(config, read_shape(tiny), on_gpu=False)
-    learner._refresh()
+    learner.working.refresh()
     batch = pack([Sequence1(make_rollout(8, 8), 1.0)], 16)[0]
-    learner._compute.hidden(batch).sum().backward()
-    computing = learner._compute.model
+    learner.pupil.hidden(batch).sum().backward()
+    computing = learner.pupil.model
     copies = [] if computing is learner.model else list(computing.parameters())
     assert found.copy_gradients == total([p.grad for p in copies if p.grad is not None])
-    learner._collect_gradients()
+    learner.working.collect_gradients()
     learner.optimizer.step()
     masters = list(learner.model.parameters())
     states = [learner.optimizer.state[p] for p in masters]
@@ -180,8 +180,8 @@ def test_the_reference_of_a_penalty_is_held_as_well(tiny: Path, section: str) ->
     config = replace(config, **{section: penalised})
     shape = read_shape(tiny)
     learner = TorchLearner(config, tiny)
-    assert learner._reference is not None
-    frozen = list(learner._reference.model.parameters())
+    assert learner.reference is not None
+    frozen = list(learner.reference.model.parameters())
     assert learner_memory(config, shape, on_gpu=False).reference == total(frozen)
 
 
@@ -195,9 +195,9 @@ def test_activations_are_within_a_tenth(tiny: Path, dtype: str, checkpointing: b
     """SmolLM2-135M itself: docs/method/hardware.md."""
     config = run_config(tiny, dtype=dtype, checkpointing=checkpointing)
     learner = TorchLearner(config, tiny)
-    learner._refresh()
+    learner.working.refresh()
     batch = pack([Sequence1(make_rollout(4, 512), 1.0)] * 2, 1024)[0]
-    kept = kept_by(lambda: learner._compute.hidden(batch), learner._compute.model)
+    kept = kept_by(lambda: learner.pupil.hidden(batch), learner.pupil.model)
     config = replace(config, learner=LearnerConfig(micro_batch_tokens=batch.num_tokens))
     estimate = learner_memory(config, read_shape(tiny), on_gpu=False)
     assert estimate.tokens == batch.num_tokens

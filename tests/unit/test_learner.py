@@ -322,7 +322,7 @@ def test_the_reference_is_the_model_the_run_started_from(
 
 
 def test_without_a_penalty_no_reference_is_held(folder: Path) -> None:
-    assert TorchLearner(RunConfig(), folder)._reference is None
+    assert TorchLearner(RunConfig(), folder).reference is None
 
 
 def test_a_penalty_holds_the_policy_near_its_start(folder: Path) -> None:
@@ -330,10 +330,10 @@ def test_a_penalty_holds_the_policy_near_its_start(folder: Path) -> None:
     ends = []
     for coef in (0.0, 3.0):
         learner = TorchLearner(with_kl(coef, lr=1e-3), folder)
-        before = [p.clone() for p in learner._reference.model.parameters()]
+        before = [p.clone() for p in learner.reference.model.parameters()]
         for _ in range(6):
             last = learner.update(EXPERIENCES, ADVANTAGES)
-        assert all(map(torch.equal, before, learner._reference.model.parameters()))
+        assert all(map(torch.equal, before, learner.reference.model.parameters()))
         ends.append(last["kl"])
     assert ends[1] < 0.7 * ends[0]
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from azr.errors import CheckpointError, ConfigError, TrainingDiverged
-from azr.learner.optimizer import rows_of
-from azr.learner.packed_model import copy_in, load_model
-from azr.models.process_group import ALONE, Ranks, open_ranks
+from azr.learner.model_loading import load_model
+from azr.learner.working_model import copy_in
+from azr.models.process_group import ALONE, open_ranks
 from tests.tiny import make_tiny_model
 
 
@@ -54,25 +54,6 @@ def test_alone_an_error_passes_as_it_is() -> None:
     assert raised.value is error
     with ALONE.together(TrainingDiverged):
         pass
-
-
-@pytest.mark.parametrize(("written", "read"), [(1, 3), (3, 1), (2, 4), (4, 2), (3, 3), (2, 3)])
-@pytest.mark.parametrize("num_rows", [1, 4, 7, 12])
-def test_rows_are_found_again_by_another_number_of_ranks(
-    num_rows: int, written: int, read: int
-) -> None:
-    whole = torch.nn.Parameter(torch.randn(num_rows, 3))
-    chunks = list(whole.detach().chunk(written))
-    parts = [*chunks, *[torch.empty(0, 3)] * (written - len(chunks))]
-    found = [rows_of(parts, whole, Ranks(rank, read, rank)) for rank in range(read)]
-    assert torch.equal(torch.cat(found), whole)
-    expected = [len(chunk) for chunk in whole.chunk(read)]
-    assert [len(rows) for rows in found if len(rows)] == expected
-
-
-def test_parts_that_are_not_the_parameter_are_refused() -> None:
-    with pytest.raises(CheckpointError, match=r"\[3, 2\] of a parameter of \[4, 2\]"):
-        rows_of([torch.ones(2, 2), torch.ones(1, 2)], torch.ones(4, 2), ALONE)
 
 
 def test_the_copy_in_bfloat16_is_the_cast_deep_copy(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_a_policy_that_has_not_moved_pays_exactly_nothing(
 def test_by_default_nothing_is_taken_off_and_no_reference_is_held(folder: Path) -> None:
     learner = TorchLearner(RunConfig(), folder)
     assert learner.penalised(EXPERIENCES) == (EXPERIENCES, {})
-    assert learner._reference is None
-    assert learner.state_dict()["reward_kl"] is None
+    assert learner.reference is None
+    assert learner.state()["reward_kl"] is None
 
 
 def test_where_nothing_is_learned_nothing_is_computed(folder: Path) -> None:

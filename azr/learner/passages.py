@@ -1,0 +1,70 @@
+"""What one optimizer step is computed from, and the loss of a part of it.
+
+C completion tokens of a micro-batch.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# (torch, transformers and vllm are typed in part)
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from azr.config.loss import LossConfig
+from azr.learner.loss import Normalizer, policy_loss
+from azr.learner.packed_model import PackedModel
+from azr.learner.packing import MicroBatch
+
+__all__ = ["MiniBatch", "Passage", "passage_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A micro-batch with what is known of it before the first optimizer step."""
+
+    batch: MicroBatch
+    old: Tensor | None  # [C]
+    """Log-probabilities under those weights; None: take the current ones, which are the same."""
+    ref: Tensor | None  # [C]
+    """Under the frozen reference; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MiniBatch:
+    """What one optimizer step is computed from."""
+
+    passages: Sequence[Passage]
+    whole: Normalizer
+    """Counts of all its rollouts, those that are not computed included."""
+
+
+def passage_loss(
+    pupil: PackedModel, passage: Passage, normalizer: Normalizer, config: LossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """One micro-batch's part of the loss, to be added up, and its metrics' sums."""
+    batch = passage.batch
+    hidden = pupil.hidden(batch)
+    weight, bias = pupil.head()
+    # before the first step the weights are the old ones: the ratio is exactly 1
+    old = pupil.logprobs(batch, hidden) if passage.old is None else passage.old
+    mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)
+    loss, metrics = policy_loss(
+        hidden,
+        weight,
+        batch.targets,
+        old,
+        batch.advantages,
+        mask,
+        ref_logprobs=passage.ref,
+        rollout_logprobs=batch.rollout_logprobs,
+        sequence_ids=batch.sequence_ids,
+        bias=bias,
+        normalizer=normalizer,
+        config=config,
+    )
+    difference = (old - batch.rollout_logprobs)[mask]
+    metrics["mismatch_kl_sum"] = (difference.exp() - 1 - difference).sum()
+    return loss, metrics
