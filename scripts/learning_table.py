@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 
 from azr.report.html.arms import half_width, read_group
-from azr.report.html.data import collect_metrics
+from azr.report.html.data import collect_history
 
 STEPS = 3
 METRICS = (
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> None:
     arms: dict[str, Sequence[Columns]] = {}
     for argument in arguments:
         arm = read_group(argument)
-        arms[arm.name] = [collect_metrics(Path(run))[1] for run in arm.runs]
+        arms[arm.name] = [collect_history(Path(run)).metrics for run in arm.runs]
     sys.stdout.write(table(arms) + "\n")
 
 

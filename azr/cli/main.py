@@ -313,7 +313,7 @@ def train(config: RunConfig, arguments: argparse.Namespace) -> int:
     if is_leader() and (config.folder / "metrics.jsonl").exists():
         try:
             say(f"report      {write_report([config.folder], None)}")
-        except (AzrError, OSError) as error:  # the run is what was asked for, and it is done
+        except (AzrError, OSError, ImportError) as error:  # the run is done, whatever this is
             say(f"no report: {error}")
     return code
 

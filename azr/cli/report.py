@@ -2,11 +2,9 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
-from azr.errors import ConfigError
-from azr.report.html.arms import read_group
-from azr.report.html.curves import write_curves
-from azr.report.html.page import write_report
+from azr.errors import AzrError, ConfigError
 from sandbox_wasm.places import place
 
 __all__ = ["EXAMPLES", "add_arguments", "answer"]
@@ -58,18 +56,40 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
         ConfigError: A group or a metric cannot be meant.
         CheckpointError: A folder holds no run, or a file cannot be written.
     """
-    groups = [read_group(text) for text in arguments.group]
-    if not (arguments.runs or groups):
+    if not (arguments.runs or arguments.group):
         arguments.refuse("a RUN or a --group is needed")
-    if arguments.svg is None:
-        if arguments.plot or arguments.smooth != 1:
-            raise ConfigError("--plot and --smooth choose curves for --svg FOLDER")
-        say(str(write_report(arguments.runs, arguments.output, groups)))
-        return
+    if arguments.svg is not None:
+        refuse_for_svg(arguments)
+    elif arguments.plot or arguments.smooth != 1:
+        raise ConfigError("--plot and --smooth choose curves for --svg FOLDER")
+    try:
+        files = files_written(arguments)
+    except ModuleNotFoundError as error:
+        extra = "train" if arguments.svg is None else "train,figures"
+        what = "azr report" + " --svg" * (arguments.svg is not None)
+        raise AzrError(
+            f"{what} needs {error.name}, which is not installed: pip install 'azr[{extra}]'"
+        ) from error
+    for file in files:
+        say(str(file))
+
+
+def refuse_for_svg(arguments: argparse.Namespace) -> None:
+    """Flags that do not go with --svg."""
     if arguments.output is not None:
         raise ConfigError("--svg FOLDER writes curves, and --output names a page: one at a time")
     if arguments.smooth < 1:
         raise ConfigError(f"--smooth must be at least 1 step, got {arguments.smooth}")
-    smooth = arguments.smooth
-    for file in write_curves(arguments.runs, arguments.svg, arguments.plot, groups, smooth):
-        say(str(file))
+
+
+def files_written(arguments: argparse.Namespace) -> list[Path]:
+    """The page, or the curves."""
+    from azr.report.html.arms import read_group
+    from azr.report.html.page import write_report
+
+    groups = [read_group(text) for text in arguments.group]
+    if arguments.svg is None:
+        return [write_report(arguments.runs, arguments.output, groups)]
+    from azr.report.html.curves import write_curves
+
+    return write_curves(arguments.runs, arguments.svg, arguments.plot, groups, arguments.smooth)

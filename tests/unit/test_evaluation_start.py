@@ -14,7 +14,7 @@ from azr.evaluation.suites.data import SuiteData
 from azr.evaluation.suites.suites import SUITES
 from azr.records.run_folder import RunFolder
 from azr.report.html.arms import curve_of
-from azr.report.html.data import collect, collect_metrics
+from azr.report.html.data import collect, collect_history
 from azr.report.terminal.overview import show_overview
 
 SUITE = SuiteData(SUITES["easy-o"], (), "0", "x")
@@ -52,12 +52,14 @@ def with_step_0(run: Path) -> Path:
 
 def test_curves_begin_at_step_0(make_run: Callable[..., Path]) -> None:
     run = with_step_0(make_run("a"))
-    series = collect_metrics(run)
-    assert series[0][0] == 0
+    series = collect_history(run)
+    assert series.steps[0] == 0
     curve = curve_of([series], "eval/easy-o/pass@1")
     assert curve is not None
-    assert (curve.steps[0], curve.mean[0], curve.low[0], curve.high[0]) == (0, 0.25, 0.2, 0.3)
-    assert collect(run, "a")["steps"][:2] == [0, 1]
+    assert curve.low is not None
+    assert curve.high is not None
+    assert (curve.mean[0], curve.low[0], curve.high[0]) == (0.25, 0.2, 0.3)
+    assert collect(run, "a").history.steps[:2] == [0, 1]
 
 
 def test_the_overview_of_tasks_begins_at_step_1(make_run: Callable[..., Path]) -> None:

@@ -4,7 +4,6 @@ What models wrote is data here too: it enters the page as escaped JSON, is set a
 content security policy with hashes allows no script but ours.
 """
 
-from azr.report.html.curves import write_curves
 from azr.report.html.page import fill_page, render_report, script_json, write_report
 
-__all__ = ["fill_page", "render_report", "script_json", "write_curves", "write_report"]
+__all__ = ["fill_page", "render_report", "script_json", "write_report"]

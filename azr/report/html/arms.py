@@ -3,33 +3,50 @@
 The band of three seeds and more is the 95 % interval of their mean (Student's t); of two it is
 what lies between them, since their interval would be wider than the plot; of one run it is the
 interval that the metric itself brings (`eval/<suite>/pass@1` over items), if any. Pure.
+
+Smoothing is computed here and nowhere else, so a run looks alike alone and among its arm's seeds.
 """
+
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import math
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
-from statistics import fmean, variance
+from statistics import fmean, stdev
+
+from scipy import stats
 
 from azr.config.checks import home
 from azr.errors import ConfigError
+from azr.report.html.contract import Arm, Curve, Figure, Values
 
-__all__ = ["Arm", "Curve", "Figure", "arms_of", "curve_of", "difference", "figure_of", "read_group"]
+__all__ = [
+    "Group",
+    "History",
+    "arm_of",
+    "curve_of",
+    "difference",
+    "figure_of",
+    "groups_of",
+    "half_width",
+    "read_group",
+    "steps_of",
+]
 
-Metrics = Mapping[str, Sequence[float | None]]
+Metrics = Mapping[str, Values]
 
 SEED = re.compile(r"(.+?)[-_.](?:s|seed)[-_]?\d+")
 """`full-s0`, `full_seed12`: the part before is the arm's name."""
 
-T_975 = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
-    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
-    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
-"""97.5 % quantile of Student's t at 1 to 30 degrees of freedom."""
-Z_975 = 1.95996
+WINDOWS = 40
+"""Curves are smoothed with a running mean over a 40th of the run."""
 FINAL_SHARE = 10
 """A final figure is the mean over the last tenth of a run's values, ..."""
 FINAL_MOST = 20
@@ -39,36 +56,22 @@ LAST_ONLY = ("eval/", "curriculum/distinct/")
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """A name and its runs."""
+class Group:
+    """An arm's name and its run folders."""
 
     name: str
     runs: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One metric of one arm over the steps; all lists are aligned, None is a gap."""
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one run measured: its metrics by name, aligned with its steps."""
 
-    steps: list[int]
-    mean: list[float | None]
-    low: list[float | None]
-    high: list[float | None]
-    seeds: int
+    steps: Sequence[int]
+    metrics: Metrics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A mean over seeds with its 95 % interval; no interval where it cannot be known."""
-
-    value: float
-    low: float | None
-    high: float | None
-    values: tuple[float, ...]
-    """Of the seeds."""
-
-
-def read_group(text: str) -> Arm:
+def read_group(text: str) -> Group:
     """`NAME=RUN,RUN,...` of the command line.
 
     Raises:
@@ -78,10 +81,10 @@ def read_group(text: str) -> Arm:
     paths = tuple(Path(home("--group", run)) for run in runs.split(",") if run)
     if not (name and equals and paths):
         raise ConfigError(f"--group must be NAME=RUN,RUN,..., got {text!r}")
-    return Arm(name, paths)
+    return Group(name, paths)
 
 
-def arms_of(names: Sequence[str], runs: Sequence[Path]) -> list[Arm]:
+def groups_of(names: Sequence[str], runs: Sequence[Path]) -> list[Group]:
     """Group runs by name without `-s<N>` or `-seed<N>`; others stand alone, in the order given."""
     found: dict[str, list[Path]] = defaultdict(list)
     last: dict[str, str] = {}
@@ -91,54 +94,87 @@ def arms_of(names: Sequence[str], runs: Sequence[Path]) -> list[Arm]:
         found[arm].append(run)
         last[arm] = name
     return [
-        Arm(arm if len(members) > 1 else last[arm], tuple(members))
+        Group(arm if len(members) > 1 else last[arm], tuple(members))
         for arm, members in found.items()
     ]
 
 
-def curve_of(
-    runs: Sequence[tuple[Sequence[int], Metrics]], metric: str, smooth: int = 1
-) -> Curve | None:
-    """The metric over all steps that any of the runs has; None if no run has it.
+def arm_of(name: str, runs: Mapping[str, History]) -> Arm:
+    """An arm with its curves as the page draws them.
 
     Args:
-        runs: Of each seed its steps and metrics.
-        metric: Its name.
-        smooth: Steps of the running mean that each seed is smoothed with before the band is
-            computed, half of them to either side; 1 is none. Evaluations are never smoothed.
+        name: Of the arm.
+        runs: Of its seeds, by name.
     """
-    window = 1 if metric.startswith("eval/") else smooth
-    series = [
-        dict(zip(steps, running_mean(metrics[metric], window), strict=True))
-        for steps, metrics in runs
-        if metric in metrics
-    ]
-    if not any(value is not None for found in series for value in found.values()):
-        return None
-    steps = sorted({step for found in series for step in found})
-    columns = [[v for found in series if (v := found.get(step)) is not None] for step in steps]
-    bands = [band(values) for values in columns]
-    if len(series) == 1 and f"{metric}/low" in runs[0][1]:
-        own = (runs[0][1][f"{metric}/low"], runs[0][1][f"{metric}/high"])
-        bands = [pair if None not in pair else (None, None) for pair in zip(*own, strict=True)]
-    return Curve(
-        steps=steps,
-        mean=[fmean(values) if values else None for values in columns],
-        low=[low for low, _ in bands],
-        high=[high for _, high in bands],
-        seeds=len(series),
+    histories = list(runs.values())
+    window = max(1, max(len(history.steps) for history in histories) // WINDOWS)
+    names = sorted({metric for history in histories for metric in history.metrics})
+    curves = {metric: curve_of(histories, metric, window) for metric in names}
+    return Arm(
+        name=name,
+        runs=list(runs),
+        window=window,
+        steps=steps_of(histories),
+        curves={metric: curve for metric, curve in curves.items() if curve is not None},
     )
 
 
-def running_mean(values: Sequence[float | None], window: int) -> list[float | None]:
+def steps_of(runs: Sequence[History]) -> list[int]:
+    """All steps that any of the runs has."""
+    return sorted({step for history in runs for step in history.steps})
+
+
+def curve_of(runs: Sequence[History], metric: str, window: int = 1) -> Curve | None:
+    """The metric over `steps_of` the runs; None if no run has it.
+
+    Args:
+        runs: The seeds.
+        metric: Its name.
+        window: Steps of the running mean that each seed is smoothed with before the band is
+            computed, half of them to either side; 1 is none. Evaluations are never smoothed.
+    """
+    has_it = [history for history in runs if metric in history.metrics]
+    steps, window = steps_of(runs), 1 if metric.startswith("eval/") else window
+    seeds = [on(steps, h, running_mean(h.metrics[metric], window)) for h in has_it]
+    columns = [[v for v in values if v is not None] for values in zip(*seeds, strict=True)]
+    if not any(columns):
+        return None
+    bands = [band(values) for values in columns]
+    low, high = [low for low, _ in bands], [high for _, high in bands]
+    if len(seeds) == 1 and f"{metric}/low" in has_it[0].metrics:
+        own = has_it[0]
+        low, high = (on(steps, own, own.metrics[f"{metric}/{end}"]) for end in ("low", "high"))
+    has_band = any(value is not None for value in low)
+    is_smoothed = len(runs) == 1 and window > 1
+    return Curve(
+        mean=rounded(fmean(values) if values else None for values in columns),
+        raw=rounded(runs[0].metrics[metric]) if is_smoothed else None,
+        low=rounded(low) if has_band else None,
+        high=rounded(high) if has_band else None,
+    )
+
+
+def on(steps: Sequence[int], own: History, values: Values) -> list[float | None]:
+    """Values of a run's own steps, aligned with other steps; what those lack is a gap."""
+    found = dict(zip(own.steps, values, strict=True))
+    return [found.get(step) for step in steps]
+
+
+def rounded(values: Iterable[float | None]) -> Values:
+    """Five digits: more than a plot shows."""
+    return [None if value is None else float(f"{value:.5g}") for value in values]
+
+
+def running_mean(values: Values, window: int) -> list[float | None]:
     """The mean of the values within half a window to either side; gaps stay gaps."""
-    if window <= 1:
-        return list(values)
     half = window // 2
+    sums = [0.0, *accumulate(value or 0.0 for value in values)]
+    counts = [0, *accumulate(value is not None for value in values)]
     means: list[float | None] = []
     for place, value in enumerate(values):
-        near = [v for v in values[max(0, place - half) : place + half + 1] if v is not None]
-        means.append(None if value is None else fmean(near))
+        first, end = max(0, place - half), min(len(values), place + half + 1)
+        known = counts[end] - counts[first]
+        means.append(None if value is None else (sums[end] - sums[first]) / known)
     return means
 
 
@@ -154,19 +190,13 @@ def band(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 def half_width(values: Sequence[float]) -> float:
     """Of the 95 % interval of the mean of at least two values."""
-    return t_975(len(values) - 1) * math.sqrt(variance(values) / len(values))
+    return t_975(len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
-def t_975(degrees: float) -> float:
-    """97.5 % quantile of Student's t; between the table's rows log-linear in 1 / degrees.
-
-    Within 3 % below 2 degrees, within 0.5 % above.
-    """
-    lower = min(len(T_975), max(1, math.floor(degrees)))
-    near = T_975[lower - 1]
-    far, upper = (T_975[lower], 1 / (lower + 1)) if lower < len(T_975) else (Z_975, 0.0)
-    share = (1 / lower - 1 / max(1.0, degrees)) / (1 / lower - upper)
-    return near * (far / near) ** share
+@cache
+def t_975(degrees: int) -> float:
+    """97.5 % quantile of Student's t."""
+    return float(stats.t.ppf(0.975, degrees))
 
 
 def figure_of(runs: Sequence[Metrics], metric: str) -> Figure | None:
@@ -183,7 +213,7 @@ def figure_of(runs: Sequence[Metrics], metric: str) -> Figure | None:
     return Figure(value=fmean(finals), low=low, high=high, values=tuple(finals))
 
 
-def final(values: Sequence[float | None], metric: str) -> float | None:
+def final(values: Values, metric: str) -> float | None:
     """Of one run: see FINAL_SHARE and LAST_ONLY."""
     seen = [value for value in values if value is not None]
     if not seen:
@@ -195,15 +225,16 @@ def final(values: Sequence[float | None], metric: str) -> float | None:
 def difference(figure: Figure, base: Figure) -> Figure:
     """How much the figure exceeds the base, with Welch's 95 % interval over seeds.
 
-    Source: Welch 1947, The generalization of "Student's" problem; degrees of freedom by
-    Satterthwaite. With fewer than two seeds on a side there is no interval.
+    With fewer than two seeds on a side there is no interval.
     """
     value = figure.value - base.value
+    sides = (figure.values, base.values)
     low = high = None
-    if min(len(figure.values), len(base.values)) > 1:
-        parts = [(variance(f.values) / len(f.values), len(f.values)) for f in (figure, base)]
-        total = sum(part for part, _ in parts)
-        weights = sum(part**2 / (count - 1) for part, count in parts)
-        half = t_975(total**2 / weights) * math.sqrt(total) if weights > 0 else 0.0
-        low, high = value - half, value + half
+    if all(len(set(side)) == 1 < len(side) for side in sides):
+        low = high = value  # scipy knows no interval of width 0
+    elif all(len(side) > 1 for side in sides):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Precision loss")  # seeds that are nearly equal
+            interval = stats.ttest_ind(*sides, equal_var=False).confidence_interval(0.95)
+        low, high = float(interval.low), float(interval.high)
     return Figure(value=value, low=low, high=high, values=())

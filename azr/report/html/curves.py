@@ -4,29 +4,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from azr.errors import ConfigError
-from azr.records.files import written
-from azr.report.html.arms import Arm, arms_of, curve_of
-from azr.report.html.data import Row, collect_metrics
+from azr.records.files import whole
+from azr.report.html.arms import Group, History, curve_of, groups_of, steps_of
+from azr.report.html.data import collect_history
 from azr.report.html.labels import PLOTS, any_mode, label_of
 from azr.report.html.page import run_names
 from azr.report.html.svg import Line, Plot, file_name, plot_svg
 
 __all__ = ["write_curves"]
 
-Series = tuple[Sequence[int], Row]
+
+Seeds = tuple[str, Sequence[History]]
+"""An arm's name and what its runs measured."""
 
 
 def write_curves(
     runs: Sequence[Path],
     folder: Path,
     plots: Sequence[str] = (),
-    groups: Sequence[Arm] = (),
+    groups: Sequence[Group] = (),
     smooth: int = 1,
 ) -> list[Path]:
     """Write one file a plot; returns the files.
 
     Args:
-        runs: Run folders; grouped by name (azr.report.html.arms.arms_of).
+        runs: Run folders; grouped by name (azr.report.html.arms.groups_of).
         folder: Where to write; made if missing.
         plots: A metric's name each, or several with commas for one plot of them together; a
             usual choice unless given.
@@ -34,89 +36,84 @@ def write_curves(
         smooth: Steps of the running mean; 1 is none.
 
     Raises:
-        ConfigError: No run has a metric that was asked for.
+        ConfigError: No run has a metric that was asked for; nothing is written.
         CheckpointError: A folder holds no run, or a file cannot be written.
     """
-    arms = [*groups, *arms_of(run_names(runs), runs)]
-    seeds = [[collect_metrics(run) for run in arm.runs] for arm in arms]
-    known = sorted({name for found in seeds for _, metrics in found for name in metrics})
+    groups = [*groups, *groups_of(run_names(runs), runs)]
+    arms = [(group.name, [collect_history(run) for run in group.runs]) for group in groups]
+    wanted = [[name for name in plot.split(",") if name] for plot in plots or PLOTS]
+    drawn = {file_name(metrics): plot_of(metrics, arms, smooth) for metrics in wanted}
+    for plot, found in zip(plots, drawn.values(), strict=False):
+        if found is None:
+            raise unknown_metric(plot, arms)
     written: list[Path] = []
-    for plot in plots or PLOTS:
-        metrics = [name for name in plot.split(",") if name]
-        lines = lines_of(metrics, arms, seeds, smooth)
-        if not lines and not plots:
-            continue
-        if not lines:
-            raise unknown_metric(plot, known)
-        drawn = Plot(
-            title=title_of(metrics, arms),
-            unit=label_of(metrics[0]).unit,
-            is_share=label_of(metrics[0]).is_share,
-            lines=lines,
-            note=note(lines, 1 if metrics[0].startswith("eval/") else smooth),
-        )
-        written.append(write_text(folder / file_name(metrics), plot_svg(drawn)))
+    for name, plot in drawn.items():
+        if plot is not None:
+            with whole(folder / name) as partial:
+                partial.write_text(plot_svg(plot), encoding="utf-8")
+            written.append(folder / name)
     return written
 
 
-def lines_of(
-    metrics: Sequence[str], arms: Sequence[Arm], seeds: Sequence[Sequence[Series]], smooth: int
-) -> list[Line]:
-    """One line an arm and metric, where there are values."""
-    lines: list[Line] = []
+def plot_of(metrics: Sequence[str], arms: Sequence[Seeds], smooth: int) -> Plot | None:
+    """The metrics of all arms in one plot; None if no run has any."""
+    lines = [
+        Line(words, steps_of(runs), curve, sum(metric in run.metrics for run in runs))
+        for arm, runs in arms
+        for metric, words in names_of(metrics, arm, is_alone=len(arms) == 1).items()
+        if (curve := curve_of(runs, metric, smooth))
+    ]
+    if not lines:
+        return None
+    label = label_of(metrics[0])
+    return Plot(
+        title=title_of(metrics, arms),
+        unit=label.unit,
+        form=label.form,
+        lines=lines,
+        note=note(lines, 1 if metrics[0].startswith("eval/") else smooth),
+    )
+
+
+def names_of(metrics: Sequence[str], arm: str, *, is_alone: bool) -> dict[str, str]:
+    """What the key calls each metric of an arm: by the arm, the mode or all of the title."""
+    if len(metrics) == 1:
+        return {metrics[0]: arm}
     titles = {metric: label_of(metric).title for metric in metrics}
-    is_split_by_mode = len({title.partition(", ")[0] for title in titles.values()}) == 1
-    tails = {
-        metric: title.partition(", ")[2] or "all modes" if is_split_by_mode else title
-        for metric, title in titles.items()
-    }
-    for arm, found in zip(arms, seeds, strict=True):
-        for metric in metrics:
-            curve = curve_of(found, metric, smooth)
-            words = [arm.name] if len(arms) > 1 or len(metrics) == 1 else []
-            words += [tails[metric]] if len(metrics) > 1 else []
-            if curve is not None:
-                lines.append(Line(", ".join(words), curve))
-    return lines
+    if len({title.partition(", ")[0] for title in titles.values()}) == 1:
+        titles = {m: title.partition(", ")[2] or "all modes" for m, title in titles.items()}
+    return titles if is_alone else {m: f"{arm}, {title}" for m, title in titles.items()}
 
 
-def title_of(metrics: Sequence[str], arms: Sequence[Arm]) -> str:
+def title_of(metrics: Sequence[str], arms: Sequence[Seeds]) -> str:
     """The metric's title; of several in one plot, what stands in all of them."""
     titles = [label_of(metric).title for metric in metrics]
     heads = {title.partition(",")[0] for title in titles}
     title = titles[0] if len(titles) == 1 else ", ".join(sorted(heads, key=titles[0].find))
-    return f"{title}: {arms[0].name}" if len(arms) == 1 and len(metrics) > 1 else title
+    return f"{title}: {arms[0][0]}" if len(arms) == 1 and len(metrics) > 1 else title
 
 
 def note(lines: Sequence[Line], smooth: int) -> str:
     """What the bands are, and how much is smoothed."""
     parts: list[str] = []
-    counts = {line.curve.seeds for line in lines}
-    has_band = any(value is not None for line in lines for value in line.curve.low)
+    counts = {line.seeds for line in lines}
     if max(counts) > 2:
         parts.append("band: 95 % interval of the mean over seeds")
     if 2 in counts:
         parts.append("two seeds: from one to the other")
-    if counts == {1} and has_band:
+    if counts == {1} and any(line.curve.low for line in lines):
         parts.append("band: 95 % interval over items")
     if smooth > 1:
         parts.append(f"mean of {smooth} steps")
     return "; ".join(parts)
 
 
-def unknown_metric(plot: str, known: Sequence[str]) -> ConfigError:
+def unknown_metric(plot: str, arms: Sequence[Seeds]) -> ConfigError:
     """The refusal, with names that look alike."""
+    known = sorted({name for _, runs in arms for run in runs for name in run.metrics})
     words = [word for word in plot.replace(",", "/").split("/") if word]
     alike = [name for name in known if any(word in name.split("/") for word in words)]
     refusal = ConfigError(f"--plot: no run has a metric {plot!r}")
     short = [name for name in known if not any_mode(name)[1]]
     refusal.add_note("there are: " + ", ".join(alike[:20] or short[:60]))
     return refusal
-
-
-def write_text(file: Path, text: str) -> Path:
-    """Write the file; its folder is made."""
-    with written(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    return file

@@ -1,14 +1,18 @@
-"""From run folders to the plain data a report shows; bounded, however long the run was."""
+"""From run folders to what a report shows of them; bounded, however long the run was."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from azr.errors import CheckpointError
 from azr.records.metrics_file import read_metrics
 from azr.records.rollouts import read_rollouts
 from azr.records.run_folder import rollout_files
+from azr.report.html.arms import History
+from azr.report.html.contract import Code, Run, ShownRollout, ShownStory, Totals
+from azr.report.html.highlighting import python
 from azr.report.html.labels import with_all_modes
 from azr.report.story import (
     Convention,
@@ -22,7 +26,7 @@ from azr.report.story import (
     table_in,
 )
 
-__all__ = ["MAX_STORIES", "Row", "collect", "collect_metrics"]
+__all__ = ["MAX_STORIES", "Collected", "collect", "collect_history"]
 
 MAX_STORIES = 600
 """Tasks and refused proposals in a report, over all its runs; sampled evenly over the steps. Fewer
@@ -36,9 +40,20 @@ MAX_CHARS = 6_000
 MAX_PROMPT_CHARS = 3_000
 
 Row = Mapping[str, Any]
+Item = TypeVar("Item")
 
 
-def collect(folder: Path, name: str, most: int = MAX_STORIES) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """One run."""
+
+    run: Run
+    history: History
+    planned: int
+    """Steps."""
+
+
+def collect(folder: Path, name: str, most: int = MAX_STORIES) -> Collected:
     """All that the page needs to know about one run.
 
     Args:
@@ -51,33 +66,27 @@ def collect(folder: Path, name: str, most: int = MAX_STORIES) -> dict[str, Any]:
     """
     rows = read_rows(folder)
     config, environment = resolved_config(folder), read_object(folder / "env.json")
-    growth, stories, totals = collect_stories(folder, most)
-    rows = [{**row, **growth.metrics(row["step"])} for row in rows]
-    config_file = folder / "config.toml"
-    return {
-        "name": name,
-        "steps": [row["step"] for row in rows],
-        "planned": number_of(config, "steps", int(rows[-1]["step"]) if rows else 0),
-        "batch": number_of(table_in(config, "selfplay"), "batch_size", 0),
-        "metrics": with_all_modes(columns(rows)),
-        "stories": stories,
-        "totals": {**totals, "programs": len(growth.programs)},
-        "facts": facts(folder, config, environment),
-        "config": text_of(config_file),
-    }
+    growth, stories = collect_stories(folder, most)
+    run = Run(
+        name=name,
+        stories=stories,
+        totals=totals_of(growth),
+        facts=facts(folder, config, environment),
+        config=text_of(folder / "config.toml"),
+    )
+    planned = number_of(config, "steps", int(rows[-1]["step"]) if rows else 0)
+    return Collected(run, history_of(rows, growth), planned)
 
 
-def collect_metrics(folder: Path) -> tuple[list[int], dict[str, list[float | None]]]:
-    """(steps, metrics) of one run, those of its curriculum among them, and no texts.
+def collect_history(folder: Path) -> History:
+    """The metrics of one run, those of its curriculum among them, and no texts.
 
     Raises:
         CheckpointError: There is no run in the folder, or it is damaged.
     """
     rows = read_rows(folder)
-    growth, _, _ = collect_stories(folder, 0)
-    steps: list[int] = [row["step"] for row in rows]
-    rows = [{**row, **growth.metrics(row["step"])} for row in rows]
-    return steps, with_all_modes(columns(rows))
+    growth, _ = collect_stories(folder, 0)
+    return history_of(rows, growth)
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -87,10 +96,12 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     return read_metrics(folder)
 
 
-def columns(rows: Sequence[Row]) -> dict[str, list[float | None]]:
-    """The metrics by name, aligned with the steps; what a step lacks is None."""
-    names = sorted({name for row in rows for name in row if name != "step"})
-    return {name: [round_off(row.get(name)) for row in rows] for name in names}
+def history_of(rows: Sequence[Row], growth: Growth) -> History:
+    """The metrics by name; what a step lacks is None."""
+    grown = [{**row, **growth.metrics(row["step"])} for row in rows]
+    names = sorted({name for row in grown for name in row if name != "step"})
+    columns = {name: [round_off(row.get(name)) for row in grown] for name in names}
+    return History([row["step"] for row in rows], with_all_modes(columns))
 
 
 def round_off(value: float | None) -> float | None:
@@ -98,8 +109,8 @@ def round_off(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
-def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[str, int]]:
-    """(how the tasks grew, sampled stories with the newest step first, totals).
+def collect_stories(folder: Path, most: int) -> tuple[Growth, list[ShownStory]]:
+    """(how the tasks grew, sampled stories with the newest step first).
 
     Every file is read once: what was made before can only be told by who has seen all of it.
     """
@@ -108,7 +119,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
     quota = max(1, most // max(1, len(chosen)))
     convention = convention_of(folder)
     growth = Growth()
-    kept: list[Any] = []
+    kept: list[ShownStory] = []
     for step, file in files.items():
         records = list(read_rollouts(file))
         growth.take(step, records)
@@ -116,13 +127,18 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[Any], dict[st
             found = stories_in(records)
             found = evenly(found, fewer_of_long(quota, len(records) / max(1, len(found))))
             kept = [shown_story(story, convention) for story in found] + kept
+    return growth, kept
+
+
+def totals_of(growth: Growth) -> Totals:
+    """Of all steps and modes."""
     counts = [counts for modes in growth.steps.values() for counts in modes.values()]
-    totals = {
-        "proposals": sum(found.proposals for found in counts),
-        "valid": sum(found.valid for found in counts),
-        "answers": sum(found.answers for found in counts),
-    }
-    return growth, kept, totals
+    return Totals(
+        proposals=sum(found.proposals for found in counts),
+        valid=sum(found.valid for found in counts),
+        answers=sum(found.answers for found in counts),
+        programs=len(growth.programs),
+    )
 
 
 def fewer_of_long(quota: int, rollouts: float) -> int:
@@ -135,61 +151,66 @@ def fewer_of_long(quota: int, rollouts: float) -> int:
     return max(1, min(quota, int(2 * quota / min(max(rollouts, 1.0), 1.0 + MAX_ANSWERS))))
 
 
-def evenly(items: Sequence[Any], count: int) -> list[Any]:
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
     """At most `count` of the items, evenly spaced, the last one among them."""
     if len(items) <= count:
         return list(items)
     return [items[(place + 1) * len(items) // count - 1] for place in range(count)]
 
 
-def shown_story(story: Story, convention: Convention) -> dict[str, Any]:
+def shown_story(story: Story, convention: Convention) -> ShownStory:
     """A story as the page takes it: one card, with its answers."""
     source = story.proposal or story.answers[0]
     task, explained = story.task, explain(source, convention)
     asked = explain(story.answers[0], convention) if story.answers else None
-    return {
-        "step": source["step"],
-        "mode": source["stream"].partition("/")[2],
-        "name": story.name,
-        "program": shorten(task.program if task else explained.given),
-        "cases": [[shorten(case.input), shorten(case.output)] for case in task.cases]
-        if task
-        else [],
-        "message": shorten(task.message) if task else "",
-        "born": task.born_step if task else None,
-        "verdict": source["verdict"] if story.proposal else "again",
-        "why": shorten(explained.why) if story.proposal else "",
-        "rate": round_off(source["solve_rate"]),
-        "proposal": shown_rollout(story.proposal, convention) if story.proposal else None,
-        "question": shorten(asked.question) if asked else "",
-        "expected": shorten(asked.expected) if asked else "",
-        "shows_program": asked.shows_program if asked else True,
-        "answers": shown_answers(story.answers[:MAX_ANSWERS], convention),
-        "more": max(0, len(story.answers) - MAX_ANSWERS),
-    }
+    cases = task.cases if task else ()
+    return ShownStory(
+        step=source["step"],
+        mode=source["stream"].partition("/")[2],
+        name=story.name,
+        program=code(task.program if task else explained.given),
+        cases=[(code(case.input), code(case.output)) for case in cases],
+        message=shorten(task.message) if task else "",
+        born=task.born_step if task else None,
+        verdict=source["verdict"] if story.proposal else "again",
+        why=shorten(explained.why) if story.proposal else "",
+        rate=round_off(source["solve_rate"]),
+        proposal=shown_rollout(story.proposal, convention) if story.proposal else None,
+        question=code(asked.question) if asked else (),
+        expected=code(asked.expected) if asked else (),
+        shows_program=asked.shows_program if asked else True,
+        answers=shown_answers(story.answers[:MAX_ANSWERS], convention),
+        more=max(0, len(story.answers) - MAX_ANSWERS),
+    )
 
 
-def shown_answers(answers: Sequence[Row], convention: Convention) -> list[dict[str, Any]]:
+def shown_answers(answers: Sequence[Row], convention: Convention) -> list[ShownRollout]:
     """A prompt that is the first answer's as well is empty: it is kept once."""
     shown = [shown_rollout(answer, convention) for answer in answers]
-    for answer in shown[1:]:
-        if answer["prompt"] == shown[0]["prompt"]:
-            answer["prompt"] = ""
-    return shown
+    again = [replace(a, prompt="") if a.prompt == shown[0].prompt else a for a in shown[1:]]
+    return [*shown[:1], *again]
 
 
-def shown_rollout(record: Row, convention: Convention) -> dict[str, Any]:
+def shown_rollout(record: Row, convention: Convention) -> ShownRollout:
     """What was sampled, and what became of it."""
     explained = explain(record, convention)
-    kept = ("verdict", "tokens", "prompt_tokens", "truncated")
-    return {
-        **{name: record[name] for name in kept},
-        **{name: round_off(record[name]) for name in ("reward", "advantage")},
-        "why": shorten(explained.why),
-        "given": shorten(explained.given),
-        "prompt": shorten(record["prompt"], MAX_PROMPT_CHARS),
-        "completion": shorten(record["prefill"] + record["completion"]),
-    }
+    return ShownRollout(
+        verdict=record["verdict"],
+        why=shorten(explained.why),
+        given=code(explained.given),
+        prompt=shorten(record["prompt"], MAX_PROMPT_CHARS),
+        completion=shorten(record["prefill"] + record["completion"]),
+        tokens=record["tokens"],
+        prompt_tokens=record["prompt_tokens"],
+        truncated=record["truncated"],
+        reward=round_off(record["reward"]),
+        advantage=round_off(record["advantage"]),
+    )
+
+
+def code(text: str) -> Code:
+    """As much of a Python text as the page shows, in pieces."""
+    return python(shorten(text))
 
 
 def number_of(tree: Row, name: str, default: int) -> int:

@@ -1,17 +1,18 @@
-"""What metrics are called for people, in which unit, and which of them are summed up in the table.
+"""Every metric's words: what people call it, its unit, and where the report draws it.
 
 `*` in a metric's name stands for all modes: the mean over those that have a value in a step, or
-for counts the sum.
+for counts the sum. A row of METRICS is all that a new metric's plot needs.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+from azr.report.html.contract import Form, Section, Values
 from azr.types import Mode
 
-__all__ = ["FINAL_FIGURES", "PLOTS", "Label", "any_mode", "label_of", "with_all_modes"]
+__all__ = ["FINAL_FIGURES", "METRICS", "PLOTS", "Label", "any_mode", "label_of", "with_all_modes"]
 
 MODES = tuple(mode.value for mode in Mode)
 COUNTS = ("curriculum/tasks/", "curriculum/distinct/")
@@ -24,44 +25,61 @@ class Label:
 
     title: str
     unit: str
-    is_share: bool = False
-    """Shown in per cent."""
+    section: Section | None = None
+    """Of the page that has its plot; None: only who asks for it by name sees it."""
+    form: Form = "number"
+    is_stacked: bool = False
+    """A stack shows it of a single run: it has a plot of its own where runs are compared."""
 
 
-PATTERNS: tuple[tuple[str, Label], ...] = (
-    ("accuracy/solver/*", Label("Answers correct", "share of solver answers", is_share=True)),
-    ("valid/*", Label("Valid proposals", "share of proposals", is_share=True)),
-    ("learnable/*", Label("Learnable tasks", "share solved by some trials", is_share=True)),
-    ("solve_rate/*", Label("Solve rate of new tasks", "share of trials", is_share=True)),
-    ("learnability/*", Label("Learnability", "1 - solve rate; 0 if nobody solves it")),
-    ("curriculum/tasks/*", Label("New tasks", "valid proposals a step")),
-    ("curriculum/distinct/*", Label("Different tasks so far", "tasks")),
-    ("curriculum/novel/*", Label("Novel proposals", "share never made before", is_share=True)),
-    ("curriculum/none/*", Label("Solved by no trial", "share of new tasks", is_share=True)),
-    ("curriculum/some/*", Label("Solved by some trials", "share of new tasks", is_share=True)),
-    ("curriculum/all/*", Label("Solved by all trials", "share of new tasks", is_share=True)),
-    ("ast_distance/*", Label("Distance from references", "AST edit distance, 0 to 1")),
-    ("distinct/*", Label("Distinct within a step", "share of valid", is_share=True)),
-    ("lines/*", Label("Program length", "lines")),
-    ("reward/proposer/*/mean", Label("Proposer reward", "mean of a step")),
-    ("reward/solver/*/mean", Label("Solver reward", "mean of a step")),
-    ("entropy/proposer/*", Label("Entropy of proposals", "nats a token")),
-    ("entropy/solver/*", Label("Entropy of answers", "nats a token")),
-    ("length/proposer/*/mean", Label("Proposal length", "tokens")),
-    ("length/solver/*/mean", Label("Answer length", "tokens")),
-    ("well_formed/solver/*", Label("Well-formed answers", "share", is_share=True)),
-    ("mismatch/mean_abs", Label("Mismatch", "|delta log-probability|, engine against learner")),
-    ("grad_norm", Label("Gradient norm", "before clipping")),
-    ("loss", Label("Loss", "")),
-    ("time/step", Label("Time of a step", "s")),
-    ("perf/tokens_per_s", Label("Sampling speed", "tokens/s")),
+METRICS: Mapping[str, Label] = {
+    "curriculum/tasks/*": Label("New tasks", "valid proposals a step", "tasks"),
+    "curriculum/distinct/*": Label("Different tasks so far", "tasks", "tasks"),
+    "valid/*": Label("Valid proposals", "share of proposals", "tasks", "share"),
+    "curriculum/none/*": Label("Solved by no trial", "share of new tasks", "tasks", "share", True),
+    "curriculum/some/*": Label(
+        "Solved by some trials", "share of new tasks", "tasks", "share", True
+    ),
+    "curriculum/all/*": Label("Solved by all trials", "share of new tasks", "tasks", "share", True),
+    "solve_rate/*": Label("Solve rate of new tasks", "share of trials", "tasks", "share"),
+    "curriculum/novel/*": Label("Novel proposals", "share never made before", "tasks", "share"),
+    "ast_distance/*": Label("Distance from references", "AST edit distance, 0 to 1", "tasks"),
+    "lines/*": Label("Program length", "lines", "tasks"),
+    "learnability/*": Label("Learnability", "1 - solve rate; 0 if nobody solves it", "tasks"),
+    "learnable/*": Label("Learnable tasks", "share solved by some trials", form="share"),
+    "distinct/*": Label("Distinct within a step", "share of valid", form="share"),
+    "accuracy/solver/*": Label("Answers correct", "share of solver answers", "learning", "share"),
+    "well_formed/solver/*": Label("Well-formed answers", "share", form="share"),
+    "reward/proposer/*/mean": Label("Proposer reward", "mean of a step", "learning", "reward"),
+    "reward/solver/*/mean": Label("Solver reward", "mean of a step", "learning", "reward"),
+    "entropy/proposer/*": Label("Entropy of proposals", "nats a token", "learning"),
+    "entropy/solver/*": Label("Entropy of answers", "nats a token", "learning"),
+    "length/proposer/*/mean": Label("Proposal length", "tokens", "learning"),
+    "length/solver/*/mean": Label("Answer length", "tokens", "learning"),
+    "length/solver/*/right": Label("Length of right answers", "tokens", "learning"),
+    "length/solver/*/wrong": Label("Length of wrong answers", "tokens", "learning"),
+    "loss": Label("Loss", ""),
+    "time/step": Label("Time of a step", "s", "machine", "seconds", True),
+    "perf/tokens_per_s": Label("Sampling speed", "tokens a second of play", "machine"),
+    "mismatch/mean_abs": Label("Mismatch", "|Δ log-probability|, engine to learner", "machine"),
+    "grad_norm": Label("Gradient norm", "before clipping", "machine"),
+}
+"""In the order of the page's plots."""
+
+PATTERNS: tuple[tuple[re.Pattern[str], Label], ...] = (
+    (re.compile(r"eval/(.+)/pass@1"), Label("{}, pass@1", "share of items", "evaluation", "share")),
+    (
+        re.compile(r"intrinsic/\*/(.+)"),
+        Label("Intrinsic: {}", "mean of valid proposals", "tasks"),
+    ),
 )
+"""Names that runs choose: `{}` is what the brackets match."""
 
 PLOTS = (
     *("accuracy/solver/*", "valid/*", "learnable/*", "curriculum/distinct/*"),
     *("curriculum/novel/*", "reward/proposer/*/mean", "reward/solver/*/mean", "entropy/solver/*"),
 )
-"""What is drawn when nothing is asked for by name."""
+"""What `--svg` draws when nothing is asked for by name."""
 
 FINAL_FIGURES = (
     *("accuracy/solver/*", "valid/*", "solve_rate/*", "learnable/*", "curriculum/novel/*"),
@@ -73,15 +91,19 @@ FINAL_FIGURES = (
 
 def label_of(metric: str) -> Label:
     """The metric's words; of one that is not known its own name."""
-    suite = re.fullmatch(r"eval/(.+)/pass@1", metric)
-    if suite:
-        return Label(f"{suite[1]}, pass@1", "share of items", is_share=True)
     pattern, mode = any_mode(metric)
-    for known, label in PATTERNS:
-        if known == pattern:
-            named = f"{label.title}, {mode}" if mode else label.title
-            return Label(named, label.unit, label.is_share)
-    return Label(metric, "")
+    label = METRICS.get(pattern) or named(pattern)
+    if label is None:
+        return Label(metric, "")
+    return replace(label, title=f"{label.title}, {mode}") if mode else label
+
+
+def named(pattern: str) -> Label | None:
+    """The words of a metric whose name a run chose, if there are any."""
+    for expression, label in PATTERNS:
+        if found := expression.fullmatch(pattern):
+            return replace(label, title=label.title.format(found[1].replace("_", " ")))
+    return None
 
 
 def any_mode(metric: str) -> tuple[str, str]:
@@ -92,16 +114,14 @@ def any_mode(metric: str) -> tuple[str, str]:
     return metric, ""
 
 
-def with_all_modes(
-    metrics: Mapping[str, Sequence[float | None]],
-) -> dict[str, list[float | None]]:
+def with_all_modes(metrics: Mapping[str, Values]) -> dict[str, Values]:
     """The metrics and, for those that modes have, one over all modes."""
-    by_pattern: dict[str, list[Sequence[float | None]]] = {}
+    by_pattern: dict[str, list[Values]] = {}
     for name, values in metrics.items():
         pattern, mode = any_mode(name)
         if mode:
             by_pattern.setdefault(pattern, []).append(values)
-    joined: dict[str, list[float | None]] = {name: list(v) for name, v in metrics.items()}
+    joined = dict(metrics)
     for pattern, columns in by_pattern.items():
         join = sum if pattern.startswith(COUNTS) else fmean
         rows = [[v for v in row if v is not None] for row in zip(*columns, strict=True)]

@@ -6,8 +6,13 @@ const WORDS = { passed: "valid", failed: "refused", ill_formed: "ill-formed", ag
 const ANSWER_WORDS = { passed: "right", failed: "wrong", ill_formed: "ill-formed" };
 
 const plain = (text) => make("pre", {}, text);
-const clip = (node, text, most = 7) => make("div", { class: text.split("\n").length > most || text.length > 70 * most ? "clip long" : "clip" }, node);
-const dot = (mode) => make("i", { style: { background: `var(--${mode}, var(--c3))` } });
+const dot = (mode) => make("i", { style: { background: variable(modeColor(mode)) } });
+
+function clip(code, most = 7) {
+  const text = textOf(code);
+  return make("div", { class: text.split("\n").length > most || text.length > 70 * most ? "clip long" : "clip" }, python(code));
+}
+
 const modeCell = (mode) => make("span", { class: "mode" }, dot(mode), mode);
 const pill = (verdict, words) => make("span", { class: `pill ${verdict}` }, words[verdict] || verdict);
 
@@ -25,13 +30,13 @@ function fold(title, fill) {
 function sampledText(r, prompt = r.prompt) {
   const cut = r.truncated ? ", cut at the limit" : "";
   return [
-    make("h4", {}, `Completion (${r.tokens} tokens${cut}; reward ${formats.reward(r.reward)}, advantage ${formats.reward(r.advantage)})`), python(r.completion),
+    make("h4", {}, `Completion (${r.tokens} tokens${cut}; reward ${formats.reward(r.reward)}, advantage ${formats.reward(r.advantage)})`), plain(r.completion),
     make("h4", {}, `Prompt (${r.prompt_tokens} tokens)`), plain(prompt)];
 }
 
 function casesOf(story) {
   const rows = story.cases.slice(0, 4).map(([given, value]) =>
-    make("div", { class: "case" }, python(`f(${given})`), make("span", {}, "→"), python(value)));
+    make("div", { class: "case" }, python([["", "f("], ...given, ["", ")"]]), make("span", {}, "→"), python(value)));
   const rest = story.cases.length - rows.length;
   return make("div", { class: "cases" }, ...rows, rest > 0 ? make("div", { class: "reason" }, `and ${rest} more`) : null);
 }
@@ -43,7 +48,7 @@ function difficulty(story) {
 
 function rateLine(story) {
   if (!isNumber(story.rate)) return null;
-  const words = { none: "nobody solved it", some: `${formats.percent(story.rate)} of the trials solved it`, all: "every trial solved it" }[difficulty(story)];
+  const words = { none: "nobody solved it", some: `${formats.share(story.rate)} of the trials solved it`, all: "every trial solved it" }[difficulty(story)];
   return make("div", { class: "rate" }, make("div", { class: `meter ${difficulty(story)}` }, make("i", { style: { width: `${100 * story.rate}%` } })),
     make("span", {}, words), make("span", { class: "reward" }, `reward ${formats.reward(story.proposal.reward)}`));
 }
@@ -63,7 +68,7 @@ function answersOf(story) {
   const more = rest.length ? make("button", { class: "more", type: "button", onclick: () => { list.append(...rest.map((a) => answerRow(a, story))); more.remove(); } }, `${rest.length} more`) : null;
   return make("div", { class: "answers" },
     make("h4", {}, `${right} of ${story.answers.length} recorded answers right${story.more ? ` (${story.more} are not in this report)` : ""}`),
-    story.shows_program ? make("div", { class: "reason mono" }, story.question) : make("div", { class: "reason" }, "The program is sought; the solver sees the first half of the cases."),
+    story.shows_program ? make("div", { class: "reason mono" }, textOf(story.question)) : make("div", { class: "reason" }, "The program is sought; the solver sees the first half of the cases."),
     list, more);
 }
 
@@ -72,7 +77,7 @@ function card(story) {
   return make("article", { class: "task" },
     make("header", {}, modeCell(story.mode), make("span", { class: "when" }, `step ${story.step}${isAgain ? `, ${story.born ? `made in step ${story.born}` : "a seed"}` : ""}`),
       make("span", { class: "name mono" }, story.name), pill(story.verdict, WORDS)),
-    clip(python(story.program), story.program, 14),
+    clip(story.program, 14),
     story.cases.length ? casesOf(story) : null,
     story.message ? make("p", { class: "message" }, story.message) : null,
     rateLine(story),
@@ -86,12 +91,13 @@ const ORDERS = {
   oldest: (s) => s.step,
   hardest: (s) => (isNumber(s.rate) ? s.rate : 2),
   easiest: (s) => (isNumber(s.rate) ? -s.rate : 2),
-  longest: (s) => -s.program.split("\n").length,
+  longest: (s) => -textOf(s.program).split("\n").length,
 };
 
 function searchable(story) {
-  const answers = story.answers.flatMap((a) => [a.given, a.why, a.completion]);
-  return [story.name, story.program, story.message, story.why, ...story.cases.flat(), ...answers, story.proposal && story.proposal.completion].filter(Boolean).join("\n").toLowerCase();
+  const answers = story.answers.flatMap((a) => [textOf(a.given), a.why, a.completion]);
+  const codes = [story.program, ...story.cases.flat()].map(textOf);
+  return [story.name, ...codes, story.message, story.why, ...answers, story.proposal && story.proposal.completion].filter(Boolean).join("\n").toLowerCase();
 }
 
 function taskCards(host, stories, totals) {

@@ -68,27 +68,27 @@ function details(record) {
   const cut = record.truncated ? ", cut at the limit" : "";
   return make("div", { class: "cols" },
     part("Program", python(story.program)), part("Input → output", casesOf(story), story.message ? make("p", { class: "message" }, story.message) : null),
-    part(`Completion (${record.tokens} tokens${cut})`, python(record.completion)),
+    part(`Completion (${record.tokens} tokens${cut})`, plain(record.completion)),
     part(`Prompt (${record.prompt_tokens} tokens)`, plain(promptOf(record, story))));
 }
 
 function questionCell(r) {
-  if (!r.story.shows_program) return make("div", {}, clip(python(r.story.question), r.story.question, 5), make("div", { class: "reason mono" }, "which f?"));
-  return make("div", {}, clip(python(r.story.program), r.story.program, 5), make("div", { class: "reason mono" }, r.story.question));
+  if (!r.story.shows_program) return make("div", {}, clip(r.story.question, 5), make("div", { class: "reason mono" }, "which f?"));
+  return make("div", {}, clip(r.story.program, 5), make("div", { class: "reason mono" }, textOf(r.story.question)));
 }
 
 const answerColumns = [
   { title: "step", width: "62px", num: true, value: (r) => r.story.step, cell: (r) => r.story.step },
   { title: "mode", width: "112px", value: (r) => r.story.mode, cell: (r) => modeCell(r.story.mode) },
-  { title: "task", width: "auto", value: (r) => r.story.program.length, cell: questionCell },
-  { title: "expected", width: "17%", value: (r) => r.story.expected, cell: (r) => clip(python(r.story.expected), r.story.expected, 5) },
-  { title: "answered", width: "20%", value: (r) => r.given, cell: (r) => clip(python(r.given), r.given, 5) },
+  { title: "task", width: "auto", value: (r) => textOf(r.story.program).length, cell: questionCell },
+  { title: "expected", width: "17%", value: (r) => textOf(r.story.expected), cell: (r) => clip(r.story.expected, 5) },
+  { title: "answered", width: "20%", value: (r) => textOf(r.given), cell: (r) => clip(r.given, 5) },
   { title: "verdict", width: "190px", value: (r) => r.verdict + r.why, cell: (r) => make("div", {}, pill(r.verdict, ANSWER_WORDS), make("div", { class: "reason" }, r.why)) },
   { title: "reward", width: "78px", num: true, value: (r) => r.reward, cell: (r) => formats.reward(r.reward) },
 ];
 
 function answerTable(host, stories, total) {
-  const records = stories.flatMap((story) => story.answers.map((answer) => ({ ...answer, story, search: [story.name, story.program, story.expected, story.question, answer.why, answer.completion].join("\n").toLowerCase() })));
+  const records = stories.flatMap((story) => story.answers.map((answer) => ({ ...answer, story, search: [story.name, ...[story.program, story.expected, story.question].map(textOf), answer.why, answer.completion].join("\n").toLowerCase() })));
   if (records.length) recordTable(host, records, answerColumns, total);
   else host.replaceChildren(make("div", { class: "card" }, make("p", { class: "empty" }, "no answers were recorded")));
 }
@@ -100,20 +100,20 @@ function span(figure, format) {
 }
 
 function figureCell(figure, row) {
-  const format = row.is_share ? (v) => `${(100 * v).toFixed(1)}` : formats.number;
-  return figure ? make("div", {}, format(figure.value) + (row.is_share ? " %" : ""), span(figure, format)) : "–";
+  const format = row.form === "share" ? (v) => `${(100 * v).toFixed(1)}` : formats.number;
+  return figure ? make("div", {}, format(figure.value) + (row.form === "share" ? " %" : ""), span(figure, format)) : "–";
 }
 
 function differenceCell(difference, row) {
   if (!difference) return null;
-  const format = row.is_share ? (v) => (v > 0 ? "+" : "") + (100 * v).toFixed(1) : (v) => (v > 0 ? "+" : "") + formats.number(v);
+  const format = row.form === "share" ? (v) => (v > 0 ? "+" : "") + (100 * v).toFixed(1) : (v) => (v > 0 ? "+" : "") + formats.number(v);
   const isClear = isNumber(difference.low) && (difference.low > 0 || difference.high < 0);
   return make("div", { class: isClear ? "delta clear" : "delta" }, format(difference.value), span(difference, format));
 }
 
 function finalTable(host, arms, rows) {
   const head = make("tr", {}, make("th", { scope: "col" }, "at the end of training"), ...arms.map((arm, i) =>
-    make("th", { scope: "col", class: "num" }, make("i", { class: "key", style: { background: palette(i) } }), arm.name,
+    make("th", { scope: "col", class: "num" }, make("i", { class: "key", style: { background: variable(palette(i)) } }), arm.name,
       make("small", {}, arm.runs.length > 1 ? ` ${arm.runs.length} seeds` : ""))));
   const line = (row) => make("tr", { class: row.is_part ? "part" : null },
     make("th", { scope: "row" }, row.is_part ? row.title.split(", ").at(-1) : row.title, row.is_part ? null : make("small", {}, ` ${row.unit}`)),
