@@ -254,8 +254,9 @@ def train_command(arguments: argparse.Namespace) -> int:
 def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
     from azr.models.gpu import visible_gpu_bytes
-    from azr.run.planning import describe as estimate
-    from azr.run.planning import find_shape, refuse
+    from azr.run.planning.fit import refuse
+    from azr.run.planning.shape import find_shape
+    from azr.run.planning.text import describe
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
@@ -264,7 +265,7 @@ def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     )
     shape = find_shape(config.model.name)
     print(to_toml(config), end="")
-    print("\n" + estimate(config, shape, gpu_bytes), end="", flush=True)
+    print("\n" + describe(config, shape, gpu_bytes), end="", flush=True)
     if shape is not None and gpu_bytes is not None:
         refuse(config, shape, gpu_bytes, only_if_certain=False)
     return EXIT_OK
