@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from azr import __version__
+from azr.atomic_write import FULL, written
 from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.cli.inspect import add_arguments as add_inspect
 from azr.cli.model import add_arguments as add_model
@@ -29,7 +30,6 @@ from azr.errors import AzrError, ConfigError
 from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
-from azr.records.files import FULL, written
 from azr.records.run_folder import is_run
 from sandbox_wasm.cores import available_cores, is_limited
 from sandbox_wasm.errors import SandboxError

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azr.atomic_write import written
 from azr.config.run import RunConfig
 from azr.errors import ConfigError
 from azr.evaluation.grading.code import Executor
@@ -25,7 +26,6 @@ from azr.evaluation.subject import Subject, weights_digest
 from azr.evaluation.suites.data import SuiteData, load_suite
 from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
-from azr.records.files import written
 from azr.records.run_folder import environment
 from azr.rollout.opening import build_here, choose_engine
 from azr.rollout.policy import EnginePolicy

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from azr.atomic_write import written
 from azr.errors import CheckpointError
 from azr.evaluation.suites.items import Attempt, Mark, Status
-from azr.records.files import written
 
 __all__ = ["Ledger"]
 

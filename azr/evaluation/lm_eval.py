@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from azr.atomic_write import write_text
 from azr.evaluation.estimates import Estimate
 from azr.evaluation.results import FORMAT, SuiteResult
 from azr.evaluation.runner import Plan
@@ -25,7 +26,6 @@ def write_lm_eval(
 ) -> Path:
     """Write both files below FOLDER/lm_eval/MODEL; T is `now`. Returns the aggregated one."""
     there = folder / "lm_eval" / model.strip("/").replace("/", "__")
-    there.mkdir(parents=True, exist_ok=True)
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat().replace(":", "-")
     for data, _, attempts_by_item in results:
         lines = [
@@ -35,10 +35,10 @@ def write_lm_eval(
             )
         ]
         file = there / f"samples_{data.suite.name}_{stamp}.jsonl"
-        file.write_text("".join(lines), encoding="utf-8")
+        write_text(file, "".join(lines))
     file = there / f"results_{stamp}.json"
     content = lm_eval_results(model, plan, results, now)
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(file, json.dumps(content, indent=2) + "\n")
     return file
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from azr.atomic_write import write_text
 from azr.errors import CheckpointError
 from azr.evaluation.grading.code import program_of
 from azr.evaluation.ledger import attempt_to_json
@@ -41,10 +42,7 @@ def agree_on_plan(folder: Path, plan: Mapping[str, Any], name: str = "plan.json"
     file = folder / name
     text = json.dumps(plan, indent=2) + "\n"
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
+        write_text(file, text)
         return
     try:
         there = json.loads(file.read_text(encoding="utf-8"))
@@ -89,10 +87,10 @@ def write_suite(
         ],
     }
     file = there / "result.json"
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_text(file, json.dumps(content, indent=1) + "\n")
     if data.suite.evalplus:
         lines = [evalplus_line(item, attempt) for item, attempts in pairs for attempt in attempts]
-        (there / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
+        write_text(there / "samples.jsonl", "".join(lines))
     return file
 
 

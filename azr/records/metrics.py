@@ -29,10 +29,10 @@ from statistics import fmean
 from types import ModuleType
 from typing import Any
 
+from azr.atomic_write import written
 from azr.config.loading import to_dict
 from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.records.files import written
 from azr.records.proposal_metrics import appraisal_metrics
 from azr.records.text_metrics import text_metrics
 from azr.types import STREAMS, Experience, Role, Verdict, count_lines, stream_name

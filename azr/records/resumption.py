@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from azr.atomic_write import write_text
 from azr.config.keys import spell_value
 from azr.config.loading import to_dict
 from azr.config.run import RunConfig
@@ -49,7 +50,7 @@ def keep_configuration(folder: Path, attempt: int, text: str) -> None:
     last = folder / "logs" / f"attempt_{attempt - 1}.toml"
     if attempt > 1 and not last.exists() and (folder / "config.toml").exists():
         shutil.copyfile(folder / "config.toml", last)
-    (folder / "logs" / f"attempt_{attempt}.toml").write_text(text, encoding="utf-8")
+    write_text(folder / "logs" / f"attempt_{attempt}.toml", text)
 
 
 def nothing_there(folder: Path) -> str:

@@ -10,13 +10,22 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from azr.records.files import whole
+from azr.atomic_write import whole
+from azr.errors import CheckpointError
+from azr.game.tasks.task_json import task_in, task_record
 from azr.records.lines import objects_in, say_left_out
-from azr.types import STREAMS, Appraisal, Experience, Task, stream_name
+from azr.types import STREAMS, Appraisal, Experience, Mode, Task, stream_name
 
-__all__ = ["read_records", "read_rollouts", "rollout_records", "write_records"]
+__all__ = [
+    "mode_of",
+    "read_records",
+    "read_rollouts",
+    "rollout_records",
+    "task_of",
+    "write_records",
+]
 
 Record = Mapping[str, Any]
 
@@ -55,16 +64,24 @@ def merits_record(appraisal: Appraisal) -> dict[str, Any]:
     return {**merits, "structure": structure}
 
 
-def task_record(task: Task) -> dict[str, Any]:
-    """A task as plain values."""
-    functions = {"functions": list(task.functions)} if task.functions else {}
-    return functions | {
-        "mode": task.mode.value,
-        "program": task.program,
-        "cases": [[case.input, case.output] for case in task.cases],
-        "message": task.message,
-        "born_step": task.born_step,
-    }
+def task_of(record: Record) -> Task | None:
+    """The record's task, if it has one.
+
+    Raises:
+        CheckpointError: The record was written by another version, with a mode unknown here.
+        ValueError: The task is no task record.
+    """
+    found = record["task"]
+    return None if found is None else task_in({**found, "mode": mode_of(record)})
+
+
+def mode_of(record: Record) -> Mode:
+    """The mode of the record's stream."""
+    name = record["stream"].partition("/")[2]
+    try:
+        return Mode(name)
+    except ValueError as error:
+        raise CheckpointError(f"this azr does not know the mode {name!r} of a rollout") from error
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -136,26 +153,8 @@ def fault_in(record: Record) -> str:
             return f"no rollout, its {name} is {'missing' if value is ... else 'of another kind'}"
     if record["stream"] not in STREAM_NAMES:
         return f"this azr does not know the stream {record['stream'][:40]!r}"
-    task = record["task"]
-    return "" if task is None or is_task(task) else "no rollout, its task is of another kind"
-
-
-def is_task(task: Record) -> bool:
-    """Whether it is as `task_record` writes it."""
-    cases, functions = task.get("cases"), task.get("functions", [])
-    return (
-        isinstance(task.get("program"), str)
-        and isinstance(task.get("message", ""), str)
-        and isinstance(task.get("born_step", 0), int)
-        and isinstance(functions, list)
-        and all(isinstance(text, str) for text in cast(list[Any], functions))
-        and isinstance(cases, list)
-        and cases != []
-        and all(map(is_case, cast(list[Any], cases)))
-    )
-
-
-def is_case(case: Any) -> bool:
-    """Input and output, as texts."""
-    texts = cast(list[object], case) if isinstance(case, list) else []
-    return len(texts) == 2 and all(isinstance(text, str) for text in texts)
+    try:
+        task_of(record)
+    except ValueError as error:
+        return f"no rollout, {error}"
+    return ""

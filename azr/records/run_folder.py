@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+from azr.atomic_write import set_aside, whole, write_text, written
 from azr.config.loading import to_dict, to_toml
 from azr.config.run import RunConfig
 from azr.errors import CheckpointError
 from azr.records.environment import environment
-from azr.records.files import set_aside
 from azr.records.metrics_file import read_metrics, rows_in
 from azr.records.resumption import changes, keep_configuration, nothing_there
 from azr.records.rollouts import write_records
@@ -91,13 +91,9 @@ class RunFolder:
                 folder.news = (*mended, *folder.news)
                 folder.describe(config)
                 opened.pop_all()  # nothing failed: the lock is the folder's to close
-        except CheckpointError:
-            raise
         except OSError as error:
-            place = error.filename or path
-            raise CheckpointError(
-                f"{place} cannot be written: {error.strerror or error}"
-            ) from error
+            with written(error.filename or path):
+                raise
         return folder
 
     @property
@@ -116,19 +112,9 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
-    def tensorboard(self) -> Path:
-        """The folder of TensorBoard's event files."""
-        return self.path / "tensorboard"
-
-    @property
     def log_file(self) -> Path:
         """The log of this attempt."""
         return self.path / "logs" / f"attempt_{self.attempt}.log"
-
-    @property
-    def report_file(self) -> Path:
-        """Where `azr report` writes unless told otherwise."""
-        return self.path / "report.html"
 
     def rollouts_file(self, step: int) -> Path:
         """The rollouts of one step."""
@@ -142,7 +128,7 @@ class RunFolder:
         """Write what runs here: configuration, versions, hardware. No secrets, no environment."""
         (self.path / "logs").mkdir(exist_ok=True)
         keep_configuration(self.path, self.attempt, to_toml(config))
-        (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        write_text(self.path / "config.toml", to_toml(config))
         write_json(self.path / "resolved.json", to_dict(config))
         write_json(self.path / "env.json", {"attempt": self.attempt, **environment()})
         self.log_file.touch()
@@ -156,16 +142,14 @@ class RunFolder:
         news: list[str] = []
         if self.metrics_file.exists():
             found = rows_in(self.path)
-            partial = self.metrics_file.with_name("metrics.jsonl.partial")
-            with partial.open("w", encoding="utf-8") as file:
+            with whole(self.metrics_file) as partial, partial.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in found.rows if row["step"] <= step)
                 file.flush()
                 os.fsync(file.fileno())
-            if found.faults:
-                aside = set_aside(self.metrics_file)
-                what = f"{self.metrics_file}, {found.faults[0]}"
-                news.append(f"{what}: left out ({len(found.faults)} in all); kept as {aside.name}")
-            partial.replace(self.metrics_file)
+                if found.faults:
+                    aside, first = set_aside(self.metrics_file), found.faults[0]
+                    left = f"left out ({len(found.faults)} in all); kept as {aside.name}"
+                    news.append(f"{self.metrics_file}, {first}: {left}")
         for number, file in rollout_files(self.path).items():
             if number > step:
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
@@ -226,14 +210,8 @@ def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
         raise CheckpointError(f"{run} has no checkpoint of step {wanted}; there are: {there}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} is not an empty folder")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.parent.mkdir(parents=True, exist_ok=True)
+    with whole(folder) as partial:
         shutil.copytree(found[wanted], partial)
-        partial.replace(folder)
-    except OSError as error:
-        raise CheckpointError(f"{folder} cannot be written: {error.strerror or error}") from error
     return folder
 
 
@@ -307,5 +285,5 @@ def next_attempt(path: Path) -> int:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write it readably."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    """Write it with one key a line."""
+    write_text(path, json.dumps(value, indent=2) + "\n")

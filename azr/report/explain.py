@@ -12,12 +12,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from azr.errors import CheckpointError
 from azr.game.modes import rules_of
 from azr.game.tasks.buffers import content_hash
+from azr.records.rollouts import mode_of, task_of
 from azr.types import (
     Answer,
-    Case,
     Check,
     Mode,
     ParseFailure,
@@ -37,7 +36,6 @@ __all__ = [
     "read_object",
     "resolved_config",
     "table_in",
-    "task_in",
     "task_name",
     "unfenced",
 ]
@@ -134,34 +132,6 @@ def convention_of(folder: Path) -> Convention:
     )
 
 
-def task_in(record: Record) -> Task | None:
-    """The record's task, if it has one.
-
-    Raises:
-        CheckpointError: The record was written by another version, with a mode unknown here.
-    """
-    found = record["task"]
-    if found is None:
-        return None
-    return Task(
-        mode=mode_in(record),
-        program=found["program"],
-        cases=tuple(Case(given, value) for given, value in found["cases"]),
-        message=found.get("message", ""),
-        born_step=found.get("born_step", 0),
-        functions=tuple(found.get("functions", ())),
-    )
-
-
-def mode_in(record: Record) -> Mode:
-    """The mode of the record's stream."""
-    name = record["stream"].partition("/")[2]
-    try:
-        return Mode(name)
-    except ValueError as error:
-        raise CheckpointError(f"this azr does not know the mode {name!r} of a rollout") from error
-
-
 def task_name(task: Task) -> str:
     """A short name, the same in the terminal and the report: `deduction-3f9a21c8`."""
     return f"{task.mode.value}-{content_hash(task).hex()[:8]}"
@@ -169,14 +139,14 @@ def task_name(task: Task) -> str:
 
 def explain(record: Record, convention: Convention) -> Explanation:
     """Put a record into words."""
-    task = task_in(record)
+    task = task_of(record)
     text: str = record["prefill"] + record["completion"]
     if record["stream"].startswith(Role.PROPOSER):
         program = task.program if task else unfenced(text)
         return Explanation(
             question="", expected="", given=program, why=why_proposal(record), shows_program=True
         )
-    given = read_answer(record, mode_in(record), convention)
+    given = read_answer(record, mode_of(record), convention)
     if task is None:
         return Explanation(
             question="", expected="", given=given, why=in_words(record["reason"]),

@@ -17,7 +17,7 @@ from typing import Any
 
 from azr.game.modes import rules_of
 from azr.game.tasks.buffers import content_hash
-from azr.report.explain import mode_in, task_in
+from azr.records.rollouts import mode_of, task_of
 from azr.types import Mode, Role, Task, Verdict, count_lines
 
 __all__ = ["Growth", "ModeStep", "novelty_key"]
@@ -80,7 +80,7 @@ class Growth:
         """Count one step's records."""
         modes: dict[Mode, ModeStep] = defaultdict(ModeStep)
         for record in records:
-            counts = modes[mode_in(record)]
+            counts = modes[mode_of(record)]
             if record["stream"].startswith(Role.PROPOSER):
                 self._count_proposal(counts, record)
             else:
@@ -92,7 +92,7 @@ class Growth:
 
     def _count_proposal(self, counts: ModeStep, record: Record) -> None:
         counts.proposals += 1
-        task = task_in(record)
+        task = task_of(record)
         if task is None or record["verdict"] != Verdict.PASSED:
             return
         counts.valid += 1

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azr.records.rollouts import read_rollouts
+from azr.records.rollouts import read_rollouts, task_of
 from azr.records.run_folder import rollout_files
-from azr.report.explain import task_in, task_name
+from azr.report.explain import task_name
 from azr.types import Role, Task
 
 __all__ = ["ORDERS", "MeasuredTask", "Story", "all_measured", "ordered", "stories_in"]
@@ -45,7 +45,7 @@ def stories_in(records: Iterable[Record]) -> list[Story]:
     """Group one step's records by task, in the order in which the tasks first come."""
     stories: dict[object, Story] = {}
     for place, record in enumerate(records):
-        task = task_in(record)
+        task = task_of(record)
         name = task_name(task) if task else ""
         key = name or place
         is_proposal = record["stream"].startswith(Role.PROPOSER)
@@ -67,7 +67,7 @@ def all_measured(folder: Path) -> Iterator[MeasuredTask]:
     """
     for step, file in rollout_files(folder).items():
         for record in read_rollouts(file):
-            task, rate = task_in(record), record["solve_rate"]
+            task, rate = task_of(record), record["solve_rate"]
             if task is not None and rate is not None:
                 yield MeasuredTask(step, task, rate, record["reward"])
 

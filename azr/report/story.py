@@ -15,7 +15,6 @@ from azr.report.explain import (
     read_object,
     resolved_config,
     table_in,
-    task_in,
     task_name,
 )
 from azr.report.growth import Growth, ModeStep
@@ -37,6 +36,5 @@ __all__ = [
     "resolved_config",
     "stories_in",
     "table_in",
-    "task_in",
     "task_name",
 ]

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from azr.atomic_write import set_aside, written
 from azr.config.run import RunConfig
 from azr.game.tasks.buffers import FORMAT_VERSION, TaskBuffers
 from azr.models.checkpoint import Checkpoint
-from azr.records.files import set_aside, written
 
 __all__ = ["open_buffers"]
 

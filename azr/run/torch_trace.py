@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch.profiler import profile, supported_activities
 
-from azr.records.files import whole
+from azr.atomic_write import whole
 
 __all__ = ["StepProfiler"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from azr.game.tasks.buffers import task_to_json
+from azr.game.tasks.task_json import task_to_json
 from azr.types import Case, Mode, Task
 from tests.taught import teach
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.game.tasks.buffers import task_to_json
+from azr.game.tasks.task_json import task_to_json
 from azr.types import Case, Mode, Task
 from tests.tiny import make_tiny_model
 

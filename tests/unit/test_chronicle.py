@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.errors import CheckpointError
-from azr.records.rollouts import read_records, rollout_records
+from azr.records.rollouts import read_records, rollout_records, task_of
 from azr.records.run_folder import rollout_files
 from azr.report.explain import shown, unfenced
 from azr.report.stories import ORDERS, MeasuredTask
@@ -23,7 +23,6 @@ from azr.report.story import (
     explain,
     ordered,
     stories_in,
-    task_in,
     task_name,
 )
 from azr.types import Case, Experience, Mode, Role, Task, Verdict
@@ -115,7 +114,7 @@ def test_error_mode_is_explained_by_names_as_they_were_seen() -> None:
 
 def test_a_composite_task_keeps_what_it_was_given() -> None:
     task = replace(make_task(), program="def g_0(): pass\n\n\np", functions=("def g_0(): pass",))
-    assert task_in(proposal(task)) == task
+    assert task_of(proposal(task)) == task
 
 
 def test_induction_says_on_how_many_cases() -> None:
@@ -244,7 +243,7 @@ def test_tasks_are_ordered_by_what_was_asked_for(made_curriculum: Path) -> None:
 def test_a_record_of_an_unknown_mode_is_refused_by_name() -> None:
     found = {**record("", task=make_task()), "stream": "solver/telepathy"}
     with pytest.raises(CheckpointError, match="does not know the mode 'telepathy'"):
-        task_in(found)
+        task_of(found)
 
 
 def test_a_run_that_does_not_say_its_envelope(

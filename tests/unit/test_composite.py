@@ -12,7 +12,8 @@ from azr.errors import ConfigError
 from azr.game.composite import MAX_CANDIDATES, Odds, functions_to_build_on, odds_at
 from azr.game.judge.judge import SandboxJudge
 from azr.game.selfplay import play_step
-from azr.game.tasks.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.task_json import task_from_json, task_to_json
 from azr.records.metrics import step_metrics
 from azr.types import Experience, Mode, Prompt, Role, Task
 from tests.fakes import InProcessExecutor, ScriptedJudge, ScriptedPolicy, make_table, make_task

@@ -4,6 +4,7 @@ import errno
 import io
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,18 +12,21 @@ from typing import Any, cast
 import pytest
 from safetensors import SafetensorError
 
+from azr.atomic_write import whole, write_text, written
 from azr.cli.main import main
 from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ModelError
 from azr.evaluation.ledger import Ledger
+from azr.evaluation.results import agree_on_plan
 from azr.evaluation.suites.items import Attempt, Mark, Status
 from azr.evaluation.summary import summarize
 from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.seed_files import write_azr_tasks, write_tasks
 from azr.models.checkpoint import latest_checkpoint, save_checkpoint
 from azr.models.model_folder import save_model
-from azr.records.files import written
 from azr.records.metrics import MetricsWriter
-from azr.records.run_folder import RunFolder
+from azr.records.resumption import keep_configuration
+from azr.records.run_folder import RunFolder, export_model
 from azr.run.session import logging_to
 from azr.types import Case, Mode, Task
 from tests.examinations import examination
@@ -195,3 +199,51 @@ def test_whatever_finds_no_room_ends_a_command_with_one_line(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "azr: error: some/file cannot be written: No space left on device"
     assert lines[1].startswith("hint: make room")
+
+
+def a_run_with_a_checkpoint(folder: Path) -> Path:
+    model = folder / "run" / "checkpoints" / "step_1" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").touch()
+    return folder / "run"
+
+
+TASK = Task(mode=Mode.DEDUCTION, program="p", cases=(Case("1", "2"),))
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "tasks": lambda out: write_tasks(out / "a.jsonl", [(TASK, 0.5)]),
+    "tasks as AZR has them": lambda out: write_azr_tasks(out / "a.jsonl", [(TASK, None)]),
+    "an evaluation's plan": lambda out: agree_on_plan(out, {"suite": "easy"}),
+    "a run's configuration": lambda out: keep_configuration(out, 1, "steps = 3"),
+    "a run's folder": lambda out: RunFolder.open(RunConfig(name="out", runs=str(out.parent))),
+    "an exported model": lambda out: export_model(a_run_with_a_checkpoint(out.parent), out / "m"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_whoever_writes_a_file_leaves_it_whole_or_not_at_all(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says how to go on where there is no room."""
+
+    def full(*_: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr(Path, "replace", full)  # everything is written; the last step fails
+    with pytest.raises(CheckpointError, match="cannot be written: No space left") as told:
+        WRITERS[name](tmp_path / "out")
+    assert told.value.__notes__[0].startswith("make room")
+    left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert [path.name for path in left if path.name != ".lock"] == []
+
+
+def test_a_write_that_is_interrupted_leaves_what_was_there(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "old")
+    with pytest.raises(KeyboardInterrupt), whole(tmp_path / "a") as unfinished:
+        unfinished.write_text("new")
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+    with whole(tmp_path / "deep" / "folder") as unfinished:
+        unfinished.mkdir()
+        (unfinished / "file").touch()
+    assert (tmp_path / "deep" / "folder" / "file").is_file()

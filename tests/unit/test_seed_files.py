@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from azr.cli.main import main
 from azr.config.run import BuffersConfig, NoveltyConfig, RunConfig, SandboxConfig, SelfPlayConfig
-from azr.errors import ConfigError, ExecutorUnavailable
+from azr.errors import CheckpointError, ConfigError, ExecutorUnavailable
 from azr.game.judge.judge import SandboxJudge
 from azr.game.rewards.appraiser import Appraiser
 from azr.game.seeding import seed_buffers
-from azr.game.tasks.buffers import TaskBuffers, task_to_json
+from azr.game.tasks.buffers import TaskBuffers
 from azr.game.tasks.seed_files import (
     Imported,
     check_seed_file,
@@ -26,6 +26,7 @@ from azr.game.tasks.seed_files import (
     write_azr_tasks,
     write_tasks,
 )
+from azr.game.tasks.task_json import task_to_json
 from azr.types import Case, Mode, Task, prefix_of
 from tests.fakes import (
     InProcessExecutor,
@@ -355,9 +356,10 @@ def test_the_command_overwrites_nothing_and_writes_no_empty_file(
     assert output.read_text() == "mine"
 
 
-def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path):
-    with pytest.raises(ConfigError, match="cannot be written"):
-        write_tasks(tmp_path / "none" / "out.jsonl", [(make_task(), None)])
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_tasks(tmp_path / "file" / "out.jsonl", [(make_task(), None)])
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\t\n", "\ufeff"])

@@ -19,10 +19,11 @@ from azr.errors import CheckpointError, ConfigError
 from azr.game.modes import rules_of
 from azr.game.tasks.census import Census
 from azr.game.tasks.drawing import Shelf, draw_one
+from azr.game.tasks.task_json import task_from_json, task_to_json
 from azr.seeds import derive_seed
-from azr.types import Case, Mode, Task
+from azr.types import Mode, Task
 
-__all__ = ["TaskBuffers", "View", "task_from_json", "task_to_json"]
+__all__ = ["TaskBuffers", "View", "content_hash"]
 
 FORMAT_VERSION = 2
 """SQLite's user_version; raised whenever the table changes. 1 had no solve rates."""
@@ -39,42 +40,6 @@ CREATE TABLE IF NOT EXISTS tasks (
 );
 CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
 """
-
-
-def task_to_json(task: Task) -> str:
-    """One line of JSON; the format of seed files."""
-    record: dict[str, object] = {
-        "mode": task.mode,
-        "program": task.program,
-        "cases": [{"input": case.input, "output": case.output} for case in task.cases],
-        "message": task.message,
-        "born_step": task.born_step,
-    }
-    return json.dumps(record | ({"functions": task.functions} if task.functions else {}))
-
-
-def task_from_json(line: str) -> Task:
-    """The inverse of `task_to_json`.
-
-    Raises:
-        ValueError: The line is not such a record.
-    """
-    record = json.loads(line)
-    try:
-        cases = tuple(Case(str(c["input"]), str(c["output"])) for c in record["cases"])
-        task = Task(
-            mode=Mode(record["mode"]),
-            program=str(record["program"]),
-            cases=cases,
-            message=str(record.get("message", "")),
-            born_step=int(record.get("born_step", 0)),
-            functions=tuple(map(str, record.get("functions", ()))),
-        )
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"not a task record: {type(error).__name__} {error}") from error
-    if not cases:
-        raise ValueError("not a task record: it has no cases")
-    return task
 
 
 def content_hash(task: Task) -> bytes:

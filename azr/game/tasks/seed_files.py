@@ -1,6 +1,6 @@
 """Tasks as files: what a run can start from, and what it leaves behind, as JSON Lines.
 
-Our format has one task a line (task_to_json). AZR's has triplets (snippet, input,
+Our format has one task a line (task_json.py). AZR's has triplets (snippet, input,
 output), which deduction and abduction share, or induction tasks (snippet, inputs, outputs,
 message); both kinds may stand in one file here. Whatever a file claims is judged again before it
 enters: programs run in the sandbox, outputs are recomputed and compared. The seed files that the
@@ -12,14 +12,16 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from azr.atomic_write import write_text
 from azr.errors import CheckpointError, ConfigError
 from azr.game.modes import rules_of
-from azr.game.tasks.buffers import TaskBuffers, task_from_json, task_to_json
+from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.task_json import task_in, task_record, text_in, texts_in
 from azr.gather import all_or_nothing
 from azr.ports import Judge
 from azr.types import Answer, Case, Demands, Mode, Proposal, Ruling, Task, Verdict, prefix_of
@@ -174,13 +176,13 @@ def read_seeds(path: Path | str) -> Iterator[list[Task]]:
 def _claims(line: str) -> list[Task]:
     record = json.loads(line)
     if not isinstance(record, dict) or "snippet" not in record:
-        return [replace(task_from_json(line), born_step=0)]
+        return [replace(task_in(record), born_step=0)]
     record = cast(dict[str, Any], record)
     is_induction = "inputs" in record
     inputs, outputs = (
-        (_texts(record, "inputs"), _texts(record, "outputs"))
+        (texts_in(record, "inputs"), texts_in(record, "outputs"))
         if is_induction
-        else ([_text(record, "input")], [_text(record, "output")])
+        else ([text_in(record, "input")], [text_in(record, "output")])
     )
     if len(inputs) != len(outputs) or not inputs:
         raise ValueError("not a task record: every input has one output")
@@ -190,7 +192,7 @@ def _claims(line: str) -> list[Task]:
             mode=mode,
             program=program,
             cases=tuple(map(Case, inputs, outputs)),
-            message=_text(record, "message") if is_induction else "",
+            message=text_in(record, "message") if is_induction else "",
             functions=() if is_induction else _azr_functions(record, program),
         )
         for mode in _modes_of(AZR_CASES if is_induction else "")
@@ -199,8 +201,8 @@ def _claims(line: str) -> list[Task]:
 
 def _azr_program(record: Mapping[str, Any]) -> str:
     """The snippet, below those of its import lines that it does not hold itself."""
-    snippet = _text(record, "snippet")
-    imports = _texts(record, "imports") if record.get("imports") else []
+    snippet = text_in(record, "snippet")
+    imports = texts_in(record, "imports") if record.get("imports") else []
     present = set(map(str.strip, snippet.split("\n")))
     return "\n".join([*(line for line in imports if line.strip() not in present), snippet])
 
@@ -211,24 +213,8 @@ def _azr_functions(record: Mapping[str, Any], program: str) -> tuple[str, ...]:
     The program of another layout is taken as it is, as one that its proposer wrote whole.
     """
     found = record.get("composite_functions")
-    functions = tuple(_texts(record, "composite_functions")) if found else ()
+    functions = tuple(texts_in(record, "composite_functions")) if found else ()
     return functions if program.startswith(prefix_of(functions)) else ()
-
-
-def _text(record: Mapping[str, Any], key: str) -> str:
-    value = record.get(key)
-    if not isinstance(value, str):
-        raise ValueError(f"not a task record: {key} is no text")  # noqa: TRY004 - of the file
-    return value
-
-
-def _texts(record: Mapping[str, Any], key: str) -> list[str]:
-    value = record.get(key)
-    items = cast(list[object], value) if isinstance(value, list) else [None]
-    texts = [item for item in items if isinstance(item, str)]
-    if len(texts) != len(items):
-        raise ValueError(f"not a task record: {key} is no list of texts")
-    return texts
 
 
 def _modes_of(azr_kind: str) -> list[Mode]:
@@ -252,8 +238,9 @@ def export_tasks(
         step: Only those born by then; None = all.
 
     Raises:
-        CheckpointError: The folder holds no run's tasks, or none that were asked for.
-        ConfigError: The file is there already, or cannot be written.
+        CheckpointError: The folder holds no run's tasks, or none that were asked for, or the file
+            cannot be written.
+        ConfigError: The file is there already.
     """
     if not (run / "tasks.sqlite").is_file():
         raise CheckpointError(f"{run} holds no run: there is no tasks.sqlite")
@@ -281,15 +268,13 @@ def write_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) ->
     """Write our format, with the solve rates that were measured; returns how many tasks.
 
     Raises:
-        ConfigError: The file cannot be written.
+        CheckpointError: The file cannot be written.
     """
     lines = [
-        task_to_json(task)
-        if rate is None
-        else json.dumps({**json.loads(task_to_json(task)), "solve_rate": rate})
+        json.dumps(task_record(task) | ({} if rate is None else {"solve_rate": rate}))
         for task, rate in rated_tasks
     ]
-    _write_lines(path, lines)
+    write_text(path, "".join(f"{line}\n" for line in lines))
     return len(lines)
 
 
@@ -307,7 +292,7 @@ def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]
     files: list[Path] = []
     for kind in sorted(lines):
         files.append(path.with_stem(path.stem + kind))
-        _write_lines(files[-1], list(lines[kind]))
+        write_text(files[-1], "".join(f"{line}\n" for line in lines[kind]))
     return files
 
 
@@ -317,15 +302,3 @@ def _azr_record(task: Task) -> dict[str, Any]:
         line.rstrip() for line in task.program.split("\n") if line.startswith(("import ", "from "))
     ]
     return {**rules_of(task.mode).azr_record(task), "imports": imports}
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    """The whole file or none."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error

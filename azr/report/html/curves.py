@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from azr.atomic_write import whole
 from azr.errors import ConfigError
-from azr.records.files import whole
 from azr.report.html.arms import Group, History, curve_of, groups_of, steps_of
 from azr.report.html.data import collect_history
 from azr.report.html.labels import PLOTS, any_mode, label_of

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from azr import __version__
+from azr.atomic_write import whole
 from azr.errors import ConfigError
-from azr.records.files import whole
 from azr.report.html.arms import Group, History, arm_of, difference, figure_of, groups_of
 from azr.report.html.charts import charts_of, stacks_of, tiles_of
 from azr.report.html.contract import Figure, FinalRow, Page, Run

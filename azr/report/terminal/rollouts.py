@@ -10,11 +10,11 @@ from rich.panel import Panel
 from rich.text import Text
 
 from azr.errors import CheckpointError, ConfigError
-from azr.records.rollouts import read_rollouts
+from azr.records.rollouts import read_rollouts, task_of
 from azr.records.run_folder import rollout_files
-from azr.report.story import Convention, convention_of, explain, task_in, task_name
+from azr.report.story import Convention, convention_of, explain, task_name
 from azr.report.terminal.text import STYLES, screen, task_lines, visible
-from azr.types import STREAMS, stream_name
+from azr.types import STREAMS, Task, stream_name
 
 __all__ = ["check_stream", "files_of", "is_of", "show_rollouts"]
 
@@ -100,17 +100,15 @@ def panel(record: Record, convention: Convention) -> RenderableType:
     )
     cut = ", cut at the limit" if shown["truncated"] else ""
     foot = Text(f"step {shown['step']}, {shown['tokens']} tokens{cut}", style="dim")
-    task = task_in(record)
-    name = "" if task is None else task_name(task)
-    parts = Group(*body(shown, name), Text(visible(explain(record, convention).why), style=style))
+    task = task_of(record)
+    parts = Group(*body(shown, task), Text(visible(explain(record, convention).why), style=style))
     return Panel(parts, title=title, title_align="left", subtitle=foot, subtitle_align="left")
 
 
-def body(record: Record, name: str) -> Iterable[RenderableType]:
+def body(record: Record, task: Task | None) -> Iterable[RenderableType]:
     """The task, if there is one, and what the model wrote."""
-    task = record["task"]
     if task is not None:
-        yield Text(name, style="dim")
+        yield Text(task_name(task), style="dim")
         yield from task_lines(task)
         yield Text("completion", style="dim")
     yield Text(record["prefill"], style="dim", end="")

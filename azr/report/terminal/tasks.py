@@ -1,7 +1,6 @@
 """`azr inspect RUN --tasks hardest` and `--task NAME`: tasks, and what became of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ from azr.report.terminal.text import (
     task_lines,
     visible,
 )
-from azr.types import Task
 
 __all__ = ["show_task", "show_tasks"]
 
@@ -77,7 +75,7 @@ def measured_panel(found: MeasuredTask) -> RenderableType:
         (rate_text(found.solve_rate), rate_style(found.solve_rate)),
     )
     return Panel(
-        Group(*task_lines(shown_task(found.task))),
+        Group(*task_lines(found.task)),
         title=title,
         title_align="left",
         subtitle=f"step {found.step}  reward {found.reward:+.2f}",
@@ -88,12 +86,6 @@ def measured_panel(found: MeasuredTask) -> RenderableType:
 def rate_style(rate: float) -> str:
     """What can be learned from stands out."""
     return "red" if rate == 0 else "green" if rate == 1 else "cyan"
-
-
-def shown_task(task: Task) -> dict[str, Any]:
-    """Visible, and as records spell it."""
-    found = asdict(task)
-    return visible({**found, "cases": [[case.input, case.output] for case in task.cases]})
 
 
 def show_task(
@@ -122,7 +114,7 @@ def show_task(
     assert first.task is not None
     console.print(
         Panel(
-            Group(*task_lines(shown_task(first.task))),
+            Group(*task_lines(first.task)),
             title=Text(first.name, style="bold"),
             title_align="left",
         )

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from azr.records.safe_text import inert
 from azr.report.story import Story
+from azr.types import Task
 
 __all__ = [
     "STYLES",
@@ -48,12 +49,12 @@ def source(text: str) -> Syntax:
     return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
 
 
-def task_lines(task: dict[str, Any]) -> list[Syntax | Text]:
-    """Program, cases, message of a record's task that was made `visible`."""
-    parts: list[Syntax | Text] = [source(task["program"])]
-    parts += [source(f"f({given})  # -> {value}") for given, value in task["cases"]]
-    if task.get("message"):
-        parts.append(Text(f"message: {task['message']}"))
+def task_lines(task: Task) -> list[Syntax | Text]:
+    """Program, cases and message, made `visible`."""
+    parts: list[Syntax | Text] = [source(inert(task.program))]
+    parts += [source(inert(f"f({case.input})  # -> {case.output}")) for case in task.cases]
+    if task.message:
+        parts.append(Text(inert(f"message: {task.message}")))
     return parts
 
 

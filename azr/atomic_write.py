@@ -1,6 +1,10 @@
-"""A disk that is full, or gone: one line that names the place and the way out, no traceback."""
+"""Files and folders that appear whole or not at all.
+
+Of a disk that is full, or gone, one line names the place and the way out, without a traceback.
+"""
 
 import errno
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -8,7 +12,7 @@ from pathlib import Path
 
 from azr.errors import AzrError, CheckpointError
 
-__all__ = ["FULL", "is_full", "set_aside", "whole", "written"]
+__all__ = ["FULL", "is_full", "set_aside", "whole", "write_text", "written"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What writing says where there is no room."""
@@ -40,10 +44,10 @@ def written(path: Path | str) -> Generator[None]:
 
 @contextmanager
 def whole(path: Path, partial: str = "{}.partial") -> Generator[Path]:
-    """Where to write a file that appears under its name when it is complete, or not at all.
+    """Where to write a file or a folder that appears under its name when complete, or not at all.
 
     Args:
-        path: The file; its folder is made.
+        path: The file, or a folder that is not there or empty; the folder around it is made.
         partial: Its name until then, beside it; {} is its own.
 
     Raises:
@@ -53,12 +57,30 @@ def whole(path: Path, partial: str = "{}.partial") -> Generator[Path]:
     with written(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(unfinished)  # what a kill has left
             yield unfinished
             unfinished.replace(path)
-        except OSError:
-            with suppress(OSError):
-                unfinished.unlink()
+        except BaseException:
+            _remove(unfinished)
             raise
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, in UTF-8.
+
+    Raises:
+        CheckpointError: As `written`.
+    """
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def set_aside(path: Path) -> Path:
