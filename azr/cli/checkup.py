@@ -6,13 +6,13 @@ and the working tasks are made again from a checkpoint: what is wrong with these
 
 from pathlib import Path
 
-from azr.cli.findings import DAMAGED, OK, WARN, Finding
 from azr.errors import CheckpointError
 from azr.models.manifest import FORMAT, fault_in, read_manifest, steps_in
 from azr.records.metrics_file import rows_in
 from azr.records.rollouts import fault_in as fault_of_record
 from azr.records.rollouts import records_in
 from azr.records.run_folder import is_run, rollout_files
+from sandbox_wasm.cli.findings import DAMAGED, OK, WARN, Finding
 
 __all__ = ["examine"]
 

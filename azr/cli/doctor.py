@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from azr.cli.findings import MISSING, OK, WARN, Finding
 from azr.config.engines import ENGINES
 from sandbox_wasm.children import PYTHON
+from sandbox_wasm.cli.findings import MISSING, OK, WARN, Finding
 from sandbox_wasm.cores import available_cores
 
 __all__ = ["diagnose"]

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from azr import __version__
 from azr.atomic_write import FULL, written
-from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
-from azr.cli.inspect import add_arguments as add_inspect
-from azr.cli.model import add_arguments as add_model
-from azr.cli.report import EXAMPLES as REPORT_EXAMPLES
-from azr.cli.report import add_arguments as add_report
-from azr.cli.tasks import EXAMPLES as TASKS_EXAMPLES
-from azr.cli.tasks import add_arguments as add_tasks
+from azr.cli.readers import add_readers, say
 from azr.cluster.launcher import is_leader, is_ranked, launch, leave, watch_launcher
 from azr.config.keys import listing
 from azr.config.loading import load, parse_override, split_overrides, to_toml
@@ -33,7 +27,7 @@ from azr.evaluation.request import request_of
 from azr.records.run_folder import is_run
 from sandbox_wasm.cores import available_cores, is_limited
 from sandbox_wasm.errors import SandboxError
-from sandbox_wasm.places import expanded, place
+from sandbox_wasm.places import place
 
 if TYPE_CHECKING:
     from azr.cluster.workers import Workers
@@ -192,29 +186,6 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, frozenset[str]]]:
     return parser, flags
 
 
-def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """The commands that train nothing."""
-    text = "write a run's report, or a comparison of several: one self-contained HTML file"
-    add_report(command("report", report_command, text, REPORT_EXAMPLES))
-    text = "read a run in the terminal: its curriculum, tasks, answers"
-    add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
-    export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
-    export.add_argument("source", type=place, metavar="RUN")
-    export.add_argument("folder", type=place, metavar="FOLDER")
-    export.add_argument("--step", type=int, help="default: the newest checkpoint")
-    add_model(command("model", model_command, "make a model, or one fit for training"))
-    text = "write a run's tasks as JSON Lines"
-    add_tasks(command("tasks", tasks_command, text, TASKS_EXAMPLES))
-    doctor = command(
-        "doctor", doctor_command, "check this machine; says how to get what is missing"
-    )
-    text = "verify this run instead: its checkpoints by hash, its metrics and rollouts"
-    doctor.add_argument("run_folder", nargs="?", type=place, metavar="RUN", help=text)
-    doctor.add_argument(
-        "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
-    )
-
-
 def add_configuration(parser: argparse.ArgumentParser, *, has_files: bool) -> None:
     """Configuration files and overrides."""
     if has_files:
@@ -357,61 +328,6 @@ def eval_command(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def report_command(arguments: argparse.Namespace) -> int:
-    """`azr report`."""
-    from azr.cli.report import answer
-
-    answer(arguments, print)
-    return EXIT_OK
-
-
-def inspect_command(arguments: argparse.Namespace) -> int:
-    """`azr inspect`."""
-    from azr.cli.inspect import answer
-
-    answer(arguments)
-    return EXIT_OK
-
-
-def export_command(arguments: argparse.Namespace) -> int:
-    """`azr export`."""
-    from azr.records.run_folder import export_model
-
-    print(export_model(arguments.source, arguments.folder, arguments.step))
-    return EXIT_OK
-
-
-def tasks_command(arguments: argparse.Namespace) -> int:
-    """`azr tasks`."""
-    from azr.cli.tasks import answer
-
-    print(*answer(arguments), sep="\n")
-    return EXIT_OK
-
-
-def model_command(arguments: argparse.Namespace) -> int:
-    """`azr model smollm2` and `azr model strip-think`."""
-    from azr.cli.model import answer
-
-    print(answer(arguments, say))
-    return EXIT_OK
-
-
-def doctor_command(arguments: argparse.Namespace) -> int:
-    """`azr doctor`."""
-    from azr.cli.checkup import examine
-    from azr.cli.doctor import diagnose
-    from azr.cli.findings import show_findings
-
-    if arguments.run_folder is None:
-        findings = diagnose(arguments.model)
-        show_findings(findings)
-    else:
-        findings = examine(arguments.run_folder)
-        show_findings(findings, "the run can go on")
-    return EXIT_FAILED if any(finding.is_blocking for finding in findings) else EXIT_OK
-
-
 # ---------------------------------------------------------------- pieces
 
 
@@ -427,11 +343,6 @@ def write_report(runs: Sequence[Path], output: Path | None) -> Path:
     from azr.report.html import write_report as write
 
     return write(runs, output)
-
-
-def say(text: str) -> None:
-    """One line for the person who is waiting."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

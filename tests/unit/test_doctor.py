@@ -11,8 +11,9 @@ import pytest
 
 from azr.cli import doctor
 from azr.cli.doctor import ask
-from azr.cli.findings import MISSING, OK, WARN, Finding, show_findings
 from azr.cli.main import main
+from sandbox_wasm.cli.findings import MISSING, OK, WARN, Finding, show_findings
+from tests.bare import bare_environment
 
 
 @pytest.fixture
@@ -184,27 +185,12 @@ def test_an_image_that_was_not_built_is_told(
     assert "cache folder" in doctor.guest_image().detail
 
 
-BARE = """
-import sys
-WITHOUT = {"torch", "rich", "transformers", "vllm", "numpy", "safetensors", "tokenizers",
-           "huggingface_hub", "tensorboard", "wandb"}
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in WITHOUT:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Without())
-"""
-
-
 def test_where_only_the_sandbox_is_installed_the_doctor_says_what_is_missing(
     tmp_path: Path,
 ) -> None:
-    """No torch, no rich: `pip install .` alone."""
-    (tmp_path / "sitecustomize.py").write_text(BARE)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "azr.cli.main", "doctor"],
-        capture_output=True, text=True, check=False, env=environment,
+        capture_output=True, text=True, check=False, env=bare_environment(tmp_path),
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 1

@@ -1,18 +1,19 @@
-"""A diagnosis, line by line: how `azr doctor` says what is well and what is not.
+"""A diagnosis, line by line: how both doctors say what is well and what is not.
 
 Plain text, in colour on a terminal: a machine that lacks everything can still be told so.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-__all__ = ["DAMAGED", "MISSING", "OK", "WARN", "Finding", "show_findings"]
+__all__ = ["DAMAGED", "FAILED", "MISSING", "OK", "WARN", "Finding", "show_findings"]
 
-OK, WARN, MISSING, DAMAGED = "ok", "warn", "missing", "damaged"
-MARKS = {OK: ("✓", 32), WARN: ("!", 33), MISSING: ("✗", 31), DAMAGED: ("✗", 31)}
+OK, WARN, MISSING, DAMAGED, FAILED = "ok", "warn", "missing", "damaged", "failed"
+MARKS = {OK: ("✓", 32), WARN: ("!", 33), **dict.fromkeys((MISSING, DAMAGED, FAILED), ("✗", 31))}
 """A sign, and the terminal's number of its colour."""
 
 
@@ -22,15 +23,15 @@ class Finding:
 
     name: str
     status: str
-    """ok, warn (works, but ...), missing or damaged (a run cannot start, or go on)."""
+    """ok, warn (works, but ...), or what stands in the way: missing, damaged, failed."""
     detail: str
     fix: str = ""
     """A command that a person can paste."""
 
     @property
     def is_blocking(self) -> bool:
-        """Does a run need it?"""
-        return self.status in (MISSING, DAMAGED)
+        """Does it stand in the way?"""
+        return self.status in (MISSING, DAMAGED, FAILED)
 
 
 def show_findings(
@@ -44,6 +45,8 @@ def show_findings(
         stream: stdout unless told otherwise.
     """
     out = sys.stdout if stream is None else stream
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # a terminal that lacks the signs
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
         mark, colour = MARKS[finding.status]
@@ -51,7 +54,7 @@ def show_findings(
         out.write(f"{status}{finding.name:<{width}}  {finding.detail}\n")
         if finding.fix:
             out.write(f"{'':{width + 12}}{painted(finding.fix, 1, out)}\n")
-    for status in (MISSING, DAMAGED):
+    for status in (MISSING, DAMAGED, FAILED):
         number = sum(finding.status == status for finding in findings)
         last = f"{number} {status}" if number else last
     out.write(f"\n{last}\n")

@@ -1,0 +1,103 @@
+"""The commands that train nothing: what they take, and what they do.
+
+They load no framework; `azr doctor` and `azr report` also run where none is installed.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from azr.cli.inspect import add_arguments as add_inspect
+from azr.cli.model import add_arguments as add_model
+from azr.cli.report import EXAMPLES as REPORT_EXAMPLES
+from azr.cli.report import add_arguments as add_report
+from azr.cli.tasks import EXAMPLES as TASKS_EXAMPLES
+from azr.cli.tasks import add_arguments as add_tasks
+from azr.config.run import RunConfig
+from sandbox_wasm.places import expanded, place
+
+__all__ = ["add_readers", "say"]
+
+
+def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that train nothing."""
+    text = "write a run's report, or a comparison of several: one self-contained HTML file"
+    add_report(command("report", report_command, text, REPORT_EXAMPLES))
+    text = "read a run in the terminal: its curriculum, tasks, answers"
+    add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
+    export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
+    export.add_argument("source", type=place, metavar="RUN")
+    export.add_argument("folder", type=place, metavar="FOLDER")
+    export.add_argument("--step", type=int, help="default: the newest checkpoint")
+    add_model(command("model", model_command, "make a model, or one fit for training"))
+    text = "write a run's tasks as JSON Lines"
+    add_tasks(command("tasks", tasks_command, text, TASKS_EXAMPLES))
+    doctor = command(
+        "doctor", doctor_command, "check this machine; says how to get what is missing"
+    )
+    text = "verify this run instead: its checkpoints by hash, its metrics and rollouts"
+    doctor.add_argument("run_folder", nargs="?", type=place, metavar="RUN", help=text)
+    doctor.add_argument(
+        "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
+    )
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """`azr report`."""
+    from azr.cli.report import answer
+
+    answer(arguments, print)
+    return 0
+
+
+def inspect_command(arguments: argparse.Namespace) -> int:
+    """`azr inspect`."""
+    from azr.cli.inspect import answer
+
+    answer(arguments)
+    return 0
+
+
+def export_command(arguments: argparse.Namespace) -> int:
+    """`azr export`."""
+    from azr.records.run_folder import export_model
+
+    print(export_model(arguments.source, arguments.folder, arguments.step))
+    return 0
+
+
+def tasks_command(arguments: argparse.Namespace) -> int:
+    """`azr tasks`."""
+    from azr.cli.tasks import answer
+
+    print(*answer(arguments), sep="\n")
+    return 0
+
+
+def model_command(arguments: argparse.Namespace) -> int:
+    """`azr model smollm2` and `azr model strip-think`."""
+    from azr.cli.model import answer
+
+    print(answer(arguments, say))
+    return 0
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """`azr doctor`."""
+    from azr.cli.checkup import examine
+    from azr.cli.doctor import diagnose
+    from sandbox_wasm.cli.findings import show_findings
+
+    if arguments.run_folder is None:
+        findings = diagnose(arguments.model)
+        show_findings(findings)
+    else:
+        findings = examine(arguments.run_folder)
+        show_findings(findings, "the run can go on")
+    return int(any(finding.is_blocking for finding in findings))
+
+
+def say(text: str) -> None:
+    """One line for the person who is waiting."""
+    print(text, file=sys.stderr, flush=True)
