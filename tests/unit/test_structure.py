@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azr.config.run import SandboxConfig
-from azr.game.judge.guest.structure import compose, objection
+from azr.game.judge.guest.compose import compose
+from azr.game.judge.guest.objection import objection
 from azr.game.judge.judge import SandboxJudge
 from azr.game.judge.structure import as_functions, as_reason, compose_call, objection_call
 from azr.types import Demands, prefix_of

@@ -1,12 +1,19 @@
 """Programs of ours that run in the guest, as the text a job takes."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 __all__ = ["guest_program"]
 
+_PART = re.compile(r"^from azr\.game\.judge\.guest\.(\w+) import [^\n]+\n", re.MULTILINE)
+
 
 @cache
 def guest_program(module: str) -> str:
-    """The source of a module of azr that is written for the guest; read once."""
-    return Path(__file__).with_name("guest").joinpath(f"{module}.py").read_text(encoding="utf-8")
+    """The source of a module that is written for the guest, read once.
+
+    The modules there that it imports are put in their places: in the guest there is one file.
+    """
+    file = Path(__file__).with_name("guest").joinpath(f"{module}.py")
+    return _PART.sub(lambda part: guest_program(part[1]), file.read_text(encoding="utf-8"))

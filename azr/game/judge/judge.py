@@ -24,7 +24,7 @@ from azr.game.judge.rewriting import (
     read_rewritten,
     rewriting_job,
 )
-from azr.game.judge.structure import PROGRAM, as_functions, as_reason, compose_call, objection_call
+from azr.game.judge.structure import as_functions, as_reason, compose_call, objection_call
 from azr.game.modes import rules_of
 from azr.types import Answer, Check, Demands, Grade, Profile, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
@@ -235,7 +235,7 @@ class SandboxJudge:
         limits = replace(self._limits, output_bytes=max(len(arguments.encode()) * 4, 4096))
         job = Job(
             id=next(self._ids),
-            source=guest_program(PROGRAM),
+            source=guest_program(question),
             calls=(arguments,),
             entry=question,
             limits=limits,

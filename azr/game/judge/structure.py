@@ -1,7 +1,8 @@
 """Questions about a program's structure, as what the guest is sent and what it answers.
 
 Model text is parsed as Python in the guest alone. This module spells the question as a call with
-literals, and takes nothing of the answer for granted but that it is a literal.
+literals, and takes nothing of the answer for granted but that it is a literal. Who is asked:
+guest/compose.py and guest/objection.py.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,7 @@ from typing import cast
 
 from azr.types import Demands
 
-__all__ = ["PROGRAM", "as_functions", "as_reason", "compose_call", "objection_call"]
-
-PROGRAM = "structure"
-"""The guest program that is asked: compose(...) and objection(...)."""
+__all__ = ["as_functions", "as_reason", "compose_call", "objection_call"]
 
 MAX_REASON_CHARS = 80
 
