@@ -1,4 +1,4 @@
-"""What the trainer needs of the world, and no more: ports with one to three methods each.
+"""What the trainer needs of the world, and no more: small ports, each with a scripted fake.
 
 The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in scripted fakes.
 """

@@ -19,7 +19,7 @@ from typing import Final
 import zmq
 
 from sandbox_wasm.client.calls import Call, Item
-from sandbox_wasm.client.connection import Link, LinkOptions, State
+from sandbox_wasm.client.connection import FIRST_RETRY_S, Link, LinkOptions, State
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
 from sandbox_wasm.types import CallResult
 from sandbox_wasm.wire.endpoints import Endpoint
@@ -36,7 +36,6 @@ IDLE_JOBS: Final = 64
 """A server with fewer unanswered jobs gets more at once, however few there are."""
 LINGER_S: Final = 0.001
 MAX_SLEEP_S: Final = 1.0
-FIRST_RETRY_S: Final = 0.05
 HELD_UP_S: Final = 5.0
 """A turn this late was held up, with its whole process: nothing can have been heard meanwhile."""
 

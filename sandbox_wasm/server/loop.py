@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import zmq
 
@@ -23,7 +23,15 @@ from sandbox_wasm.server.door import Door, key_of
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.outbox import Outbox
-from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
+from sandbox_wasm.server.queues import (
+    FairQueue,
+    QueueLimits,
+    Session,
+    Ticket,
+    Window,
+    fuel_of,
+    too_costly,
+)
 from sandbox_wasm.server.quiet_log import QuietLog
 from sandbox_wasm.server.stall import StallWatch, StuckWorkers
 from sandbox_wasm.server.strikes import Strikes
@@ -83,12 +91,9 @@ class Broker:
         self._waker = waker
         self._done: deque[tuple[Ticket, Future[JobResult]]] = deque()
         self._num_running = 0
-        self._min_window = 4 * info.workers
-        self._max_window = 128 * info.workers
-        self._window = self._min_window
+        self._window = Window(info.workers)
         self._low_water = 2 * info.workers
         self._num_finished = 0
-        self._rate_since = time.monotonic()
         self._outbox = Outbox(router, self._queue.hold)
         self._stall = StallWatch(options.stall_s)
         self._strikes = Strikes()
@@ -138,10 +143,9 @@ class Broker:
                 self._tend(now)
 
     def close(self) -> None:
-        """Release what the loop owns. The router and the executor are the caller's."""
+        """Forget the clients. Router, waker and executor are the caller's."""
         for session in list(self._queue.sessions.values()):
             self._queue.forget(session)
-        self._waker.close()
 
     # ------------------------------------------------------------------ messages in
 
@@ -228,16 +232,7 @@ class Broker:
             self._outbox.post(sessions[identity], protocol.pack(Kind.BYE, "draining"))
 
     def _accept(self, session: Session, body: tuple[object, ...], size_bytes: int) -> None:
-        items = cast("tuple[Any, ...]", body[0]) if body and type(body[0]) is tuple else None
-        if items is None or len(body) != 1 or len(items) > protocol.MAX_JOBS_PER_FRAME:
-            raise ProtocolError(
-                f"$[2]: expected one array of at most {protocol.MAX_JOBS_PER_FRAME} jobs"
-            )
-        # Every number is read first: an answer that says "busy" or "rejected" has to name its job,
-        # and a frame in which one number is unreadable is refused whole.
-        numbers = [
-            codec.number_of_fields(fields, f"$[2][{index}]") for index, fields in enumerate(items)
-        ]
+        items, numbers = codec.jobs_of(body)
         why = "draining" if self._drain_until is not None else None
         why = why or self._queue.why_busy(session, len(numbers), size_bytes)
         if why is not None:
@@ -267,7 +262,7 @@ class Broker:
 
     def _feed(self) -> None:
         """Keep the executor's window full, one job of each client in turn."""
-        while self._num_running < self._window:
+        while self._num_running < self._window.size:
             ticket = self._queue.next()
             if ticket is None:
                 return
@@ -319,8 +314,8 @@ class Broker:
             else:
                 counters.add_result(result, now - ticket.arrived_at)
                 self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
-        if self._num_running < self._min_window and self._queue.num_waiting:
-            self._window = min(2 * self._window, self._max_window)  # the executor ran dry
+        if self._num_running < self._window.least and self._queue.num_waiting:
+            self._window.widen()
 
     def _reject(self, session: Session, number: int, message: str) -> None:
         self._counters.rejected += 1
@@ -366,28 +361,31 @@ class Broker:
                 self._forget(session)
         if self._stall.is_stuck(self._num_running, self._num_finished):
             self._give_up_stuck_workers()
+        self._forget_the_silent(now)
+        self._window.fit(now, self._num_finished)
+        self._num_finished = 0
+        self._count()
+        if self._stop_asked and self._drain_until is None:
+            self._begin_to_drain(now)
+
+    def _forget_the_silent(self, now: float) -> None:
         silence_s = self._info.client_silence_s
         for session in list(self._queue.sessions.values()):
             is_silent = now - session.last_heard_at > silence_s
             if is_silent or self._outbox.is_lost(session, now):
                 self._forget(session)
-        # The window holds what the executor does in ~30 ms: enough that it never starves while
-        # this loop is busy elsewhere, little enough that a client with slow jobs does not make
-        # the next one wait behind hundreds of them.
-        elapsed_s = now - self._rate_since
-        rate = self._num_finished / elapsed_s if elapsed_s > 0 else 0.0
-        self._rate_since, self._num_finished = now, 0
-        self._window = max(self._min_window, min(self._max_window, int(rate * 0.03)))
-        counters = self._counters
-        queue = self._queue
+
+    def _count(self) -> None:
+        counters, queue = self._counters, self._queue
         counters.clients, counters.queue_jobs = len(queue.sessions), queue.num_jobs
         counters.queue_bytes = queue.size_bytes
-        counters.running, counters.window = self._num_running, self._window
-        if self._stop_asked and self._drain_until is None:
-            self._drain_until = now + self._options.drain_s
-            log.info("event=draining jobs=%d", self._queue.num_jobs)
-            for session in list(self._queue.sessions.values()):
-                self._outbox.post(session, protocol.pack(Kind.BYE, "draining"))
+        counters.running, counters.window = self._num_running, self._window.size
+
+    def _begin_to_drain(self, now: float) -> None:
+        self._drain_until = now + self._options.drain_s
+        log.info("event=draining jobs=%d", self._queue.num_jobs)
+        for session in list(self._queue.sessions.values()):
+            self._outbox.post(session, protocol.pack(Kind.BYE, "draining"))
 
     def _give_up_stuck_workers(self) -> None:
         error = StuckWorkers(f"{self._num_running} jobs are with the workers, which have done"

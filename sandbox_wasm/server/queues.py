@@ -3,6 +3,7 @@
 Knows nothing of sockets. One thread uses it.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -11,7 +12,7 @@ from typing import Final
 
 from sandbox_wasm.types import Job, JobResult
 
-__all__ = ["FairQueue", "QueueLimits", "Session", "Ticket", "fuel_of", "too_costly"]
+__all__ = ["FairQueue", "QueueLimits", "Session", "Ticket", "Window", "fuel_of", "too_costly"]
 
 
 COSTLY_FUEL: Final = 50_000_000
@@ -259,3 +260,28 @@ def fuel_of(future: "Future[JobResult]") -> int | None:
     if future.cancelled() or future.exception() is not None:
         return None
     return sum([call.fuel for call in future.result().calls])
+
+
+class Window:
+    """How many jobs the executor is given at once: what it does in ~30 ms.
+
+    That is enough that it never starves while the server's loop is busy elsewhere, and little
+    enough that a client with slow jobs does not make the next one wait behind hundreds of them.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.least = 4 * workers
+        self.size = self.least
+        self._most = 128 * workers
+        self._since = time.monotonic()
+
+    def widen(self) -> None:
+        """The executor ran dry."""
+        self.size = min(2 * self.size, self._most)
+
+    def fit(self, now: float, num_finished: int) -> None:
+        """Follow the rate: so many jobs were finished since the last call."""
+        elapsed_s = now - self._since
+        rate = num_finished / elapsed_s if elapsed_s > 0 else 0.0
+        self._since = now
+        self.size = max(self.least, min(self._most, int(rate * 0.03)))

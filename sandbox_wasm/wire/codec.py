@@ -4,6 +4,7 @@ What a job's fields may hold is `Job`'s own affair; here are the shape of its ar
 its answer.
 """
 
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
@@ -16,6 +17,7 @@ from sandbox_wasm.wire.protocol import MAX_JOBS_PER_FRAME, MAX_NUMBER, MAX_REPLY
 __all__ = [
     "calls_a_job",
     "job_of_fields",
+    "jobs_of",
     "number_of_fields",
     "numbers_of",
     "pack_job",
@@ -66,6 +68,18 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
     return data
 
 
+def jobs_of(body: Fields) -> tuple[Fields, list[int]]:
+    """Decode the body of `jobs`: each job's fields, which nobody has read yet, and its number.
+
+    Every number is read first: an answer that says "busy" or "rejected" has to name its job, and a
+    frame in which one number is unreadable is refused whole.
+    """
+    items = cast("Fields", body[0]) if body and type(body[0]) is tuple else None
+    if items is None or len(body) != 1 or len(items) > MAX_JOBS_PER_FRAME:
+        raise ProtocolError(f"$[2]: expected one array of at most {MAX_JOBS_PER_FRAME} jobs")
+    return items, [number_of_fields(item, f"$[2][{index}]") for index, item in enumerate(items)]
+
+
 def number_of_fields(fields: object, path: str) -> int:
     """Read a job's request number, without which no answer could name it."""
     values = cast("Fields", fields)
@@ -97,20 +111,18 @@ def job_of_fields(fields: Fields, path: str) -> Job:
     return job
 
 
-def _limits(values: object, memo: dict[Fields, Limits] = {}) -> Limits:  # noqa: B006 - a memo
-    """Share one Limits between the jobs of a batch: they rarely differ."""
+def _limits(values: object) -> Limits:
     triple = cast("Fields", values)
     if type(values) is not tuple or [type(n) for n in triple] != _THREE_INTS:
         raise BadJob(f"limits must be [fuel, memory_bytes, output_bytes], integers,"
                      f" got {short_repr(triple)}")  # fmt: skip
-    limits = memo.get(triple)
-    if limits is None:
-        fuel, memory_bytes, output_bytes = triple
-        limits = Limits(fuel=fuel, memory_bytes=memory_bytes, output_bytes=output_bytes)
-        if len(memo) > 64:
-            memo.clear()
-        memo[triple] = limits
-    return limits
+    return _shared_limits(*cast("tuple[int, int, int]", triple))
+
+
+@lru_cache(maxsize=64)
+def _shared_limits(fuel: int, memory_bytes: int, output_bytes: int) -> Limits:
+    """One for all jobs of a batch: they rarely differ."""
+    return Limits(fuel=fuel, memory_bytes=memory_bytes, output_bytes=output_bytes)
 
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()

@@ -1,4 +1,4 @@
-"""The only module of azr that talks to the executor.
+"""The only module of the game that talks to the executor.
 
 Law of the module: model text is parsed as literals or sent to the guest; it is never evaluated
 here, and what an answer is compared with never leaves this process. A failure of the machinery
