@@ -11,7 +11,6 @@ import logging
 import time
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,8 +23,8 @@ from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.outbox import Outbox
 from sandbox_wasm.server.queues import (
+    BrokerOptions,
     FairQueue,
-    QueueLimits,
     Session,
     Ticket,
     Window,
@@ -57,17 +56,6 @@ GATHER_RESULTS = 64
 """Results wait for company this long, or until there are so many, while more are being made."""
 STUCK_RETRY_MS = 5
 """ROUTER cannot say when one client reads again: ask this often."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerOptions:
-    """How a server treats its clients."""
-
-    queue: QueueLimits
-    drain_s: float = 30.0
-    """After `stop()`: how long queued jobs may still run."""
-    stall_s: float = 120.0
-    """Workers that have jobs and do nothing for so long are stuck."""
 
 
 class Broker:

@@ -12,7 +12,16 @@ from typing import Final
 
 from sandbox_wasm.types import Job, JobResult
 
-__all__ = ["FairQueue", "QueueLimits", "Session", "Ticket", "Window", "fuel_of", "too_costly"]
+__all__ = [
+    "BrokerOptions",
+    "FairQueue",
+    "QueueLimits",
+    "Session",
+    "Ticket",
+    "Window",
+    "fuel_of",
+    "too_costly",
+]
 
 
 COSTLY_FUEL: Final = 50_000_000
@@ -40,6 +49,17 @@ class QueueLimits:
     """Of one call: the longest that azr eval asks for is 6e12 (Mbpp/599 of EvalPlus)."""
     max_job_fuel: int = 10**15
     """Of all calls of a job in all its images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOptions:
+    """How a server treats its clients."""
+
+    queue: QueueLimits
+    drain_s: float = 30.0
+    """After `stop()`: how long queued jobs may still run."""
+    stall_s: float = 120.0
+    """Workers that have jobs and do nothing for so long are stuck."""
 
 
 @dataclass(slots=True, eq=False)
