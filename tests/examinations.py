@@ -4,7 +4,7 @@ from pathlib import Path
 
 from azr.config.run import RolloutConfig, RunConfig
 from azr.evaluation.examination import Examination, prepare
-from azr.evaluation.request import Request
+from azr.evaluation.request import EvaluationRequest
 from azr.evaluation.subject import Subject
 from azr.evaluation.suites.suites import SUITES
 
@@ -13,7 +13,7 @@ def examination(folder: Path, engine: str, dtype: str = "float32") -> Examinatio
     model = folder / "model"
     model.mkdir(exist_ok=True)
     (model / "config.json").write_text("{}")
-    request = Request(
+    request = EvaluationRequest(
         target=str(model), suites=[SUITES["easy-o"]], data=None, output=folder / "out"
     )
     subject = Subject(name="m", folder=model, results=folder / "results")

@@ -14,18 +14,18 @@ from typing import Any
 from azr.atomic_write import written
 from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.evaluation.grading.code import Executor
 from azr.evaluation.grading.graders import Graders
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.lm_eval import write_lm_eval
 from azr.evaluation.maths.grader import MathsGrader
-from azr.evaluation.request import Request, template_of
+from azr.evaluation.request import EvaluationRequest, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.subject import Subject, weights_digest
 from azr.evaluation.suites.data import SuiteData, load_suite
 from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
+from azr.game.judge.judge import Executor
 from azr.records.run_folder import environment
 from azr.rollout.opening import build_here, choose_engine
 from azr.rollout.policy import EnginePolicy
@@ -118,7 +118,9 @@ class Examination:
         }
 
 
-def prepare(request: Request, config: RunConfig, subject: Subject, context: int) -> Examination:
+def prepare(
+    request: EvaluationRequest, config: RunConfig, subject: Subject, context: int
+) -> Examination:
     """Read the suites and fit the configuration to them.
 
     Args:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azr.config.run import RunConfig
-from azr.evaluation.grading.code import Executor
 from azr.evaluation.grading.graders import Graders
 from azr.evaluation.ledger import Ledger
 from azr.evaluation.maths.grader import MathsGrader
@@ -18,6 +17,7 @@ from azr.evaluation.runner import Examiner, Plan, attempt_suite
 from azr.evaluation.suites.data import SuiteData, data_folder, load_suite
 from azr.evaluation.suites.suites import suites_named
 from azr.evaluation.summary import Summary, summarize
+from azr.game.judge.judge import Executor
 from azr.rollout.policy import EnginePolicy
 
 __all__ = ["TrainingEvaluation", "training_suites"]

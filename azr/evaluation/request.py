@@ -13,7 +13,7 @@ from azr.evaluation.suites.suites import SUITES, Suite, suites_named
 from azr.evaluation.template import TEMPLATES, Template
 from sandbox_wasm.places import expanded, place
 
-__all__ = ["EXAMPLES", "Request", "add_arguments", "request_of"]
+__all__ = ["EXAMPLES", "EvaluationRequest", "add_arguments", "request_of"]
 
 EXAMPLES = f"""\
 examples:
@@ -34,7 +34,7 @@ MODEL_TEMPLATE = "boxed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class EvaluationRequest:
     """What shall be measured, and where the results go."""
 
     target: str
@@ -114,13 +114,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="start anew instead of going on")
 
 
-def request_of(arguments: argparse.Namespace) -> Request:
+def request_of(arguments: argparse.Namespace) -> EvaluationRequest:
     """Read the parsed flags.
 
     Raises:
         ConfigError: One of them is impossible.
     """
-    return Request(
+    return EvaluationRequest(
         target=arguments.target,
         suites=suites_named(arguments.suite),
         data=data_folder(arguments.data),

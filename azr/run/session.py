@@ -17,7 +17,7 @@ from azr.config.run import RunConfig, SandboxConfig
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
-from azr.evaluation.request import Request
+from azr.evaluation.request import EvaluationRequest
 from azr.evaluation.subject import find_subject
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes.prompts import Prompts
@@ -263,7 +263,10 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
 
 
 def run_evaluation(
-    config: RunConfig, request: Request, show: Callable[[str], None], say: Callable[[str], None]
+    config: RunConfig,
+    request: EvaluationRequest,
+    show: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
     """Measure a model on suites. Started again, it goes on where it stopped.
 

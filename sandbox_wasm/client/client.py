@@ -15,7 +15,7 @@ from typing import Any, Self
 import zmq
 
 from sandbox_wasm.client.calls import Answer, Call, Item, LoopBridge
-from sandbox_wasm.client.connection import Curve, LinkOptions, State
+from sandbox_wasm.client.connection import CurveKeys, LinkOptions, State
 from sandbox_wasm.client.io_thread import Wire, WireOptions
 from sandbox_wasm.errors import ProtocolError, SandboxUnavailable
 from sandbox_wasm.types import Job, JobResult, refused_unread
@@ -288,7 +288,7 @@ class SandboxClient:
 
 def _curve(
     server_key: str | os.PathLike[str] | None, client_key: str | os.PathLike[str] | None
-) -> Curve | None:
+) -> CurveKeys | None:
     if (server_key is None) != (client_key is None):
         raise ValueError("server_key and client_key belong together: the server's public key, and"
                          " this client's NAME.key_secret file")  # fmt: skip
@@ -299,4 +299,4 @@ def _curve(
     public, secret = load_keys(client_key)
     if secret is None:
         raise KeyFileError(f"client_key {client_key} has no secret half")
-    return Curve(load_keys(server_key)[0], public, secret)
+    return CurveKeys(load_keys(server_key)[0], public, secret)

@@ -22,7 +22,7 @@ from sandbox_wasm.wire import codec, protocol
 from sandbox_wasm.wire.endpoints import Endpoint
 from sandbox_wasm.wire.protocol import ErrorCode, Kind, ServerInfo
 
-__all__ = ["Curve", "Link", "LinkOptions", "LinkOwner"]
+__all__ = ["CurveKeys", "Link", "LinkOptions", "LinkOwner"]
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _MONITORED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class CurveKeys:
     """Keys of a connection: the server's public one, and this client's pair."""
 
     server_public: bytes
@@ -60,7 +60,7 @@ class LinkOptions:
     max_outstanding: int
     heartbeat_s: float
     liveness_s: float
-    curve: Curve | None
+    curve: CurveKeys | None
 
 
 class LinkOwner(Protocol):

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azr.config.run import NoveltyConfig, SelfPlayConfig
-from azr.game.rewards.novelty import Past, cluster_sizes, copy_key, objections, penalised
+from azr.game.rewards.novelty import (
+    Precedents,
+    cluster_sizes,
+    copy_key,
+    objections,
+    with_repetition_penalty,
+)
 from azr.types import (
     Appraisal,
     Case,
@@ -44,9 +50,9 @@ def triplet(program: str, functions: tuple[str, ...] = ()) -> Task:
     return Task(mode=Mode.DEDUCTION, program=whole, cases=(Case("1", "1"),), functions=functions)
 
 
-def judged(programs: list[str], past: Past | None = None, **rules) -> list[str]:
+def judged(programs: list[str], past: Precedents | None = None, **rules) -> list[str]:
     candidates = [(triplet(program), profile_here(program)) for program in programs]
-    return objections(candidates, past or Past(), NoveltyConfig(**rules))
+    return objections(candidates, past or Precedents(), NoveltyConfig(**rules))
 
 
 # ---------------------------------------------------------------- the gate, as a function
@@ -62,7 +68,7 @@ def test_of_equal_programs_the_first_by_slot_is_novel():
 
 
 def test_copies_in_the_buffer_count():
-    past = Past()
+    past = Precedents()
     past.copies[profile(DULL).structure] = 1
     assert judged([SAME_DULL], past, max_copies=1) == ["not novel: copy"]
     assert past.copies.total() == 1  # looked at, not changed
@@ -82,7 +88,7 @@ def test_the_window_forgets():
     plus, loop = "def f(x): return x + 1", "def f(x):\n    while x: x -= 1\n    return [x]"
     assert judged([plus, loop, plus], min_distance=0.01, window=2)[2] == "not novel: too near"
     assert judged([plus, loop, plus], min_distance=0.01, window=1)[2] == ""
-    past = Past(recent=deque([profile(plus), profile(loop)]))
+    past = Precedents(recent=deque([profile(plus), profile(loop)]))
     assert judged([plus], past, min_distance=0.01, window=1) == [""]
 
 
@@ -122,9 +128,9 @@ def test_a_clusters_share_is_taken_off():
     loop = "def f(x):\n    while x: x -= 1\n    return [x]"
     batch = [proposal(DULL, 0.5), proposal(SAME_DULL, 0.25), proposal(loop, 0.5)]
     batch += [proposal(DULL, 0.0), make_experience(-1.0, role=Role.PROPOSER)]
-    paid = penalised(batch, 8, NoveltyConfig(repetition_penalty=1.0))
+    paid = with_repetition_penalty(batch, 8, NoveltyConfig(repetition_penalty=1.0))
     assert [e.reward for e in paid] == [0.125, 0.0, 0.375, 0.0, -1.0]
-    half = penalised(batch, 8, NoveltyConfig(repetition_penalty=0.5))
+    half = with_repetition_penalty(batch, 8, NoveltyConfig(repetition_penalty=0.5))
     assert half[0].reward == 0.5 - 0.5 * 3 / 8
 
 

@@ -9,7 +9,7 @@ import pytest
 from azr.config.run import CurriculumConfig, NoveltyConfig, RunConfig, SelfPlayConfig
 from azr.errors import ExecutorUnavailable
 from azr.game.rewards.appraiser import MAX_KNOWN, Appraiser
-from azr.game.rewards.novelty import Past, copy_key, objections
+from azr.game.rewards.novelty import Precedents, copy_key, objections
 from azr.game.selfplay import Table, play_step
 from azr.game.tasks.buffers import TaskBuffers
 from azr.types import (
@@ -180,7 +180,7 @@ def own_profile(task: Task) -> Profile | None:
 
 def judged(tasks: list[Task], **rules) -> list[str]:
     candidates = [(task, own_profile(task)) for task in tasks]
-    return objections(candidates, Past(), NoveltyConfig(**rules))
+    return objections(candidates, Precedents(), NoveltyConfig(**rules))
 
 
 def test_the_same_program_on_other_functions_is_no_copy():

@@ -7,12 +7,12 @@ are an item's order of checks, its budgets of fuel, and what its mark says.
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
 
 from azr.errors import ConfigError, ExecutorUnavailable
 from azr.evaluation.grading.budgets import limits_of_part
 from azr.evaluation.suites.hidden import open_hidden
 from azr.evaluation.suites.items import CodeItem, HiddenTests, Mark, Part, Status
+from azr.game.judge.judge import Executor
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.grading.grader import CaseResult, jobs_of, results_of
 from sandbox_wasm.grading.guest.prelude import joined
@@ -20,15 +20,7 @@ from sandbox_wasm.grading.soundness import EMPTY, Soundness
 from sandbox_wasm.literals import LiteralError
 from sandbox_wasm.types import Job, JobResult, Outcome
 
-__all__ = ["CodeGrader", "Executor", "program_of"]
-
-
-class Executor(Protocol):
-    """The async client of the sandbox."""
-
-    async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        """Run all jobs; results in the jobs' order."""
-        ...
+__all__ = ["CodeGrader", "program_of"]
 
 
 def program_of(item: CodeItem, answer: str) -> str:

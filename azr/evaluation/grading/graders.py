@@ -5,10 +5,10 @@ from typing import Protocol
 
 from azr.config.run import SandboxConfig
 from azr.evaluation.grading.budgets import BASE_FUEL, MEMORY_BYTES, OUTPUT_BYTES
-from azr.evaluation.grading.code import CodeGrader, Executor
+from azr.evaluation.grading.code import CodeGrader
 from azr.evaluation.maths.grader import MathsGrader
 from azr.evaluation.suites.items import CodeItem, ExecutionItem, Item, Mark, MathsItem, Status
-from azr.game.judge.judge import SandboxJudge
+from azr.game.judge.judge import Executor, SandboxJudge
 from azr.ports import Judge
 from azr.types import Answer, Grade, Verdict
 

@@ -13,7 +13,7 @@ from azr.config.run import RunConfig
 from azr.game.modes import rules_of
 from azr.game.rewards.history import History
 from azr.game.rewards.intrinsic import program_merits
-from azr.game.rewards.novelty import NOT_NOVEL, copy_key, objections, penalised
+from azr.game.rewards.novelty import NOT_NOVEL, copy_key, objections, with_repetition_penalty
 from azr.ports import Buffers, Judge
 from azr.types import (
     Appraisal,
@@ -34,7 +34,7 @@ MAX_KNOWN = 65_536
 """Profiles kept in memory; a profile is a pure function of the program's text."""
 
 
-class Meeting:
+class Barrier:
     """Where the rulings of one mode and step wait for each other."""
 
     def __init__(self, slots: int) -> None:
@@ -62,7 +62,7 @@ class Appraiser:
         self._judge = judge
         self._known: dict[str, Profile | None] = {}
         self._history = History(buffers, self.profiles, config.novelty)
-        self._meetings: dict[Mode, Meeting] = {}
+        self._barriers: dict[Mode, Barrier] = {}
 
     async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
         """What programs look like, in order; asked of the guest where not known."""
@@ -87,7 +87,7 @@ class Appraiser:
             slots: How many rulings of each mode `screen` will be given, one a slot.
         """
         await self._history.catch_up()
-        self._meetings = {mode: Meeting(slots) for mode in Mode}
+        self._barriers = {mode: Barrier(slots) for mode in Mode}
 
     async def screen(self, mode: Mode, slot: int, ruling: Ruling) -> Ruling:
         """The ruling, or a refusal for want of novelty.
@@ -95,7 +95,7 @@ class Appraiser:
         Returns at once unless proposals of a step are compared with each other.
         """
         if self._config.novelty.compares and rules_of(mode).writes_program:
-            return await self._meetings[mode].bring(slot, ruling, self)
+            return await self._barriers[mode].bring(slot, ruling, self)
         return (await self.screen_all([ruling]))[0]
 
     async def screen_all(self, rulings: Sequence[Ruling]) -> list[Ruling]:
@@ -156,7 +156,9 @@ class Appraiser:
             if not rules_of(mode).writes_program:
                 continue
             places = [i for i, e in enumerate(paid) if e.stream == (Role.PROPOSER, mode)]
-            dear = penalised([paid[i] for i in places], batch_size, self._config.novelty)
+            dear = with_repetition_penalty(
+                [paid[i] for i in places], batch_size, self._config.novelty
+            )
             for place, experience in zip(places, dear, strict=True):
                 paid[place] = experience
         return paid

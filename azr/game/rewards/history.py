@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from azr.config.rewards import NoveltyConfig
 from azr.game.rewards.intrinsic import Frequencies
-from azr.game.rewards.novelty import Past, copy_key
+from azr.game.rewards.novelty import Precedents, copy_key
 from azr.ports import Buffers
 from azr.types import Mode, Profile, Task
 
@@ -25,7 +25,7 @@ class ModeHistory:
     num_tasks: int = 0
     inputs: Frequencies = field(default_factory=Frequencies)
     outputs: Frequencies = field(default_factory=Frequencies)
-    past: Past = field(default_factory=Past)
+    past: Precedents = field(default_factory=Precedents)
 
     def count(self, task: Task) -> None:
         """Take in one more task's cases."""

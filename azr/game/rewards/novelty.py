@@ -13,7 +13,14 @@ from azr.config.rewards import NoveltyConfig
 from azr.game.rewards.distance import is_closer, program_distance
 from azr.types import Experience, Profile, Task, prefix_of
 
-__all__ = ["NOT_NOVEL", "Past", "cluster_sizes", "copy_key", "objections", "penalised"]
+__all__ = [
+    "NOT_NOVEL",
+    "Precedents",
+    "cluster_sizes",
+    "copy_key",
+    "objections",
+    "with_repetition_penalty",
+]
 
 NOT_NOVEL = "not novel"
 """First word of the reason; the second says which rule refused."""
@@ -36,7 +43,7 @@ def _hash(text: str) -> str:
 
 
 @dataclass(slots=True)
-class Past:
+class Precedents:
     """The programs of a mode that a new one is compared with."""
 
     copies: Counter[str] = field(default_factory=Counter[str])
@@ -47,7 +54,7 @@ class Past:
 
 
 def objections(
-    candidates: Sequence[tuple[Task, Profile | None]], past: Past, config: NoveltyConfig
+    candidates: Sequence[tuple[Task, Profile | None]], past: Precedents, config: NoveltyConfig
 ) -> list[str]:
     """Why each candidate is not novel, "" where it is.
 
@@ -111,7 +118,7 @@ def cluster_sizes(profiles: Sequence[Profile], distance: float) -> list[int]:
     return [sizes[number] for number in cluster]
 
 
-def penalised(
+def with_repetition_penalty(
     proposals: Sequence[Experience], batch_size: int, config: NoveltyConfig
 ) -> list[Experience]:
     """One mode's proposals, paid less for being many of a kind; in the same order.

@@ -14,7 +14,7 @@ from azr.config.engines import engine_named
 from azr.config.run import RunConfig
 from azr.run.planning.shape import ModelShape, count_parameters, layer_tensors, root_tensors
 
-__all__ = ["GIB", "MARGIN", "Needs", "Part", "longest_sequence", "needs_of"]
+__all__ = ["GIB", "MARGIN", "Need", "Needs", "longest_sequence", "needs_of"]
 
 GIB = 2**30
 
@@ -31,7 +31,7 @@ LOGITS_ON_GPU, ROWS_ON_CPU = 2**30, 516
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Need:
     """What a process holds of one kind."""
 
     name: str
@@ -44,8 +44,8 @@ class Part:
 class Needs:
     """Of one process, from the second update on; in bytes."""
 
-    learner: tuple[Part, ...]
-    engine: tuple[Part, ...]
+    learner: tuple[Need, ...]
+    engine: tuple[Need, ...]
     """With a single sequence, the longest that a run may ask for."""
     margin: float
     budget: int
@@ -89,40 +89,40 @@ def longest_sequence(config: RunConfig) -> int:
     return config.rollout.max_prompt_tokens + config.rollout.max_completion_tokens
 
 
-def _engine(config: RunConfig, shape: ModelShape) -> Iterator[Part]:
+def _engine(config: RunConfig, shape: ModelShape) -> Iterator[Need]:
     dtype, logits = config.rollout.dtype, 3 * MASTER * config.rollout.max_concurrent
     token = 2 * shape.layers * shape.key_width * SIZE_OF[dtype]
-    yield Part("weights", SIZE_OF[dtype] * shape.parameters, dtype)
+    yield Need("weights", SIZE_OF[dtype] * shape.parameters, dtype)
     note = f"keys and values, {token:,} bytes a token"
-    yield Part("the longest sequence", token * longest_sequence(config), note)
-    yield Part("logits", logits * shape.vocabulary, "of rollout.max_concurrent rollouts", False)
+    yield Need("the longest sequence", token * longest_sequence(config), note)
+    yield Need("logits", logits * shape.vocabulary, "of rollout.max_concurrent rollouts", False)
 
 
-def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[Part]:
+def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[Need]:
     dtype, R = config.model.dtype, config.cluster.processes
     part, size = part_of(shape, R), SIZE_OF[config.model.dtype]
     tokens = max(config.learner.micro_batch_tokens, longest_sequence(config) - 1)
-    yield Part("weights", MASTER * part, "float32")
+    yield Need("weights", MASTER * part, "float32")
     if size < MASTER and R == 1:
-        yield Part("copy of them", size * part, dtype)
+        yield Need("copy of them", size * part, dtype)
     if config.has_reference:
-        yield Part("frozen reference", size * part, dtype)
-    yield Part("gradients", MASTER * part, "float32")
-    yield Part("AdamW's two moments", 2 * MASTER * part, "float32")
+        yield Need("frozen reference", size * part, dtype)
+    yield Need("gradients", MASTER * part, "float32")
+    yield Need("AdamW's two moments", 2 * MASTER * part, "float32")
     if R > 1:
         root = R * size * _padded(root_tensors(shape), R)
-        yield Part("embedding and head", root, f"{dtype}, whole in each process")
+        yield Need("embedding and head", root, f"{dtype}, whole in each process")
     how = "with" if config.model.gradient_checkpointing else "without"
     note = f"of {tokens:,} tokens, {how} gradient checkpointing"
-    yield Part("activations", activation_bytes(config, shape, tokens), note, False)
+    yield Need("activations", activation_bytes(config, shape, tokens), note, False)
     whole = MASTER * tokens * shape.vocabulary
     chunk = min(whole, LOGITS_ON_GPU if on_gpu else MASTER * ROWS_ON_CPU * shape.vocabulary)
     # the plain loss has logits, their log-softmax and the gradients of both, of all tokens
     logits = 4 * whole if config.loss.backend == "reference" else chunk
-    yield Part("logits of the loss", logits, f"loss.backend = {config.loss.backend}", False)
+    yield Need("logits of the loss", logits, f"loss.backend = {config.loss.backend}", False)
     rounded = size if size < MASTER else 0
     head = (MASTER + rounded) * shape.vocabulary * shape.hidden
-    yield Part("the head's gradient", head, "summed in float32", False)
+    yield Need("the head's gradient", head, "summed in float32", False)
 
 
 def part_of(shape: ModelShape, processes: int) -> int:

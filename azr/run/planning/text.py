@@ -7,7 +7,7 @@ from azr.config.engines import engine_named
 from azr.config.run import RunConfig
 from azr.game.schedule import slots_in
 from azr.run.planning.fit import Fit, fit_of, remedies_for
-from azr.run.planning.memory import GIB, Needs, Part, needs_of
+from azr.run.planning.memory import GIB, Need, Needs, needs_of
 from azr.run.planning.shape import ModelShape
 
 __all__ = ["describe"]
@@ -48,12 +48,12 @@ def _memory(config: RunConfig, needs: Needs, *, has_share: bool) -> Iterator[str
     has_share = has_share and engine_named(rollout.engine).reserves_memory
     if has_share:
         note = f"rollout.gpu_memory_utilization = {rollout.gpu_memory_utilization}"
-    yield _row(Part("engine", needs.budget, note, has_share))
+    yield _row(Need("engine", needs.budget, note, has_share))
     yield from (_row(part, "  ") for part in needs.engine)
     room = max(0, (needs.budget - needs.sampling) // needs.engine[1].bytes + 1)
     yield f"  room for ~{room} such sequences; rollout.max_concurrent = {rollout.max_concurrent}"
     yield ""
-    yield _row(Part("learner", needs.updating, f"{needs.margin} times the sum of", False))
+    yield _row(Need("learner", needs.updating, f"{needs.margin} times the sum of", False))
     yield from (_row(part, "  ") for part in needs.learner)
 
 
@@ -64,7 +64,7 @@ def _step(config: RunConfig, shape: ModelShape) -> Iterator[str]:
     yield f"a step: at most {slots_in(play, 1) + trials:,} rollouts, {trials:,} of them trials, of"
     yield f"{rollout.max_prompt_tokens:,} + {rollout.max_completion_tokens:,} tokens at most"
     note = f"12 bytes a parameter; checkpoint.keep = {keep}, one more while it is written"
-    yield _row(Part("a checkpoint on disk", 12 * shape.parameters, note, False))
+    yield _row(Need("a checkpoint on disk", 12 * shape.parameters, note, False))
 
 
 def _answer(
@@ -80,7 +80,7 @@ def _answer(
     needed, memory = number * (needs.updating + needs.budget), _machine_bytes()
     what = "process" if number == 1 else f"{number} processes"
     note = f"of {memory / GIB:.1f}, for {what} on this CPU"
-    yield _row(Part("all together", needed, note, False))
+    yield _row(Need("all together", needed, note, False))
     verdict = "fits" if needed <= memory else "does not fit, by the estimate, into"
     yield f"verdict  {verdict} this machine (--gpu-memory GIB plans for a GPU instead)"
 
@@ -89,6 +89,6 @@ def _machine_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _row(part: Part, indent: str = "") -> str:
+def _row(part: Need, indent: str = "") -> str:
     mark = "" if part.is_exact else "~"
     return f"{indent + part.name:<24}{mark:>1}{part.bytes / GIB:>8.2f} GiB  {part.note}"
