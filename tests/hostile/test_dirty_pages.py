@@ -1,6 +1,6 @@
 """Isolation on machines that are not as this one: where the kernel counts no faults, cannot be
 asked, holds all memory, or stops telling the truth in the middle
-(native/executor/memory/dirty_pages.h).
+(native/executor/memory/dirty/dirty_pages.h).
 """
 
 import json

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "executor/memory/pagemap.h"
+#include "executor/memory/dirty/pagemap.h"
 
 namespace azr::executor {
 namespace {

@@ -23,7 +23,7 @@
 #include <memory>
 #include <vector>
 
-#include "executor/memory/dirty_pages.h"
+#include "executor/memory/dirty/dirty_pages.h"
 #include "executor/memory/gc_region.h"
 #include "executor/memory/hot_pages.h"
 #include "executor/memory/image.h"

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "executor/memory/dirty_pages.h"
+#include "executor/memory/dirty/dirty_pages.h"
 #include "executor/memory/slot.h"
 
 namespace azr::executor {

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "executor/values/literal_number.h"
-#include "executor/values/literal_source.h"
-#include "executor/values/literal_string.h"
+#include "executor/values/literals/literal_number.h"
+#include "executor/values/literals/literal_source.h"
+#include "executor/values/literals/literal_string.h"
 #include "executor/values/marshal_writer.h"
 
 namespace azr::executor {

@@ -5,8 +5,8 @@
 
 #include "executor/values/literal.h"
 #include "executor/values/marshal_reader.h"
+#include "executor/values/tree/value_tree.h"
 #include "executor/values/value_text.h"
-#include "executor/values/value_tree.h"
 
 namespace azr::executor {
 namespace {

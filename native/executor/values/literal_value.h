@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "executor/values/literal.h"
-#include "executor/values/value_same.h"
+#include "executor/values/tree/value_same.h"
 
 namespace azr::executor {
 

@@ -9,7 +9,7 @@
 
 #include "executor/values/literal.h"
 #include "executor/values/marshal_reader.h"
-#include "executor/values/scalar_text.h"
+#include "executor/values/text/scalar_text.h"
 
 namespace azr::executor {
 namespace {

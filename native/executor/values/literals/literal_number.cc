@@ -1,6 +1,6 @@
 // Reading (of digits, in any base), then the value (integers of any size, in marshal's base 2^15),
 // then what is written.
-#include "executor/values/literal_number.h"
+#include "executor/values/literals/literal_number.h"
 
 #include <algorithm>
 #include <charconv>

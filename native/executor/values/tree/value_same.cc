@@ -1,10 +1,10 @@
-#include "executor/values/value_same.h"
+#include "executor/values/tree/value_same.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string_view>
 
-#include "executor/values/python_number.h"
+#include "executor/values/text/python_number.h"
 
 namespace azr::executor {
 namespace {

@@ -1,4 +1,4 @@
-#include "executor/values/scalar_text.h"
+#include "executor/values/text/scalar_text.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "executor/values/literal.h"
 #include "executor/values/marshal_reader.h"
-#include "executor/values/printable.h"
+#include "executor/values/text/printable.h"
 
 namespace azr::executor {
 namespace {

@@ -1,8 +1,8 @@
 // The way "scan": the kernel is asked after every run which pages are private copies.
 #include <cstdint>
 
-#include "executor/memory/dirty_pages.h"
-#include "executor/memory/pagemap.h"
+#include "executor/memory/dirty/dirty_pages.h"
+#include "executor/memory/dirty/pagemap.h"
 
 namespace azr::executor {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "executor/values/marshal_reader.h"
-#include "executor/values/seeded_hash.h"
-#include "executor/values/value_same.h"
+#include "executor/values/tree/seeded_hash.h"
+#include "executor/values/tree/value_same.h"
 
 namespace azr::executor {
 

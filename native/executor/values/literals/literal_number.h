@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "executor/values/literal_source.h"
+#include "executor/values/literals/literal_source.h"
 
 namespace azr::executor {
 

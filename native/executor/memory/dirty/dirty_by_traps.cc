@@ -12,8 +12,8 @@
 #include <mutex>
 #include <system_error>
 
-#include "executor/memory/dirty_pages.h"
-#include "executor/memory/pagemap.h"
+#include "executor/memory/dirty/dirty_pages.h"
+#include "executor/memory/dirty/pagemap.h"
 
 namespace azr::executor {
 namespace {

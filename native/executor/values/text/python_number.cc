@@ -1,4 +1,4 @@
-#include "executor/values/python_number.h"
+#include "executor/values/text/python_number.h"
 
 #include <bit>
 #include <cmath>

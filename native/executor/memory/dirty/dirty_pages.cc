@@ -1,4 +1,4 @@
-#include "executor/memory/dirty_pages.h"
+#include "executor/memory/dirty/dirty_pages.h"
 
 #include <array>
 

@@ -14,9 +14,9 @@
 #include <optional>
 #include <system_error>
 
-#include "executor/memory/dirty_pages.h"
+#include "executor/memory/dirty/dirty_pages.h"
+#include "executor/memory/dirty/pagemap.h"
 #include "executor/memory/memory_file.h"
-#include "executor/memory/pagemap.h"
 
 namespace azr::executor {
 namespace {

@@ -1,11 +1,11 @@
-#include "executor/values/value_tree.h"
+#include "executor/values/tree/value_tree.h"
 
 #include <algorithm>
 #include <bit>
 #include <span>
 #include <utility>
 
-#include "executor/values/python_number.h"
+#include "executor/values/text/python_number.h"
 
 namespace azr::executor {
 namespace {

@@ -1,4 +1,4 @@
-#include "executor/memory/pagemap.h"
+#include "executor/memory/dirty/pagemap.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,4 +1,4 @@
-#include "executor/values/literal_string.h"
+#include "executor/values/literals/literal_string.h"
 
 #include <cstdint>
 #include <string_view>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "executor/memory/dirty_pages.h"
+#include "executor/memory/dirty/dirty_pages.h"
 
 namespace azr::executor {
 namespace {
