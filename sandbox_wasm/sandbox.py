@@ -166,8 +166,8 @@ class Sandbox:
         """Return counters since the start, and what the pool is made of.
 
         `dirty_pages` names how it knows what a program wrote
-        (native/executor/memory/dirty/dirty_pages.h); `isolation_lost` is 1 when that failed: the pool
-        then answers nothing any more.
+        (native/executor/memory/dirty/dirty_pages.h); `isolation_lost` is 1 when that failed: the
+        pool then answers nothing any more.
         """
         counters: dict[str, Any] = self._counters()
         counters.update(
