@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from azr.config.run import LoggingConfig, RunConfig, SelfPlayConfig
-from azr.records.metrics import MetricsWriter, step_metrics
+from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
+from azr.records.sinks import MetricsWriter
 from azr.types import STREAMS, Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
 from tests.curricula import make_curriculum
 

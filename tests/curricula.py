@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from azr.config.run import LoggingConfig, RunConfig, SelfPlayConfig
-from azr.records.metrics import MetricsWriter, step_metrics
+from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
+from azr.records.sinks import MetricsWriter
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Task, Verdict
 
 LINES = (

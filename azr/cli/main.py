@@ -225,9 +225,7 @@ def train_command(arguments: argparse.Namespace) -> int:
 def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
     from azr.models.gpu import visible_gpu_bytes
-    from azr.run.planning.fit import refuse
-    from azr.run.planning.shape import find_shape
-    from azr.run.planning.text import describe
+    from azr.run.planning import describe, find_shape, refuse
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")

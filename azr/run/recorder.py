@@ -12,9 +12,10 @@ from azr.config.run import RunConfig
 from azr.game.judge.judge import SandboxJudge
 from azr.game.tasks.buffers import TaskBuffers
 from azr.models.checkpoint import Saveable, save_checkpoint
-from azr.records.metrics import MetricsWriter, step_metrics
+from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
+from azr.records.sinks import MetricsWriter
 from azr.rollout.policy import EnginePolicy
 from azr.run.display import Display
 from azr.run.new_tasks import drawn_tasks, task_text

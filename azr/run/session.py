@@ -30,14 +30,13 @@ from azr.learner.learner import TorchLearner
 from azr.models.checkpoint import Checkpoint
 from azr.models.pretrained import local_model, resolve_model
 from azr.models.process_group import ALONE, Ranks
-from azr.records.metrics import MetricsWriter
 from azr.records.run_folder import RunFolder, take_lock
+from azr.records.sinks import MetricsWriter
 from azr.rollout.opening import open_policy
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import context_of
 from azr.run.display import Display
-from azr.run.planning.fit import on_gpus, refuse
-from azr.run.planning.shape import find_shape
+from azr.run.planning import find_shape, on_gpus, refuse
 from azr.run.recorder import RunRecorder
 from azr.run.restart import find_cut
 from azr.run.task_file import open_buffers

@@ -24,9 +24,9 @@ from azr.game.tasks.buffers import TaskBuffers
 from azr.game.tasks.seed_files import write_azr_tasks, write_tasks
 from azr.models.checkpoint import latest_checkpoint, save_checkpoint
 from azr.models.model_folder import save_model
-from azr.records.metrics import MetricsWriter
 from azr.records.resumption import keep_configuration
 from azr.records.run_folder import RunFolder, export_model
+from azr.records.sinks import MetricsWriter
 from azr.run.session import logging_to
 from azr.types import Case, Mode, Task
 from tests.examinations import examination

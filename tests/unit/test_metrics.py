@@ -11,7 +11,8 @@ import pytest
 
 from azr.config.run import LoggingConfig, RunConfig
 from azr.errors import CheckpointError, ConfigError
-from azr.records.metrics import MetricsWriter, Stopwatch, step_metrics
+from azr.records.metrics import Stopwatch, step_metrics
+from azr.records.sinks import MetricsWriter
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Task, Verdict
 
 PROPOSER, SOLVER = Role.PROPOSER, Role.SOLVER

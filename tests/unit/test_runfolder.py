@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from azr.config.loading import load
 from azr.config.run import LearnerConfig, LoggingConfig, RunConfig
 from azr.errors import CheckpointError
-from azr.records.metrics import MetricsWriter
 from azr.records.metrics_file import read_metrics
 from azr.records.rollouts import read_records, write_records
 from azr.records.run_folder import RunFolder, export_model, rollout_files
+from azr.records.sinks import MetricsWriter
 
 
 def config(tmp_path: Path, name: str = "one") -> RunConfig:

@@ -4,3 +4,9 @@ Read shape.py (what a model is like), memory.py (bytes, which of them are exact,
 fit.py (does it fit, and what to change), then text.py (what `azr train --dry-run` prints). No
 framework is imported, so a laptop can plan a cluster's run.
 """
+
+from azr.run.planning.fit import on_gpus, refuse
+from azr.run.planning.shape import find_shape
+from azr.run.planning.text import describe
+
+__all__ = ["describe", "find_shape", "on_gpus", "refuse"]
