@@ -389,7 +389,10 @@ HEADS = [b"", b"\x00", b"\xff" * 8, b"\x08" + b"\0" * 7 + b"notjson!", b"\x02" +
 def test_weights_that_cannot_be_read_are_one_line(head: bytes, tmp_path: Path) -> None:
     model = make_tiny_model(tmp_path / "model")
     (model / "model.safetensors").write_bytes(head)
-    for read in (read_shape, read_model):
+    for read in (read_model, read_shape):
+        if read is read_shape:  # which reads the files of a family that it does not know
+            config = (model / "config.json").read_text()
+            (model / "config.json").write_text(config.replace('"llama"', '"mamba"'))
         with pytest.raises(ModelError) as refusal:
             read(model)
         assert "\n" not in str(refusal.value)

@@ -33,6 +33,7 @@ def task_in(record: object) -> Task:
     if not isinstance(record, dict):
         raise ValueError("not a task record: no JSON object")  # noqa: TRY004 - of a file
     fields = cast(dict[str, Any], record)
+    mode, program = Mode(text_in(fields, "mode")), text_in(fields, "program")
     found, born = fields.get("cases"), fields.get("born_step", 0)
     cases = tuple(map(_case_in, cast(list[object], found))) if isinstance(found, list) else ()
     if not cases:
@@ -40,8 +41,8 @@ def task_in(record: object) -> Task:
     if not isinstance(born, int):
         raise ValueError("not a task record: born_step is no whole number")  # noqa: TRY004
     return Task(
-        mode=Mode(text_in(fields, "mode")),
-        program=text_in(fields, "program"),
+        mode=mode,
+        program=program,
         cases=cases,
         message=text_in({"message": "", **fields}, "message"),
         born_step=born,
