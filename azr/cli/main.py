@@ -5,13 +5,12 @@ Frameworks (torch, vLLM) are imported by the commands that need them, when they 
 """
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 from azr import __version__
 from azr.atomic_write import FULL, written
@@ -25,6 +24,7 @@ from azr.evaluation.request import EXAMPLES as EVAL_EXAMPLES
 from azr.evaluation.request import add_arguments as add_evaluation
 from azr.evaluation.request import request_of
 from azr.records.run_folder import is_run
+from sandbox_wasm.cli.findings import tolerate
 from sandbox_wasm.cores import available_cores, is_limited
 from sandbox_wasm.errors import SandboxError
 from sandbox_wasm.places import place
@@ -69,12 +69,6 @@ def program() -> NoReturn:
     if is_ranked():
         leave(code)
     sys.exit(code)
-
-
-def tolerate(stream: TextIO) -> None:
-    """Let a terminal that lacks a character (LANG=C) show its escape, as stderr does anyway."""
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-        stream.reconfigure(errors="backslashreplace")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-__all__ = ["DAMAGED", "FAILED", "MISSING", "OK", "WARN", "Finding", "show_findings"]
+__all__ = ["DAMAGED", "FAILED", "MISSING", "OK", "WARN", "Finding", "show_findings", "tolerate"]
 
 OK, WARN, MISSING, DAMAGED, FAILED = "ok", "warn", "missing", "damaged", "failed"
 MARKS = {OK: ("✓", 32), WARN: ("!", 33), **dict.fromkeys((MISSING, DAMAGED, FAILED), ("✗", 31))}
@@ -44,9 +44,8 @@ def show_findings(
         last: The last line where nothing is missing.
         stream: stdout unless told otherwise.
     """
-    out = sys.stdout if stream is None else stream
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace")  # a terminal that lacks the signs
+    out: TextIO = sys.stdout if stream is None else stream
+    tolerate(out)
     width = max((len(finding.name) for finding in findings), default=0)
     for finding in findings:
         mark, colour = MARKS[finding.status]
@@ -58,6 +57,12 @@ def show_findings(
         number = sum(finding.status == status for finding in findings)
         last = f"{number} {status}" if number else last
     out.write(f"\n{last}\n")
+
+
+def tolerate(stream: TextIO) -> None:
+    """Let a terminal that lacks a character (LANG=C) show its escape, as stderr does anyway."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
 
 
 def painted(text: str, number: int, stream: TextIO) -> str:

@@ -174,10 +174,10 @@ def read_seeds(path: Path | str) -> Iterator[list[Task]]:
 
 
 def _claims(line: str) -> list[Task]:
-    record = json.loads(line)
-    if not isinstance(record, dict) or "snippet" not in record:
-        return [replace(task_in(record), born_step=0)]
-    record = cast(dict[str, Any], record)
+    found: object = json.loads(line)
+    if not isinstance(found, dict) or "snippet" not in found:
+        return [replace(task_in(cast(object, found)), born_step=0)]
+    record = cast(dict[str, Any], found)
     is_induction = "inputs" in record
     inputs, outputs = (
         (texts_in(record, "inputs"), texts_in(record, "outputs"))
