@@ -1,7 +1,7 @@
 # azr: two commands for a newcomer, a few more for those who stay.
 #
 #   make demo     installs everything, then a real self-play run on this machine, with a report
-#   make test     installs everything, then lints and tests
+#   make test     installs everything, then lints and runs the tests that are not slow
 #
 # Nothing is installed outside this folder. docs/install.md says what comes from where.
 
@@ -13,7 +13,7 @@ export VENV
 # a browser is part of the report's tests; without one they are skipped, and say so
 BROWSER := $(shell command -v chromium chromium-browser google-chrome 2>/dev/null | head -1)
 
-.PHONY: help demo test lint format bench wheel-test test-adapters asan tsan docs docs-site install install-dev image model clean distclean
+.PHONY: help demo test test-all lint format bench wheel-test test-adapters asan tsan docs docs-site install install-dev image model clean distclean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -22,13 +22,12 @@ help: ## list these targets
 demo: install image model ## a real self-play run on this machine, then its report
 	@$(BIN)/azr demo $(ARGS)
 
-test: install-dev lint image ## lint, then all tests
-	@$(MAKE) --no-print-directory pytest
+test: install-dev lint image ## lint, then the tests that are not slow, in minutes (ARGS="-k settings -x")
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-.PHONY: pytest
-pytest: model
+test-all: install-dev lint image model ## lint, then all tests: half an hour, and what CI runs
 	@if [[ -z "$(BROWSER)" ]]; then \
-	  echo 'test: no chromium found: the report is not tested in a browser (apt-get install chromium)' >&2; \
+	  echo 'test-all: no chromium found: the report is not tested in a browser (apt-get install chromium)' >&2; \
 	  export AZR_WITHOUT_BROWSER=1; \
 	fi; \
 	$(BIN)/python -m pytest $(ARGS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.one_process import run_commands
+
 pytestmark = pytest.mark.slow
 
 
@@ -49,12 +51,11 @@ def test_a_missing_model_is_named_with_the_way_to_get_it_and_takes_no_run_name(
     tmp_path: Path,
 ) -> None:
     """Twice: the first attempt must not make the second one fail on a taken name."""
-    for _ in range(2):
-        done = azr("train", cwd=tmp_path)
-        assert done.returncode == 2, done.stderr
-        assert "azr model smollm2" in done.stderr
-        assert "Traceback" not in done.stderr
-        assert [line for line in done.stderr.splitlines() if "azr: error: " in line]
+    for ended in run_commands(tmp_path, [["train"], ["train"]]):
+        assert ended.code == 2, ended.err
+        assert "azr model smollm2" in ended.err
+        assert "Traceback" not in ended.err
+        assert [line for line in ended.err.splitlines() if "azr: error: " in line]
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(
@@ -81,9 +82,9 @@ def test_output_is_readable_without_colour(tmp_path: Path, make_run: Callable[..
 
 
 def test_doctor_ends_with_what_to_do_next(tmp_path: Path) -> None:
-    done = azr("doctor", "--model", "Qwen/Qwen2.5-0.5B", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "ready: azr demo" in done.stdout
-    lacking = azr("doctor", "--model", "models/smollm2-not-here", cwd=tmp_path)
-    assert lacking.returncode == 1
-    assert "azr model smollm2" in lacking.stdout
+    models = ("Qwen/Qwen2.5-0.5B", "models/smollm2-not-here")
+    ready, lacking = run_commands(tmp_path, [["doctor", "--model", model] for model in models])
+    assert ready.code == 0, ready.out
+    assert "ready: azr demo" in ready.out
+    assert lacking.code == 1
+    assert "azr model smollm2" in lacking.out

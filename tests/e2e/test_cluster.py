@@ -19,21 +19,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from azr.config.engines import ENGINES
-from azr.rollout.opening import problem_with
 from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
-from tests.taught import teach
 
 pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
 
 STEPS = 4
 TWO = ("--cluster.processes", "2")
-NEEDS_VLLM = pytest.mark.skipif(problem_with(ENGINES["vllm"]) is not None, reason="no vLLM")
-
-
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return teach(tmp_path_factory.mktemp("models") / "taught")
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +165,7 @@ def resumed(config: Path, folder: Path) -> Generator["subprocess.Popen[str]"]:
         process.communicate()
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_vllm_starts_an_engine_in_each_process_also_under_torchrun(
     runs: Path, write_config: Callable[..., Path]
 ) -> None:

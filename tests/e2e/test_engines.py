@@ -10,27 +10,27 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from azr.config.engines import ENGINES
 from azr.config.run import ModelConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
 from azr.models.weights import TorchWeights
 from azr.rollout.environment import prepare_environment
-from azr.rollout.opening import open_policy, problem_with
+from azr.rollout.opening import open_policy
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.vllm_engine import VllmEngine, engine_arguments
 from azr.types import Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
-prepare_environment()
-
 END = 2
-VLLM_PROBLEM = problem_with(ENGINES["vllm"])
-NEEDS_VLLM = pytest.mark.skipif(VLLM_PROBLEM is not None, reason=f"no vLLM: {VLLM_PROBLEM}")
 pytestmark = [
     pytest.mark.slow,
     # vLLM's and torch's own affairs; pytest cannot know that nobody here can act on them
     pytest.mark.filterwarnings("default"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _prepared() -> None:
+    prepare_environment()
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,10 @@ def run_config(folder: Path, engine: str, **rollout: Any) -> RunConfig:
     return RunConfig(model=ModelConfig(name=str(folder)), rollout=replace(sampling, **rollout))
 
 
-@pytest.fixture(scope="module", params=[pytest.param("vllm", marks=NEEDS_VLLM), "transformers"])
+@pytest.fixture(scope="module", params=["vllm", "transformers"])
 def policy(request: pytest.FixtureRequest, folder: Path) -> Iterator[EnginePolicy]:
+    if request.param == "vllm":
+        request.getfixturevalue("needs_vllm")
     policy = open_policy(run_config(folder, request.param), folder)
     yield policy
     policy.close()
@@ -209,7 +211,7 @@ def vllm_policy(folder: Path) -> Iterator[EnginePolicy]:
     policy.close()
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_a_head_that_was_not_packed_again_is_found_out(
     vllm_policy: EnginePolicy, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +224,7 @@ def test_a_head_that_was_not_packed_again_is_found_out(
     run(vllm_policy.adopt(changed(model, 3), version=3))
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_keys_and_values_of_old_weights_are_found_out(
     vllm_policy: EnginePolicy, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,7 +256,7 @@ class WithoutALayer(TorchWeights):
         return TorchWeights(self._model).checksums(dtype)
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_a_layer_that_was_not_pushed_is_found_out(vllm_policy: EnginePolicy, model: Any) -> None:
     run(vllm_policy.adopt(changed(model, 1), version=1))
     changed(model, 2)
@@ -263,10 +265,10 @@ def test_a_layer_that_was_not_pushed_is_found_out(vllm_policy: EnginePolicy, mod
     run(vllm_policy.adopt(TorchWeights(model), version=3))
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_on_a_gpu_the_head_is_computed_in_float32(folder: Path) -> None:
     """As vLLM reads what it is started with there; no GPU is asked."""
-    from vllm.config import ModelConfig as VllmModelConfig  # noqa: PLC0415 - see NEEDS_VLLM
+    from vllm.config import ModelConfig as VllmModelConfig  # noqa: PLC0415 - see needs_vllm
 
     chosen = {name: engine_arguments(folder, RolloutConfig(dtype="bfloat16"), 64, on_gpu=gpu)
               for name, gpu in (("gpu", True), ("cpu", False))}  # fmt: skip
@@ -278,7 +280,7 @@ def test_on_a_gpu_the_head_is_computed_in_float32(folder: Path) -> None:
     assert found == {"gpu": torch.float32, "cpu": torch.bfloat16}
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_long_prompts_with_seeds_are_not_split(vllm_policy: EnginePolicy, model: Any) -> None:
     """Split prompts and seeds crash the CPU engine ("does not use offset")."""
     run(vllm_policy.adopt(TorchWeights(model), version=0))
@@ -286,7 +288,7 @@ def test_long_prompts_with_seeds_are_not_split(vllm_policy: EnginePolicy, model:
     assert len(run(sample_all(vllm_policy, prompts))) == 12
 
 
-@NEEDS_VLLM
+@pytest.mark.usefixtures("needs_vllm")
 def test_the_engine_leaves_the_learner_its_threads(vllm_policy: EnginePolicy) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)

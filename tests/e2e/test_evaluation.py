@@ -18,7 +18,7 @@ import pytest
 
 from azr.game.tasks.task_json import task_to_json
 from azr.types import Case, Mode, Task
-from tests.taught import teach
+from tests.e2e.one_process import run_commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
 
@@ -43,11 +43,6 @@ SEEDS = [
     for n in (2, 3)
 ]
 GSM8K = [{"id": f"g/{n}", "problem": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(2)]
-
-
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return teach(tmp_path_factory.mktemp("models") / "taught")
 
 
 @pytest.fixture(scope="module")
@@ -158,30 +153,25 @@ def test_other_settings_do_not_mix_in_one_folder(tmp_path: Path, taught: Path, d
     assert code == 0, err
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--suite", "mbpp"], "--suite must be one of humaneval+"),
-        (
-            ["--suite", "mbpp+", "--max-tokens", "16"],
-            "mbpp_plus.jsonl.gz cannot be read: No such file",
-        ),
-        (["--suite", "gsm8k", "--samples", "3"], "greedy completions of an item are all alike"),
-        (["--suite", "gsm8k", "--limit", "0"], "--limit must be at least 1, got 0"),
-        (["--suite", "gsm8k", "--max-tokens", "5000"], "context of 1024 tokens, got 5000"),
-        (["--suite", "gsm8k", "--checkpoint", "3"], "--checkpoint needs a run's folder"),
-        (["--suite", "gsm8k", "--rollout.engin", "vllm"], "did you mean rollout.engine?"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(
-    tmp_path: Path, taught: Path, data: Path, words: list[str], message: str
-) -> None:
-    code, out, err = finish(start(tmp_path, taught, *words, "--data", data))
-    assert (code, out) == (2, "")
-    errors = [line for line in err.splitlines() if line.startswith("azr: error: ")]
-    assert len(errors) == 1
-    assert message in errors[0]
-    assert "Traceback" not in err
+BAD_INPUT: list[tuple[list[str], str]] = [
+    (["--suite", "mbpp"], "--suite must be one of humaneval+"),
+    (["--suite", "mbpp+", "--max-tokens", "16"], "mbpp_plus.jsonl.gz cannot be read: No such file"),
+    (["--suite", "gsm8k", "--samples", "3"], "greedy completions of an item are all alike"),
+    (["--suite", "gsm8k", "--limit", "0"], "--limit must be at least 1, got 0"),
+    (["--suite", "gsm8k", "--max-tokens", "5000"], "context of 1024 tokens, got 5000"),
+    (["--suite", "gsm8k", "--checkpoint", "3"], "--checkpoint needs a run's folder"),
+    (["--suite", "gsm8k", "--rollout.engin", "vllm"], "did you mean rollout.engine?"),
+]
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, taught: Path, data: Path) -> None:
+    commands = [["eval", taught, *words, "--data", data] for words, _ in BAD_INPUT]
+    for (_, message), ended in zip(BAD_INPUT, run_commands(tmp_path, commands), strict=True):
+        assert (ended.code, ended.out) == (2, "")
+        errors = [line for line in ended.err.splitlines() if line.startswith("azr: error: ")]
+        assert len(errors) == 1
+        assert message in errors[0]
+        assert "Traceback" not in ended.err
     assert not (tmp_path / "evaluations").exists()
 
 

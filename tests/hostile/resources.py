@@ -192,7 +192,7 @@ PROGRAMS = [
     ),
     Program(
         "huge_value",
-        "def f(): return list(range(10 ** 5))",
+        "def f(): return list(range(2 * 10 ** 5))",
         {OUTPUT},
     ),
     Program(
