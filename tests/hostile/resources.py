@@ -192,7 +192,7 @@ PROGRAMS = [
     ),
     Program(
         "huge_value",
-        "def f(): return list(range(2 * 10 ** 5))",
+        "def f(): return [chr(i) * 1000 for i in range(97, 123)] * 99",
         {OUTPUT},
     ),
     Program(

@@ -132,13 +132,17 @@ def refused(library: Path, function: str, way: str) -> dict[str, Any]:
     return facts
 
 
-@pytest.mark.parametrize("function", CALLS)
+@pytest.mark.parametrize(
+    "function",
+    [pytest.param(name, marks=() if name == "madvise" else pytest.mark.slow) for name in CALLS],
+)
 def test_a_refused_call_is_never_an_outcome(library: Path, function: str) -> None:
     facts = refused(library, function, "faults")
     assert facts["wrong"] == []
     assert facts["cases"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["mprotect", "madvise"])
 def test_a_refused_call_is_never_an_outcome_under_traps(library: Path, function: str) -> None:
     assert refused(library, function, "traps")["wrong"] == []
