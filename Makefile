@@ -59,7 +59,7 @@ asan: install-dev image ## the executor under AddressSanitizer and UBSan: a fuzz
 tsan: install-dev image ## likewise under ThreadSanitizer, without the fuzz
 	@scripts/sanitize.sh tsan
 
-docs: install ## docs/configuration.md from the docstrings of azr/config/run.py
+docs: install ## docs/configuration.md from azr/config
 	@$(BIN)/python scripts/configuration_doc.py docs/configuration.md
 
 docs-site: install-dev ## a website of the same pages, in build/site; a link that leads nowhere fails

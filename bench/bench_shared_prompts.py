@@ -9,7 +9,6 @@ import argparse
 import random
 import statistics
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from azr.config.run import LearnerConfig, ModelConfig, RunConfig
@@ -62,7 +61,7 @@ def main() -> None:
     times: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(args.repeats):
         for share in (True, False):
-            learner._config = replace(learner_config, share_prompts=share)  # pyright: ignore[reportPrivateUsage]
+            learner._config = learner_config.changed(share_prompts=share)  # pyright: ignore[reportPrivateUsage]
             started = time.perf_counter()
             found = learner.update(experiences, advantages)
             times[share].append(time.perf_counter() - started)

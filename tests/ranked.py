@@ -44,8 +44,8 @@ SCRIPTS: dict[str, tuple[str, RunConfig]] = {
     "everything": (
         "untied",
         RunConfig(
-            learner=replace(
-                PLAIN.learner, mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01
+            learner=PLAIN.learner.changed(
+                mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01
             ),
             loss=LossConfig(kl="k3", kl_coef=0.1, importance=Importance.SEQUENCE_MASK),
             rewards=RewardConfig(kl="k2"),
@@ -53,7 +53,7 @@ SCRIPTS: dict[str, tuple[str, RunConfig]] = {
     ),
     "rough": (
         "tied",
-        replace(PLAIN, model=ModelConfig(dtype="bfloat16", gradient_checkpointing=True)),
+        PLAIN.changed(model=ModelConfig(dtype="bfloat16", gradient_checkpointing=True)),
     ),
 }
 """By name: which model, and how it is trained."""

@@ -7,26 +7,21 @@ value was written, the key, the value and what is allowed. Defaults live in azr.
 import codecs
 import difflib
 import json
-import math
 import re
 import tomllib
-import typing
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from azr.config.checks import home
-from azr.config.keys import (
-    UNSET,
-    describe,
-    plain_value,
-    spell_kind,
-    spell_value,
-    strip_optional,
-)
+from pydantic import TypeAdapter
+
+from azr.config.gone import GONE
+from azr.config.keys import describe
+from azr.config.kinds import at_home
 from azr.config.run import RunConfig
+from azr.config.spelling import UNSET, spell_value
 from azr.errors import ConfigError
 
 __all__ = [
@@ -37,7 +32,6 @@ __all__ = [
     "parse_override",
     "read_toml",
     "split_overrides",
-    "to_dict",
     "to_toml",
     "unknown_key",
 ]
@@ -61,7 +55,6 @@ SYNONYMS = {
     "save_freq": "checkpoint.every",
 }
 """Words of other frameworks, for the guess in an error; they are not accepted."""
-WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +78,23 @@ def load(files: Sequence[str | Path], overrides: Iterable[tuple[str, str]] = ())
     """
     settings: dict[str, Setting] = {}
     for file in files:
-        settings.update(read_toml(Path(home("the configuration file", str(file)))))
+        settings.update(read_toml(place_of(file)))
     for name, text in overrides:
         if name not in describe():
             raise unknown_key(name, COMMAND_LINE)
-        settings[name] = Setting(read_text(describe()[name].kind, text), COMMAND_LINE)
-    return cast(RunConfig, build(RunConfig, "", settings))
+        settings[name] = Setting(read_text(describe()[name].schema, text), COMMAND_LINE)
+    try:
+        return RunConfig(**tables_of(settings))
+    except ConfigError as error:  # it cannot know the file
+        raise ConfigError(f"{blame(str(error), settings)}{error}") from error
+
+
+def place_of(file: str | Path) -> Path:
+    """The path of a file, its `~` replaced."""
+    try:
+        return Path(at_home(str(file)))
+    except ValueError as error:
+        raise ConfigError(f"the configuration file {error}") from error
 
 
 def parse_override(text: str) -> tuple[str, str]:
@@ -123,7 +127,7 @@ def split_overrides(
             raise unknown_key(name, COMMAND_LINE, [flag.removeprefix("--") for flag in flags])
         if not equals and queue and not queue[0].startswith("--"):
             value = queue.pop(0)
-        elif not equals and describe()[name].kind is bool:
+        elif not equals and describe()[name].schema.get("type") == "boolean":
             value = "true"
         elif not equals:
             raise ConfigError(f"{COMMAND_LINE}: --{name} needs a value")
@@ -164,16 +168,16 @@ def encoding_of(path: Path) -> str:
 
 def flatten(tree: Mapping[str, object], prefix: str, source: str) -> Iterable[tuple[str, Setting]]:
     """Walk tables down to the keys that the configuration knows."""
-    sections = {name.rpartition(".")[0] for name in describe()}
+    sections = {name.rpartition(".")[0] for name in (*describe(), *GONE)}
     for word, value in tree.items():
         name = prefix + word
-        if name in describe():
+        if name in sections and isinstance(value, dict):
+            yield from flatten(cast(dict[str, object], value), name + ".", source)
+        elif name in describe():
             yield name, Setting(value, source)
         elif name in sections:
-            if not isinstance(value, dict):
-                raise ConfigError(f"{source}: {name} is a table ([{name}]), got {value!r}")
-            yield from flatten(cast(dict[str, object], value), name + ".", source)
-        else:
+            raise ConfigError(f"{source}: {name} is a table ([{name}]), got {value!r}")
+        elif name not in GONE or GONE[name][0] != value:
             raise unknown_key(name, source)
 
 
@@ -185,6 +189,8 @@ def unknown_key(name: str, source: str, also: Collection[str] = ()) -> ConfigErr
         source: Where it was written.
         also: Further names that would have been right there (flags of the command line).
     """
+    if name in GONE:
+        return ConfigError(f"{source}: there is no key {name} any more: {GONE[name][1]}")
     close = closest(name, also)
     guess = f"; did you mean {'--' if close in also else ''}{close}?" if close else ""
     error = ConfigError(f"{source}: unknown key {name!r}{guess}")
@@ -212,63 +218,51 @@ def closest(name: str, also: Collection[str]) -> str:
     return ""
 
 
-def read_text(kind: object, text: str) -> object:
-    """Read command-line text as the value TOML would have held; text that does not fit stays."""
-    kind, is_optional = strip_optional(kind)
-    if is_optional and text == UNSET:
-        return None
-    if typing.get_origin(kind) in (tuple, Mapping):
-        return read_list(kind, text) if typing.get_origin(kind) is tuple else read_table(text)
-    if kind is bool:
-        return WORDS.get(text.lower(), text)
-    if kind is int or kind is float:
-        try:
-            return int(text) if kind is int else float(text)
-        except ValueError:
-            return text
+def read_text(schema: Mapping[str, Any], text: str) -> object:
+    """Read command-line text as the value TOML would have held; text that does not fit stays.
+
+    A list may be written `[1, 2]` or plainly `1,2`, a table as in JSON or TOML.
+    """
+    if "anyOf" in schema:
+        return text if text == UNSET else read_text(schema["anyOf"][0], text)
+    if schema["type"] == "array" and not text.startswith("["):
+        item = schema.get("items") or schema["prefixItems"][0]
+        return [read_text(item, word.strip()) for word in text.split(",") if word.strip()]
+    for read in READERS.get(schema["type"], ()):
+        with suppress(ValueError, RecursionError):
+            return read(text)
     return text
 
 
-def read_list(kind: object, text: str) -> object:
-    """`[1, 2]` as in TOML, or plainly `1,2`; nothing is the empty list."""
-    if text.startswith("["):
-        try:
-            return tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            return text
-    item_kind = typing.get_args(kind)[0]
-    return [read_text(item_kind, item.strip()) for item in text.split(",") if item.strip()]
+def read_toml_value(text: str) -> object:
+    """One value as it stands in a file."""
+    return tomllib.loads(f"value = {text}")["value"]
 
 
-def read_table(text: str) -> object:
-    """`{"a": 1}` as in JSON, or `{a = 1}` as in TOML; other text stays."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
+READERS: Mapping[str, Sequence[Callable[[str], object]]] = {
+    "integer": (TypeAdapter(int).validate_strings,),
+    "number": (TypeAdapter(float).validate_strings,),
+    "boolean": (TypeAdapter(bool).validate_strings,),
+    "array": (read_toml_value,),
+    "object": (json.loads, read_toml_value),
+}
+"""By JSON's word for a type; all others are text."""
 
 
-# ---------------------------------------------------------------- converting
+# ---------------------------------------------------------------- checking
 
 
-def build(cls: type, prefix: str, settings: Mapping[str, Setting]) -> object:
-    """Make one (sub)configuration; what nobody set keeps its default."""
-    hints = typing.get_type_hints(cls)
-    values: dict[str, object] = {}
-    for entry in fields(cls):
-        name = prefix + entry.name
-        if is_dataclass(hints[entry.name]):
-            values[entry.name] = build(hints[entry.name], name + ".", settings)
-        elif name in settings:
-            values[entry.name] = convert(name, hints[entry.name], settings[name])
-    try:
-        return cls(**values)
-    except ConfigError as error:  # raised by __post_init__, which cannot know the file
-        raise ConfigError(f"{blame(str(error), settings)}{error}") from error
+def tables_of(settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """The values under dotted keys as nested tables; `"default"` is None where that is allowed."""
+    root: dict[str, Any] = {}
+    for name, setting in settings.items():
+        is_unset = setting.value == UNSET and describe()[name].is_optional
+        *tables, word = name.split(".")
+        table = root
+        for inner in tables:
+            table = table.setdefault(inner, {})
+        table[word] = None if is_unset else setting.value
+    return root
 
 
 def blame(message: str, settings: Mapping[str, Setting]) -> str:
@@ -279,90 +273,21 @@ def blame(message: str, settings: Mapping[str, Setting]) -> str:
     return ""
 
 
-def convert(name: str, kind: object, setting: Setting) -> object:
-    """The value in the type its field declares.
-
-    Raises:
-        ConfigError: It cannot be one; the message says what can.
-    """
-    setting_kind = kind
-    kind, is_optional = strip_optional(kind)
-    value = setting.value
-    if is_optional and (value is None or value == UNSET):
-        return None
-    if typing.get_origin(kind) is tuple:
-        return convert_tuple(name, kind, setting, spell_kind(setting_kind))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return convert_enum(name, kind, setting)
-    if typing.get_origin(kind) is Mapping and isinstance(value, dict):
-        return cast(dict[str, object], value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    is_finite = not isinstance(value, float) or math.isfinite(value)
-    if type(value) is kind and is_finite:
-        return value
-    raise ConfigError(
-        f"{setting.source}: {name} must be {spell_kind(setting_kind)}, got {setting.value!r}"
-    )
-
-
-def convert_tuple(name: str, kind: object, setting: Setting, spelled: str) -> tuple[object, ...]:
-    """A TOML array, each item in the declared type."""
-    value, item_kinds = setting.value, typing.get_args(kind)
-    if not isinstance(value, list):
-        raise ConfigError(f"{setting.source}: {name} must be {spelled}, got {value!r}")
-    items = cast(list[object], value)
-    if item_kinds[-1] is Ellipsis:
-        item_kinds = (item_kinds[0],) * len(items)
-    if len(items) != len(item_kinds):
-        raise ConfigError(f"{setting.source}: {name} must be {spelled}, got {value!r}")
-    return tuple(
-        convert(f"{name}[{place}]", item_kind, Setting(item, setting.source))
-        for place, (item, item_kind) in enumerate(zip(items, item_kinds, strict=True))
-    )
-
-
-def convert_enum(name: str, kind: type[Enum], setting: Setting) -> Enum:
-    """A member by its value."""
-    try:
-        return kind(setting.value)
-    except ValueError as error:
-        allowed = ", ".join(str(member.value) for member in kind)
-        raise ConfigError(
-            f"{setting.source}: {name} must be one of {allowed}, got {setting.value!r}"
-        ) from error
-
-
 # ---------------------------------------------------------------- writing
-
-
-def to_dict(config: object) -> dict[str, Any]:
-    """Nested plain values, ready for JSON."""
-    tree: dict[str, Any] = {}
-    for entry in fields(cast(Any, config)):
-        value: object = getattr(config, entry.name)
-        tree[entry.name] = to_dict(value) if is_dataclass(value) else plain_value(value)
-    return tree
 
 
 def to_toml(config: RunConfig) -> str:
     """A file that `load` reads back into an equal configuration."""
-    return "\n".join(table_lines("", to_dict(config))).lstrip("\n") + "\n"
+    return "\n".join(table_lines("", config.model_dump(mode="json"))).lstrip("\n") + "\n"
 
 
-def table_lines(name: str, table: Mapping[str, object]) -> Iterable[str]:
+def table_lines(name: str, table: Mapping[str, Any]) -> Iterable[str]:
     """A table's own keys, then the tables within it, under their dotted names."""
     if name:
         yield from ("", f"[{name}]")
+    inner: dict[str, Any] = {word: v for word, v in table.items() if isinstance(v, dict)}
     for word, value in table.items():
-        if not is_table(value):
+        if word not in inner:
             yield f"{word} = {spell_value(value)}"
-    for word, value in table.items():
-        if is_table(value):
-            inner = f"{name}.{word}" if name else word
-            yield from table_lines(inner, cast(Mapping[str, object], value))
-
-
-def is_table(value: object) -> bool:
-    """Is it written as a [section]?"""
-    return isinstance(value, dict)
+    for word, value in inner.items():
+        yield from table_lines(f"{name}.{word}".lstrip("."), value)

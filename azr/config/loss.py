@@ -4,13 +4,16 @@ Apart from loss, so that reading a configuration needs no torch. The formulas th
 choose are in azr.learner.loss.formulas, each with its source.
 """
 
-import math
-from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Self
 
+from pydantic import model_validator
+
+from azr.config.kinds import Amount, Natural, OneOf, Positive
+from azr.config.section import Section
 from azr.errors import ConfigError
 
-__all__ = ["Aggregation", "Backend", "Importance", "Kl", "LossConfig", "LossKind"]
+__all__ = ["Aggregation", "Backend", "Importance", "Kl", "LossConfig", "LossKind", "LossSection"]
 
 
 class LossKind(StrEnum):
@@ -86,66 +89,51 @@ class Backend(StrEnum):
     """Plain torch, which materialises the logits. The definition; runs anywhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossConfig:
-    """The policy loss of one update."""
+class LossSection(Section, title="loss"):
+    """The policy loss of one update: the keys of [loss]."""
 
-    loss: LossKind = LossKind.PPO
-    """The term of a token."""
-    clip_low: float = 0.2
-    """Ratios are held above 1 - clip_low (PPO's 0.2; GSPO wants about 3e-4)."""
-    clip_high: float = 0.28
-    """Ratios are held below 1 + clip_high (DAPO's 0.28; GSPO wants about 4e-4)."""
+    loss: OneOf[LossKind] = LossKind.PPO
+    """The term of a token. (paper: ppo) Take dual_clip for the authors' newest code, gspo for
+    mixture-of-experts models, cispo to keep the gradient of clipped tokens."""
+    clip_low: Amount = 0.2
+    """Ratios are held above 1 - clip_low. (PPO: 0.2) Set about 3e-4 with gspo."""
+    clip_high: Amount = 0.28
+    """Ratios are held below 1 + clip_high. (DAPO: 0.28; paper: 0.2) Set about 4e-4 with gspo."""
     dual_clip: float = 3.0
-    """Only dual_clip: the loss of a token with A < 0 is at most -dual_clip A (arXiv:1912.09729)."""
+    """With dual_clip: the loss of a token with A < 0 is at most -dual_clip A. (arXiv 1912.09729)
+    Lower it when single bad tokens dominate an update."""
     delta: float = 4.0
-    """Only two_sided: the largest unclipped ratio, above 1 + clip_high (arXiv:2505.07291)."""
-    aggregation: Aggregation = Aggregation.TOKEN_MEAN
-    """How the tokens' terms become one number."""
-    max_length: int = 0
-    """Only dr_grpo: the completion length, in tokens, that divides each sum; 0 elsewhere."""
-    kl: Kl = Kl.NONE
+    """With two_sided: the largest unclipped ratio, above 1 + clip_high. (arXiv 2505.07291) Lower it
+    when updates have spikes."""
+    aggregation: OneOf[Aggregation] = Aggregation.TOKEN_MEAN
+    """How the tokens' terms become one number. (DAPO: token_mean) Take a mean over sequences when
+    long completions outweigh short ones, dr_grpo against any bias of length."""
+    max_length: Natural = 0
+    """With dr_grpo: the completion length, in tokens, that divides each sum; 0 elsewhere. Set it to
+    rollout.max_completion_tokens."""
+    kl: OneOf[Kl] = Kl.NONE
     """The estimator of the divergence from the model the run started from, which is then kept in
-    memory too; needs ref_logprobs."""
-    kl_coef: float = 0.0
-    """Weight of the divergence in the loss; 0 reports it without training on it."""
+    memory too. Set k3+ to hold the policy near it; rewards.kl is the other way."""
+    kl_coef: Amount = 0.0
+    """Weight of the divergence in the loss; 0 reports it without training on it. Set 0 first, to
+    see how large it is."""
     entropy_coef: float = 0.0
-    """Weight of the entropy bonus; 0 for none. Negative values lower the entropy."""
-    importance: Importance = Importance.NONE
-    """Correction for the mismatch between sampler and learner; needs rollout_logprobs."""
-    importance_low: float = 0.5
-    """Lower bound of the band of icepop and sequence_mask (IcePop's 0.5)."""
-    importance_high: float = 2.0
-    """Cap of tis, upper bound of the band elsewhere (TIS's 2; IcePop's own is 5)."""
-    temperature: float = 1.0
-    """Divides the logits: that of the sampler, so that the ratio compares like with like."""
-    logit_scale: float = 1.0
-    """Multiplies hidden @ weight.T + bias, before the softcap (Cohere, Granite)."""
-    softcap: float = 0.0
-    """Logits become softcap tanh(logit / softcap), before the temperature (Gemma 2); 0: none."""
-    backend: Backend = Backend.AUTO
-    """Which engine computes."""
+    """Weight of the entropy bonus; below 0 it lowers the entropy. (paper: 0.001) Raise it when
+    sampling collapses, or set learner.entropy_target."""
+    importance: OneOf[Importance] = Importance.NONE
+    """Correction for the mismatch between sampler and learner. Set tis when `mismatch/mean_abs` in
+    the metrics grows, as with a bfloat16 engine."""
+    importance_low: Amount = 0.5
+    """Lower bound of the band of icepop and sequence_mask. (IcePop: 0.5) Raise it to drop more."""
+    importance_high: Positive = 2.0
+    """Cap of tis, upper bound of the band elsewhere. (TIS: 2; IcePop: 5) Lower it to trust the
+    sampler less."""
+    backend: OneOf[Backend] = Backend.AUTO
+    """Which engine computes the loss. Leave it at auto but to compare: all agree within documented
+    tolerances (docs/policy_loss.md)."""
 
-    def __post_init__(self) -> None:
-        """Turn plain words into enum members and check every range."""
-        for name, kind in _ENUMS.items():
-            object.__setattr__(self, name, _member(name, kind, getattr(self, name)))
-        for entry in fields(self):
-            value: object = getattr(self, entry.name)
-            if isinstance(value, float | int) and not math.isfinite(value):
-                raise ConfigError(f"loss.{entry.name} must be finite, got {value}")
-        self._check_ranges()
-        self._check_combinations()
-
-    def _check_ranges(self) -> None:
-        for name in ("clip_low", "clip_high", "max_length", "kl_coef", "importance_low", "softcap"):
-            if (value := getattr(self, name)) < 0:
-                raise ConfigError(f"loss.{name} must be at least 0, got {value}")
-        for name in ("temperature", "logit_scale", "importance_high"):
-            if (value := getattr(self, name)) <= 0:
-                raise ConfigError(f"loss.{name} must be above 0, got {value}")
-
-    def _check_combinations(self) -> None:
+    @model_validator(mode="after")
+    def _numbers_suit_the_words(self) -> Self:
         if self.loss is LossKind.DUAL_CLIP and self.dual_clip <= 1:
             raise ConfigError(
                 f"loss.dual_clip must be above 1, got {self.dual_clip}: "
@@ -164,30 +152,22 @@ class LossConfig:
         if self.kl is Kl.NONE and self.kl_coef > 0:
             raise ConfigError(
                 f"loss.kl_coef must be 0 with loss.kl = 'none', got {self.kl_coef}: "
-                f"choose one of {_words(Kl)} to have a penalty"
+                f"choose an estimator, k3+ for example, to have a penalty"
             )
         if self.importance_low > self.importance_high:
             raise ConfigError(
                 f"loss.importance_low must be at most loss.importance_high = "
                 f"{self.importance_high}, got {self.importance_low}"
             )
+        return self
 
 
-_ENUMS: dict[str, type[StrEnum]] = {
-    "loss": LossKind,
-    "aggregation": Aggregation,
-    "kl": Kl,
-    "importance": Importance,
-    "backend": Backend,
-}
+class LossConfig(LossSection):
+    """What `policy_loss` takes: the keys, and what the sampler and the model do to logits."""
 
-
-def _words(kind: type[StrEnum]) -> str:
-    return ", ".join(member.value for member in kind)
-
-
-def _member(name: str, kind: type[StrEnum], word: object) -> StrEnum:
-    try:
-        return kind(str(word))
-    except ValueError as error:
-        raise ConfigError(f"loss.{name} must be one of {_words(kind)}, got {word!r}") from error
+    temperature: Positive = 1.0
+    """Divides the logits: that of the sampler, so that the ratio compares like with like."""
+    logit_scale: Positive = 1.0
+    """Multiplies hidden @ weight.T + bias, before the softcap (Cohere, Granite)."""
+    softcap: Amount = 0.0
+    """Logits become softcap tanh(logit / softcap), before the temperature (Gemma 2); 0: none."""

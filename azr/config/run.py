@@ -1,16 +1,18 @@
 """Every number a run depends on, with its unit and its source.
 
-The game's sections are in azr.config.game, azr.config.rewards and azr.config.game, the loss's
-in azr.config.loss; all are to be had from here. Nothing else holds a default.
+The game's sections are in azr.config.game and azr.config.rewards, the loss's in azr.config.loss;
+all are to be had from here. Nothing else holds a default.
 
-A file `config.toml` is read into these types by azr.config.loading; the resolved values are written
-into the run folder. Validation lives with them and names the dotted key, the value, the remedy.
+azr.config.loading reads files into these types; the resolved values are written into the run
+folder. A field's type is what its key allows, and the docstring beneath it what the key means:
+`--help-config` and docs/configuration.md are made of them.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from azr.config.checks import at_least, finite, home, one_of, within
+from pydantic import AfterValidator, Field, Strict, model_validator
+
 from azr.config.engines import AUTO, ENGINES
 from azr.config.game import (
     BuffersConfig,
@@ -19,10 +21,23 @@ from azr.config.game import (
     ParsingConfig,
     SelfPlayConfig,
 )
-from azr.config.loss import LossConfig
+from azr.config.kinds import (
+    Amount,
+    Count,
+    HomePath,
+    ListOf,
+    Natural,
+    OneOf,
+    Positive,
+    at_home,
+    because,
+    one_of,
+)
+from azr.config.loss import LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
+from azr.config.section import Section
 from azr.errors import ConfigError
-from azr.types import STREAMS, Mode, Role
+from azr.types import Role
 from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = [
@@ -47,293 +62,293 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
+class ModelConfig(Section, title="model"):
     """Which model plays."""
 
-    name: str = "models/smollm2-135m-instruct"
-    """Hugging Face id or local folder. `azr model smollm2` makes the default."""
-    dtype: str = "float32"
-    """Of the learner's forward and backward: float32 or bfloat16 (weights stay float32)."""
+    name: HomePath = "models/smollm2-135m-instruct"
+    """The model that is trained: a Hugging Face id or a local folder. `azr model smollm2` makes the
+    default. Set it first."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the learner's forward and backward compute in; the weights stay float32. Take bfloat16
+    on a GPU; float32 is for CPUs and for runs that must repeat bit for bit."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward: less memory, about a third more time."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "name", home("model.name", self.name))
-        one_of("model.dtype", self.dtype, ("float32", "bfloat16"))
+    """Recompute activations in the backward pass: less memory, about a third more time. Switch it
+    on when an update does not fit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutConfig:
+class RolloutConfig(Section, title="rollout"):
     """Sampling."""
 
-    engine: str = AUTO
-    """vllm, transformers, or auto: vllm where `from vllm import LLM` works."""
-    dtype: str = "float32"
-    """Of the engine's weights: float32, bfloat16."""
-    temperature: float = 1.0
-    max_prompt_tokens: int = 6144
-    """Longer prompts are drawn again. (AZR: max_prompt_length)"""
-    max_completion_tokens: int = 8096
-    """(AZR: max_response_length)"""
-    kv_cache_gib: float = 1.0
-    """Room for keys and values on a CPU engine."""
-    gpu_memory_utilization: float = 0.4
-    """Share of a GPU's memory for the engine. (AZR: 0.4)"""
-    max_concurrent: int = 256
-    """Sequences the engine runs at once."""
-    probe_tolerance: float = 1e-3
-    """After each update: largest |engine - learner| log-probability of a probe, in fp32."""
-    probe_tolerance_bf16: float = 0.25
-    """The same, mean over the probe, when engine or learner computes in bfloat16; or twice what
-    rounding alone does to the learner's, where that is more."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("rollout.engine", self.engine, (AUTO, *ENGINES))
-        one_of("rollout.dtype", self.dtype, ("float32", "bfloat16"))
-        finite("rollout.temperature", self.temperature)
-        if not self.temperature > 0:
-            raise ConfigError(
-                f"rollout.temperature must be above 0, got {self.temperature}:"
-                " greedy samples of a task are all alike and its learnability is then always 0"
-            )
-        at_least("rollout.max_completion_tokens", self.max_completion_tokens, 1)
-        at_least("rollout.max_prompt_tokens", self.max_prompt_tokens, 1)
-
-
-ADVANTAGES = ("trr++", "global", "group", "rloo", "two_level", "none")
-"""Their formulas and sources are in azr.game.rewards.advantages."""
+    engine: Annotated[str, one_of(AUTO, *ENGINES)] = AUTO
+    """What samples; auto takes vllm where `from vllm import LLM` works. Set transformers where vLLM
+    cannot be installed, or to compare with it."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the engine's weights. Take bfloat16 on a GPU: half the memory, but its
+    log-probabilities differ from the learner's by rounding."""
+    temperature: Annotated[
+        Positive,
+        because("greedy samples of a task are all alike and its learnability is then always 0"),
+    ] = 1.0
+    """Of sampling, in training. (AZR: 1.0) Leave it: the losses assume that the policy is what is
+    sampled; evaluation has its own."""
+    max_prompt_tokens: Count = 6144
+    """Longer prompts are drawn again with other references. (AZR: max_prompt_length) Lower it when
+    memory runs out; raise it when long programs are wanted as references."""
+    max_completion_tokens: Count = 8096
+    """Longest completion; one that is cut is ill-formed. (AZR: max_response_length) Lower it for
+    models that ramble, since the longest completion decides how long a step takes."""
+    kv_cache_gib: Positive = 1.0
+    """Room for keys and values of an engine on a CPU, in whole GiB. Raise it when vLLM says that
+    sequences wait for the cache."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Share of a GPU's memory for the engine; the rest is the learner's. (AZR: 0.4) Lower it when
+    an update does not fit: `azr train --dry-run --gpu-memory GIB` says what does."""
+    max_concurrent: Count = 256
+    """Sequences that an engine runs at once. Lower it when its cache is too small for so many;
+    raise it when a GPU idles."""
+    probe_tolerance: Amount = 1e-3
+    """After each update engine and learner must agree on a known text: the largest difference of
+    log-probabilities, in float32. Raise it only for an engine whose difference you have understood.
+    """
+    probe_tolerance_bf16: Amount = 0.25
+    """The same where engine or learner computes in bfloat16, as a mean over the text; twice what
+    rounding alone does to the learner's counts instead where that is more. Raise it as little as
+    probe_tolerance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnerConfig:
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class LearnerConfig(Section, title="learner"):
     """The update."""
 
-    lr: float = 1e-6
-    """AdamW's step size, constant; at 0 nothing is computed and nothing changes. (AZR)"""
-    warmup_steps: int = 0
-    """Linear rise of the step size from 0. (AZR: none)"""
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.01
-    """(AZR, paper branch)"""
-    max_grad_norm: float = 1.0
-    micro_batch_tokens: int = 16_384
-    """Tokens per forward-backward pass; lower it when memory runs out, results do not change."""
+    lr: Amount = 1e-6
+    """AdamW's step size, constant after the warm-up; at 0 the game is played and nothing is learned
+    (a control). (AZR: 1e-6) Raise it for small models: 135M learns at 5e-5."""
+    warmup_steps: Natural = 0
+    """Updates over which the step size rises linearly from 0. (AZR: none) Set a few when the first
+    updates are unstable."""
+    betas: Annotated[tuple[Beta, Beta], Strict(strict=False)] = (0.9, 0.999)
+    """AdamW's decay rates of the two moments. (AZR, PyTorch) Lower the second, say to 0.95, when
+    the loss has spikes."""
+    weight_decay: Amount = 0.01
+    """AdamW's. (AZR, paper branch; its newest code: 0) Set 0 to move the weights by gradients
+    alone."""
+    max_grad_norm: Positive = 1.0
+    """Gradients are scaled down to this norm. (AZR: 1.0) Lower it when `grad_norm` in the metrics
+    has spikes."""
+    micro_batch_tokens: Count = 16_384
+    """Tokens per forward-backward pass and process; the update is the same whatever it is. Lower it
+    when memory runs out."""
     share_prompts: bool = True
-    """Rollouts of an equal prompt read it once, with the same result; off = each by itself."""
-    advantage: str = "trr++"
-    """trr++: centred and scaled per stream. global: over the whole step. group: among the attempts
-    at a task (GRPO). rloo: less the mean of the other attempts. two_level: proposals per stream,
-    answers per group (ANCORA). none: the reward. Groups want selfplay.train_on_trials."""
+    """Rollouts of an equal prompt read it once, with the same result. Switch it off to measure what
+    that saves."""
+    advantage: Literal["trr++", "global", "group", "rloo", "two_level", "none"] = "trr++"
+    """What a reward is compared with. trr++: its stream, scaled. global: the whole step. group: the
+    attempts at the same task (GRPO). rloo: the other attempts. two_level: proposals as trr++,
+    answers as group (ANCORA). none: nothing. Change it to compare estimators
+    (azr.game.rewards.advantages); those with groups want selfplay.train_on_trials."""
     group_std: bool = True
-    """Groups are divided by their standard deviation; off = centred only (Dr. GRPO)."""
-    roles: tuple[Role, ...] = tuple(Role)
-    """Whose rollouts the update learns from. `solver` alone freezes the proposer: it goes on
-    proposing, with weights that only solving has moved; terms of entropy and divergence see all
-    rollouts. (control)"""
+    """Divide groups by their standard deviation. Switch it off for Dr. GRPO, which only centres
+    them."""
+    roles: Annotated[ListOf[OneOf[Role]], Field(min_length=1)] = tuple(Role)
+    """Whose rollouts the update learns from; the others are played all the same, and count in terms
+    of entropy and divergence. Set solver alone to freeze the proposer (a control)."""
     shuffle_rewards: bool = False
-    """Rewards change places within their stream before they are compared, so that they say nothing
-    about their rollout: what is learned then is not learned from them. (control)"""
-    whitening: str = "sample"
-    """sample: each rollout counts once (paper, eq. 8); token: by its length (AZR's code)."""
-    mini_batches: int = 1
-    """Optimizer steps a step's rollouts are dealt to. (AZR: one)"""
-    epochs: int = 1
-    """Times the rollouts are gone over. (AZR: ppo_epochs 1)"""
-    entropy_target: float = 0.0
-    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2);
-    0 = loss.entropy_coef as it is."""
-    entropy_step: float = 0.005
-    """What the bonus' coefficient rises or falls by in an update. (arXiv 2505.22312)"""
-    entropy_limit: float = 0.1
-    """The coefficient's upper bound; it starts at loss.entropy_coef."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "betas", tuple(self.betas))
-        object.__setattr__(self, "roles", tuple(Role(role) for role in self.roles))
-        if not self.roles:
-            raise ConfigError(f"learner.roles must name at least one of {', '.join(Role)}")
-        at_least("learner.lr", self.lr, 0.0)
-        at_least("learner.micro_batch_tokens", self.micro_batch_tokens, 1)
-        one_of("learner.advantage", self.advantage, ADVANTAGES)
-        at_least("learner.mini_batches", self.mini_batches, 1)
-        at_least("learner.epochs", self.epochs, 1)
-        for name in ("entropy_target", "entropy_step", "entropy_limit"):
-            at_least(f"learner.{name}", getattr(self, name), 0.0)
-        one_of("learner.whitening", self.whitening, ("sample", "token"))
+    """Let rewards change places within their stream, so that they say nothing about their rollout.
+    Switch it on for a control: what is learned then is not learned from rewards."""
+    whitening: Literal["sample", "token"] = "sample"
+    """How rewards are weighed when a stream is centred and scaled. sample: each rollout counts once
+    (paper, eq. 8); token: by its length (AZR's code). Set token to repeat the authors' code."""
+    mini_batches: Count = 1
+    """Optimizer steps that a step's rollouts are dealt to. (AZR: 1) Raise it to learn more from a
+    step; from 2 on the clips of the loss act."""
+    epochs: Count = 1
+    """How often an update goes over its rollouts. (AZR: ppo_epochs 1) Raise it where sampling is
+    what takes the time."""
+    entropy_target: Amount = 0.0
+    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2); 0 leaves
+    loss.entropy_coef as it is. Set it when `entropy` in the metrics falls towards 0."""
+    entropy_step: Amount = 0.005
+    """How much the bonus's coefficient rises or falls in an update. (arXiv 2505.22312) Raise it
+    when entropy falls faster than the bonus grows."""
+    entropy_limit: Amount = 0.1
+    """Upper bound of the bonus's coefficient, which starts at loss.entropy_coef. Lower it when
+    completions turn into noise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxConfig:
-    """Where programs run and what they may use."""
-
-    endpoints: tuple[str, ...] = ()
-    """ZeroMQ addresses of running servers; empty = the run starts its own on ipc://."""
-    server_key: str = ""
-    """File with the servers' public CURVE key, for tcp:// endpoints."""
-    client_key: str = ""
-    """File with this client's secret CURVE key."""
-    workers: int = 0
-    """Of the run's own server; 0 = one per core, as far as a container's quota goes."""
-    fuel: int = 2_000_000_000
-    """Instruction budget of one call: a quarter of a second, at 8e9. (AZR: 10 s of wall clock)"""
-    memory_bytes: int = 256 * 1024 * 1024
-    output_bytes: int = 8 * 1024
-    """Cap on a value's literal; larger values make a proposal invalid, they are never cut."""
-    max_program_chars: int = 16_384
-    max_input_chars: int = 4_096
-    images: int = 10
-    """Hash seeds, clocks, entropies and memory layouts that a proposal and an answer must agree
-    under: a coin does once in 2^(images - 1). (paper: j = 2 runs)"""
-    banned_modules: tuple[str, ...] | None = None
-    """None = the reference's list; [] = none."""
-    timeout_s: float = 120.0
-    """Without a sign of life from any server for so long the machinery has failed: the run stops,
-    resumable. A long queue is no failure."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        endpoints = (at_home("sandbox.endpoints", endpoint) for endpoint in self.endpoints)
-        object.__setattr__(self, "endpoints", tuple(endpoints))
-        for name in ("server_key", "client_key"):
-            object.__setattr__(self, name, home(f"sandbox.{name}", getattr(self, name)))
-        if self.banned_modules is not None:
-            object.__setattr__(self, "banned_modules", tuple(self.banned_modules))
-        within("sandbox.images", self.images, 1, MAX_IMAGES)
-        at_least("sandbox.timeout_s", self.timeout_s, 1)
-
-
-def at_home(key: str, endpoint: str) -> str:
+def socket_at_home(endpoint: str) -> str:
     """An address with the `~` of its socket's path replaced."""
     scheme, separator, path = endpoint.partition("://")
-    return f"{scheme}{separator}{home(key, path)}" if scheme == "ipc" else endpoint
+    return f"{scheme}{separator}{at_home(path)}" if scheme == "ipc" else endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterConfig:
+class SandboxConfig(Section, title="sandbox"):
+    """Where programs run and what they may use."""
+
+    endpoints: ListOf[Annotated[str, AfterValidator(socket_at_home)]] = ()
+    """ZeroMQ addresses of running sandbox servers; empty starts one of the run's own. Set it when
+    programs shall run on other machines (docs/operators.md)."""
+    server_key: HomePath = ""
+    """File with the servers' public CURVE key. Set it for tcp:// endpoints."""
+    client_key: HomePath = ""
+    """File with this client's secret CURVE key. Set it for tcp:// endpoints."""
+    workers: Natural = 0
+    """Workers of the run's own server; 0 is one a core, as far as a container's quota goes. Lower
+    it to leave cores to the engine."""
+    fuel: Count = 2_000_000_000
+    """Instructions that one call may use: a quarter of a second's worth, at 8e9. (AZR: 10 s of wall
+    clock) Raise it when sound programs come back out of fuel."""
+    memory_bytes: Count = 256 * 1024 * 1024
+    """Memory of one call. Raise it when programs that are wanted end in MemoryError."""
+    output_bytes: Count = 8 * 1024
+    """Longest literal of a value; a proposal with a larger one is invalid, none is cut. Raise it
+    for tasks with long outputs."""
+    max_program_chars: Count = 16_384
+    """Longest program of a proposal or an answer; a longer one is invalid. Raise it for models that
+    write long programs."""
+    max_input_chars: Count = 4_096
+    """Longest input of a proposal or an answer; a longer one is invalid. Raise it for tasks with
+    long inputs."""
+    images: Annotated[int, Field(ge=1, le=MAX_IMAGES)] = 10
+    """Hash seeds, clocks, entropies and memory layouts under which a program must agree with
+    itself: a coin does once in 2^(images - 1). (paper: j = 2 runs) Lower it to judge faster and
+    admit more coins."""
+    banned_modules: ListOf[str] | None = None
+    """Modules that programs may not import; default is the authors' list, [] is none. Shorten it
+    for tasks about one of them; the sandbox holds without any."""
+    timeout_s: Annotated[float, Field(ge=1)] = 120.0
+    """Seconds without a sign of life from any server after which the run stops, resumable; a long
+    queue is no silence. Raise it where servers restart slowly."""
+
+
+class ClusterConfig(Section, title="cluster"):
     """Several GPUs: a process for each, which shares the learner and has an engine of its own."""
 
-    processes: int = 1
-    """`azr train` starts so many on this machine, one a GPU. Under torchrun the number is
-    torchrun's, and this one is not looked at."""
-    timeout_s: float = 1800.0
-    """So long one process waits for the slowest in the exchange of gradients and weights."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        at_least("cluster.processes", self.processes, 1)
-        at_least("cluster.timeout_s", self.timeout_s, 1)
+    processes: Count = 1
+    """Processes that `azr train` starts on this machine, one a GPU; torchrun's number is its own.
+    Set it to the number of GPUs."""
+    timeout_s: Annotated[float, Field(ge=1)] = 1800.0
+    """Seconds that one process waits for the slowest in the exchange of gradients and weights.
+    Raise it when a healthy run with long updates is ended by it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationConfig:
+class EvaluationConfig(Section, title="evaluation"):
     """Public suites during training; `azr eval` measures a finished run."""
 
-    every: int = 0
-    """Steps between evaluations; 0 = none."""
+    every: Natural = 0
+    """Steps between evaluations on the suites; 0 is none. Set it to see a curve on public tasks;
+    `azr eval` measures a finished run."""
     at_start: bool = False
-    """Whether the untrained model is evaluated before step 1, as step 0, whatever `every` is.
-    (verl, AZR: val_before_train, on)"""
-    suites: tuple[str, ...] = ("cruxeval-o",)
-    """`azr eval --help` lists them."""
-    limit: int = 64
-    """The first so many items of each suite."""
-    data: str = ""
-    """Folder of the suites' files; empty = $AZR_SHARED_DATA, else the Hugging Face hub."""
+    """Evaluate the untrained model too, as step 0, whatever `every` is. (verl, AZR:
+    val_before_train, on) Switch it on to have the curve's beginning."""
+    suites: ListOf[str] = ("cruxeval-o",)
+    """Which are measured; `azr eval --help` lists them. Choose some that the model neither fails
+    nor solves altogether."""
+    limit: Count = 64
+    """Items of each suite, the first so many. Raise it for narrower intervals; lower it when
+    evaluations take too long."""
+    data: HomePath = ""
+    """Folder of the suites' files; empty is $AZR_SHARED_DATA, else the Hugging Face hub. Set it on
+    a machine without network."""
 
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "suites", tuple(self.suites))
-        object.__setattr__(self, "data", home("evaluation.data", self.data))
-        at_least("evaluation.every", self.every, 0)
-        at_least("evaluation.limit", self.limit, 1)
+    @model_validator(mode="after")
+    def _names_suites(self) -> Self:
         if (self.every or self.at_start) and not self.suites:
-            raise ConfigError("evaluation.suites must name at least one suite")
+            raise ConfigError("evaluation.suites must name at least one suite, got []")
+        return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointConfig:
+class CheckpointConfig(Section, title="checkpoint"):
     """What survives a kill."""
 
-    every: int = 10
-    """Steps between checkpoints. (AZR: save_freq)"""
-    keep: int = 1
-    """Newest checkpoints kept; older ones are removed. (AZR keeps 1)"""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        at_least("checkpoint.every", self.every, 1)
-        at_least("checkpoint.keep", self.keep, 1)
+    every: Count = 10
+    """Steps between checkpoints. (AZR: save_freq) Lower it where runs are killed often: a resumed
+    run replays what came after the last one."""
+    keep: Count = 1
+    """How many checkpoints stay; older ones are removed. (AZR: 1) Raise it to evaluate several
+    steps of a run afterwards."""
 
 
 WANDB_TAG_CHARS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggingConfig:
+def wandb_tag(text: str) -> str:
+    """Refuse a tag that wandb does not take."""
+    if not 0 < len(text) <= WANDB_TAG_CHARS:
+        raise ValueError(
+            f"must be texts of 1 to {WANDB_TAG_CHARS} characters, got {text!r}: wandb takes no"
+            " others"
+        )
+    return text
+
+
+class LoggingConfig(Section, title="logging"):
     """What is written beside metrics.jsonl."""
 
     tensorboard: bool = True
+    """Write event files for TensorBoard. Switch it off to save their space; metrics.jsonl and the
+    report need none."""
     wandb: bool = False
+    """Send the metrics to Weights & Biases. Switch it on if you use it; `pip install wandb` first.
+    """
     wandb_project: str = "azr"
-    wandb_tags: tuple[str, ...] = ()
-    """Of the run in wandb; a resumed run keeps those it has there, unless some are given."""
+    """Project in wandb. Set it to keep studies apart."""
+    wandb_tags: ListOf[Annotated[str, AfterValidator(wandb_tag)]] = ()
+    """Tags of the run in wandb; a resumed run keeps those it has there, unless some are given. Set
+    them to find runs again."""
     rollouts: bool = True
-    """Keep every step's rollouts (rollouts/step_N.jsonl.gz)."""
-    print_tasks: int = 0
-    """Show so many of a step's new tasks, drawn at random, on stderr. (AZR: 3 a stream)"""
-    profile_steps: tuple[int, ...] = ()
-    """Steps whose update torch.profiler traces, into profile/step_N.json.gz of the run's folder,
-    for ui.perfetto.dev. (verl: trainer.profile_steps, for Nsight)"""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "wandb_tags", tuple(self.wandb_tags))
-        object.__setattr__(self, "profile_steps", tuple(self.profile_steps))
-        if wrong := [tag for tag in self.wandb_tags if not 0 < len(tag) <= WANDB_TAG_CHARS]:
-            raise ConfigError(
-                f"logging.wandb_tags must be texts of 1 to {WANDB_TAG_CHARS} characters, got"
-                f" {wrong[0]!r}: wandb takes no others"
-            )
-        at_least("logging.print_tasks", self.print_tasks, 0)
+    """Keep every step's rollouts (rollouts/step_N.jsonl.gz), which the report and `azr inspect`
+    show. Switch it off to save disk."""
+    print_tasks: Natural = 0
+    """Show so many of a step's new tasks, drawn at random, on stderr. (AZR: 3 a stream) Set it to
+    watch what the model invents."""
+    profile_steps: ListOf[int] = ()
+    """Steps whose update torch.profiler traces into profile/step_N.json.gz of the run's folder, for
+    ui.perfetto.dev. (verl: trainer.profile_steps, for Nsight) Set one or two when updates are
+    slower than expected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+def folder_name(text: str) -> str:
+    """Refuse what is a path, hidden, or somebody's home."""
+    if not text or "/" in text or text.startswith((".", "~")):
+        raise ValueError(f"must be a plain folder name, got {text!r}")
+    return text
+
+
+class RunConfig(Section):
     """A whole run."""
 
-    name: str = "run"
-    """Folder below `runs`; taken names are refused unless resumed or overwritten."""
-    runs: str = "runs"
-    """Folder of all runs."""
-    steps: int = 500
-    """(paper)"""
+    name: Annotated[str, AfterValidator(folder_name)] = "run"
+    """Folder of the run below `runs`; a taken name is refused unless the run is resumed or
+    overwritten. Set it for every run."""
+    runs: HomePath = "runs"
+    """Folder of all runs. Set it when they belong on another disk."""
+    steps: Natural = 500
+    """Steps to train, an update each. (paper: 500) Raise it and start with --resume to go on."""
     seed: int = 0
-    model: ModelConfig = field(default_factory=ModelConfig)
-    selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
-    parsing: ParsingConfig = field(default_factory=ParsingConfig)
-    composite: CompositeConfig = field(default_factory=CompositeConfig)
-    rewards: RewardConfig = field(default_factory=RewardConfig)
-    intrinsic: IntrinsicConfig = field(default_factory=IntrinsicConfig)
-    novelty: NoveltyConfig = field(default_factory=NoveltyConfig)
-    buffers: BuffersConfig = field(default_factory=BuffersConfig)
-    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
-    rollout: RolloutConfig = field(default_factory=RolloutConfig)
-    learner: LearnerConfig = field(default_factory=LearnerConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
-    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    """Where every random draw starts from. Change it to repeat a run with other luck; runs named
+    NAME-s0, NAME-s1, ... are compared as one arm."""
+    model: ModelConfig = ModelConfig()
+    selfplay: SelfPlayConfig = SelfPlayConfig()
+    parsing: ParsingConfig = ParsingConfig()
+    composite: CompositeConfig = CompositeConfig()
+    rewards: RewardConfig = RewardConfig()
+    intrinsic: IntrinsicConfig = IntrinsicConfig()
+    novelty: NoveltyConfig = NoveltyConfig()
+    buffers: BuffersConfig = BuffersConfig()
+    curriculum: CurriculumConfig = CurriculumConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    learner: LearnerConfig = LearnerConfig()
+    loss: LossSection = LossSection()
+    sandbox: SandboxConfig = SandboxConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    logging: LoggingConfig = LoggingConfig()
 
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        object.__setattr__(self, "runs", home("runs", self.runs))
-        at_least("steps", self.steps, 0)
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
         limit = self.learner.entropy_limit
         if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
             raise ConfigError(
@@ -344,8 +359,7 @@ class RunConfig:
             raise ConfigError(
                 f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"
             )
-        if not self.name or "/" in self.name or self.name.startswith((".", "~")):
-            raise ConfigError(f"name must be a plain folder name, got {self.name!r}")
+        return self
 
     @property
     def has_reference(self) -> bool:
@@ -356,6 +370,3 @@ class RunConfig:
     def folder(self) -> Path:
         """The run's folder."""
         return Path(self.runs) / self.name
-
-
-assert len(STREAMS) == 2 * len(Mode)

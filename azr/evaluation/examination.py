@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -144,14 +144,13 @@ def prepare(
     kind = "greedy" if plan.temperature == 0 else f"t{plan.temperature:g}"
     suites = [load_suite(suite, request.data).first(request.limit) for suite in request.suites]
     engine = choose_engine(config.rollout.engine)
-    rollout = replace(
-        config.rollout,
+    rollout = config.rollout.changed(
         engine=engine,
         max_completion_tokens=request.max_tokens,
         max_prompt_tokens=min(room, MAX_PROMPT_TOKENS),
     )
     return Examination(
-        config=replace(config, rollout=rollout),
+        config=config.changed(rollout=rollout),
         subject=subject,
         suites=suites,
         plan=plan,

@@ -4,10 +4,10 @@ Every attempt's seed is a function of (suite, item, seed, index), so an evaluati
 goes on with the attempts that an uninterrupted one would have made.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from azr.config.checks import at_least
 from azr.errors import ConfigError
 from azr.evaluation.grading.graders import Grader
 from azr.evaluation.ledger import Ledger
@@ -37,7 +37,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        at_least("--temperature", self.temperature, 0)
+        if not 0 <= self.temperature < math.inf:
+            raise ConfigError(
+                f"--temperature must be a finite number, at least 0, got {self.temperature}"
+            )
         if self.samples < 1:
             raise ConfigError(f"--samples must be at least 1, got {self.samples}")
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):

@@ -21,6 +21,11 @@ __all__ = ["Odds", "functions_to_build_on", "odds_at"]
 MAX_CANDIDATES = 24
 """Tasks drawn to find programs to build on: some are composite themselves, some not renamable."""
 
+GROWS_FROM, GROWS_EVERY = 101, 50
+CHANCE_GAIN, MAX_CHANCE = 0.01, 0.8
+MAX_FUNCTIONS = 3
+"""The schedule, in steps, and how far it goes. (AZR: scheduler_step)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Odds:
@@ -35,19 +40,17 @@ class Odds:
 def odds_at(config: CompositeConfig, step: int) -> Odds:
     """The odds at a step: chance 0 before the start, then constant or growing as scheduled.
 
-    With the schedule, both gain one increment at schedule_start + k * schedule_every for each
-    k >= 1, up to their caps. (AZR's code: scheduler_step)
+    With the schedule, both gain one increment at GROWS_FROM + k * GROWS_EVERY for each k >= 1, up
+    to their caps; what is above its cap stays there. (AZR's code: scheduler_step)
     """
     if config.start_step < 0 or step < config.start_step:
         return Odds(0.0, config.n_max)
     if not config.schedule:
         return Odds(config.chance, config.n_max)
-    increments = max(step - config.schedule_start, 0) // config.schedule_every
-    chance = config.chance + increments * config.schedule_chance_gain
-    return Odds(
-        min(chance, config.schedule_chance_max),
-        min(config.n_max + increments, config.schedule_n_max),
-    )
+    increments = max(step - GROWS_FROM, 0) // GROWS_EVERY
+    chance = min(config.chance + increments * CHANCE_GAIN, MAX_CHANCE)
+    n_max = min(config.n_max + increments, MAX_FUNCTIONS)
+    return Odds(max(config.chance, chance), max(config.n_max, n_max))
 
 
 async def functions_to_build_on(

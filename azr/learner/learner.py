@@ -16,7 +16,7 @@ N experiences of a step, C completion tokens of a micro-batch.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -153,7 +153,7 @@ class TorchLearner:
             return self._skip(lr)
         loss_config = self._loss_config
         if self._entropy_control is not None:
-            loss_config = replace(loss_config, entropy_coef=self._entropy_control.coefficient)
+            loss_config = loss_config.changed(entropy_coef=self._entropy_control.coefficient)
         self.working.refresh()
         parts = self._mini_batches(sequences)
         if not parts:

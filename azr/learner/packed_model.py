@@ -8,7 +8,7 @@ C completion tokens of a micro-batch, H features, V words.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -69,8 +69,7 @@ def loss_config_of(config: RunConfig, model: Any) -> LossConfig:
     text = model.config.get_text_config()
     scale = getattr(text, "logit_scale", None) or 1.0
     divisor = getattr(text, "logits_scaling", None) or 1.0
-    return replace(
-        config.loss,
+    return LossConfig(**dict(config.loss)).changed(
         temperature=config.rollout.temperature,
         logit_scale=scale / divisor,
         softcap=getattr(text, "final_logit_softcapping", None) or 0.0,

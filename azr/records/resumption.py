@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from azr.atomic_write import write_text
-from azr.config.keys import spell_value
-from azr.config.loading import to_dict
 from azr.config.run import RunConfig
+from azr.config.spelling import spell_value
 
 __all__ = ["changes", "keep_configuration", "nothing_there"]
 
@@ -31,7 +30,7 @@ def changes(folder: Path, config: RunConfig, attempt: int) -> tuple[str, ...]:
     since = f"changed since attempt {attempt - 1}:"
     return tuple(
         f"{since} {key} {spell_value(old[key])} -> {spell_value(value)}"
-        for key, value in leaves(json.loads(json.dumps(to_dict(config))))
+        for key, value in leaves(config.model_dump(mode="json"))
         if key in old and old[key] != value  # a key that is new has its default: as before
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from azr.atomic_write import set_aside, whole, write_text, written
-from azr.config.loading import to_dict, to_toml
+from azr.config.loading import to_toml
 from azr.config.run import RunConfig
 from azr.errors import CheckpointError
 from azr.records.environment import environment
@@ -129,7 +129,7 @@ class RunFolder:
         (self.path / "logs").mkdir(exist_ok=True)
         keep_configuration(self.path, self.attempt, to_toml(config))
         write_text(self.path / "config.toml", to_toml(config))
-        write_json(self.path / "resolved.json", to_dict(config))
+        write_json(self.path / "resolved.json", config.model_dump(mode="json"))
         write_json(self.path / "env.json", {"attempt": self.attempt, **environment()})
         self.log_file.touch()
 

@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from azr.atomic_write import written
-from azr.config.loading import to_dict
 from azr.config.run import RunConfig
 from azr.errors import ConfigError
 
@@ -121,7 +120,7 @@ class WandbSink:
             tags=config.logging.wandb_tags or None,  # given, they replace those of before
             id=run_id,
             resume="allow",
-            config=to_dict(config),
+            config=config.model_dump(mode="json"),
             dir=str(folder),
         )
         note.write_text(str(self._run.id), encoding="utf-8")

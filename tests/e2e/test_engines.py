@@ -42,7 +42,7 @@ def run_config(folder: Path, engine: str, **rollout: Any) -> RunConfig:
     sampling = RolloutConfig(
         engine=engine, max_prompt_tokens=400, max_completion_tokens=40, max_concurrent=16
     )
-    return RunConfig(model=ModelConfig(name=str(folder)), rollout=replace(sampling, **rollout))
+    return RunConfig(model=ModelConfig(name=str(folder)), rollout=sampling.changed(**rollout))
 
 
 @pytest.fixture(scope="module", params=["vllm", "transformers"])

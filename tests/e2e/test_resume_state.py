@@ -1,6 +1,5 @@
 """N + M steps equal N steps, save, load, M steps: bit for bit, and in Hugging Face format."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,9 +47,7 @@ def save(learner: TorchLearner, folder: Path, step: int) -> Checkpoint:
 
 
 EVERYTHING = RunConfig(
-    learner=replace(
-        CONFIG.learner, mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01
-    ),
+    learner=CONFIG.learner.changed(mini_batches=2, epochs=2, entropy_target=9.0, entropy_step=0.01),
     loss=LossConfig(kl="k3", kl_coef=0.1),
 )
 """All that has a state or draws: mini-batches, the entropy's integrator, the reference."""

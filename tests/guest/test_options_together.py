@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from azr.config.rewards import TermConfig
 from azr.config.run import (
     BuffersConfig,
     CompositeConfig,
@@ -44,10 +43,10 @@ CONFIG = RunConfig(
         error_banned=("raise",),
     ),
     parsing=ParsingConfig(
-        entry="any_last", strip_comments=True, strip_prints=True, seeding_strip_comments=True
+        entry="any_last", strip=("comments", "prints"), seeding_strip=("comments",)
     ),
     composite=CompositeConfig(start_step=1, chance=0.5, n_max=2, min_own_operations=1),
-    intrinsic=IntrinsicConfig(complexity=TermConfig(coef=0.1), combine="sum", clip=1.0),
+    intrinsic=IntrinsicConfig(complexity=0.1, combine="sum", clip=1.0),
     novelty=NoveltyConfig(
         dedupe="structure", max_copies=1, min_nodes=8, repetition_penalty=0.1, window=4
     ),
@@ -134,7 +133,7 @@ def test_all_options_that_touch_a_proposal_play_together(sandbox: Sandbox, tmp_p
 def test_the_defaults_ask_the_guest_for_nothing_but_verdicts_and_profiles(sandbox: Sandbox):
     executor = DirectExecutor(sandbox)
     config = RunConfig(
-        selfplay=replace(RunConfig().selfplay, batch_size=2, trials_per_task=2, envelope="none")
+        selfplay=RunConfig().selfplay.changed(batch_size=2, trials_per_task=2, envelope="none")
     )
     judge, buffers = SandboxJudge(executor, SandboxConfig()), TaskBuffers(":memory:")
     buffers.add_zero_tasks()

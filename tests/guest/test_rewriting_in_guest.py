@@ -32,6 +32,9 @@ def program_of(ruling: Ruling) -> str:
 NOTED = 'LIMIT = 2\n\ndef f(x):\n    """Doc."""\n    print(x)  # see\n    return f"{x}#"'
 
 
+EVERYTHING = ("comments", "globals", "prints")
+
+
 def test_without_an_option_no_job_is_spent(sandbox: Sandbox) -> None:
     ruling, jobs = admit(sandbox, NOTED, ParsingConfig())
     assert program_of(ruling) == NOTED
@@ -40,7 +43,7 @@ def test_without_an_option_no_job_is_spent(sandbox: Sandbox) -> None:
 
 def test_comments_globals_and_prints_are_taken_out(sandbox: Sandbox) -> None:
     """Feature 19."""
-    parsing = ParsingConfig(strip_comments=True, strip_globals=True, strip_prints=True)
+    parsing = ParsingConfig(strip=EVERYTHING)
     ruling, jobs = admit(sandbox, NOTED, parsing)
     assert program_of(ruling) == 'def f(x):\n    return f"{x}#"'
     assert jobs == 2
@@ -48,7 +51,7 @@ def test_comments_globals_and_prints_are_taken_out(sandbox: Sandbox) -> None:
 
 def test_seeds_are_stripped_by_the_options_of_seeding(sandbox: Sandbox) -> None:
     """Feature 25."""
-    parsing = ParsingConfig(seeding_strip_comments=True)
+    parsing = ParsingConfig(seeding_strip=["comments"])
     assert program_of(admit(sandbox, NOTED, parsing, step=1)[0]) == NOTED
     seed = program_of(admit(sandbox, NOTED, parsing, step=0)[0])
     assert seed == 'LIMIT = 2\n\ndef f(x):\n    print(x)\n    return f"{x}#"'
@@ -66,7 +69,7 @@ def test_the_entry_is_renamed_and_runs(sandbox: Sandbox) -> None:
 def test_a_global_that_was_taken_out_is_missed(sandbox: Sandbox) -> None:
     """AZR tells the proposer so in its prompt; the program then fails like any other."""
     program = "LIMIT = 2\n\ndef f(x):\n    return x + LIMIT"
-    ruling, _ = admit(sandbox, program, ParsingConfig(strip_globals=True))
+    ruling, _ = admit(sandbox, program, ParsingConfig(strip=["globals"]))
     assert ruling.reason == "raised: NameError"
 
 
@@ -78,9 +81,7 @@ def test_several_functions_are_refused_on_request_alone(sandbox: Sandbox) -> Non
     assert (ruling.reason, jobs) == ("several functions", 1)
 
 
-EVERYTHING = ParsingConfig(
-    entry="not_first", strip_comments=True, strip_globals=True, strip_prints=True
-)
+EVERYTHING = ParsingConfig(entry="not_first", strip=EVERYTHING)
 
 
 @pytest.mark.parametrize(

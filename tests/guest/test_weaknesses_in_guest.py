@@ -163,7 +163,7 @@ def test_b5_a_message_cannot_hold_the_program_and_comments_can_be_stripped(
     executor: DirectExecutor,
 ) -> None:
     """The rest of the item is open in the paper too: a message may paraphrase the program."""
-    judge = SandboxJudge(executor, SandboxConfig(), ParsingConfig(strip_comments=True))
+    judge = SandboxJudge(executor, SandboxConfig(), ParsingConfig(strip=["comments"]))
     told = Proposal(INDUCTION, SQUARE, ("1", "2"), f"It is {SQUARE}")
     assert asyncio.run(judge.admit(told, 1)).reason == "message holds the program"
     task = admit(judge, "def f(x):\n    return x * x  # 9").task

@@ -131,8 +131,8 @@ def test_no_answer_and_too_long_a_prompt_are_not_graded(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"temperature": -1.0}, "--temperature"),
-        ({"temperature": math.nan}, "--temperature must be a finite number, got nan"),
-        ({"temperature": math.inf}, "--temperature must be a finite number, got inf"),
+        ({"temperature": math.nan}, "--temperature must be a finite number, at least 0, got nan"),
+        ({"temperature": math.inf}, "--temperature must be a finite number, at least 0, got inf"),
         ({"samples": 0}, "--samples"),
         ({"samples": 2}, "greedy completions of an item are all alike"),
         ({"seeds": ()}, "--seeds"),

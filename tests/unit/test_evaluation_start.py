@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -41,7 +40,7 @@ def test_the_suites_are_read_for_the_start_alone() -> None:
     config = RunConfig(evaluation=EvaluationConfig(at_start=True, suites=("easy-o",), limit=3))
     [data] = training_suites(config)
     assert len(data.items) == 3
-    assert training_suites(replace(config, evaluation=EvaluationConfig(suites=("easy-o",)))) == []
+    assert training_suites(config.changed(evaluation=EvaluationConfig(suites=("easy-o",)))) == []
 
 
 def with_step_0(run: Path) -> Path:

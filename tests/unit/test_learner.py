@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -308,7 +307,7 @@ def test_the_reference_is_the_model_the_run_started_from(
 ) -> None:
     """Feature 55. Resumed, a learner is opened with a checkpoint's weights, but compares with
     the initial ones: its divergence is not 0 again."""
-    config = replace(with_kl(0.0, "k3"), model=ModelConfig(dtype=dtype))
+    config = with_kl(0.0, "k3").changed(model=ModelConfig(dtype=dtype))
     learner = TorchLearner(config, folder)
     divergences = [learner.update(EXPERIENCES, ADVANTAGES)["kl"] for _ in range(3)]
     assert divergences[0] == 0.0

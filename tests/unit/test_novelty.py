@@ -34,7 +34,7 @@ from tests.fakes import (
 SELFPLAY = SelfPlayConfig(
     batch_size=6, trials_per_task=4, envelope="none", induction_inputs=4, references=2
 )
-DEDUCTION = replace(SELFPLAY, modes=("deduction",))
+DEDUCTION = SELFPLAY.changed(modes=("deduction",))
 DULL = "def f(x):\n    return None"
 SAME_DULL = "def f(y):\n    return None  # again"
 

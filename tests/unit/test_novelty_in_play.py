@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from azr.config.rewards import TermConfig
 from azr.config.run import IntrinsicConfig, NoveltyConfig, RewardConfig, RunConfig
 from azr.game.seeding import seed_buffers
 from azr.game.selfplay import play_step
@@ -92,7 +91,7 @@ def test_without_a_number_of_its_own_no_novelty_is_paid_as_no_validity():
     config = RunConfig(selfplay=DEDUCTION, novelty=NoveltyConfig(min_nodes=50))
     experiences, _, _ = play(config)
     assert {e.reward for e in proposals(experiences)} == {-1.0}
-    config = replace(config, rewards=RewardConfig(invalid_proposal=-0.3))
+    config = config.changed(rewards=RewardConfig(invalid_proposal=-0.3))
     assert {e.reward for e in proposals(play(config)[0])} == {-0.3}
 
 
@@ -108,7 +107,7 @@ def test_what_is_novel_does_not_depend_on_which_coroutine_came_first(same_step: 
                 await asyncio.sleep(0)
             return complete(prompt, self.script(prompt))
 
-    selfplay = replace(SELFPLAY, same_step_tasks=same_step)
+    selfplay = SELFPLAY.changed(same_step_tasks=same_step)
     novelty = NoveltyConfig(max_copies=1, min_distance=0.05)
     config = RunConfig(selfplay=selfplay, novelty=novelty)
     outcomes = []
@@ -134,7 +133,7 @@ def test_what_is_novel_does_not_depend_on_which_coroutine_came_first(same_step: 
 )
 def test_a_resumed_run_plays_on_as_one_that_was_never_stopped(novelty: NoveltyConfig, tmp_path):
     """All that is remembered is derived from the buffers: counts, copies, recent programs."""
-    terms = {"answer_diversity": TermConfig(coef=1.0), "input_diversity": TermConfig(coef=1.0)}
+    terms = {"answer_diversity": 1.0, "input_diversity": 1.0}
     config = RunConfig(selfplay=SELFPLAY, novelty=novelty, intrinsic=IntrinsicConfig(**terms))
 
     def rewards(table, step: int) -> list[float]:
@@ -159,7 +158,7 @@ def test_a_resumed_run_plays_on_as_one_that_was_never_stopped(novelty: NoveltyCo
 
 def test_induction_proposers_are_not_blamed_for_the_program_they_are_shown():
     novelty = NoveltyConfig(max_copies=1, min_distance=1.0, min_nodes=99, repetition_penalty=9.0)
-    config = RunConfig(selfplay=replace(SELFPLAY, modes=("induction",)), novelty=novelty)
+    config = RunConfig(selfplay=SELFPLAY.changed(modes=("induction",)), novelty=novelty)
     found = proposals(play(config)[0], Mode.INDUCTION)
     assert {e.verdict for e in found} == {Verdict.PASSED}
     assert {e.reward for e in found} != {0.0}
@@ -191,7 +190,7 @@ def test_seeds_pass_the_same_gate():
     config = RunConfig(
         selfplay=DEDUCTION,
         novelty=NoveltyConfig(max_copies=1),
-        buffers=replace(RunConfig().buffers, seed_tasks=4, max_seed_rounds=2),
+        buffers=RunConfig().buffers.changed(seed_tasks=4, max_seed_rounds=2),
     )
     program_of = lambda prompt: DULL if prompt.seed % 2 else various(prompt)  # noqa: E731
     table = make_table(config, ScriptedPolicy(writes(program_of)))
@@ -207,7 +206,7 @@ def test_seeds_pass_the_same_gate():
 
 def test_terms_are_paid_on_top_of_learnability_and_only_there():
     plain, _, _ = play(RunConfig(selfplay=DEDUCTION))
-    intrinsic = IntrinsicConfig(mean_edit_distance=TermConfig(coef=0.1))
+    intrinsic = IntrinsicConfig(mean_edit_distance=0.1)
     richer, _, _ = play(RunConfig(selfplay=DEDUCTION, intrinsic=intrinsic))
     for before, after in zip(proposals(plain), proposals(richer), strict=True):
         assert before.appraisal == after.appraisal
@@ -271,7 +270,7 @@ def test_a_program_without_a_profile_is_a_task_all_the_same():
             return [None] * len(programs)
 
     novelty = NoveltyConfig(dedupe="structure", min_distance=0.1, min_nodes=9, max_copies=9)
-    intrinsic = IntrinsicConfig(complexity=TermConfig(coef=1.0))
+    intrinsic = IntrinsicConfig(complexity=1.0)
     config = RunConfig(selfplay=DEDUCTION, novelty=novelty, intrinsic=intrinsic)
     experiences, _, _ = play(config, judge=Blind(passes=alternating().passes))
     found = proposals(experiences)

@@ -1,7 +1,6 @@
 """`~` is the person's home wherever a path is written, and never a folder of that name."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_in_files_and_overrides(key: str, home: Path, tmp_path: Path) -> None:
 
 
 def test_in_values_of_python(home: Path) -> None:
-    assert replace(RunConfig(), runs="~/runs").folder == home / "runs" / "run"
+    assert RunConfig().changed(runs="~/runs").folder == home / "runs" / "run"
 
 
 def test_in_addresses_of_sockets(home: Path) -> None:

@@ -1,7 +1,6 @@
 """Does a run fit: the answer, what is said to help, and what a dry run prints."""
 
 import tomllib
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def test_a_run_that_cannot_fit_is_refused_before_anything_is_opened(
     asked = Mock(return_value=(79 * GIB, 80 * GIB))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", asked)
-    config = replace(paper_run("Qwen/Qwen2.5-Coder-7B"), runs=str(tmp_path / "runs"))
+    config = paper_run("Qwen/Qwen2.5-Coder-7B").changed(runs=str(tmp_path / "runs"))
     with pytest.raises(ConfigError, match="cannot fit"):
         run_training(config, resume=False, overwrite=False, display=Display(config))
     assert not (tmp_path / "runs").exists()
@@ -113,7 +112,7 @@ def test_remedies_are_true(
 ) -> None:
     """What is said to help does: with the flags that are named, the run fits."""
     shape, config = PUBLISHED[name], paper_run(name, processes, share)
-    config = replace(config, model=replace(config.model, gradient_checkpointing=checkpointing))
+    config = config.changed(model=config.model.changed(gradient_checkpointing=checkpointing))
     if fit_of(config, shape, gpu_gib * GIB)[0] is Fit.FITS:
         return
     remedies = remedies_for(config, shape, gpu_gib * GIB)
@@ -132,8 +131,8 @@ def with_flags(config: RunConfig, text: str) -> RunConfig:
         if flag.startswith("--") and "." in flag:
             table, _, field = flag.removeprefix("--").partition(".")
             new = value if field == "dtype" else tomllib.loads(f"x = {value}")["x"]
-            section: Any = replace(getattr(config, table), **{field: new})
-            config = replace(config, **{table: section})
+            section: Any = getattr(config, table).changed(**{field: new})
+            config = config.changed(**{table: section})
     return config
 
 

@@ -100,8 +100,8 @@ def test_weights_gradients_and_moments_are_exact(tiny: Path, dtype: str) -> None
 def test_the_reference_of_a_penalty_is_held_as_well(tiny: Path, section: str) -> None:
     config, shape = run_config(tiny, dtype="bfloat16"), read_shape(tiny)
     assert "frozen reference" not in learner_of(config, shape)
-    penalised = replace(getattr(config, section), kl="k3", kl_coef=0.01)
-    config = replace(config, **{section: penalised})
+    penalised = getattr(config, section).changed(kl="k3", kl_coef=0.01)
+    config = config.changed(**{section: penalised})
     learner = TorchLearner(config, tiny)
     assert learner.reference is not None
     frozen = list(learner.reference.model.parameters())
@@ -117,10 +117,10 @@ def test_activations_are_counted_to_a_tenth(tiny: Path, dtype: str, checkpointin
     learner.working.refresh()
     batch = pack([Sequence1(make_rollout(4, 512), 1.0)] * 2, 1024)[0]
     kept = kept_by(lambda: learner.pupil.hidden(batch), learner.pupil.model)
-    config = replace(config, learner=LearnerConfig(micro_batch_tokens=batch.num_tokens))
+    config = config.changed(learner=LearnerConfig(micro_batch_tokens=batch.num_tokens))
     counted, shape = learner_of(config, read_shape(tiny))["activations"], read_shape(tiny)
     if checkpointing:
-        plain = replace(config, model=replace(config.model, gradient_checkpointing=False))
+        plain = config.changed(model=config.model.changed(gradient_checkpointing=False))
         layer = learner_of(plain, shape)["activations"] // shape.layers
         assert kept < counted < kept + 1.1 * layer
     else:

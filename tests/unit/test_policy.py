@@ -362,7 +362,7 @@ def config_of(folder: Path, *, chat: bool = False, **rollout: Any) -> RunConfig:
     return RunConfig(
         model=ModelConfig(name=str(folder)),
         selfplay=SelfPlayConfig(chat_template=chat),
-        rollout=replace(CONFIG, **rollout),
+        rollout=CONFIG.changed(**rollout),
     )
 
 

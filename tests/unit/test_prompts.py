@@ -93,7 +93,7 @@ def test_banned_statements_are_told_to_error_proposers_alone():
     assert "does not use the statements raise, assert" in error.text
     assert prompts.proposer(Mode.DEDUCTION, stocked(), 0).demands.banned_statements == ()
     assert "does not use the statements" not in writer().proposer(Mode.ERROR, stocked(), 0).text
-    with pytest.raises(ConfigError, match=r"selfplay\.error_banned must be one of"):
+    with pytest.raises(ConfigError, match=r"selfplay\.error_banned must be a list of assert"):
         writer(error_banned=("finally",))
 
 

@@ -221,10 +221,10 @@ def test_by_default_nothing_is_rewritten():
 
 def test_seeding_and_self_play_strip_what_each_is_told_to():
     """Feature 25: AZR strips comments and globals while seeding, and nothing afterwards."""
-    config = ParsingConfig(seeding_strip_comments=True, seeding_strip_globals=True)
+    config = ParsingConfig(seeding_strip=("comments", "globals"))
     assert Rewriting.of(config, is_seeding=True).strips == ("comments", "globals")
     assert not Rewriting.of(config, is_seeding=False).is_needed
-    playing = replace(config, strip_prints=True, entry="any_last", reject_multiple_functions=True)
+    playing = config.changed(strip=("prints",), entry="any_last", reject_multiple_functions=True)
     assert Rewriting.of(playing, is_seeding=False) == Rewriting("any_last", True, ("prints",))
 
 

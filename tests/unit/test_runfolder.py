@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,7 @@ def test_resume_of_a_run_that_never_was_starts_it(tmp_path: Path) -> None:
 
 def test_a_resume_with_other_keys_names_each_and_loses_no_configuration(tmp_path: Path) -> None:
     first = config(tmp_path)
-    second = replace(first, steps=600, learner=LearnerConfig(advantage="rloo"))
+    second = first.changed(steps=600, learner=LearnerConfig(advantage="rloo"))
     with RunFolder.open(first) as folder:
         assert folder.news == ()
         fill(folder, first, range(1, 2))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -99,7 +98,7 @@ ORDERS: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_each_slot_reports_once_whatever_becomes_of_its_proposal(order: dict[str, object]):
-    selfplay = replace(SELFPLAY, **order)  # type: ignore[arg-type]
+    selfplay = SELFPLAY.changed(**order)  # type: ignore[arg-type]
     table = table_of(selfplay)
     everything, reasons = set[str](), set[str]()
     for step in (1, 2, 3, 4):
@@ -132,7 +131,7 @@ def test_each_slot_reports_once_whatever_becomes_of_its_proposal(order: dict[str
 )
 @pytest.mark.parametrize("solver_tasks", ["same_step", "max_new"])
 def test_where_nothing_is_proposed_nobody_reports(order: dict[str, object], solver_tasks: str):
-    selfplay = replace(SELFPLAY, solver_tasks=solver_tasks, **order)  # type: ignore[arg-type]
+    selfplay = SELFPLAY.changed(solver_tasks=solver_tasks, **order)  # type: ignore[arg-type]
     table = table_of(selfplay)
     experiences, reports = play(table, 1)
     assert not reports
@@ -154,7 +153,7 @@ def test_a_failure_ends_the_step_and_nobody_is_left_waiting(solver_tasks: str, b
         async def profile(self, programs):
             raise ExecutorUnavailable("broken")
 
-    config = RunConfig(selfplay=replace(SELFPLAY, solver_tasks=solver_tasks), novelty=COPIES)
+    config = RunConfig(selfplay=SELFPLAY.changed(solver_tasks=solver_tasks), novelty=COPIES)
     policy = (Dying if breaks == "sampling" else ScriptedPolicy)(well_formed)
     table = make_table(config, policy, (Blind if breaks == "profiling" else ScriptedJudge)())
     with pytest.raises(ExecutorUnavailable, match="broken"):

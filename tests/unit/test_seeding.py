@@ -65,7 +65,7 @@ def test_no_seed_is_stored_twice():
     def three_of_a_kind(prompt: Prompt) -> str:
         return well_formed(replace(prompt, seed=prompt.seed % 3))
 
-    config = replace(CONFIG, buffers=BuffersConfig(seed_tasks=4, max_seed_rounds=50))
+    config = CONFIG.changed(buffers=BuffersConfig(seed_tasks=4, max_seed_rounds=50))
     buffers, _, _ = seed(three_of_a_kind, config)
     for mode in CONFIG.selfplay.modes:
         tasks = [(t.program, t.cases, t.message) for t in buffers.tasks(mode)]
@@ -103,7 +103,7 @@ def test_a_weak_model_goes_on_with_fewer_seeds_and_a_warning(caplog: pytest.LogC
 
 
 def test_the_number_of_rounds_is_bounded(caplog: pytest.LogCaptureFixture):
-    config = replace(CONFIG, buffers=BuffersConfig(seed_tasks=1000, max_seed_rounds=3))
+    config = CONFIG.changed(buffers=BuffersConfig(seed_tasks=1000, max_seed_rounds=3))
     _, _, seen = seed(config=config)
     assert max(p.round for p in seen) == 3
     assert "25 of 1000" in caplog.text
@@ -120,19 +120,19 @@ def test_a_full_seed_file_needs_no_proposals():
 
 def test_only_the_modes_in_play_are_seeded():
     """Induction alone still needs programs, so the triplets are made for it."""
-    selfplay = replace(CONFIG.selfplay, modes=("deduction",))
-    buffers, policy, _ = seed(config=replace(CONFIG, selfplay=selfplay))
+    selfplay = CONFIG.selfplay.changed(modes=("deduction",))
+    buffers, policy, _ = seed(config=CONFIG.changed(selfplay=selfplay))
     assert {p.mode for p in policy.prompts} == {Mode.DEDUCTION}
     assert buffers.count(Mode.INDUCTION) == 0
-    selfplay = replace(CONFIG.selfplay, modes=("induction",))
-    buffers, _, _ = seed(config=replace(CONFIG, selfplay=selfplay))
+    selfplay = CONFIG.selfplay.changed(modes=("induction",))
+    buffers, _, _ = seed(config=CONFIG.changed(selfplay=selfplay))
     assert buffers.count(Mode.INDUCTION) == 20
 
 
 def test_error_mode_makes_seeds_of_its_own():
     """A triplet's value is no error name, so its seeds cannot be shared."""
-    selfplay = replace(CONFIG.selfplay, modes=("deduction", "error"))
-    buffers, policy, seen = seed(config=replace(CONFIG, selfplay=selfplay))
+    selfplay = CONFIG.selfplay.changed(modes=("deduction", "error"))
+    buffers, policy, seen = seed(config=CONFIG.changed(selfplay=selfplay))
     assert [buffers.count(mode) for mode in Mode] == [20, 20, 0, 20]
     assert {p.mode for p in policy.prompts} == {Mode.DEDUCTION, Mode.ERROR}
     assert seen[-1].modes == (Mode.ERROR,)
@@ -141,8 +141,8 @@ def test_error_mode_makes_seeds_of_its_own():
 
 
 def test_error_mode_alone_needs_no_triplets():
-    selfplay = replace(CONFIG.selfplay, modes=("error",))
-    buffers, policy, _ = seed(config=replace(CONFIG, selfplay=selfplay))
+    selfplay = CONFIG.selfplay.changed(modes=("error",))
+    buffers, policy, _ = seed(config=CONFIG.changed(selfplay=selfplay))
     assert {p.mode for p in policy.prompts} == {Mode.ERROR}
     assert buffers.count(Mode.ERROR) == 20
 

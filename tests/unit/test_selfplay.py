@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -45,7 +44,7 @@ def play(
 
 
 def with_selfplay(**changes) -> RunConfig:
-    return RunConfig(selfplay=replace(SELFPLAY, **changes))
+    return RunConfig(selfplay=SELFPLAY.changed(**changes))
 
 
 def test_every_stream_gives_one_full_batch():
@@ -212,7 +211,7 @@ def test_a_task_that_cannot_be_asked_is_not_admitted():
 
 def test_an_answer_is_graded_against_the_task_that_was_asked():
     config = RunConfig(
-        selfplay=replace(SELFPLAY, train_proposer=False, modes=(Mode.DEDUCTION,), batch_size=8),
+        selfplay=SELFPLAY.changed(train_proposer=False, modes=(Mode.DEDUCTION,), batch_size=8),
         buffers=BuffersConfig(max_tasks=4),
     )
     asked: list[Task] = []

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -141,7 +140,7 @@ def test_the_valid_program_filter(store: str, right: int, kept: bool):
         seen[task.program] += 1
         return seen[task.program] <= right
 
-    selfplay = replace(SELFPLAY, modes=(Mode.DEDUCTION,), same_step_tasks=False)
+    selfplay = SELFPLAY.changed(modes=(Mode.DEDUCTION,), same_step_tasks=False)
     config = RunConfig(selfplay=selfplay, buffers=BuffersConfig(store=store))
     table = make_table(config, ScriptedPolicy(well_formed), ScriptedJudge(passes=passes))
     asyncio.run(play_step(table, 1))

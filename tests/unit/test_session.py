@@ -1,7 +1,6 @@
 """azr.run.session: what a run that starts does, and one that goes on does not."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,9 +73,9 @@ def test_what_is_missing_is_told_before_anything_is_opened(
     missing = str(tmp_path / "missing")
     config = RunConfig(runs=str(tmp_path / "runs"), model=ModelConfig(name=str(tmp_path / "model")))
     if what == "model":
-        config = replace(config, model=ModelConfig(name=missing))
+        config = config.changed(model=ModelConfig(name=missing))
     else:
-        config = replace(config, buffers=BuffersConfig(seed_file=missing))
+        config = config.changed(buffers=BuffersConfig(seed_file=missing))
     stub = cast(Any, Stub([]))
     with pytest.raises(ConfigError, match="missing"):
         session.run_training(config, resume=False, overwrite=True, display=stub)

@@ -1,30 +1,30 @@
 """Settings: whatever is wrong is refused with the place, the key, the value and the way out."""
 
+import copy
 import math
-from dataclasses import fields, is_dataclass
+import pickle  # noqa: TID251 - what torch and multiprocessing would do with it
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from azr.config.keys import describe, spell_kind, spell_value
-from azr.config.loading import (
-    SYNONYMS,
-    load,
-    parse_override,
-    to_dict,
-    to_toml,
-)
+from azr.config.gone import GONE
+from azr.config.keys import describe
+from azr.config.loading import SYNONYMS, load, parse_override, to_toml
 from azr.config.loss import LossKind
 from azr.config.run import (
+    IntrinsicConfig,
     LearnerConfig,
     ModelConfig,
     RolloutConfig,
     RunConfig,
     SelfPlayConfig,
 )
+from azr.config.spelling import spell_value
 from azr.errors import ConfigError
 from azr.types import Mode
 
@@ -62,7 +62,9 @@ def test_later_files_win_and_overrides_win_over_files(tmp_path: Path) -> None:
         ("selfplay.modes", "deduction,induction", (Mode.DEDUCTION, Mode.INDUCTION)),
         ("selfplay.modes", '["abduction"]', (Mode.ABDUCTION,)),
         ("learner.betas", "0.9, 0.95", (0.9, 0.95)),
+        ("learner.betas", "0, 0.5", (0.0, 0.5)),
         ("sandbox.endpoints", "", ()),
+        ("logging.profile_steps", "1,2", (1, 2)),
         ("sandbox.banned_modules", "os,sys", ("os", "sys")),
         ("sandbox.banned_modules", "[]", ()),
         ("sandbox.banned_modules", "default", None),
@@ -81,23 +83,60 @@ def test_command_line_text_becomes_the_declared_type(key: str, text: str, expect
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learner.lr = 'fast'", "learner.lr must be a finite number, got 'fast'"),
-        ("learner.lr = nan", "learner.lr must be a finite number, got nan"),
-        ("rollout.temperature = inf", "rollout.temperature must be a finite number, got inf"),
-        ("learner.lr = true", "learner.lr must be a finite number, got True"),
-        ("steps = 1.5", "steps must be a whole number, got 1.5"),
-        ("steps = true", "steps must be a whole number, got True"),
+        ("learner.lr = 'fast'", "learner.lr must be a finite number, at least 0, got 'fast'"),
+        ("learner.lr = nan", "learner.lr must be a finite number, at least 0, got nan"),
+        (
+            "rollout.temperature = inf",
+            "temperature must be a finite number, above 0, got inf",
+        ),
+        ("learner.lr = true", "learner.lr must be a finite number, at least 0, got True"),
+        ("steps = 1.5", "steps must be a whole number, at least 0, got 1.5"),
+        ("steps = true", "steps must be a whole number, at least 0, got True"),
         ("model.name = 3", "model.name must be text in quotes, got 3"),
         ("logging.wandb = 1", "logging.wandb must be true or false, got 1"),
-        ("learner.betas = [0.9]", "learner.betas must be a list of 2 numbers, got [0.9]"),
+        (
+            "learner.betas = [0.9]",
+            "learner.betas must be a list of 2 numbers, at least 0",
+        ),
         ("selfplay.modes = 'deduction'", "selfplay.modes must be a list of deduction"),
-        ("selfplay.modes = ['x']", "selfplay.modes[0] must be one of deduction, abduction"),
+        (
+            "selfplay.modes = ['x']",
+            "selfplay.modes must be a list of deduction",
+        ),
         ("loss.loss = 'pp0'", "loss.loss must be one of reinforce, ppo"),
         ("learner = 3", "learner is a table ([learner]), got 3"),
-        ("learner.lr.x = 3", "learner.lr must be a finite number, got {'x': 3}"),
-        ("selfplay.trials_per_task = 1", "selfplay.trials_per_task must be at least 2, got 1"),
-        ("rollout.engine = 'hf'", "rollout.engine must be one of auto, transformers, vllm"),
+        ("learner.lr.x = 3", "learner.lr must be a finite number, at least 0, got {'x': 3}"),
+        (
+            "selfplay.trials_per_task = 1",
+            "a whole number, at least 2, got 1: with one trial",
+        ),
+        (
+            "rollout.engine = 'hf'",
+            "rollout.engine must be one of auto, vllm, transformers, got",
+        ),
         ("sandbox.banned_modules = 3", 'must be a list of texts, or "default", got 3'),
+        ("rewards.not_novel = 'x'", 'not_novel must be a finite number, or "default", got'),
+        (
+            "learner.betas = [0.9, 0.99, 0.999]",
+            "at least 0 and below 1, got [0.9, 0.99, 0.999]",
+        ),
+        (
+            "learner.betas = [0.9, 1.0]",
+            "at least 0 and below 1, got [0.9, 1.0]",
+        ),
+        (
+            "selfplay.modes = []",
+            "selfplay.modes must be a list of deduction",
+        ),
+        (
+            "selfplay.error_banned = ['with']",
+            "error_banned must be a list of assert, raise",
+        ),
+        ("rollout.temperature = 0", "temperature must be a finite number, above 0, got 0: greedy"),
+        ("sandbox.images = 17", "sandbox.images must be a whole number, in [1, 16], got 17"),
+        ("intrinsic.halstead = -1", "intrinsic.halstead must be a finite number, at least 0, got"),
+        ("model = 'x'", "model is a table ([model]), got 'x'"),
+        ("steps = 2026-11-30", "a whole number, at least 0, got datetime.date(2026, 11, 30)"),
     ],
 )
 def test_a_wrong_value_is_refused_with_file_key_value_and_what_is_allowed(
@@ -141,6 +180,27 @@ def test_every_synonym_leads_to_a_key_that_exists() -> None:
     assert not set(SYNONYMS) & {key.rpartition(".")[2] for key in describe()}
 
 
+def test_a_key_of_an_older_version_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    assert not set(GONE) & set(describe())
+    for name, (_, remedy) in GONE.items():
+        for word in re.findall(r"\b[a-z]+\.[a-z_]+", remedy):
+            assert word in describe(), name
+        with pytest.raises(ConfigError, match=f"command line: there is no key {name} any more: "):
+            load([], [(name, "7")])
+    path = write(tmp_path, "[intrinsic.halstead]\ncoef = 0.3\nmax = 0.5\n")
+    with pytest.raises(ConfigError) as refusal:
+        load([path])
+    line = "there is no key intrinsic.halstead.coef any more: write intrinsic.halstead"
+    assert str(refusal.value) == f"{path}: {line}"
+
+
+def test_the_file_of_an_older_run_loads_where_it_held_the_defaults(tmp_path: Path) -> None:
+    lines = [f"{name} = {spell_value(default)}" for name, (default, _) in GONE.items()]
+    path = write(tmp_path, "\n".join(["intrinsic.max = 0.25", "steps = 3", *lines]))
+    expected = RunConfig(steps=3, intrinsic=IntrinsicConfig(max=0.25))
+    assert load([path]) == expected
+
+
 def test_an_unknown_key_like_none_is_refused_without_a_guess() -> None:
     with pytest.raises(ConfigError) as refusal:
         load([], [("zzzzqq", "1")])
@@ -168,10 +228,10 @@ def test_a_missing_file_and_one_that_is_not_text_are_refused(tmp_path: Path) -> 
 
 def test_a_refusal_by_range_names_the_source_that_set_the_value(tmp_path: Path) -> None:
     path = write(tmp_path, "[loss]\nclip_low = -1.0\n")
-    with pytest.raises(ConfigError, match=r"loss\.clip_low must be at least 0") as refusal:
+    with pytest.raises(ConfigError, match=r"loss\.clip_low must be .*, at least 0") as refusal:
         load([path], [("steps", "3")])
     assert str(refusal.value).startswith(f"{path}: ")
-    with pytest.raises(ConfigError, match=r"^command line: steps must be at least 0"):
+    with pytest.raises(ConfigError, match=r"^command line: steps must be .*, at least 0"):
         load([], [("steps", "-3")])
 
 
@@ -181,6 +241,38 @@ def test_a_configuration_made_in_code_takes_no_number_that_is_not_finite(number:
         LearnerConfig(lr=number)
     with pytest.raises(ConfigError, match=r"rollout\.temperature must be a finite number"):
         RolloutConfig(temperature=number)
+
+
+def test_one_made_in_code_takes_words_lists_and_tables_and_nothing_else() -> None:
+    config = RunConfig(selfplay={"modes": ["induction"]}, loss={"loss": "gspo"})
+    assert config.selfplay == SelfPlayConfig(modes=(Mode.INDUCTION,))
+    assert config.loss.loss is LossKind.GSPO
+    with pytest.raises(ConfigError, match=r"^the configuration has no key 'step'$"):
+        RunConfig(step=3)
+    with pytest.raises(ConfigError, match=r"^learner has no key 'lrr'$"):
+        RunConfig(learner={"lrr": 1.0})
+    with pytest.raises(ConfigError, match=r"^model must be a table, got 3$"):
+        RunConfig(model=3)
+
+
+def test_a_changed_copy_is_checked_like_a_new_one() -> None:
+    config = RunConfig(seed=7)
+    longer = config.changed(steps=9, learner=config.learner.changed(lr=1.0))
+    assert (longer.seed, longer.steps, longer.learner.lr) == (7, 9, 1.0)
+    assert config == RunConfig(seed=7)
+    with pytest.raises(ConfigError, match=r"^steps must be a whole number, at least 0, got -1$"):
+        config.changed(steps=-1)
+    with pytest.raises(ConfigError, match=r"^learner has no key 'lrr'$"):
+        config.learner.changed(lrr=1.0)
+
+
+def test_a_configuration_cannot_be_written_to_and_survives_copies() -> None:
+    config = RunConfig(selfplay=SelfPlayConfig(modes=("error",)), seed=3)
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 4
+    assert copy.deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
+    assert hash(config.learner) == hash(LearnerConfig())
+    assert config != RunConfig(seed=3)
 
 
 def test_set_needs_an_equals_sign() -> None:
@@ -226,22 +318,45 @@ def test_what_is_written_is_read_back_equal(
     assert load([path]) == config
 
 
-def test_every_field_of_the_configuration_is_described_once() -> None:
-    def leaves(cls: type, prefix: str) -> list[str]:
-        hints = get_type_hints(cls)
-        names: list[str] = []
-        for entry in fields(cls):
-            kind = hints[entry.name]
-            nested = is_dataclass(kind)
-            names += leaves(kind, f"{prefix}{entry.name}.") if nested else [prefix + entry.name]
-        return names
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from leaves(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
-    assert sorted(describe()) == sorted(leaves(RunConfig, ""))
-    assert describe()["steps"].doc == "(paper)"
+
+def test_every_field_of_the_configuration_is_described_once() -> None:
+    assert sorted(describe()) == sorted(leaves(RunConfig))
     for key in describe().values():
-        assert spell_kind(key.kind)
         assert spell_value(key.default)
-        assert "type" not in spell_kind(key.kind), f"{key.name}: a kind without a name in words"
+        assert key.allowed
+
+
+ADVICE = re.compile(
+    r"(^|[.):;] )(Set|Raise|Lower|Take|Switch it|Leave|Keep|Choose|Change|Shorten|Ban|Try)\b"
+)
+
+
+def test_every_key_says_when_to_touch_it() -> None:
+    assert [key.name for key in describe().values() if not ADVICE.search(key.doc)] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("steps", "a whole number, at least 0"),
+        ("seed", "a whole number"),
+        ("rollout.engine", "one of auto, vllm, transformers"),
+        ("rollout.gpu_memory_utilization", "a finite number, above 0 and at most 1"),
+        ("selfplay.modes", "a list of deduction, abduction, induction, error, at least one"),
+        ("novelty.min_distance", "a finite number, in [0, 1]"),
+        ("intrinsic.clip", 'a finite number, at least 0, or "default"'),
+    ],
+)
+def test_what_a_key_allows_is_told_with_its_limits(key: str, allowed: str) -> None:
+    assert describe()[key].allowed == allowed
 
 
 def test_the_set_of_keys_is_frozen() -> None:
@@ -251,7 +366,7 @@ def test_the_set_of_keys_is_frozen() -> None:
 
 
 def test_plain_values_are_ready_for_json() -> None:
-    tree = to_dict(RunConfig())
+    tree = RunConfig().model_dump(mode="json")
     assert tree["selfplay"]["modes"] == ["deduction", "abduction", "induction"]
     assert tree["loss"]["loss"] == "ppo"
     assert tree["sandbox"]["banned_modules"] is None
@@ -316,8 +431,8 @@ def test_arguments_of_the_chat_template_are_a_table(tmp_path: Path, text: str) -
         ("3", "must be a table"),
         ('{"tools": "x"}', "must be arguments of the template, got 'tools'"),
         ('{"a b": 1}', "must be arguments of the template, got 'a b'"),
-        ('{"a": [1]}', "a must be a text, a number"),
-        ('{"a": null}', "a must be a text, a number"),
+        ('{"a": [1]}', r"must be a table of texts, numbers, true or false, got \{'a': \[1\]\}"),
+        ('{"a": null}', r"must be a table of texts, numbers, true or false, got \{'a': None\}"),
     ],
 )
 def test_other_arguments_are_refused(text: str, words: str) -> None:

@@ -72,7 +72,7 @@ class PenalisingLearner(FakeLearner):
 
 
 def test_what_is_taken_off_the_rewards_is_learned_from_and_not_recorded():
-    run = make_run(replace(CONFIG, steps=1))
+    run = make_run(CONFIG.changed(steps=1))
     run.learner, run.recorder = PenalisingLearner(), KeepingRecorder()
     asyncio.run(train(run))
     [(experiences, advantages)] = run.learner.updates
@@ -85,7 +85,7 @@ def test_what_is_taken_off_the_rewards_is_learned_from_and_not_recorded():
 
 
 def test_no_steps_are_no_steps():
-    run = make_run(replace(CONFIG, steps=0))
+    run = make_run(CONFIG.changed(steps=0))
     asyncio.run(train(run))
     assert run.recorder.steps == []
 
@@ -172,11 +172,10 @@ def test_an_interrupt_leaves_the_untrained_models_evaluation_to_the_next_attempt
 def strategies() -> list[RunConfig]:
     """Every way to draw, with and without a lag, in blocks of two steps."""
     return [
-        replace(
-            CONFIG,
+        CONFIG.changed(
             steps=7,
-            selfplay=replace(
-                CONFIG.selfplay, solver_tasks=solver_tasks, same_step_tasks=same_step_tasks,
+            selfplay=CONFIG.selfplay.changed(
+                solver_tasks=solver_tasks, same_step_tasks=same_step_tasks,
                 update_iteration=2, pretrain_solver_steps=1, references=2,
             ),
             buffers=BuffersConfig(
@@ -202,7 +201,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(config: RunConfig, tmp_path:
     """Features 59, 61 and 62: resumed after a checkpoint in the middle of a block."""
     whole = make_run(config, ScriptedJudge(passes=sometimes))
     asyncio.run(train(whole))
-    killed = make_run(replace(config, steps=5), ScriptedJudge(passes=sometimes))
+    killed = make_run(config.changed(steps=5), ScriptedJudge(passes=sometimes))
     asyncio.run(train(killed))
     killed.table.buffers.backup(tmp_path / "tasks.sqlite")
 

@@ -113,7 +113,7 @@ def test_a05_a_valid_task_that_teaches_nothing_is_paid_0(rate: float):
     """The paper's eq. 4; what the reference's code pays is a setting."""
     config = RunConfig().rewards
     assert proposal_reward(Verdict.PASSED, rate, config) == 0.0
-    as_coded = replace(config, unlearnable=-0.5)
+    as_coded = config.changed(unlearnable=-0.5)
     assert proposal_reward(Verdict.PASSED, rate, as_coded) == -0.5
 
 
@@ -198,7 +198,7 @@ def test_a13_counts_are_of_one_step_and_every_stream_has_its_own():
 
 
 def test_a13_without_proposers_the_streams_keep_their_labels():
-    config = replace(CONFIG, selfplay=replace(CONFIG.selfplay, train_proposer=False))
+    config = CONFIG.changed(selfplay=CONFIG.selfplay.changed(train_proposer=False))
     experiences = asyncio.run(play_step(make_table(config, ScriptedPolicy(well_formed)), 1))
     metrics = step_metrics(experiences, [0.0] * len(experiences), {})
     assert {n for n in metrics if n.startswith("accuracy/")} == {

@@ -1,6 +1,5 @@
 """Who decides: one grader for each kind of item, behind one method."""
 
-from dataclasses import replace
 from typing import Protocol
 
 from azr.config.run import SandboxConfig
@@ -48,8 +47,7 @@ class Graders:
 
 def evaluation_sandbox(config: SandboxConfig) -> SandboxConfig:
     """The run's sandbox with the limits of evaluation: no module is banned, nothing is cut."""
-    return replace(
-        config,
+    return config.changed(
         fuel=BASE_FUEL,
         memory_bytes=MEMORY_BYTES,
         output_bytes=OUTPUT_BYTES,

@@ -33,14 +33,7 @@ class Rewriting:
     @classmethod
     def of(cls, config: ParsingConfig, *, is_seeding: bool) -> "Rewriting":
         """What the configuration asks for, in self-play or while seeding."""
-        wishes = (
-            ("comments", config.strip_comments, config.seeding_strip_comments),
-            ("globals", config.strip_globals, config.seeding_strip_globals),
-            ("prints", config.strip_prints, config.seeding_strip_prints),
-        )
-        strips = tuple(
-            name for name, playing, seeding in wishes if (seeding if is_seeding else playing)
-        )
+        strips = config.seeding_strip if is_seeding else config.strip
         return cls(config.entry, config.reject_multiple_functions, strips)
 
     @property

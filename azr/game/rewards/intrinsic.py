@@ -8,11 +8,11 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from statistics import fmean
 
-from azr.config.rewards import TERMS, IntrinsicConfig
+from azr.config.rewards import IntrinsicConfig
 from azr.game.rewards.distance import program_distance
 from azr.types import Merits, Profile
 from sandbox_wasm.literals import LiteralError, argument_types, literal_type
@@ -58,12 +58,13 @@ def with_intrinsic(reward: float, merits: Merits, config: IntrinsicConfig) -> fl
 
 def paid_terms(merits: Merits, config: IntrinsicConfig) -> list[float]:
     """min(coef * value, max) of every term that is on and has a value for this task."""
-    terms: list[float] = []
-    for name in TERMS:
-        value, term = getattr(merits, name), getattr(config, name)
-        if value is not None and term.coef > 0:
-            terms.append(min(term.coef * value, term.max))
-    return terms
+    values = {name: value for name, value in asdict(merits).items() if value is not None}
+    coefficients: dict[str, float] = {name: getattr(config, name) for name in values}
+    return [
+        min(coefficients[name] * value, config.max)
+        for name, value in values.items()
+        if coefficients[name] > 0
+    ]
 
 
 def combined(reward: float, terms: Sequence[float], combine: str) -> float:

@@ -99,6 +99,10 @@ def too_near(profile: Profile, recent: Iterable[Profile | None], config: Novelty
     return "too near" if is_closer(profile, known, config.min_distance) else ""
 
 
+CLUSTER_DISTANCE = 0.1
+"""Proposals that are closer are of one cluster."""
+
+
 def cluster_sizes(profiles: Sequence[Profile], distance: float) -> list[int]:
     """How many programs are in each one's cluster, itself included.
 
@@ -129,7 +133,7 @@ def with_repetition_penalty(
     Args:
         proposals: Of one mode and step.
         batch_size: All proposals of the mode, invalid ones included.
-        config: repetition_penalty and cluster_distance.
+        config: repetition_penalty.
     """
     profiles = {
         place: e.appraisal.profile
@@ -137,7 +141,7 @@ def with_repetition_penalty(
         if e.appraisal is not None and e.appraisal.profile is not None
     }
     paid = list(proposals)
-    sizes = cluster_sizes(list(profiles.values()), config.cluster_distance)
+    sizes = cluster_sizes(list(profiles.values()), CLUSTER_DISTANCE)
     for place, size in zip(profiles, sizes, strict=True):
         reward = proposals[place].reward
         if reward > 0:

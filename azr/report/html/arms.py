@@ -23,7 +23,7 @@ from statistics import fmean, stdev
 
 from scipy import stats
 
-from azr.config.checks import home
+from azr.config.kinds import at_home
 from azr.errors import ConfigError
 from azr.report.html.contract import Arm, Curve, Figure, Values
 
@@ -78,7 +78,10 @@ def read_group(text: str) -> Group:
         ConfigError: It is not of that form.
     """
     name, equals, runs = text.partition("=")
-    paths = tuple(Path(home("--group", run)) for run in runs.split(",") if run)
+    try:
+        paths = tuple(Path(at_home(run)) for run in runs.split(",") if run)
+    except ValueError as error:
+        raise ConfigError(f"--group {error}") from error
     if not (name and equals and paths):
         raise ConfigError(f"--group must be NAME=RUN,RUN,..., got {text!r}")
     return Group(name, paths)

@@ -4,7 +4,6 @@ All processes hold as much as each other, so the answer for one GPU is the answe
 """
 
 import math
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -155,8 +154,8 @@ def on_gpus(config: RunConfig, number: int) -> RunConfig:
 def _with_keys(config: RunConfig, values: dict[str, Any]) -> RunConfig:
     for key, value in values.items():
         table, _, field = key.partition(".")
-        section = replace(getattr(config, table), **{field: value})
-        config = replace(config, **{table: section})
+        section = getattr(config, table).changed(**{field: value})
+        config = config.changed(**{table: section})
     return config
 
 
