@@ -3,7 +3,7 @@
 import argparse
 
 from azr.errors import ConfigError
-from azr.report.story import ORDERS
+from azr.report import ORDERS
 from azr.types import Verdict
 from sandbox_wasm.places import place
 

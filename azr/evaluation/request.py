@@ -4,14 +4,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azr.config.run import RunConfig
 from azr.errors import ConfigError
-from azr.evaluation.runner import Plan
 from azr.evaluation.suites.data import VARIABLE, data_folder
 from azr.evaluation.suites.suites import SUITES, Suite, suites_named
 from azr.evaluation.template import TEMPLATES, Template
 from sandbox_wasm.places import expanded, place
+
+if TYPE_CHECKING:
+    from azr.evaluation.runner import Plan
 
 __all__ = ["EXAMPLES", "EvaluationRequest", "add_arguments", "request_of"]
 
@@ -59,8 +62,10 @@ class EvaluationRequest:
             raise ConfigError(f"--limit must be at least 1, got {self.limit}")
         self.plan(Template("none"))
 
-    def plan(self, template: Template) -> Plan:
+    def plan(self, template: Template) -> "Plan":
         """How each suite is asked."""
+        from azr.evaluation.runner import Plan
+
         return Plan(
             template=template,
             temperature=self.temperature,

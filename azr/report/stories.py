@@ -11,11 +11,9 @@ from azr.records.run_folder import rollout_files
 from azr.report.explain import task_name
 from azr.types import Role, Task
 
-__all__ = ["ORDERS", "MeasuredTask", "Story", "all_measured", "ordered", "stories_in"]
+__all__ = ["MeasuredTask", "Story", "all_measured", "ordered", "stories_in"]
 
 Record = Mapping[str, Any]
-
-ORDERS = ("easiest", "hardest", "newest", "longest")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +71,7 @@ def all_measured(folder: Path) -> Iterator[MeasuredTask]:
 
 
 def ordered(tasks: Iterable[MeasuredTask], order: str, limit: int) -> list[MeasuredTask]:
-    """The first `limit` different tasks in one of ORDERS; of equals, the newer first."""
+    """The first `limit` different tasks in one of azr.report.ORDERS; of equals, the newer first."""
     latest = {task_name(found.task): found for found in tasks}
     return heapq.nsmallest(limit, latest.values(), key=lambda found: sort_key(found, order))
 

@@ -18,10 +18,9 @@ from azr.report.explain import (
     task_name,
 )
 from azr.report.growth import Growth, ModeStep
-from azr.report.stories import ORDERS, MeasuredTask, Story, all_measured, ordered, stories_in
+from azr.report.stories import MeasuredTask, Story, all_measured, ordered, stories_in
 
 __all__ = [
-    "ORDERS",
     "Convention",
     "Explanation",
     "Growth",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from azr.errors import CheckpointError
 from azr.records.rollouts import read_records, rollout_records, task_of
 from azr.records.run_folder import rollout_files
+from azr.report import ORDERS
 from azr.report.explain import shown, unfenced
-from azr.report.stories import ORDERS, MeasuredTask
+from azr.report.stories import MeasuredTask
 from azr.report.story import (
     Convention,
     Growth,

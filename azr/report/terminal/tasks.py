@@ -46,7 +46,7 @@ def show_tasks(
 
     Args:
         folder: The run's folder.
-        order: One of azr.report.story.ORDERS.
+        order: One of azr.report.ORDERS.
         limit: How many at most.
         stream: A mode, or a stream of it; all modes if not given.
         console: stdout unless told otherwise.
