@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from azr import _loss
-from azr.config.loss import Backend, LossConfig
+from azr.config.loss import Backend
 from azr.learner.loss import engines, policy_loss
 from azr.learner.loss.native import NativeEngine
 
@@ -86,13 +86,8 @@ def exact_gradients_of(case, config, **others):
     """The same in float64, by autograd through the logits."""
     exact = Case(**{name: _exact(value) for name, value in vars(case).items()})
     others = {name: _exact(value) for name, value in others.items()}
-    return gradients_of(exact, with_changes(config, backend="reference"), **others)
+    return gradients_of(exact, config.changed(backend="reference"), **others)
 
 
 def _exact(value):
     return value.double() if value.is_floating_point() else value
-
-
-def with_changes(config, **changes):
-    values = {name: getattr(config, name) for name in config.__slots__}
-    return LossConfig(**{**values, **changes})

@@ -16,7 +16,6 @@ from tests.contract.loss_cases import (
     gradients_of,
     relative,
     use_engine,
-    with_changes,
 )
 
 LOGPROB, ENTROPY = 1e-5, 5e-5
@@ -77,7 +76,7 @@ def test_the_vocabularies_of_real_models(shape, dtype):
     assert (entropy - case.entropy).abs().max() < ENTROPY
     config = LossConfig(loss="reinforce", entropy_coef=0.05)
     expected = exact_gradients_of(case, config)
-    plain = gradients_of(case, with_changes(config, backend="reference"))
+    plain = gradients_of(case, config.changed(backend="reference"))
     actual = gradients_of(case, config)
     for ours, torchs, exact in zip(actual[1:], plain[1:], expected[1:], strict=True):
         assert relative(ours, exact) < max(GRADIENT[dtype], relative(torchs, exact))
@@ -88,7 +87,7 @@ def test_error_is_near_that_of_plain_torch_in_float32(engine):
     case = case_of((64, 320, 2000), F32)
     config = LossConfig(loss="reinforce", backend=engine)
     expected = exact_gradients_of(case, config)
-    plain = gradients_of(case, with_changes(config, backend="reference"))
+    plain = gradients_of(case, config.changed(backend="reference"))
     actual = gradients_of(case, config)
     for ours, torchs, exact in zip(actual[1:], plain[1:], expected[1:], strict=True):
         assert relative(ours, exact) <= 1.5 * relative(torchs, exact) + 2e-7
