@@ -32,7 +32,7 @@ def program_of(ruling: Ruling) -> str:
 NOTED = 'LIMIT = 2\n\ndef f(x):\n    """Doc."""\n    print(x)  # see\n    return f"{x}#"'
 
 
-EVERYTHING = ("comments", "globals", "prints")
+STRIPS = ("comments", "globals", "prints")
 
 
 def test_without_an_option_no_job_is_spent(sandbox: Sandbox) -> None:
@@ -43,7 +43,7 @@ def test_without_an_option_no_job_is_spent(sandbox: Sandbox) -> None:
 
 def test_comments_globals_and_prints_are_taken_out(sandbox: Sandbox) -> None:
     """Feature 19."""
-    parsing = ParsingConfig(strip=EVERYTHING)
+    parsing = ParsingConfig(strip=STRIPS)
     ruling, jobs = admit(sandbox, NOTED, parsing)
     assert program_of(ruling) == 'def f(x):\n    return f"{x}#"'
     assert jobs == 2
@@ -81,7 +81,7 @@ def test_several_functions_are_refused_on_request_alone(sandbox: Sandbox) -> Non
     assert (ruling.reason, jobs) == ("several functions", 1)
 
 
-EVERYTHING = ParsingConfig(entry="not_first", strip=EVERYTHING)
+EVERYTHING = ParsingConfig(entry="not_first", strip=STRIPS)
 
 
 @pytest.mark.parametrize(
