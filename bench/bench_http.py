@@ -18,12 +18,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 from sandbox_wasm.client.client import SandboxClient
-from sandbox_wasm.types import Job
+from sandbox_wasm.grading import parse_check
+from sandbox_wasm.grading.grader import jobs_of
+from sandbox_wasm.http.runs.seconds import limits_of_request
 
 FAKE = (sys.executable, "-m", "tests.fake_sandbox", "serve")
 REAL = (sys.executable, "-m", "sandbox_wasm.cli", "serve")
@@ -162,8 +165,11 @@ def batch(program: str, size: int) -> tuple[bytes, bytes]:
 
 
 async def over_zeromq(client: SandboxClient, count: int, size: int) -> None:
-    """The same jobs over the other door."""
-    jobs = [Job(str(n), PROGRAM, stdin=f"2 {n}", want_stderr=True) for n in range(size)]
+    """The same jobs over the other door: ScaleBox's tests as the HTTP door makes jobs of them."""
+    numbers = range(size)
+    truth = {"inputs": [f"2 {n}" for n in numbers], "outputs": [str(n + 2) for n in numbers]}
+    check = replace(parse_check(truth), prelude="")
+    jobs = jobs_of("bench", PROGRAM, check, limits_of_request(10), is_partial=True)
     await asyncio.gather(*(client.arun(jobs) for _ in range(count // size)))
 
 

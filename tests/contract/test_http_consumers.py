@@ -181,6 +181,17 @@ def test_functions_and_asserts_are_judged_too(server):
         assert (body["accepted"], len(body["tests"])) == (accepted, 1)
 
 
+def test_programs_of_leetcodes_kind_alone_get_imports(server):
+    cases = {"fn_name": "f", "input": [[[1, 2]]], "output": [[3]], "type": "function_call"}
+    solution = (
+        "```python\nclass Solution:\n    def f(self, a: List[int]): return reduce(add, a)\n```"
+    )
+    function = "```python\ndef f(a): return reduce(add, a)\n```"
+    for completion, accepted in ((solution, True), (function, False)):
+        body = server.post("/common_evaluate_batch", scalebox(completion, cases))[1]
+        assert body["accepted"] is accepted, body
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [
