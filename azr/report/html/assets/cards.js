@@ -16,9 +16,40 @@ function clip(code, most = 7) {
 const modeCell = (mode) => make("span", { class: "mode" }, dot(mode), mode);
 const pill = (verdict, words) => make("span", { class: `pill ${verdict}` }, words[verdict] || verdict);
 
-function picker(all, choices, onchange) {
-  return make("select", { onchange, "aria-label": all }, make("option", { value: "" }, all), ...choices.map(([value, name]) => make("option", { value }, name)));
+// Filters: what the reader chooses, and whether a record is kept for it.
+function choice(all, options, fits) {
+  const control = make("select", { "aria-label": all }, make("option", { value: "" }, all), ...options.map(([value, name]) => make("option", { value }, name)));
+  return { control, keep: (record) => !control.value || fits(record, control.value) };
 }
+
+function typed(type, words, fits) {
+  const control = make("input", { type, min: type === "number" ? 0 : null, placeholder: words, "aria-label": words });
+  return { control, keep: (record) => !control.value || fits(record, control.value.toLowerCase()) };
+}
+
+const modesOf = (stories) => [...new Set(stories.map((story) => story.mode))].map((mode) => [mode, mode]);
+
+// What is left of records after the filters, `size` a page; `show` draws a page.
+function pages(records, { size, filters, order, show, total }) {
+  let page = 0;
+  const count = make("span", { class: "count" });
+  const pager = make("div", { class: "pages" });
+  const turn = (by, words, isEnd) => make("button", { class: "page", type: "button", disabled: isEnd ? "" : null, onclick: () => { page += by; render(); } }, words);
+
+  function render() {
+    const kept = order(records.filter((record) => filters.every((filter) => filter.keep(record))));
+    const last = Math.max(0, Math.ceil(kept.length / size) - 1);
+    page = Math.min(page, last);
+    show(kept.slice(page * size, (page + 1) * size));
+    count.textContent = `${kept.length} of ${records.length}` + (total > records.length ? `, a sample of ${formats.number(total)}` : "");
+    pager.replaceChildren(`page ${page + 1} of ${last + 1}`, turn(-1, "← back", page === 0), turn(1, "on →", page === last));
+  }
+  const begin = () => { page = 0; render(); };
+  for (const { control } of filters) control.addEventListener(control.tagName === "SELECT" ? "change" : "input", begin);
+  return { bar: make("div", { class: "filters" }, ...filters.map(({ control }) => control), count), pager, begin };
+}
+
+const sortedBy = (records, key, sign = 1) => records.map((r) => [key(r), r]).sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0)).map(([, r]) => r);
 
 // filled when it is first opened: a report holds thousands of texts
 function fold(title, fill) {
@@ -100,51 +131,26 @@ function searchable(story) {
   return [story.name, ...codes, story.message, story.why, ...answers, story.proposal && story.proposal.completion].filter(Boolean).join("\n").toLowerCase();
 }
 
-function taskCards(host, stories, totals) {
+function taskCards(host, stories, total) {
   for (const story of stories) story.search = searchable(story);
-  const state = { mode: "", verdict: "", difficulty: "", text: "", from: "", to: "", order: "newest", page: 0 };
   const grid = make("div", { class: "tasks" });
-  const count = make("span", { class: "count" });
-  const pages = make("div", { class: "pages" });
-
-  function chosen() {
-    const text = state.text.toLowerCase();
-    const kept = stories.filter((s) =>
-      (!state.mode || s.mode === state.mode) && (!state.verdict || s.verdict === state.verdict) &&
-      (!state.difficulty || difficulty(s) === state.difficulty) &&
-      (!state.from || s.step >= Number(state.from)) && (!state.to || s.step <= Number(state.to)) &&
-      (!text || s.search.includes(text)));
-    const key = ORDERS[state.order];
-    return kept.map((s) => [key(s), s]).sort(([a], [b]) => a - b).map(([, s]) => s);
-  }
-  function render() {
-    const kept = chosen();
-    const last = Math.max(0, Math.ceil(kept.length / CARDS) - 1);
-    state.page = Math.min(state.page, last);
-    const page = kept.slice(state.page * CARDS, (state.page + 1) * CARDS);
-    grid.replaceChildren(...(page.length ? page.map(card) : [make("p", { class: "empty" }, "nothing matches")]));
-    count.textContent = `${kept.length} of ${stories.length}` + (totals.proposals > stories.length ? `, a sample of ${formats.number(totals.proposals)} proposals` : "");
-    pager(pages, state, last, render);
-  }
-  const change = (key) => (event) => { state[key] = event.target.value; state.page = 0; render(); };
-  const step = (key, words) => make("input", { type: "number", min: 0, placeholder: words, "aria-label": words, oninput: change(key) });
-  const modes = [...new Set(stories.map((s) => s.mode))];
-  host.replaceChildren(
-    make("div", { class: "card filters" },
-      picker("all modes", modes.map((m) => [m, m]), change("mode")),
-      picker("all verdicts", Object.entries(WORDS), change("verdict")),
-      picker("any difficulty", [["none", "solved by none"], ["some", "solved by some"], ["all", "solved by all"]], change("difficulty")),
-      step("from", "from step"), step("to", "to step"),
-      make("input", { type: "search", placeholder: "search programs, answers, reasons", "aria-label": "search", oninput: change("text") }),
-      make("select", { "aria-label": "order", onchange: change("order") }, ...Object.keys(ORDERS).map((o) => make("option", { value: o }, `${o} first`))),
-      count),
-    grid, pages);
-  render();
-}
-
-function pager(host, state, last, render) {
-  const go = (by) => () => { state.page += by; render(); };
-  host.replaceChildren(`page ${state.page + 1} of ${last + 1}`,
-    make("button", { class: "page", type: "button", disabled: state.page === 0 ? "" : null, onclick: go(-1) }, "← back"),
-    make("button", { class: "page", type: "button", disabled: state.page === last ? "" : null, onclick: go(1) }, "on →"));
+  const order = make("select", { "aria-label": "order" }, ...Object.keys(ORDERS).map((o) => make("option", { value: o }, `${o} first`)));
+  const { bar, pager, begin } = pages(stories, {
+    size: CARDS,
+    total,
+    filters: [
+      choice("all modes", modesOf(stories), (s, mode) => s.mode === mode),
+      choice("all verdicts", Object.entries(WORDS), (s, verdict) => s.verdict === verdict),
+      choice("any difficulty", [["none", "solved by none"], ["some", "solved by some"], ["all", "solved by all"]], (s, hard) => difficulty(s) === hard),
+      typed("number", "from step", (s, step) => s.step >= Number(step)),
+      typed("number", "to step", (s, step) => s.step <= Number(step)),
+      typed("search", "search programs, answers, reasons", (s, text) => s.search.includes(text)),
+      { control: order, keep: () => true },
+    ],
+    order: (kept) => sortedBy(kept, ORDERS[order.value]),
+    show: (page) => grid.replaceChildren(...(page.length ? page.map(card) : [make("p", { class: "empty" }, "nothing matches")])),
+  });
+  bar.classList.add("card");
+  host.replaceChildren(bar, grid, pager);
+  begin();
 }

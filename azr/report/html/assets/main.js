@@ -91,7 +91,7 @@ function legend(redraw) {
 function rollouts() {
   const render = (run) => {
     const [cards, table] = ["cards", "answers"].map((id) => document.querySelector(`#${id} .table-host`));
-    if (run.stories.length) taskCards(cards, run.stories, run.totals);
+    if (run.stories.length) taskCards(cards, run.stories, run.totals.proposals);
     else cards.replaceChildren(make("div", { class: "card" }, make("p", { class: "empty" }, "this run kept no rollouts (logging.rollouts)")));
     answerTable(table, run.stories, run.totals.answers);
   };

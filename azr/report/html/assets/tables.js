@@ -5,27 +5,15 @@ const PAGE = 20;
 
 // columns: [{title, width, value: record -> sortable, cell: record -> node, num}]
 function recordTable(host, records, columns, total) {
-  const state = { mode: "", verdict: "", text: "", column: 0, down: true, page: 0 };
+  const sorted = { column: 0, down: true };
   const body = make("tbody");
-  const count = make("span", { class: "count" });
-  const pages = make("div", { class: "pages" });
   const heads = columns.map((column, i) =>
     make("th", { class: column.num ? "num" : null, scope: "col", style: { width: column.width }, onclick: () => sortBy(i) }, column.title));
 
   function sortBy(i) {
-    state.down = state.column === i ? !state.down : true;
-    state.column = i;
-    state.page = 0;
-    render();
-  }
-  function chosen() {
-    const text = state.text.toLowerCase();
-    const value = columns[state.column].value;
-    const kept = records.filter((r) =>
-      (!state.mode || r.story.mode === state.mode) && (!state.verdict || r.verdict === state.verdict) &&
-      (!text || r.search.includes(text)));
-    const sign = state.down ? -1 : 1;
-    return kept.map((r) => [value(r), r]).sort(([a], [b]) => sign * (a < b ? -1 : a > b ? 1 : 0)).map(([, r]) => r);
+    sorted.down = sorted.column === i ? !sorted.down : true;
+    sorted.column = i;
+    list.begin();
   }
   function row(record) {
     const line = make("tr", { class: "row", tabindex: 0 }, ...columns.map((column) =>
@@ -39,27 +27,24 @@ function recordTable(host, records, columns, total) {
     line.addEventListener("keydown", (event) => event.key === "Enter" && toggle());
     return line;
   }
-  function render() {
-    const kept = chosen();
-    const last = Math.max(0, Math.ceil(kept.length / PAGE) - 1);
-    state.page = Math.min(state.page, last);
-    heads.forEach((head, i) => (i === state.column ? head.setAttribute("aria-sort", state.down ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
-    const page = kept.slice(state.page * PAGE, (state.page + 1) * PAGE);
+  function show(page) {
+    heads.forEach((head, i) => (i === sorted.column ? head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending") : head.removeAttribute("aria-sort")));
     body.replaceChildren(...(page.length ? page.map(row) : [make("tr", {}, make("td", { colspan: columns.length }, make("p", { class: "empty" }, "nothing matches")))]));
-    count.textContent = `${kept.length} of ${records.length}` + (total > records.length ? `, a sample of ${formats.number(total)}` : "");
-    pager(pages, state, last, render);
   }
-  const change = (key) => (event) => { state[key] = event.target.value; state.page = 0; render(); };
-  const modes = [...new Set(records.map((r) => r.story.mode))];
-  host.replaceChildren(make("div", { class: "card" },
-    make("div", { class: "filters" },
-      picker("all modes", modes.map((m) => [m, m]), change("mode")),
-      picker("all verdicts", Object.entries(ANSWER_WORDS), change("verdict")),
-      make("input", { type: "search", placeholder: "search tasks, answers, reasons", "aria-label": "search", oninput: change("text") }),
-      count),
-    make("div", { class: "scroll" }, make("table", { class: "records" }, make("thead", {}, make("tr", {}, ...heads)), body)),
-    pages));
-  render();
+  const list = pages(records, {
+    size: PAGE,
+    total,
+    filters: [
+      choice("all modes", modesOf(records.map((r) => r.story)), (r, mode) => r.story.mode === mode),
+      choice("all verdicts", Object.entries(ANSWER_WORDS), (r, verdict) => r.verdict === verdict),
+      typed("search", "search tasks, answers, reasons", (r, text) => r.search.includes(text)),
+    ],
+    order: (kept) => sortedBy(kept, columns[sorted.column].value, sorted.down ? -1 : 1),
+    show,
+  });
+  host.replaceChildren(make("div", { class: "card" }, list.bar,
+    make("div", { class: "scroll" }, make("table", { class: "records" }, make("thead", {}, make("tr", {}, ...heads)), body)), list.pager));
+  list.begin();
 }
 
 function details(record) {
