@@ -1,7 +1,9 @@
 """What a configuration can name has its implementation, and nothing is implemented twice."""
 
+from typing import get_args
+
 from azr.config.loss import LossKind
-from azr.config.run import ADVANTAGES
+from azr.config.run import LearnerConfig
 from azr.game.modes import rules_of
 from azr.game.rewards.advantages import ESTIMATORS
 from azr.learner.loss.formulas import TERMS
@@ -9,7 +11,8 @@ from azr.types import Mode
 
 
 def test_every_advantage_that_can_be_named_has_its_estimator() -> None:
-    assert tuple(ESTIMATORS) == ADVANTAGES
+    named = get_args(LearnerConfig.model_fields["advantage"].annotation)
+    assert tuple(ESTIMATORS) == named
 
 
 def test_every_loss_that_can_be_named_has_its_term() -> None:
