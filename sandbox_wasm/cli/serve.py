@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -115,11 +116,15 @@ def _open(server: ServerOptions | None, http: HttpOptions | None) -> list[Servic
 def _open_http(options: HttpOptions) -> Service:
     try:
         from sandbox_wasm.http.server import HttpServer  # noqa: PLC0415 - an extra
+
+        if options.mcp:
+            import_module("sandbox_wasm.http.consumers.mcp_tool")  # another
     except ModuleNotFoundError as exc:
         if (exc.name or "").startswith("sandbox_wasm"):
             raise
+        extra = "mcp" if options.mcp else "http"
         raise ValueError(
-            f"--http needs {exc.name}, which is not installed: pip install 'azr[http]'"
+            f"--{extra} needs {exc.name}, which is not installed: pip install 'azr[{extra}]'"
         ) from exc
     return HttpServer(options)
 

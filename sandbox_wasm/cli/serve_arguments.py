@@ -47,6 +47,7 @@ def _add_doors(parser: argparse.ArgumentParser) -> None:
         help="serve HTTP (PORT * for any): SandboxFusion's and others' requests")  # fmt: skip
     add("--token-file", type=place, metavar="FILE",
         help=f"the token that HTTP clients must bring (or ${TOKEN_VARIABLE})")  # fmt: skip
+    add("--mcp", action="store_true", help="with --http: MCP's tool, too, at /mcp (azr[mcp])")
     add("--allow-insecure-public", action="store_true",
         help="bind a public address without keys: anybody may run programs here")  # fmt: skip
     add("--metrics-bind", metavar="HOST:PORT", help="Prometheus page at http://HOST:PORT/metrics")
@@ -112,6 +113,8 @@ def http_options(args: argparse.Namespace) -> HttpOptions | None:
     if args.http is None:
         if token_file is not None:
             raise ValueError("--token-file is for --http: ZeroMQ has --curve-secret")
+        if args.mcp:
+            raise ValueError("--mcp is for --http; over stdio it is `azr-sandbox mcp`")
         if args.bind is None:
             raise ValueError("no door: give --bind URL, --http HOST:PORT, or both")
         return None
@@ -119,6 +122,7 @@ def http_options(args: argparse.Namespace) -> HttpOptions | None:
         bind=parse_address(args.http),
         queue=_queue_limits(args),
         token=read_token(token_file),
+        mcp=args.mcp,
         max_body_bytes=args.max_message_bytes,
         drain_s=args.drain_s,
         stall_s=args.stall_s,

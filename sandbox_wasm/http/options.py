@@ -16,6 +16,8 @@ class HttpOptions:
     queue: QueueLimits = field(default_factory=QueueLimits)
     token: str | None = field(default=None, repr=False)
     """What clients must bring; None lets everybody in who can connect."""
+    mcp: bool = False
+    """Whether to serve MCP's tool, too, which needs its package."""
     max_body_bytes: int = 16 * 1024**2
     drain_s: float = 30.0
     stall_s: float = 120.0

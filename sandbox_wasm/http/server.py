@@ -110,7 +110,7 @@ class HttpServer:
             executor.packages,
         )  # fmt: skip
         page = own_routes(executor, desk, sessions, [self.counters], self.metrics_text)
-        async with _model_context(around, is_local=options.bind.is_local) as tool:
+        async with _model_context(around, options) as tool:
             config.app = App(around, ENDPOINTS, [*page, *tool])
             await self._serve_until_stopped(config, desk, sessions)
 
@@ -147,16 +147,16 @@ class HttpServer:
 
 @contextlib.asynccontextmanager
 async def _model_context(
-    around: Surroundings, *, is_local: bool
+    around: Surroundings, options: HttpOptions
 ) -> AsyncGenerator[list[BaseRoute]]:
-    """Serve MCP's tool, too, where its package is installed; gives its routes."""
-    try:
-        from sandbox_wasm.http.consumers.mcp_tool import mcp_routes, mcp_server  # noqa: PLC0415
-    except ModuleNotFoundError:
+    """Serve MCP's tool, too, if asked for; gives its routes."""
+    if not options.mcp:
         yield []
         return
+    from sandbox_wasm.http.consumers.mcp_tool import mcp_routes, mcp_server  # noqa: PLC0415 - an extra
+
     server = mcp_server(around.desk, around.sessions, around.packages)
-    routes = mcp_routes(server, is_local=is_local)
+    routes = mcp_routes(server, is_local=options.bind.is_local)
     async with server.session_manager.run():
         yield routes
 

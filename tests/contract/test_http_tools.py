@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HttpServing]:
-    with HttpServing(REAL, "--workers", "1") as serving:
+    with HttpServing(REAL, "--workers", "1", "--mcp") as serving:
         yield serving
 
 

@@ -1,6 +1,6 @@
 """MCP, the Model Context Protocol: one tool, `run_python`, by the official package.
 
-Served over stdio by `azr-sandbox mcp`, and at `/mcp` (streamable HTTP) where the package is there.
+Served over stdio by `azr-sandbox mcp`, and by `serve --http ... --mcp` at `/mcp` (streamable HTTP).
 """
 
 import asyncio
