@@ -282,7 +282,7 @@ def test_damaged_requests_are_4xx_with_a_path_and_never_stop_the_server(server):
         if status == 422:
             assert all(fault["loc"][0] == "body" and fault["msg"] for fault in body["detail"])
     assert statuses >= {200, 422}
-    assert server.figure("azr_sandbox_http_requests_total") > 400
+    assert server.figure("azr_sandbox_http_requests_total") >= 400
 
 
 def test_bytes_that_are_no_request_are_refused_and_memory_stays_flat(server):
