@@ -19,6 +19,7 @@ pytest.importorskip("triton")  # it has no wheel for every platform
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_engine_agrees_with_float64_in_triton_s_interpreter():
     """In a process of its own: Triton reads the variable once, when it is imported."""
     suite = str(ROOT / "tests" / "contract" / "triton_interpreted.py")

@@ -190,6 +190,7 @@ def is_shut(stranger: socket.socket, seconds: float) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_when_strangers_hold_the_descriptors_a_client_still_gets_in(tmp_path):
     """200 strangers at a server that may open 128 files."""
     limited = ["sh", "-c", 'ulimit -n 128; exec "$@"', "sh"]
@@ -205,7 +206,7 @@ def test_when_strangers_hold_the_descriptors_a_client_still_gets_in(tmp_path):
         for _ in range(200):
             strangers.append(socket.create_connection(("127.0.0.1", port)))
             strangers[-1].sendall(SPOKEN["http"])
-        assert ask(endpoint, timeout_s=40) == "42"
+        assert ask(endpoint, timeout_s=200) == "42"
     finally:
         for stranger in strangers:
             stranger.close()

@@ -109,8 +109,8 @@ def test_work_is_shared_by_the_servers(spawn):
         while len(client.servers()) < 2:
             time.sleep(0.01)
         began = time.monotonic()
-        client.run(numbered(80, "sleep 0.05"))
-        assert time.monotonic() - began < 1.8  # one server with its two workers needs 2 s
+        client.run(numbered(160, "sleep 0.05"))
+        assert time.monotonic() - began < 3.8  # one server with its two workers needs 4 s
 
 
 def test_no_server_at_all_is_unavailable_at_the_deadline_and_says_which(tmp_path):
@@ -121,7 +121,7 @@ def test_no_server_at_all_is_unavailable_at_the_deadline_and_says_which(tmp_path
             match=r"2 of 2 jobs unanswered and no sign of life .* 0\.3 s.*nobody",
         ):
             client.run(numbered(2))
-        assert 0.3 <= time.monotonic() - began < 3
+        assert 0.3 <= time.monotonic() - began < 20
         with pytest.raises(SandboxUnavailable, match="no server ready"):
             client.wait_ready(0.1)
 
@@ -197,14 +197,15 @@ def test_a_rejected_job_is_bad_and_the_next_call_is_served(fake, tmp_path):
 
 
 def test_another_protocol_version_is_a_protocol_error_at_once(tmp_path):
+    other = protocol.PROTOCOL_VERSION + 1
     context = zmq.Context()
     router = context.socket(zmq.ROUTER)
     router.bind(f"ipc://{tmp_path}/old")
 
     def answer() -> None:
         identity, _ = router.recv_multipart()
-        frame = bytearray(protocol.pack(protocol.Kind.ERROR, "version", "only version 3 here"))
-        frame[1] = 3
+        frame = bytearray(protocol.pack(protocol.Kind.ERROR, "version", f"only {other} here"))
+        frame[1] = other
         router.send_multipart([identity, bytes(frame)])
 
     thread = threading.Thread(target=answer)
@@ -212,11 +213,11 @@ def test_another_protocol_version_is_a_protocol_error_at_once(tmp_path):
     try:
         with SandboxClient(f"ipc://{tmp_path}/old", timeout_s=30) as client:
             began = time.monotonic()
-            with pytest.raises(ProtocolError, match="protocol version 3 is not spoken here"):
+            with pytest.raises(ProtocolError, match=f"protocol version {other} is not spoken here"):
                 client.run(numbered(1))
             with pytest.raises(ProtocolError):
                 client.wait_ready()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 25  # not the timeout
     finally:
         thread.join()
         router.close(linger=0)

@@ -123,7 +123,9 @@ def test_a_local_server_killed_in_mid_step_is_restarted_and_loses_nothing():
         folder = Path(server.endpoint.removeprefix("ipc://")).parent
         assert folder.stat().st_mode & 0o777 == 0o700
         thread, outcome = run_in_thread(client, numbered(500, "sleep 0.003"))
-        for _ in range(2):
+        for restarts in range(2):
+            while server.num_restarts < restarts:
+                time.sleep(0.01)
             time.sleep(0.2)
             os.kill(server.pid, signal.SIGKILL)
         thread.join()
@@ -139,7 +141,7 @@ def test_a_local_server_that_cannot_start_is_reported_and_not_waited_for():
     began = time.monotonic()
     with pytest.raises(SandboxUnavailable, match="ended with status 2"):
         LocalServer(1, command=FAKE, arguments=["--max-queue-jobs", "0"])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100  # a start may take 900 s
 
 
 def test_a_local_server_ends_when_its_parent_is_killed(tmp_path):

@@ -144,8 +144,8 @@ def test_a_drain_has_an_end(tmp_path):
         next(results)
         server.popen.terminate()
         began = time.monotonic()
-        assert server.popen.wait(10) == 0
-        assert time.monotonic() - began < 4
+        assert server.popen.wait(60) == 0
+        assert time.monotonic() - began < 9.5  # all jobs take 10 s
         with pytest.raises(SandboxUnavailable):
             list(results)
 

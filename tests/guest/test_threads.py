@@ -105,6 +105,6 @@ def test_closing_interrupts_a_job_of_any_fuel(fuel: int) -> None:
     time.sleep(0.3)  # it has compiled and runs
     started = time.monotonic()
     sandbox.close()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # the fuel lasts for hours
     with pytest.raises(SandboxUnavailable):
         pending.result(timeout=0)

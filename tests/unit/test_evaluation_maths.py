@@ -227,9 +227,9 @@ def test_a_number_and_its_base_are_read(text: str, read: tuple[str, int] | None)
 
 def test_reading_a_base_is_linear() -> None:
     for text in ("1" * 4000, "\\text{" * 600, "(" * 4000, " " * 4000, "1_{" * 1300):
-        started = time.perf_counter()
+        started = time.process_time()
         based_number(text)
-        assert time.perf_counter() - started < 0.1
+        assert time.process_time() - started < 0.1
 
 
 def test_an_answer_that_takes_for_ever_is_undecided_and_the_next_one_is_graded() -> None:

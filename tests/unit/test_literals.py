@@ -170,10 +170,10 @@ def test_what_is_not_an_argument_list_is_refused(text: str) -> None:
 )
 def test_parsing_takes_linear_time(unit: str) -> None:
     text = unit * (2_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.suppress(LiteralError):
         parse_literal("[" + text)
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize("value", [object(), [bytearray(b"x")], memoryview(b"x"), int, ...,

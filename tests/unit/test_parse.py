@@ -178,7 +178,7 @@ def test_no_text_makes_a_parser_raise(text: str, envelope: str, truncated: bool)
 def test_reading_takes_time_linear_in_the_text(piece: str):
     """A flood of marks must not hold up the trainer."""
     text = piece * (MAX_CHARS // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     for envelope in ("r1", "boxed", "completion"):
         answer_body(make_rollout(text, envelope=envelope))
     fences(text)
@@ -186,7 +186,7 @@ def test_reading_takes_time_linear_in_the_text(piece: str):
     without_labelled_lines(text, "Input")
     calls(text)
     has_entry(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_texts_beyond_the_cap_are_not_read():

@@ -111,10 +111,10 @@ def test_comments_are_where_python_finds_them(program: str):
 @pytest.mark.parametrize("piece", ["'\\", "'", '"""', "\\", "#'", "'''\n", "a", "wait ", "let me "])
 def test_reading_takes_time_linear_in_the_text(piece: str):
     text = piece * (MAX_CHARS // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     has_comment(text.replace("#", ""))
     is_reflective(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_the_share_of_commented_programs_is_by_stream():
