@@ -81,6 +81,7 @@ Run Worker::compile_guest() {
     io_.clock_ns = 0;
     io_.stdout_cap = kCompileReplyBytes;
     io_.reply_cap = kCompileReplyBytes;
+    io_.tmp.cap = 0;
     return run_guest(engine, compile_seat_, {}, {kCompileFuel, kCompileMemoryBytes, cpu_ms});
   };
   Run run = run_for(*shared_.compile_engine, kUnmeteredMs);

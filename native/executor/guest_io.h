@@ -1,5 +1,6 @@
-// Everything the guest can see of the outside: a virtual clock, seeded entropy, stdin, one file,
-// and three streams out. No call reaches the host's files, network, time or environment.
+// Everything the guest can see of the outside: a virtual clock, seeded entropy, stdin, one file to
+// read, a /tmp of its own, and three streams out. No call reaches the host's files, network, time
+// or environment.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "executor/wasi/tmp_files.h"
 
 namespace azr::executor {
 
@@ -26,6 +29,16 @@ enum class HostStop : uint8_t {
   kReplyFull,
   kOutOfFuel,
   kNoMemory,  // the host had none: a machine failure, never an outcome
+};
+
+// A descriptor of the library's zip, or of a file or folder of /tmp.
+struct OpenFile {
+  bool is_open = false;
+  uint64_t at = 0;
+  TmpNodePtr node;  // null: the zip
+  bool reads = true;
+  bool writes = false;
+  bool appends = false;
 };
 
 // The state behind one run's host calls. Filled before the run, read after it.
@@ -52,9 +65,9 @@ struct GuestIo {
   HostStop stop = HostStop::kNone;
   int exit_code = 0;
 
-  // Open files, from descriptor 4 on: an offset into the zip, or kClosed.
-  static constexpr uint64_t kClosed = UINT64_MAX;
-  std::vector<uint64_t> files;
+  // Open files, from descriptor 5 on.
+  std::vector<OpenFile> files;
+  TmpFiles tmp;
   uint64_t stdin_at = 0;
 };
 

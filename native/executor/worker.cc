@@ -24,6 +24,8 @@ namespace {
 // Marshal data may be longer than the literal it becomes ("1, " is three bytes, five there).
 constexpr uint64_t kReplyBytesPerLiteralByte = 6;
 constexpr uint64_t kReplySlackBytes = 16384;
+// Files of /tmp may take this part of the memory.
+constexpr uint64_t kMemoryPerTmp = 4;
 // A machine that gives a run less than this share of a core is no place to run it.
 constexpr uint64_t kWallPerCpu = 10;
 
@@ -208,6 +210,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   io_.entropy = entropy | 1;
   set_clocks(image, io_);
   io_.stdout_cap = job.output_bytes;
+  io_.tmp.cap = std::min(TmpFiles::kMaxBytes, job.memory_bytes / kMemoryPerTmp);
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
   const Flavor& flavor = shared_.flavors.at(job.flavor);
   Seat& seat = seat_of(job, image);
@@ -223,6 +226,8 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   if (job.want_stdout) report.out = io_.out;
   if (job.want_stderr) report.err = io_.error;
   last_reply_ = io_.reply;
+  io_.files.clear();
+  io_.tmp.clear();  // its memory is not kept until the next run
   return report;
 }
 
@@ -300,6 +305,7 @@ void Worker::clear_outputs() {
   io_.reply_writes = 0;
   io_.stop = HostStop::kNone;
   io_.files.clear();
+  io_.tmp.clear();
   io_.stdin_at = 0;
 }
 

@@ -45,7 +45,7 @@ __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "10"
+_IMAGE_FORMAT: Final = "11"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,
@@ -112,7 +112,7 @@ def boot_turns(flavor: Flavor, program: tuple[tuple[str, ...], str], seed: int) 
     sources, maker = program
     names = "names = {'__name__': 'sandbox_guest'}\n"
     installer = f"exec({_guest_source('install.py')!r}, names)\n"
-    scatter = f"{names}{installer}names['scatter']({seed})"
+    scatter = f"{names}{installer}names['scatter']({seed})\nimport os\nos.chdir('/tmp')"
     widen = f"exec({_guest_source('wide.py')!r}, {{'__name__': 'bisect'}})"
     imports = f"import {', '.join(flavor.preimported)}\n{flavor.warm_up}\n{widen}"
     programs = "".join(f"exec({_guest_source(source)!r}, names)\n" for source in sources)

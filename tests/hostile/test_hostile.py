@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.guest, pytest.mark.hostile]
 
 PROGRAMS = resources.PROGRAMS + escapes.PROGRAMS + spoofs.PROGRAMS
 PROGRAMS += bombs.PROGRAMS + forgeries.PROGRAMS
-LIMITS = Limits(fuel=400_000_000, memory_bytes=128 << 20)
+LIMITS = Limits(fuel=400_000_000, memory_bytes=128 << 20, output_bytes=64 << 10)
 CANARY = """
 import builtins, math, os, random, sys
 def f(x):

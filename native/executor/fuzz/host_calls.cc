@@ -62,7 +62,7 @@ uint32_t number(Chance& chance) {
 uint32_t descriptor(Chance& chance) {
   return chance.one_in(4)   ? kReplyFd
          : chance.one_in(8) ? number(chance)
-                            : uint32_t(chance.below(7));
+                            : uint32_t(chance.below(8));
 }
 
 void fill_memory(Chance& chance, uint8_t* base) {
@@ -71,7 +71,8 @@ void fill_memory(Chance& chance, uint8_t* base) {
                                        chance.one_in(2) ? number(chance) : pointer(chance)};
     std::memcpy(base + at, pair.data(), sizeof(pair));
   }
-  static constexpr std::array<const char*, 4> kPaths{".", "python315.zip", "python315.zip/x", ""};
+  static constexpr std::array<const char*, 8> kPaths{".", "python315.zip", "python315.zip/x", "",
+                                                     "a", "a/b",           "a/../c",          "/"};
   for (int i = 0; i < 8; ++i) {
     const char* path = kPaths[chance.below(kPaths.size())];
     std::memcpy(base + chance.below(4096), path, std::strlen(path));
@@ -86,6 +87,7 @@ GuestIo make_io(Chance& chance, const std::string& text) {
   io.entropy = chance.next() | 1;
   io.clock_ns = chance.one_in(2) ? 0 : chance.edge();
   io.stdout_cap = chance.below(5000);
+  io.tmp.cap = chance.below(50000);
   io.reply_cap = chance.below(5000);
   io.arguments.assign(chance.below(4), text.substr(0, chance.below(40)));
   io.environment.assign(chance.below(4), text.substr(0, chance.below(40)));
@@ -114,14 +116,15 @@ void host_call(Chance& chance) {
       }
     }
     const std::string_view name(target.imports[index].name);
-    const bool takes_vectors = name == "fd_read" || name == "fd_write" || name == "fd_pread";
+    const bool takes_vectors =
+        name == "fd_read" || name == "fd_write" || name == "fd_pread" || name == "fd_pwrite";
     const bool is_bounded = !takes_vectors || static_cast<uint32_t>(values[2].i32) <= 1024;
     const wasm_trap_t* trap = call_host_import(target.api, index, io, values.data());
     require(is_bounded || values[0].i32 != 0, "a call has few vectors");
     require((trap != nullptr) == (io.stop != HostStop::kNone), "a trap says why, and only a trap");
     require(io.out.size() <= io.stdout_cap, "stdout stays below its cap");
     require(io.reply.size() <= io.reply_cap, "the reply stays below its cap");
-    require(io.error.size() <= 65536, "stderr stays below its cap");
+    require(io.error.size() <= 65536 + 16384, "stderr stays below its cap");
     require(io.files.size() <= 64, "few files are open");
   }
 }

@@ -7,6 +7,7 @@
 
 #include "executor/wasi/wasi_call.h"
 #include "executor/wasi/wasi_files.h"
+#include "executor/wasi/wasi_paths.h"
 #include "executor/wasi/wasi_price.h"
 #include "executor/wasi/wasi_process.h"
 
@@ -18,7 +19,6 @@ using namespace wasi;  // NOLINT(google-build-using-namespace): the table names 
 int32_t answer_ok(HostCall&) { return kOk; }
 int32_t answer_no_sys(HostCall&) { return kNoSys; }
 int32_t answer_read_only(HostCall&) { return kReadOnly; }
-int32_t answer_bad_fd(HostCall&) { return kBadFd; }
 int32_t answer_no_entry(HostCall&) { return kNoEntry; }
 int32_t answer_minus_one(HostCall&) { return -1; }
 
@@ -40,34 +40,34 @@ constexpr std::array kHostFunctions{
     HostFunction{"clock_res_get", "ii", clock_res_get},
     HostFunction{"clock_time_get", "iIi", clock_time_get},
     HostFunction{"fd_advise", "iIIi", answer_ok},
-    HostFunction{"fd_allocate", "iII", answer_read_only},
+    HostFunction{"fd_allocate", "iII", fd_allocate, kCopying},
     HostFunction{"fd_close", "i", fd_close},
     HostFunction{"fd_datasync", "i", answer_ok},
     HostFunction{"fd_fdstat_get", "ii", fd_fdstat_get},
     HostFunction{"fd_fdstat_set_flags", "ii", answer_ok},
     HostFunction{"fd_filestat_get", "ii", fd_filestat_get},
-    HostFunction{"fd_filestat_set_size", "iI", answer_read_only},
-    HostFunction{"fd_filestat_set_times", "iIIi", answer_read_only},
+    HostFunction{"fd_filestat_set_size", "iI", fd_filestat_set_size, kCopying},
+    HostFunction{"fd_filestat_set_times", "iIIi", fd_filestat_set_times},
     HostFunction{"fd_pread", "iiiIi", fd_pread, kCopying},
     HostFunction{"fd_prestat_get", "ii", fd_prestat_get},
     HostFunction{"fd_prestat_dir_name", "iii", fd_prestat_dir_name},
-    HostFunction{"fd_pwrite", "iiiIi", answer_bad_fd},
+    HostFunction{"fd_pwrite", "iiiIi", fd_pwrite, kCopying},
     HostFunction{"fd_read", "iiii", fd_read, kCopying},
-    HostFunction{"fd_readdir", "iiiIi", fd_readdir},
+    HostFunction{"fd_readdir", "iiiIi", fd_readdir, kCopying},
     HostFunction{"fd_seek", "iIii", fd_seek},
     HostFunction{"fd_sync", "i", answer_ok},
     HostFunction{"fd_tell", "ii", fd_tell},
     HostFunction{"fd_write", "iiii", fd_write, kCopying},
-    HostFunction{"path_create_directory", "iii", answer_read_only},
-    HostFunction{"path_filestat_get", "iiiii", path_filestat_get},
-    HostFunction{"path_filestat_set_times", "iiiiIIi", answer_read_only},
+    HostFunction{"path_create_directory", "iii", path_create_directory, kNaming},
+    HostFunction{"path_filestat_get", "iiiii", path_filestat_get, kNaming},
+    HostFunction{"path_filestat_set_times", "iiiiIIi", path_filestat_set_times, kNaming},
     HostFunction{"path_link", "iiiiiii", answer_read_only},
-    HostFunction{"path_open", "iiiiiIIii", path_open},
+    HostFunction{"path_open", "iiiiiIIii", path_open, kNaming},
     HostFunction{"path_readlink", "iiiiii", answer_no_entry},
-    HostFunction{"path_remove_directory", "iii", answer_read_only},
-    HostFunction{"path_rename", "iiiiii", answer_read_only},
+    HostFunction{"path_remove_directory", "iii", path_remove_directory, kNaming},
+    HostFunction{"path_rename", "iiiiii", path_rename, kNaming},
     HostFunction{"path_symlink", "iiiii", answer_read_only},
-    HostFunction{"path_unlink_file", "iii", answer_read_only},
+    HostFunction{"path_unlink_file", "iii", path_unlink_file, kNaming},
     HostFunction{"poll_oneoff", "iiii", poll_oneoff, kPolling},
     HostFunction{"proc_exit", "i", proc_exit},
     HostFunction{"sched_yield", "", answer_ok},

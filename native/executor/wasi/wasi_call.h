@@ -17,15 +17,20 @@ namespace azr::executor::wasi {
 enum Errno : int32_t {
   kOk = 0,
   kBadFd = 8,
+  kExists = 20,
   kFault = 21,
   kInvalid = 28,
   kIsDirectory = 31,
   kTooManyFiles = 33,
+  kNameTooLong = 37,
   kNoEntry = 44,
+  kNoSpace = 51,
   kNoSys = 52,
   kNotDirectory = 54,
+  kNotEmpty = 55,
   kReadOnly = 69,
   kSeekPipe = 70,
+  kNotCapable = 76,
 };
 
 // A call's arguments, its price, and bounds-checked access to the guest's memory.

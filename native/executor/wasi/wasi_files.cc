@@ -2,57 +2,27 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace azr::executor::wasi {
 namespace {
 
-enum FileType : uint8_t { kCharacterDevice = 2, kDirectory = 3, kRegularFile = 4 };
-
-constexpr uint32_t kStdin = 0;
-constexpr uint32_t kStdout = 1;
-constexpr uint32_t kStderr = 2;
-constexpr uint32_t kRoot = 3;
-constexpr uint32_t kFirstFile = 4;
-constexpr size_t kMaxFiles = 64;
 constexpr size_t kMaxStderr = 65536;
 constexpr size_t kMaxTrace = 16384;
 // POSIX has it too: IOV_MAX.
 constexpr uint64_t kMaxVectors = 1024;
-constexpr std::string_view kRootPath = "/usr/local/lib";
-constexpr std::string_view kZipName = "python315.zip";
 
-uint64_t* file_at(GuestIo& io, uint32_t fd) {
-  if (fd < kFirstFile || fd - kFirstFile >= io.files.size()) return nullptr;
-  uint64_t& at = io.files[fd - kFirstFile];
-  return at == GuestIo::kClosed ? nullptr : &at;
+bool is_open(GuestIo& io, uint32_t fd) { return fd <= kTmp || file_at(io, fd) != nullptr; }
+
+FileType type_of(GuestIo& io, uint32_t fd) {
+  if (fd == kRoot || fd == kTmp) return kDirectory;
+  if (fd < kRoot) return kCharacterDevice;
+  const OpenFile* file = file_at(io, fd);
+  return file->node != nullptr && file->node->is_folder ? kDirectory : kRegularFile;
 }
 
-bool is_open(GuestIo& io, uint32_t fd) { return fd <= kRoot || file_at(io, fd) != nullptr; }
-
-FileType type_of(uint32_t fd) {
-  if (fd == kRoot) return kDirectory;
-  return fd < kRoot ? kCharacterDevice : kRegularFile;
-}
-
-int32_t put_filestat(HostCall& call, uint64_t at, FileType type, uint64_t size) {
-  if (!call.in_bounds(at, 64)) return kFault;
-  std::memset(call.memory(at), 0, 64);
-  call.store<uint64_t>(at + 8, type);  // inode: any stable number
-  call.store<uint8_t>(at + 16, type);
-  call.store<uint64_t>(at + 24, 1);
-  call.store<uint64_t>(at + 32, size);
-  return kOk;
-}
-
-Errno look_up(HostCall& call, uint32_t path_at, uint32_t length, FileType* type) {
-  if (!call.in_bounds(path_at, length)) return kFault;
-  const std::string_view path(reinterpret_cast<const char*>(call.memory(path_at)), length);
-  *type = path.empty() || path == "." ? kDirectory : kRegularFile;
-  if (*type == kDirectory || path == kZipName) return kOk;
-  // A path below the zip must say "not a directory", or zipimport gives up on the zip.
-  const bool below_zip =
-      path.size() > kZipName.size() && path.starts_with(kZipName) && path[kZipName.size()] == '/';
-  return below_zip ? kNotDirectory : kNoEntry;
+std::string_view contents_of(const GuestIo& io, const OpenFile& file) {
+  return file.node == nullptr ? io.zip : std::string_view(file.node->data());
 }
 
 struct Vectors {
@@ -119,23 +89,92 @@ bool append(HostCall& call, const Vectors& vectors, std::string& out, size_t cap
   return true;
 }
 
+// Makes a file of /tmp longer, after paying for it.
+Errno grow(HostCall& call, TmpNode& node, uint64_t size) {
+  if (size <= node.data().size()) return kOk;
+  const uint64_t cap = call.io.tmp.cap;
+  if (size > cap) return kNoSpace;
+  if (!call.pay_for_bytes(size - node.data().size())) return kFault;
+  return node.resize(size, cap) ? kOk : kNoSpace;
+}
+
+bool is_writable(const OpenFile* file) {
+  return file != nullptr && file->writes && file->node != nullptr && !file->node->is_folder;
+}
+
+// Copies the guest's vectors into a file of /tmp at `at`, which moves on.
+Errno write_file(HostCall& call, const OpenFile& file, uint64_t& at, uint64_t result) {
+  if (!is_writable(&file)) return kBadFd;
+  Vectors vectors{call.u32(1), call.u32(2)};
+  if (const Errno error = measure(call, vectors); error != kOk) return error;
+  if (!call.in_bounds(result, 4)) return kFault;
+  uint64_t end = 0;
+  if (__builtin_add_overflow(at, vectors.bytes, &end)) return kNoSpace;
+  if (vectors.bytes != 0) {
+    if (const Errno error = grow(call, *file.node, end); error != kOk) return error;
+  }
+  if (!call.pay_for_bytes(vectors.bytes)) return kFault;
+  for (uint64_t i = 0; i < vectors.count; ++i) {
+    const Buffer buffer = buffer_of(call, vectors, i);
+    if (buffer.length == 0) continue;
+    file.node->write(at, call.memory(buffer.at), buffer.length);
+    at += buffer.length;
+  }
+  call.store<uint32_t>(result, static_cast<uint32_t>(vectors.bytes));
+  return kOk;
+}
+
 }  // namespace
 
-// ---- descriptors
+OpenFile* file_at(GuestIo& io, uint32_t fd) {
+  if (fd < kFirstFile || fd - kFirstFile >= io.files.size()) return nullptr;
+  OpenFile& file = io.files[fd - kFirstFile];
+  return file.is_open ? &file : nullptr;
+}
+
+OpenFile* free_file(GuestIo& io, uint32_t* fd) {
+  auto& files = io.files;
+  auto free = std::find_if(files.begin(), files.end(), [](const auto& f) { return !f.is_open; });
+  if (free == files.end()) {
+    if (files.size() >= kMaxFiles) return nullptr;
+    free = files.insert(files.end(), OpenFile{});
+  }
+  *free = OpenFile{};
+  *fd = kFirstFile + static_cast<uint32_t>(free - files.begin());
+  return &*free;
+}
+
+int32_t put_filestat(HostCall& call, uint64_t at, FileType type, uint64_t size, uint64_t number) {
+  if (!call.in_bounds(at, 64)) return kFault;
+  std::memset(call.memory(at), 0, 64);
+  call.store<uint64_t>(at + 8, number);
+  call.store<uint8_t>(at + 16, type);
+  call.store<uint64_t>(at + 24, 1);
+  call.store<uint64_t>(at + 32, size);
+  return kOk;
+}
+
+int32_t put_filestat(HostCall& call, uint64_t at, const TmpNode& node) {
+  const FileType type = node.is_folder ? kDirectory : kRegularFile;
+  return put_filestat(call, at, type, node.data().size(), node.number);
+}
 
 int32_t fd_close(HostCall& call) {
-  uint64_t* file = file_at(call.io, call.u32(0));
+  OpenFile* file = file_at(call.io, call.u32(0));
   if (file == nullptr) return call.u32(0) <= kStderr ? kOk : kBadFd;
-  *file = GuestIo::kClosed;
+  *file = OpenFile{};
   return kOk;
 }
 
 int32_t fd_fdstat_get(HostCall& call) {
-  if (!is_open(call.io, call.u32(0))) return kBadFd;
+  const uint32_t fd = call.u32(0);
+  if (!is_open(call.io, fd)) return kBadFd;
   const uint64_t at = call.u32(1);
   if (!call.in_bounds(at, 24)) return kFault;
+  const OpenFile* file = file_at(call.io, fd);
   std::memset(call.memory(at), 0, 24);
-  call.store<uint8_t>(at, type_of(call.u32(0)));
+  call.store<uint8_t>(at, type_of(call.io, fd));
+  call.store<uint16_t>(at + 2, file != nullptr && file->appends ? 1 : 0);
   call.store<uint64_t>(at + 8, ~uint64_t{0});  // rights: refused where they matter
   call.store<uint64_t>(at + 16, ~uint64_t{0});
   return kOk;
@@ -144,24 +183,36 @@ int32_t fd_fdstat_get(HostCall& call) {
 int32_t fd_filestat_get(HostCall& call) {
   const uint32_t fd = call.u32(0);
   if (!is_open(call.io, fd)) return kBadFd;
-  const FileType type = type_of(fd);
-  return put_filestat(call, call.u32(1), type, type == kRegularFile ? call.io.zip.size() : 0);
+  const OpenFile* file = file_at(call.io, fd);
+  if (file != nullptr && file->node != nullptr) {
+    return put_filestat(call, call.u32(1), *file->node);
+  }
+  const FileType type = type_of(call.io, fd);
+  return put_filestat(call, call.u32(1), type, file != nullptr ? call.io.zip.size() : 0, type);
 }
 
-int32_t fd_prestat_get(HostCall& call) {
-  if (call.u32(0) != kRoot) return kBadFd;
-  if (!call.in_bounds(call.u32(1), 8)) return kFault;
-  call.store<uint32_t>(call.u32(1), 0);
-  call.store<uint32_t>(call.u32(1) + uint64_t{4}, static_cast<uint32_t>(kRootPath.size()));
+int32_t fd_filestat_set_size(HostCall& call) {
+  OpenFile* file = file_at(call.io, call.u32(0));
+  if (!is_writable(file)) return kReadOnly;
+  if (call.i64(1) < 0) return kInvalid;
+  const auto size = static_cast<uint64_t>(call.i64(1));
+  if (size > file->node->data().size()) return grow(call, *file->node, size);
+  file->node->resize(size, call.io.tmp.cap);
   return kOk;
 }
 
-int32_t fd_prestat_dir_name(HostCall& call) {
-  if (call.u32(0) != kRoot) return kBadFd;
-  const size_t length = std::min<size_t>(call.u32(2), kRootPath.size());
-  if (!call.in_bounds(call.u32(1), length)) return kFault;
-  std::memcpy(call.memory(call.u32(1)), kRootPath.data(), length);
-  return kOk;
+int32_t fd_filestat_set_times(HostCall& call) {
+  return is_writable(file_at(call.io, call.u32(0))) ? kOk : kReadOnly;
+}
+
+int32_t fd_allocate(HostCall& call) {
+  OpenFile* file = file_at(call.io, call.u32(0));
+  if (!is_writable(file)) return kReadOnly;
+  int64_t end = 0;
+  if (__builtin_add_overflow(call.i64(1), call.i64(2), &end) || call.i64(1) < 0 || end < 0) {
+    return kInvalid;
+  }
+  return grow(call, *file->node, static_cast<uint64_t>(end));
 }
 
 int32_t fd_read(HostCall& call) {
@@ -170,86 +221,61 @@ int32_t fd_read(HostCall& call) {
     return read_vectors(call, call.io.stdin_text, call.io.stdin_at, call.u32(1), call.u32(2),
                         call.u32(3));
   }
-  if (fd == kRoot) return kIsDirectory;
-  uint64_t* file = file_at(call.io, fd);
-  if (file == nullptr) return kBadFd;
-  return read_vectors(call, call.io.zip, *file, call.u32(1), call.u32(2), call.u32(3));
+  if (is_open(call.io, fd) && type_of(call.io, fd) == kDirectory) return kIsDirectory;
+  OpenFile* file = file_at(call.io, fd);
+  if (file == nullptr || !file->reads) return kBadFd;
+  return read_vectors(call, contents_of(call.io, *file), file->at, call.u32(1), call.u32(2),
+                      call.u32(3));
 }
 
 int32_t fd_pread(HostCall& call) {
-  if (file_at(call.io, call.u32(0)) == nullptr) return kBadFd;
+  const OpenFile* file = file_at(call.io, call.u32(0));
+  if (file == nullptr || !file->reads) return kBadFd;
   auto at = static_cast<uint64_t>(call.i64(3));
-  return read_vectors(call, call.io.zip, at, call.u32(1), call.u32(2), call.u32(4));
+  return read_vectors(call, contents_of(call.io, *file), at, call.u32(1), call.u32(2), call.u32(4));
+}
+
+int32_t fd_pwrite(HostCall& call) {
+  const OpenFile* file = file_at(call.io, call.u32(0));
+  if (file == nullptr) return kBadFd;
+  if (call.i64(3) < 0) return kInvalid;
+  auto at = static_cast<uint64_t>(call.i64(3));
+  return write_file(call, *file, at, call.u32(4));
 }
 
 int32_t fd_seek(HostCall& call) {
   const uint32_t fd = call.u32(0);
-  uint64_t* file = file_at(call.io, fd);
+  OpenFile* file = file_at(call.io, fd);
   if (file == nullptr) return fd <= kStderr ? kSeekPipe : kBadFd;
   if (!call.in_bounds(call.u32(3), 8)) return kFault;
   int64_t base = 0;
-  if (call.u32(2) == 1) base = static_cast<int64_t>(*file);
-  if (call.u32(2) == 2) base = static_cast<int64_t>(call.io.zip.size());
+  if (call.u32(2) == 1) base = static_cast<int64_t>(file->at);
+  if (call.u32(2) == 2) base = static_cast<int64_t>(contents_of(call.io, *file).size());
   int64_t to = 0;
   if (__builtin_add_overflow(base, call.i64(1), &to) || to < 0) return kInvalid;
-  *file = static_cast<uint64_t>(to);
-  call.store<uint64_t>(call.u32(3), *file);
+  file->at = static_cast<uint64_t>(to);
+  call.store<uint64_t>(call.u32(3), file->at);
   return kOk;
 }
 
 int32_t fd_tell(HostCall& call) {
-  const uint64_t* file = file_at(call.io, call.u32(0));
+  const OpenFile* file = file_at(call.io, call.u32(0));
   if (file == nullptr) return call.u32(0) <= kStderr ? kSeekPipe : kBadFd;
   if (!call.in_bounds(call.u32(1), 8)) return kFault;
-  call.store<uint64_t>(call.u32(1), *file);
+  call.store<uint64_t>(call.u32(1), file->at);
   return kOk;
 }
 
-int32_t fd_readdir(HostCall& call) {
-  if (!call.in_bounds(call.u32(4), 4)) return kFault;
-  call.store<uint32_t>(call.u32(4), 0);
-  return kOk;
-}
-
-// ---- paths
-
-int32_t path_filestat_get(HostCall& call) {
-  if (call.u32(0) != kRoot) return kBadFd;
-  FileType type{};
-  const Errno error = look_up(call, call.u32(2), call.u32(3), &type);
-  if (error != kOk) return error;
-  return put_filestat(call, call.u32(4), type, type == kRegularFile ? call.io.zip.size() : 0);
-}
-
-int32_t path_open(HostCall& call) {
-  constexpr uint32_t kCreate = 1;
-  constexpr uint32_t kExclusive = 4;
-  constexpr uint32_t kTruncate = 8;
-  if (call.u32(0) != kRoot) return kBadFd;
-  constexpr int64_t kRightToWrite = 1 << 6;
-  if ((call.u32(4) & (kCreate | kExclusive | kTruncate)) != 0) return kReadOnly;
-  if ((call.i64(5) & kRightToWrite) != 0) return kReadOnly;
-  FileType type{};
-  const Errno error = look_up(call, call.u32(2), call.u32(3), &type);
-  if (error != kOk) return error;
-  if (!call.in_bounds(call.u32(8), 4)) return kFault;
-  if (type == kDirectory) return kIsDirectory;
-  auto& files = call.io.files;
-  auto free = std::find(files.begin(), files.end(), GuestIo::kClosed);
-  if (free == files.end()) {
-    if (files.size() >= kMaxFiles) return kTooManyFiles;
-    free = files.insert(files.end(), 0);
-  }
-  *free = 0;
-  call.store<uint32_t>(call.u32(8), kFirstFile + static_cast<uint32_t>(free - files.begin()));
-  return kOk;
-}
-
-// ---- writing: what passes a cap stops the guest
-
+// What passes a stream's cap stops the guest.
 int32_t fd_write(HostCall& call) {
   const uint32_t fd = call.u32(0);
   GuestIo& io = call.io;
+  if (OpenFile* file = file_at(io, fd)) {
+    uint64_t at = file->appends && file->node != nullptr ? file->node->data().size() : file->at;
+    const Errno error = write_file(call, *file, at, call.u32(3));
+    if (error == kOk) file->at = at;
+    return error;
+  }
   if (fd != kStdout && fd != kStderr && fd != kReplyFd && fd != kTraceFd) return kBadFd;
   Vectors vectors{call.u32(1), call.u32(2)};
   if (const Errno error = measure(call, vectors); error != kOk) return error;

@@ -20,6 +20,10 @@ struct Price {
 
 constexpr Price kCall{80 * kFuelPerNs};
 constexpr Price kCopying{80 * kFuelPerNs, 3 * kFuelPerNs, 1};
+// Finding a name among /tmp's.
+constexpr Price kNaming{500 * kFuelPerNs, 0, 1};
+// Looking at one name of them all.
+constexpr uint64_t kFuelPerName = 100 * kFuelPerNs;
 constexpr Price kDrawing{80 * kFuelPerNs, 0, 4 * kFuelPerNs};
 constexpr Price kPolling{80 * kFuelPerNs, 10 * kFuelPerNs};
 
