@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from azr.cli.main import main
 from azr.config.loading import load
-from azr.config.run import ModelConfig, RolloutConfig, RunConfig
+from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.models import gpu as gpu_module
 from azr.models.process_group import ALONE, Ranks
@@ -188,6 +188,20 @@ def test_the_least_number_of_gpus_is_the_least(name: str, gib: int) -> None:
 
 
 # ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize(
+    ("trains_proposer", "trains_on_trials", "rollouts", "trials"),
+    [(True, False, 1920, 1536), (True, True, 1728, 1536), (False, False, 192, 0),
+     (False, True, 1536, 0)],
+)  # fmt: skip
+def test_a_step_s_rollouts_are_bounded(
+    trains_proposer: bool, trains_on_trials: bool, rollouts: int, trials: int
+) -> None:
+    """METHOD: 192 proposals, up to 1536 trials, 192 answers."""
+    play = SelfPlayConfig(train_proposer=trains_proposer, train_on_trials=trains_on_trials)
+    text = describe(RunConfig(selfplay=play), CODER_3B, 80 * GIB)
+    assert f"at most {rollouts:,} rollouts, {trials:,} of them trials" in text
 
 
 def test_the_plan_of_seven_billion_on_four_gpus() -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from azr.config.engines import engine_named
 from azr.config.run import RunConfig
-from azr.game.schedule import slots_in
 from azr.run.planning.fit import Fit, fit_of, remedies_for
 from azr.run.planning.memory import GIB, Need, Needs, needs_of
 from azr.run.planning.shape import ModelShape
@@ -59,10 +58,15 @@ def _memory(config: RunConfig, needs: Needs, *, has_share: bool) -> Iterator[str
 
 def _step(config: RunConfig, shape: ModelShape) -> Iterator[str]:
     play, rollout, keep = config.selfplay, config.rollout, config.checkpoint.keep
-    proposals = len(play.modes) * play.batch_size if play.train_proposer else 0
+    slots = len(play.modes) * play.batch_size
+    proposals = slots if play.train_proposer else 0
     trials = proposals * play.trials_per_task
-    yield f"a step: at most {slots_in(play, 1) + trials:,} rollouts, {trials:,} of them trials, of"
-    yield f"{rollout.max_prompt_tokens:,} + {rollout.max_completion_tokens:,} tokens at most"
+    answers = slots
+    if play.train_on_trials:  # those of a new task are its answers; without one, of a drawn task
+        answers = 0 if proposals else slots * play.trials_per_task
+    rollouts = proposals + trials + answers
+    yield f"a step: at most {rollouts:,} rollouts, {trials:,} of them trials, each of at most"
+    yield f"{rollout.max_prompt_tokens:,} + {rollout.max_completion_tokens:,} tokens"
     note = f"12 bytes a parameter; checkpoint.keep = {keep}, one more while it is written"
     yield _row(Need("a checkpoint on disk", 12 * shape.parameters, note, False))
 
