@@ -23,10 +23,10 @@ __all__ = [
     "Merits",
     "Mode",
     "ParseFailure",
+    "ParseRules",
     "Profile",
     "Prompt",
     "Proposal",
-    "Reading",
     "Role",
     "Rollout",
     "Ruling",
@@ -213,7 +213,7 @@ class Demands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ParseRules:
     """How the blocks of a completion are to be found; a part of [parsing], told with the prompt."""
 
     format: str = "strict"
@@ -241,7 +241,7 @@ class Prompt:
     """Wrap `text` in the model's own chat template; else it is given to the model as it stands."""
     envelope: str = "none"
     """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
-    reading: Reading = Reading()
+    reading: ParseRules = ParseRules()
     """How the answer is to be read (parsing.*)."""
     num_inputs: int = 1
     """Proposers only: how many inputs a proposal must hold."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from azr.config.kinds import Count, HomePath, ListOf, Natural, OneOf, Share, because
 from azr.config.section import Section
 from azr.errors import ConfigError
-from azr.types import Mode, Reading
+from azr.types import Mode, ParseRules
 
 __all__ = [
     "BuffersConfig",
@@ -171,9 +171,9 @@ class ParsingConfig(Section, title="parsing"):
     authors did."""
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ParseRules:
         """What a reader of completions has to know."""
-        return Reading(
+        return ParseRules(
             format=self.format,
             code_block=self.code_block,
             entry=self.entry,

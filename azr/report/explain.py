@@ -20,8 +20,8 @@ from azr.types import (
     Check,
     Mode,
     ParseFailure,
+    ParseRules,
     Prompt,
-    Reading,
     Role,
     Rollout,
     Task,
@@ -29,10 +29,10 @@ from azr.types import (
 )
 
 __all__ = [
-    "Convention",
     "Explanation",
-    "convention_of",
+    "RunFormat",
     "explain",
+    "format_of",
     "read_object",
     "resolved_config",
     "table_in",
@@ -70,12 +70,12 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Convention:
+class RunFormat:
     """How a run's completions are wrapped, and how what is in them is found."""
 
     envelope: str = "none"
     """selfplay.envelope"""
-    reading: Reading = field(default_factory=Reading)
+    reading: ParseRules = field(default_factory=ParseRules)
     """Of [parsing]: another one would find another answer, or none."""
 
 
@@ -119,16 +119,18 @@ def table_in(tree: Mapping[str, Any], name: str) -> dict[str, Any]:
     return cast(dict[str, Any], found) if isinstance(found, dict) else {}
 
 
-def convention_of(folder: Path) -> Convention:
+def format_of(folder: Path) -> RunFormat:
     """The run's own; the defaults where it does not say."""
     config = resolved_config(folder)
     parsing = table_in(config, "parsing")
     known: dict[str, type] = {
-        entry.name: type(cast(object, entry.default)) for entry in fields(Reading)
+        entry.name: type(cast(object, entry.default)) for entry in fields(ParseRules)
     }
-    return Convention(
+    return RunFormat(
         envelope=str(table_in(config, "selfplay").get("envelope", "none")),
-        reading=Reading(**{name: v for name, v in parsing.items() if type(v) is known.get(name)}),
+        reading=ParseRules(
+            **{name: v for name, v in parsing.items() if type(v) is known.get(name)}
+        ),
     )
 
 
@@ -137,7 +139,7 @@ def task_name(task: Task) -> str:
     return f"{task.mode.value}-{content_hash(task).hex()[:8]}"
 
 
-def explain(record: Record, convention: Convention) -> Explanation:
+def explain(record: Record, run_format: RunFormat) -> Explanation:
     """Put a record into words."""
     task = task_of(record)
     text: str = record["prefill"] + record["completion"]
@@ -146,7 +148,7 @@ def explain(record: Record, convention: Convention) -> Explanation:
         return Explanation(
             question="", expected="", given=program, why=why_proposal(record), shows_program=True
         )
-    given = read_answer(record, mode_of(record), convention)
+    given = read_answer(record, mode_of(record), run_format)
     if task is None:
         return Explanation(
             question="", expected="", given=given, why=in_words(record["reason"]),
@@ -163,15 +165,15 @@ def explain(record: Record, convention: Convention) -> Explanation:
     )
 
 
-def read_answer(record: Record, mode: Mode, convention: Convention) -> str:
+def read_answer(record: Record, mode: Mode, run_format: RunFormat) -> str:
     """The answer as the judge read it; for one that it could not read, what is left of the text."""
     prompt = Prompt(
         role=Role.SOLVER,
         mode=mode,
         text=record["prompt"],
         prefill=record["prefill"],
-        envelope=convention.envelope,
-        reading=convention.reading,
+        envelope=run_format.envelope,
+        reading=run_format.reading,
     )
     rollout = Rollout(
         prompt=prompt,

@@ -8,10 +8,10 @@ Everything is read from rollout records (rollouts). Nothing here runs or evaluat
 """
 
 from azr.report.explain import (
-    Convention,
     Explanation,
-    convention_of,
+    RunFormat,
     explain,
+    format_of,
     read_object,
     resolved_config,
     table_in,
@@ -21,15 +21,15 @@ from azr.report.growth import Growth, ModeStep
 from azr.report.stories import MeasuredTask, Story, all_measured, ordered, stories_in
 
 __all__ = [
-    "Convention",
     "Explanation",
     "Growth",
     "MeasuredTask",
     "ModeStep",
+    "RunFormat",
     "Story",
     "all_measured",
-    "convention_of",
     "explain",
+    "format_of",
     "ordered",
     "read_object",
     "resolved_config",

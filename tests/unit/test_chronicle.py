@@ -17,11 +17,11 @@ from azr.report import ORDERS
 from azr.report.explain import shown, unfenced
 from azr.report.stories import MeasuredTask
 from azr.report.story import (
-    Convention,
     Growth,
+    RunFormat,
     all_measured,
-    convention_of,
     explain,
+    format_of,
     ordered,
     stories_in,
     task_name,
@@ -82,7 +82,7 @@ def test_why_an_answer_is_right_or_wrong(
 ) -> None:
     task = Task(mode=Mode(mode), program="def f(x):\n    return x + 1", cases=(Case("5", "6"),))
     found = record(text, Mode(mode), Role.SOLVER, Verdict(verdict), reason, task)
-    assert explain(found, Convention("none")).why == why
+    assert explain(found, RunFormat("none")).why == why
 
 
 def test_what_was_asked_and_expected_is_said_in_the_terms_of_the_mode() -> None:
@@ -91,7 +91,7 @@ def test_what_was_asked_and_expected_is_said_in_the_terms_of_the_mode() -> None:
     abduction = Task(mode=Mode.ABDUCTION, program="p", cases=case)
     induction = make_task(Mode.INDUCTION, 1)
     asked = [
-        explain(record("", task.mode, task=task), Convention("none"))
+        explain(record("", task.mode, task=task), RunFormat("none"))
         for task in (deduction, abduction, induction)
     ]
     assert [found.question for found in asked] == ["f(5) = ?", "f(?) = 6", "f(0) = 1\nf(1) = 2"]
@@ -106,11 +106,11 @@ def test_what_was_asked_and_expected_is_said_in_the_terms_of_the_mode() -> None:
 def test_error_mode_is_explained_by_names_as_they_were_seen() -> None:
     """The judge compares them blind to case; nobody wants to read `keyerror`."""
     task = Task(mode=Mode.ERROR, program="p", cases=(Case("5", "'KeyError'"),))
-    wrong = explain(record("```output\nIndexError\n```", Mode.ERROR, task=task), Convention("none"))
+    wrong = explain(record("```output\nIndexError\n```", Mode.ERROR, task=task), RunFormat("none"))
     right = record("```output\nkeyerror: 5\n```", Mode.ERROR, Role.SOLVER, Verdict.PASSED, "", task)
     assert (wrong.question, wrong.expected) == ("f(5) raises ?", "KeyError")
     assert wrong.why == "expected KeyError, answered IndexError"
-    assert explain(right, Convention("none")).why == "answered keyerror"
+    assert explain(right, RunFormat("none")).why == "answered keyerror"
 
 
 def test_a_composite_task_keeps_what_it_was_given() -> None:
@@ -123,20 +123,20 @@ def test_induction_says_on_how_many_cases() -> None:
     text = "```python\ndef f(x):\n    return x\n```"
     wrong = record(text, Mode.INDUCTION, task=task)
     right = record(text, Mode.INDUCTION, verdict=Verdict.PASSED, reason="", task=task)
-    assert "at least one of 2 hidden cases" in explain(wrong, Convention("none")).why
-    assert explain(right, Convention("none")).why == "agrees on all 2 hidden cases"
-    assert explain(wrong, Convention("none")).given == "def f(x):\n    return x"
+    assert "at least one of 2 hidden cases" in explain(wrong, RunFormat("none")).why
+    assert explain(right, RunFormat("none")).why == "agrees on all 2 hidden cases"
+    assert explain(wrong, RunFormat("none")).given == "def f(x):\n    return x"
 
 
 def test_what_became_of_a_proposal() -> None:
-    assert "25% of its trials" in explain(proposal(make_task(), 0.25), Convention("none")).why
-    assert explain(proposal(None), Convention("none")).why == "raised X"
+    assert "25% of its trials" in explain(proposal(make_task(), 0.25), RunFormat("none")).why
+    assert explain(proposal(None), RunFormat("none")).why == "raised X"
 
 
 def test_the_answer_is_read_as_the_judge_read_it() -> None:
     text = "<think>5?</think> <answer>So ```output\n7\n``` it is.</answer>"
     found = record(text, task=make_task())
-    assert explain(found, Convention("r1")).given == "7"
+    assert explain(found, RunFormat("r1")).given == "7"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_an_answer_that_cannot_be_read_is_shown_without_its_wrapping(
 @given(st.text(max_size=600), st.sampled_from(list(Mode)), st.sampled_from(["none", "r1", "boxed"]))
 def test_any_text_can_be_explained(text: str, mode: Mode, envelope: str) -> None:
     for role in Role:
-        found = explain(record(text, mode, role, task=make_task(mode)), Convention(envelope))
+        found = explain(record(text, mode, role, task=make_task(mode)), RunFormat(envelope))
         assert len(found.why) < 400
 
 
@@ -250,11 +250,11 @@ def test_a_record_of_an_unknown_mode_is_refused_by_name() -> None:
 def test_a_run_that_does_not_say_its_envelope(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert convention_of(tmp_path) == Convention("none")
+    assert format_of(tmp_path) == RunFormat("none")
     (tmp_path / "resolved.json").write_text('{"selfplay": {"envelope": "r1"}}')
-    assert convention_of(tmp_path) == Convention("r1")
+    assert format_of(tmp_path) == RunFormat("r1")
     (tmp_path / "resolved.json").write_text("{")
-    assert convention_of(tmp_path) == Convention("none")
+    assert format_of(tmp_path) == RunFormat("none")
     assert "resolved.json: cannot be read as a JSON object: left out" in caplog.text
 
 
@@ -286,4 +286,4 @@ def test_answers_are_read_as_the_run_read_them(make_run: MakeRun, format_: str, 
     resolved["selfplay"]["envelope"], resolved["parsing"]["format"] = "r1", format_
     (run / "resolved.json").write_text(json.dumps(resolved))
     text = "<think>t</think> <answer>so: ```output\n7\n```</answer> and more"
-    assert explain(record(text, task=make_task()), convention_of(run)).given == given
+    assert explain(record(text, task=make_task()), format_of(run)).given == given

@@ -11,7 +11,7 @@ from azr.game.modes.parse import answer_body, has_function, has_test_input
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.advantages import advantages_of
 from azr.game.rewards.rewards import answer_reward
-from azr.types import Grade, Mode, ParseFailure, Proposal, Reading, Rollout, Verdict
+from azr.types import Grade, Mode, ParseFailure, ParseRules, Proposal, Rollout, Verdict
 from tests.fakes import ScriptedPolicy, count_words, make_experience, make_rollout, make_table
 
 TRIPLETS = [Mode.DEDUCTION, Mode.ABDUCTION]
@@ -24,7 +24,7 @@ def told(rollout: Rollout, **reading: object) -> Rollout:
 
 
 def test_the_defaults_are_what_a_prompt_says_by_itself():
-    assert ParsingConfig().reading == Reading()
+    assert ParsingConfig().reading == ParseRules()
 
 
 def test_the_run_s_words_reach_every_prompt():

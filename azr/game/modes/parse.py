@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from azr.types import ParseFailure, Reading, Rollout
+from azr.types import ParseFailure, ParseRules, Rollout
 
 __all__ = [
     "PROGRAM_TAGS",
@@ -173,7 +173,7 @@ def has_function(program: str) -> bool:
     return re.search(r"^(?:async[ \t]+)?def[ \t]+\w", program, re.MULTILINE) is not None
 
 
-def program_block(blocks: Collection[Fence], reading: Reading) -> str | ParseFailure:
+def program_block(blocks: Collection[Fence], reading: ParseRules) -> str | ParseFailure:
     """The proposed program: the first or the last block of code, with an entry function in it."""
     which = last_block if reading.code_block == "last" else first_block
     program = which(blocks, PROGRAM_TAGS)

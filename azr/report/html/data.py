@@ -15,11 +15,11 @@ from azr.report.html.contract import Code, Run, ShownRollout, ShownStory, Totals
 from azr.report.html.highlighting import python
 from azr.report.html.labels import with_all_modes
 from azr.report.story import (
-    Convention,
     Growth,
+    RunFormat,
     Story,
-    convention_of,
     explain,
+    format_of,
     read_object,
     resolved_config,
     stories_in,
@@ -117,7 +117,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[ShownStory]]:
     files = rollout_files(folder)
     chosen = set(evenly(list(files), MAX_FILES)) if most else set[int]()
     quota = max(1, most // max(1, len(chosen)))
-    convention = convention_of(folder)
+    run_format = format_of(folder)
     growth = Growth()
     kept: list[ShownStory] = []
     for step, file in files.items():
@@ -126,7 +126,7 @@ def collect_stories(folder: Path, most: int) -> tuple[Growth, list[ShownStory]]:
         if step in chosen:
             found = stories_in(records)
             found = evenly(found, fewer_of_long(quota, len(records) / max(1, len(found))))
-            kept = [shown_story(story, convention) for story in found] + kept
+            kept = [shown_story(story, run_format) for story in found] + kept
     return growth, kept
 
 
@@ -158,11 +158,11 @@ def evenly(items: Sequence[Item], count: int) -> list[Item]:
     return [items[(place + 1) * len(items) // count - 1] for place in range(count)]
 
 
-def shown_story(story: Story, convention: Convention) -> ShownStory:
+def shown_story(story: Story, run_format: RunFormat) -> ShownStory:
     """A story as the page takes it: one card, with its answers."""
     source = story.proposal or story.answers[0]
-    task, explained = story.task, explain(source, convention)
-    asked = explain(story.answers[0], convention) if story.answers else None
+    task, explained = story.task, explain(source, run_format)
+    asked = explain(story.answers[0], run_format) if story.answers else None
     cases = task.cases if task else ()
     return ShownStory(
         step=source["step"],
@@ -175,25 +175,25 @@ def shown_story(story: Story, convention: Convention) -> ShownStory:
         verdict=source["verdict"] if story.proposal else "again",
         why=shorten(explained.why) if story.proposal else "",
         rate=round_off(source["solve_rate"]),
-        proposal=shown_rollout(story.proposal, convention) if story.proposal else None,
+        proposal=shown_rollout(story.proposal, run_format) if story.proposal else None,
         question=code(asked.question) if asked else (),
         expected=code(asked.expected) if asked else (),
         shows_program=asked.shows_program if asked else True,
-        answers=shown_answers(story.answers[:MAX_ANSWERS], convention),
+        answers=shown_answers(story.answers[:MAX_ANSWERS], run_format),
         more=max(0, len(story.answers) - MAX_ANSWERS),
     )
 
 
-def shown_answers(answers: Sequence[Row], convention: Convention) -> list[ShownRollout]:
+def shown_answers(answers: Sequence[Row], run_format: RunFormat) -> list[ShownRollout]:
     """A prompt that is the first answer's as well is empty: it is kept once."""
-    shown = [shown_rollout(answer, convention) for answer in answers]
+    shown = [shown_rollout(answer, run_format) for answer in answers]
     again = [replace(a, prompt="") if a.prompt == shown[0].prompt else a for a in shown[1:]]
     return [*shown[:1], *again]
 
 
-def shown_rollout(record: Row, convention: Convention) -> ShownRollout:
+def shown_rollout(record: Row, run_format: RunFormat) -> ShownRollout:
     """What was sampled, and what became of it."""
-    explained = explain(record, convention)
+    explained = explain(record, run_format)
     return ShownRollout(
         verdict=record["verdict"],
         why=shorten(explained.why),

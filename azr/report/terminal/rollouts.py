@@ -12,7 +12,7 @@ from rich.text import Text
 from azr.errors import CheckpointError, ConfigError
 from azr.records.rollouts import read_rollouts, task_of
 from azr.records.run_folder import rollout_files
-from azr.report.story import Convention, convention_of, explain, task_name
+from azr.report.story import RunFormat, explain, format_of, task_name
 from azr.report.terminal.text import STYLES, screen, task_lines, visible
 from azr.types import STREAMS, Task, stream_name
 
@@ -52,7 +52,7 @@ def show_rollouts(
             f"{folder} has no rollouts of step {step}; there are those of {steps}"
         )
     check_stream(stream)
-    convention = convention_of(folder)
+    run_format = format_of(folder)
     found = (
         record
         for record in read_rollouts(files[step])
@@ -60,7 +60,7 @@ def show_rollouts(
     )
     chosen = list(islice(found, limit))
     for record in chosen:
-        console.print(panel(record, convention))
+        console.print(panel(record, run_format))
     if not chosen:
         words = " ".join(word for word in (verdict, stream) if word)
         console.print(f"step {step} has no rollouts of {words}", markup=False)
@@ -89,7 +89,7 @@ def is_of(record: Record, stream: str | None) -> bool:
     return stream is None or stream == name or stream in name.split("/")
 
 
-def panel(record: Record, convention: Convention) -> RenderableType:
+def panel(record: Record, run_format: RunFormat) -> RenderableType:
     """One rollout in a frame."""
     shown = visible(dict(record))
     style = STYLES.get(shown["verdict"], "white")
@@ -101,7 +101,7 @@ def panel(record: Record, convention: Convention) -> RenderableType:
     cut = ", cut at the limit" if shown["truncated"] else ""
     foot = Text(f"step {shown['step']}, {shown['tokens']} tokens{cut}", style="dim")
     task = task_of(record)
-    parts = Group(*body(shown, task), Text(visible(explain(record, convention).why), style=style))
+    parts = Group(*body(shown, task), Text(visible(explain(record, run_format).why), style=style))
     return Panel(parts, title=title, title_align="left", subtitle=foot, subtitle_align="left")
 
 

@@ -11,12 +11,12 @@ from rich.text import Text
 from azr.errors import CheckpointError
 from azr.records.rollouts import read_rollouts
 from azr.report.story import (
-    Convention,
     MeasuredTask,
+    RunFormat,
     Story,
     all_measured,
-    convention_of,
     explain,
+    format_of,
     ordered,
     stories_in,
     task_name,
@@ -108,7 +108,7 @@ def show_task(
         CheckpointError: No task, or more than one, has that name.
     """
     console = console or screen()
-    convention = convention_of(folder)
+    run_format = format_of(folder)
     stories = stories_named(folder, name)
     first = stories[0][1]
     assert first.task is not None
@@ -121,11 +121,11 @@ def show_task(
     )
     answers = 0
     for step, story in stories:
-        console.print(history(step, story, convention))
+        console.print(history(step, story, run_format))
         for record in story.answers:
             if verdict in (None, record["verdict"]) and (limit is None or answers < limit):
                 answers += 1
-                console.print(answer_lines(record, convention))
+                console.print(answer_lines(record, run_format))
     if not answers:
         console.print("no answer to it is recorded", style="dim", markup=False)
 
@@ -149,18 +149,18 @@ def stories_named(folder: Path, name: str) -> list[tuple[int, Story]]:
     return found
 
 
-def history(step: int, story: Story, convention: Convention) -> RenderableType:
+def history(step: int, story: Story, run_format: RunFormat) -> RenderableType:
     """One line: what happened to the task in a step."""
     line = Text(f"step {step}: {made_in(story)}", style="bold")
     if story.proposal is not None:
-        why = explain(story.proposal, convention).why
+        why = explain(story.proposal, run_format).why
         line.append(f"; {why}; reward {story.proposal['reward']:+.2f}", style="not bold")
     return line
 
 
-def answer_lines(record: Mapping[str, Any], convention: Convention) -> RenderableType:
+def answer_lines(record: Mapping[str, Any], run_format: RunFormat) -> RenderableType:
     """Verdict and reason, then the answer, indented."""
-    explained = explain(record, convention)
+    explained = explain(record, run_format)
     verdict: str = record["verdict"]
     head = Text.assemble(
         "  ",
