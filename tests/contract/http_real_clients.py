@@ -90,7 +90,7 @@ def tinker(url: str) -> None:
         assert succeeded, answer
         succeeded, answer = await client.run("print(1)", {"a.txt": "x"}, 10)
         assert not succeeded
-        assert answer["error"] == "files: programs here have no files"
+        assert answer["error"] == "files: this server takes none and gives none back"
         await client.close()
 
     asyncio.run(main())

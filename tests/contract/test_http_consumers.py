@@ -77,8 +77,8 @@ def test_run_code_is_python_by_default_as_verls_tutorial_has_it(server):
     ("extra", "message"),
     [
         ({"language": "cpp"}, "language 'cpp': this sandbox runs Python alone"),
-        ({"files": {"a.txt": "YQ=="}}, "files: programs here have no files"),
-        ({"fetch_files": ["out"]}, "files: programs here have no files"),
+        ({"files": {"a.txt": "YQ=="}}, "files: this server takes none and gives none back"),
+        ({"fetch_files": ["out"]}, "files: this server takes none and gives none back"),
         ({"args": ["-v"]}, "args: programs here have no arguments"),
     ],
 )

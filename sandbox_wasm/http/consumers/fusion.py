@@ -54,7 +54,7 @@ def cannot(
     if language != "python":
         return f"language {language[:40]!r}: this sandbox runs Python alone"
     if files or fetch_files:
-        return "files: programs here have no files"
+        return "files: this server takes none and gives none back"
     if args:
         return "args: programs here have no arguments"
     return ""

@@ -22,8 +22,8 @@ SECONDS: Final = 30.0
 MAX_CHARS: Final = 20_000
 CLIENT: Final = "mcp"
 INSTRUCTIONS: Final = (
-    "Runs Python in a sandbox without files and network. Print what you want to see, or end with an"
-    " expression. Calls with the same `session` share their variables."
+    "Runs Python in a sandbox without network; files are gone after each call. Print what you want"
+    " to see, or end with an expression. Calls with the same `session` share their variables."
 )
 
 
