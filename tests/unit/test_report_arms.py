@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -134,7 +135,7 @@ def test_final_figures_and_their_difference() -> None:
     assert alone
     assert alone.low is None
     assert difference(alone, base).low is None
-    assert difference(base, base) == base.changed(low=0.0, high=0.0, values=()), "no spread"
+    assert difference(base, base) == replace(base, low=0.0, high=0.0, values=()), "no spread"
     assert figure_of([long], "nothing") is None
 
 
