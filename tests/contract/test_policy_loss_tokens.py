@@ -129,6 +129,7 @@ def test_masked_tokens_and_tokens_without_a_gradient_cost_little():
     assert cost(case.advantages, some) < 0.4 * everything
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_as_many_threads_work_as_omp_num_threads_says(num_threads):
     program = """

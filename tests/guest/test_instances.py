@@ -136,6 +136,7 @@ def test_a_source_built_to_hang_the_compiler_runs_out_of_fuel() -> None:
 # ---- what makes it right to keep an instance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["global.set 1", "table.set", "elem.drop", "memory.init"])
 def test_a_guest_whose_state_is_not_its_memory_alone_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object, change: str

@@ -161,6 +161,7 @@ def test_no_program_sees_another_on_a_machine_that_starts_so(
         assert facts["stats"]["dirty_pages"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "way"),
     [

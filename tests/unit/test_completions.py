@@ -309,6 +309,7 @@ UNITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_no_text_takes_long_to_read(unit: str) -> None:
     """It takes under a second of the processor, where a quadratic reader takes many minutes."""

@@ -119,6 +119,7 @@ def test_the_function_is_looked_for_in_the_envelope_first() -> None:
     assert read(NAMED, "r1", bare) == "def f(): 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["```", "```python\n", "def f", "\n", " ", "def f (\n", "class "])
 def test_reading_a_program_is_linear(unit: str) -> None:
     def seconds(count: int) -> float:

@@ -199,6 +199,7 @@ def test_an_assertions_message_is_no_part_of_its_value() -> None:
     assert read(OUTPUT, "assert f([1, 2], 3) == ('a', 'b')") == "('a', 'b')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.tiny import make_tiny_model
 
 MB = 1024
@@ -79,6 +81,7 @@ def test_freed_memory_between_blocks_that_live_is_given_back() -> None:
     assert end - start < 30 * MB
 
 
+@pytest.mark.slow
 def test_memory_is_flat_over_300_updates(tmp_path: Path) -> None:
     seen = in_a_process(UPDATES, str(make_tiny_model(tmp_path / "tiny")))
     early, late = max(seen[20:100]), max(seen[200:])

@@ -223,6 +223,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_leader", [True, False])
 def test_who_is_stuck_in_a_collective_with_the_lost_ends_by_force(*, is_leader: bool) -> None:
     """NCCL can wait for ever for a rank that is gone; here it is a sleep."""
