@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, GetPydanticSchema, Strict
-from pydantic_core import core_schema
+from pydantic import AfterValidator, Field, Strict
 
 __all__ = [
     "Amount",
@@ -17,7 +16,6 @@ __all__ = [
     "Share",
     "at_home",
     "because",
-    "one_of",
 ]
 
 Item = TypeVar("Item")
@@ -41,11 +39,6 @@ def at_home(path: str) -> str:
 def because(reason: str) -> Any:
     """Stands beside a kind: what a refusal ends with."""
     return Field(json_schema_extra={"because": reason})
-
-
-def one_of(*words: str) -> GetPydanticSchema:
-    """Makes a text one of these words: the names in a table that is elsewhere."""
-    return GetPydanticSchema(lambda _kind, _handler: core_schema.literal_schema(list(words)))
 
 
 Natural = Annotated[int, Field(ge=0)]

@@ -31,7 +31,6 @@ from azr.config.kinds import (
     Positive,
     at_home,
     because,
-    one_of,
 )
 from azr.config.loss import LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
@@ -76,10 +75,19 @@ class ModelConfig(Section, title="model"):
     on when an update does not fit."""
 
 
+def known_engine(name: str) -> str:
+    """Refuse a name that is not in the table of engines."""
+    if name not in (AUTO, *ENGINES):
+        raise ValueError(f"must be one of {', '.join((AUTO, *ENGINES))}, got {name!r}")
+    return name
+
+
 class RolloutConfig(Section, title="rollout"):
     """Sampling."""
 
-    engine: Annotated[str, one_of(AUTO, *ENGINES)] = AUTO
+    engine: Annotated[
+        str, AfterValidator(known_engine), Field(json_schema_extra={"enum": [AUTO, *ENGINES]})
+    ] = AUTO
     """What samples; auto takes vllm where `from vllm import LLM` works. Set transformers where vLLM
     cannot be installed, or to compare with it."""
     dtype: Literal["float32", "bfloat16"] = "float32"
