@@ -25,12 +25,12 @@ demo: install image model ## a real self-play run on this machine, then its repo
 test: install-dev lint image ## lint, then the tests that are not slow, in minutes (ARGS="-k settings -x")
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: install-dev lint image model ## lint, then all tests: half an hour, and what CI runs
+test-all: test model ## and the slow ones: half an hour, and what CI runs
 	@if [[ -z "$(BROWSER)" ]]; then \
 	  echo 'test-all: no chromium found: the report is not tested in a browser (apt-get install chromium)' >&2; \
 	  export AZR_WITHOUT_BROWSER=1; \
 	fi; \
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: install-dev ## ruff, pyright (strict), import floors, clang-format, stubs against the binaries
 	@$(BIN)/ruff check .
