@@ -1,4 +1,4 @@
-"""NumPy's integers in the guest: 32 bits unless a program says otherwise (docs/sandbox.md)."""
+"""NumPy in the guest: integers of 32 bits unless a program says otherwise (docs/sandbox.md)."""
 
 from collections.abc import Iterator
 
@@ -52,4 +52,18 @@ def test_the_default_integer_has_32_bits_and_wraps(
 def test_integers_that_are_asked_for_with_64_bits_are_right(
     numpy_sandbox: Sandbox, expression: str, expected: str
 ) -> None:
+    assert value(numpy_sandbox, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("bool(np.any([0, 1])), bool(np.all([0, 1]))", "(True, False)"),
+        ("np.any(np.eye(2), axis=0).tolist()", "[True, True]"),
+        ("np.logical_and.reduce([[1, 0], [1, 1]]).tolist()", "[True, False]"),
+        ("np.logical_or.accumulate([0, 1, 0]).tolist()", "[False, True, True]"),
+    ],
+)
+def test_truth_values_are_reduced(numpy_sandbox: Sandbox, expression: str, expected: str) -> None:
+    """Two functions of these lie apart from the rest of NumPy, and had no body."""
     assert value(numpy_sandbox, expression) == expected
