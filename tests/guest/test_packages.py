@@ -28,6 +28,7 @@ def demo_wheel(folder: Path) -> Path:
     path = folder / "azr_demo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("azr_demo-1.0.dist-info/WHEEL", "Root-Is-Purelib: true\n")
+        archive.writestr("azr_demo-1.0.dist-info/METADATA", "Name: azr-demo\nVersion: 1.0\n")
         archive.writestr("azr_demo/__init__.py", "from azr_demo.inner import twice\n")
         archive.writestr("azr_demo/inner.py", "def twice(x):\n    return 2 * x\n")
         archive.writestr("azr_demo/late.py", "word = 'late'\n")

@@ -82,7 +82,7 @@ std::string pack_memory(std::string_view memory) {
 Image::Image(std::string_view packed)
     : size_(checked_size(packed)),
       header_(packed.substr(0, header_bytes(page_count(packed)))),
-      file_(size_) {
+      file_(size_, "azr-image") {
   const size_t count = page_count(packed);
   const char* pages = packed.data() + header_bytes(count);
   const auto number = [&](size_t i) { return page_number(packed, i); };

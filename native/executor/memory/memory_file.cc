@@ -15,14 +15,14 @@ namespace azr::executor {
 namespace {
 
 // All give errno, or 0.
-int make_in_memory(size_t bytes, int& fd) {
-  fd = memfd_create("azr-image", MFD_CLOEXEC);
+int make_in_memory(const std::string& name, size_t bytes, int& fd) {
+  fd = memfd_create(name.c_str(), MFD_CLOEXEC);
   if (fd < 0) return errno;
   return ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 }
 
-int make_in_folder(const std::string& folder, size_t bytes, int& fd) {
-  std::string path = folder + "/azr-image-XXXXXX";
+int make_in_folder(const std::string& folder, const std::string& name, size_t bytes, int& fd) {
+  std::string path = folder + "/" + name + "-XXXXXX";
   fd = mkostemp(path.data(), O_CLOEXEC);
   if (fd < 0) return errno;
   if (unlink(path.c_str()) != 0) return errno;
@@ -41,7 +41,7 @@ std::vector<std::string> folders() {
 
 }  // namespace
 
-MemoryFile::MemoryFile(size_t bytes) {
+MemoryFile::MemoryFile(size_t bytes, const std::string& name) {
   std::string refusals;
   const auto is_made = [&](const std::string& where, int error) {
     if (error == 0) return true;
@@ -50,12 +50,12 @@ MemoryFile::MemoryFile(size_t bytes) {
     fd_ = -1;
     return false;
   };
-  if (is_made("memfd_create", make_in_memory(bytes, fd_))) return;
+  if (is_made("memfd_create", make_in_memory(name, bytes, fd_))) return;
   for (const std::string& folder : folders()) {
-    if (is_made(folder, make_in_folder(folder, bytes, fd_))) return;
+    if (is_made(folder, make_in_folder(folder, name, bytes, fd_))) return;
   }
-  throw std::runtime_error("no file of " + std::to_string(bytes >> 20) +
-                           " MiB for a guest's image can be made: " + refusals);
+  throw std::runtime_error("no file of " + std::to_string(bytes >> 10) + " KiB for " + name +
+                           " can be made: " + refusals);
 }
 
 MemoryFile::~MemoryFile() {

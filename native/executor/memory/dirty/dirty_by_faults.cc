@@ -33,7 +33,7 @@ std::optional<uint64_t> thread_faults() {
 class Sentinel {
  public:
   explicit Sentinel(uint8_t* at) {
-    const MemoryFile file(kPageBytes);  // closed here: the mappings keep it
+    const MemoryFile file(kPageBytes, "azr-sentinel");  // closed here: the mappings keep it
     seen_ = map(file, at, MAP_PRIVATE | MAP_FIXED);
     shown_ = map(file, nullptr, MAP_SHARED);
   }
