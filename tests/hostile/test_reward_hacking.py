@@ -111,7 +111,7 @@ def test_a_counter_in_a_default_argument_starts_afresh_in_every_call(judge: Sand
         "import os\ndef f(x):\n    os._exit(0)",
         "import socket\ndef f(x):\n    socket.create_connection(('127.0.0.1', 80))\n    return 1",
         "import subprocess\ndef f(x):\n    return subprocess.check_output('id')",
-        "def f(x):\n    open('/tmp/azr_was_here', 'w').write('x')\n    return 1",
+        "def f(x):\n    open('/azr_was_here', 'w').write('x')\n    return 1",
         "def f(x):\n    return open('/etc/passwd').read()",
         "def f(x):\n    return input()",
     ],
