@@ -25,7 +25,12 @@ from azr.evaluation.suites.hub_sources import HUB_SOURCES
 from azr.evaluation.suites.items import CodeItem, ExecutionItem, HiddenTests, MathsItem, Status
 from azr.evaluation.suites.suites import SUITES
 from azr.types import Case
-from sandbox_wasm.grading.forms.packed import PackedTestsError, text_of_pickle, unpack_tests
+from sandbox_wasm.grading.forms.packed import (
+    PackedTestsError,
+    at_most,
+    text_of_pickle,
+    unpack_tests,
+)
 from sandbox_wasm.grading.guest.numpy_stand_in import NUMPY_STAND_IN
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fake_hub import COMMIT, FakeHub, serving
