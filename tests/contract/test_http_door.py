@@ -138,6 +138,7 @@ def test_without_the_extra_one_line_says_what_to_install():
 # ---------------------------------------------------------------- both doors, and the end
 
 
+@pytest.mark.slow
 def test_both_doors_serve_one_pool_and_a_signal_drains_both(tmp_path):
     bind = ("--bind", f"ipc://{tmp_path}/s", "--workers", "2")
     with HttpServing(FAKE, *bind) as server, ThreadPoolExecutor(4) as threads:
@@ -182,6 +183,7 @@ def test_a_failure_that_passes_is_not_told(server):
     assert (body["status"], body["run_result"]["stdout"]) == ("Success", "in")
 
 
+@pytest.mark.slow
 def test_an_answer_comes_before_its_client_gives_up(server):
     cancelled = server.figure("azr_sandbox_cancelled_total")
     assert server.post("/execute", {"code": "sleep 4", "timeout": 0.1})[0] == 502

@@ -83,6 +83,7 @@ def break_huge(path):
     path.write_bytes(b"#" * 1_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [break_text, break_half, break_bytes, break_folder, break_loop, break_dangling, break_fifo,
@@ -119,6 +120,7 @@ def test_without_the_folder_nobody_is_let_in_and_it_is_told(guarded, way):
     assert server.popen.stderr.read().count("event=keys_not_read") == 1
 
 
+@pytest.mark.slow
 def test_a_withdrawn_key_ends_a_connection_that_exists(guarded):
     server, folder = guarded
     with (
@@ -146,6 +148,7 @@ SPOKEN = {
 }
 
 
+@pytest.mark.slow
 def test_peers_that_shake_no_hands_are_shut_out_within_seconds(fake):
     with serve_in_thread(fake, "tcp://127.0.0.1:*") as server:
         port = int(server.endpoint.rsplit(":", 1)[1])
@@ -162,6 +165,7 @@ def test_peers_that_shake_no_hands_are_shut_out_within_seconds(fake):
             assert client.stats()["resent"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["tcp", "ipc"])
 def test_a_client_stays_however_long_its_jobs_run(fake, tmp_path, scheme):
     bind = "tcp://127.0.0.1:*" if scheme == "tcp" else f"ipc://{tmp_path}/s"

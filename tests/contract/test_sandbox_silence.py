@@ -17,6 +17,7 @@ from tests.fake_sandbox import serve_in_thread
 pytestmark = pytest.mark.timeout(90)
 
 
+@pytest.mark.slow
 def test_a_queue_much_longer_than_the_timeout_is_no_failure(tmp_path):
     with (
         Serving("--bind", f"ipc://{tmp_path}/s", "--workers", "1") as server,

@@ -325,6 +325,7 @@ def mutated(rng: random.Random, frame: bytes) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 def test_random_and_mutated_frames_never_stop_the_server(connect, server, monkeypatch):
     """AZR_FUZZ_S seconds of noise (4 by default) beside a client that must not notice."""
     monkeypatch.setattr(broker, "MALFORMED_WEIGHT", 0)  # else nobody would listen for long

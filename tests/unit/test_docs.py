@@ -42,6 +42,12 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
+def test_no_page_holds_two_versions_of_itself() -> None:
+    marks = ("<<<<<<< ", ">>>>>>> ")
+    for page in PAGES:
+        assert [line for line in page.read_text().splitlines() if line.startswith(marks)] == []
+
+
 def test_shell_scripts_parse() -> None:
     for script in [
         *(ROOT / "scripts").glob("*.sh"),
