@@ -56,13 +56,7 @@ bool HotPages::note_sample(size_t page, bool is_clean) {
 const std::vector<PageRange>& HotPages::ranges() {
   if (!is_stale_) return ranges_;
   ranges_.clear();
-  for (const size_t page : hot_) {
-    if (!ranges_.empty() && ranges_.back().first + ranges_.back().count == page) {
-      ++ranges_.back().count;
-    } else {
-      ranges_.push_back({page, 1});
-    }
-  }
+  for (const size_t page : hot_) append_page(ranges_, page);
   is_stale_ = false;
   return ranges_;
 }

@@ -13,6 +13,15 @@ struct PageRange {  // [first, first + count)
   size_t count;
 };
 
+// Appends a page behind all of `ranges`, to the last one where it adjoins.
+inline void append_page(std::vector<PageRange>& ranges, size_t page) {
+  if (!ranges.empty() && ranges.back().first + ranges.back().count == page) {
+    ++ranges.back().count;
+  } else {
+    ranges.push_back({page, 1});
+  }
+}
+
 class HotPages {
  public:
   // A hot page that no sample of so many in a row found dirty becomes warm. Copying it costs 140 ns

@@ -36,7 +36,7 @@ Slot::Slot(std::shared_ptr<const Image> image, uint64_t check_every, const Way& 
       hot_(size_ / kPageBytes) {
   try {
     map_image();
-    dirty_ = way.make({base_, *image_});
+    dirty_ = way.make(memory());
     dirty_->watch_all();
   } catch (...) {
     munmap(range_, kRangeBytes);
@@ -135,7 +135,7 @@ void Slot::renew() {
   if (!drop_private_pages(base_, size_)) {  // locked memory
     const HotPages none(hot_.pages());
     std::vector<PageRange> differing;
-    const auto compared = watch_by_comparing({base_, *image_});
+    const auto compared = watch_by_comparing(memory());
     compared->find(none, differing);
     for (const PageRange& pages : differing) compared->cool(pages);
   }
@@ -144,19 +144,13 @@ void Slot::renew() {
 }
 
 void Slot::copy_hot_pages() {
-  const uint8_t* from = image_->pristine();
-  for (const PageRange& pages : hot_.ranges()) {
-    const size_t at = pages.first * kPageBytes;
-    std::memcpy(base_ + at, from + at, pages.count * kPageBytes);
-  }
+  for (const PageRange& pages : hot_.ranges()) memory().copy_back(pages);
 }
 
 void Slot::sample_hot_pages() {
-  const uint8_t* from = image_->pristine();
   for (const PageRange& pages : hot_.ranges()) {
     for (size_t page = pages.first; page < pages.first + pages.count; ++page) {
-      const size_t at = page * kPageBytes;
-      const bool is_clean = std::memcmp(base_ + at, from + at, kPageBytes) == 0;
+      const bool is_clean = !memory().differs({page, 1});
       // It stays hot where the machine refuses to have it watched.
       if (hot_.note_sample(page, is_clean) && dirty_->cool({page, 1})) hot_.remove(page);
     }
@@ -172,14 +166,9 @@ bool Slot::restore_written_pages() {
       continue;
     }
     for (size_t page = pages.first; page < pages.first + pages.count; ++page) {
-      uint8_t* at = base_ + page * kPageBytes;
-      const uint8_t* from = image_->pristine() + page * kPageBytes;
-      if (std::memcmp(at, from, kPageBytes) == 0) {
-        hot_.keep_longer(page);
-      } else {
-        std::memcpy(at, from, kPageBytes);
-      }
+      if (!memory().differs({page, 1})) hot_.keep_longer(page);
     }
+    memory().copy_back(pages);
   }
   return true;
 }

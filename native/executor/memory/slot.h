@@ -81,6 +81,7 @@ class Slot {
   bool restore();
 
  private:
+  WatchedMemory memory() const { return {base_, *image_}; }
   void map_image();
   void shrink();
   void renew();

@@ -1,7 +1,6 @@
 // The way "compare": the whole memory is compared with the image after every run. It asks nothing
 // of the machine, so it is right under anything; it costs a few milliseconds a run.
 #include <algorithm>
-#include <cstring>
 
 #include "executor/memory/dirty/dirty_pages.h"
 
@@ -18,35 +17,21 @@ class DirtyByComparing final : public DirtyPages {
   Knowledge find(const HotPages& hot, std::vector<PageRange>& written) override {
     for (size_t first = 0; first < hot.pages(); first += kPagesAtOnce) {
       const size_t count = std::min(kPagesAtOnce, hot.pages() - first);
-      if (!differs(first, count)) continue;
+      if (!memory_.differs({first, count})) continue;
       for (size_t page = first; page < first + count; ++page) {
-        if (!hot.contains(page) && differs(page, 1)) add(page, written);
+        if (!hot.contains(page) && memory_.differs({page, 1})) append_page(written, page);
       }
     }
     return Knowledge::kAll;
   }
 
   bool cool(const PageRange& pages) override {
-    const size_t at = pages.first * kPageBytes;
-    std::memcpy(memory_.base + at, memory_.image.pristine() + at, pages.count * kPageBytes);
+    memory_.copy_back(pages);
     return true;
   }
 
  private:
   static constexpr size_t kPagesAtOnce = 16;
-
-  bool differs(size_t first, size_t count) const {
-    const size_t at = first * kPageBytes;
-    return std::memcmp(memory_.base + at, memory_.image.pristine() + at, count * kPageBytes) != 0;
-  }
-
-  static void add(size_t page, std::vector<PageRange>& written) {
-    if (!written.empty() && written.back().first + written.back().count == page) {
-      ++written.back().count;
-    } else {
-      written.push_back({page, 1});
-    }
-  }
 
   WatchedMemory memory_;
 };

@@ -137,22 +137,14 @@ Knowledge DirtyByTraps::find(const HotPages&, std::vector<PageRange>& written) {
   }
   if (is_open_) return Knowledge::kNothing;
   std::sort(written_.begin(), written_.begin() + static_cast<std::ptrdiff_t>(count_));
-  for (size_t i = 0; i < count_; ++i) {
-    if (!written.empty() && written.back().first + written.back().count == written_[i]) {
-      ++written.back().count;
-    } else {
-      written.push_back({written_[i], 1});
-    }
-  }
+  for (size_t i = 0; i < count_; ++i) append_page(written, written_[i]);
   return Knowledge::kAll;
 }
 
 bool DirtyByTraps::cool(const PageRange& pages) {
   const size_t at = pages.first * kPageBytes;
   const size_t count = pages.count * kPageBytes;
-  if (!drop_private_pages(memory_.base + at, count)) {
-    std::memcpy(memory_.base + at, memory_.image.pristine() + at, count);
-  }
+  if (!drop_private_pages(memory_.base + at, count)) memory_.copy_back(pages);
   return mprotect(memory_.base + at, count, PROT_READ) == 0;
 }
 

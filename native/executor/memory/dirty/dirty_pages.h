@@ -5,8 +5,8 @@
 // way is tried on a scratch slot before it is trusted (trial.h); none is chosen by the kernel's
 // name or version.
 //
-//   faults   count this thread's page faults; ask the kernel which pages are private only when
-//            there were any (PAGEMAP_SCAN)
+//   faults   count this thread's page faults; when there were any, compare the warm pages, and ask
+//            the kernel which others are private (PAGEMAP_SCAN) if that does not explain them all
 //   traps    write-protect the cold pages; a SIGSEGV handler notes the page and opens it
 //   scan     ask the kernel after every run
 //   compare  compare the whole memory with the image after every run: right under anything
@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -29,6 +30,16 @@ namespace azr::executor {
 struct WatchedMemory {
   uint8_t* base;
   const Image& image;
+
+  bool differs(const PageRange& pages) const {
+    const size_t at = pages.first * kPageBytes;
+    return std::memcmp(base + at, image.pristine() + at, pages.count * kPageBytes) != 0;
+  }
+  // Gives the pages the image's bytes; they stay as private as they are.
+  void copy_back(const PageRange& pages) const {
+    const size_t at = pages.first * kPageBytes;
+    std::memcpy(base + at, image.pristine() + at, pages.count * kPageBytes);
+  }
 };
 
 enum class Knowledge : uint8_t {
