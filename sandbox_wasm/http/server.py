@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncGenerator, Generator
 from typing import Final
 
@@ -51,7 +50,8 @@ class HttpServer:
         self.counters = ServerCounters()
         self._http_counters = HttpCounters()
         self._max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() // 2)
-        self._socket = _bound(options)
+        bind = options.bind
+        self._socket = bind.listen(BACKLOG, f"--http {bind.host}:{bind.port}")
         host, port = self._socket.getsockname()[:2]
         self.endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         """The address as bound: a wildcard port is a number here."""
@@ -159,18 +159,3 @@ async def _model_context(
     routes = mcp_routes(server, is_local=options.bind.is_local)
     async with server.session_manager.run():
         yield routes
-
-
-def _bound(options: HttpOptions) -> socket.socket:
-    bind = options.bind
-    host = "" if bind.host == "*" else bind.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, bind.port))
-        bound.listen(BACKLOG)  # who comes before the loop runs waits
-    except OSError as exc:
-        bound.close()
-        raise OSError(f"cannot bind --http {bind.host}:{bind.port}: {exc.strerror or exc}") from exc
-    return bound

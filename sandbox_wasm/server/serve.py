@@ -1,9 +1,10 @@
 """The ZeroMQ door: a bound socket, and the loop that serves it once there is an executor."""
 
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import zmq
 
@@ -26,6 +27,8 @@ from sandbox_wasm.wire.waker import Waker
 __all__ = ["Server", "ServerOptions"]
 
 _LIMITS: Final = QueueLimits()
+BACKLOG: Final = 512
+"""Peers that wait to be accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,11 @@ class ServerOptions:
 
 
 class Server:
-    """A bound socket, and the loop that serves it once there is an executor.
+    """An address, and the loop that serves it once there is an executor.
 
-    Binding comes first: a port in use is known at once, not after the image was built.
+    Listening comes first: a port in use is known at once, not after the image was built. Nobody is
+    accepted before the loop runs: until then nothing could keep strangers from taking every
+    descriptor that the rest of the start needs.
     """
 
     def __init__(self, options: ServerOptions) -> None:
@@ -70,8 +75,9 @@ class Server:
         self._stop_asked = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._keys: AllowedKeys | None = None
-        self._is_bound = False
-        # Before strangers can come and hold every descriptor that is left.
+        self._listener: socket.socket | None = None
+        self._has_path = False
+        self._package_version = package_version()
         self._waker = Waker()
         num_descriptors = raise_descriptor_limit()
         self._context.set(zmq.MAX_SOCKETS, 64)  # ours; a connection is none
@@ -79,11 +85,12 @@ class Server:
         self._doorkeeper = Doorkeeper(self._router, num_descriptors)
         try:
             self._configure()
-            self._bind()
+            self._listener = options.bind.listen(BACKLOG)
         except BaseException:
             self.close()
             raise
-        self.endpoint = cast("bytes", self._router.last_endpoint).rstrip(b"\0").decode()
+        self._has_path = options.bind.scheme == "ipc"
+        self.endpoint = options.bind.url_of(self._listener)
         """The address as bound: a wildcard port is a number here."""
 
     def metrics_text(self) -> str:
@@ -97,7 +104,6 @@ class Server:
         router.maxmsgsize = options.max_message_bytes
         router.rcvhwm = 4  # frames per client that ZeroMQ may hold before we read them
         router.sndhwm = 16
-        router.backlog = 512
         router.handshake_ivl = int(HANDSHAKE_S * 1000)  # a peer that says nothing has to go
         router.ipv6 = "[" in options.bind.host
         router.setsockopt(zmq.HEARTBEAT_IVL, 5000)  # a half-open connection ends within ~20 s
@@ -111,22 +117,19 @@ class Server:
         router.curve_server = True
         router.curve_publickey, router.curve_secretkey = public, secret
 
-    def _bind(self) -> None:
-        url = self._options.bind.url
-        if not self._options.bind.is_stale_or_free():
-            raise OSError(f"{url} is in use")
-        try:
-            self._router.bind(url)
-        except zmq.ZMQError as exc:
-            raise OSError(f"cannot bind {url}: {exc.strerror}") from exc
-        self._is_bound = True
+    def _accept(self) -> None:
+        """Have ZeroMQ accept who waits and who comes; the listener's descriptor is its own now."""
+        assert self._listener is not None
+        listener, self._listener = self._listener, None
+        self._router.setsockopt(zmq.USE_FD, listener.detach())
+        self._router.bind(self.endpoint)
 
     def serve(self, executor: Executor, workers: int) -> None:
         """Serve until `stop()`; the executor stays the caller's."""
         options = self._options
         info = ServerInfo(
             server_id=secrets.token_hex(8),
-            package_version=package_version(),
+            package_version=self._package_version,
             workers=workers,
             image=str(executor.stats().get("image", "unknown")),
             max_message_bytes=options.max_message_bytes,
@@ -142,6 +145,7 @@ class Server:
             self._router, executor, info, broker_options, self.counters, self._waker
         )
         self._broker.watch(Door(self._doorkeeper, self._keys))
+        self._accept()
         if self._stop_asked:
             self._broker.stop()
         try:
@@ -161,8 +165,9 @@ class Server:
             self._keys.close()
         self._doorkeeper.close()
         self._waker.close()
-        if self._is_bound and self._options.bind.scheme == "ipc":
-            # Before the socket is closed: afterwards the path may be another server's.
+        if self._has_path:  # before the socket is closed: afterwards it may be another server's
             Path(self._options.bind.path).unlink(missing_ok=True)
+        if self._listener is not None:
+            self._listener.close()
         self._router.close()
         self._context.term()

@@ -1,9 +1,11 @@
 """Endpoint URLs: tcp://host:port and ipc:///path, checked before ZeroMQ sees them."""
 
+import fcntl
 import ipaddress
 import re
 import socket
 import stat
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,22 +40,64 @@ class Endpoint:
         except ValueError:
             return False  # a name, an interface or "*": not known to be private
 
-    def is_stale_or_free(self) -> bool:
-        """Tell whether an ipc path can be bound: ZeroMQ itself would steal one in use.
+    def listen(self, backlog: int, name: str | None = None) -> socket.socket:
+        """Bind, and let `backlog` peers wait; none of them has a descriptor here before `accept`.
 
-        A socket file nobody listens on (left by a killed server) counts as free.
+        Raises:
+            OSError: The address cannot be had; the message calls it `name`, by default the URL.
         """
-        if self.scheme != "ipc":
-            return True
+        ipc = self.scheme == "ipc"
+        if ipc and not _is_stale_or_free(Path(self.path)):
+            raise OSError(f"{self.url} is in use")
+        host = "" if self.host == "*" else self.host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(socket.AF_UNIX if ipc else family)
         try:
-            mode = Path(self.path).lstat().st_mode
-        except FileNotFoundError:
-            return True
-        if not stat.S_ISSOCK(mode):
-            return False
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1.0)
-            return probe.connect_ex(self.path) != 0
+            if ipc:
+                Path(self.path).unlink(missing_ok=True)
+                bound.bind(self.path)
+            else:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                bound.bind((_address_of_interface(host) or host, self.port))
+            bound.listen(backlog)
+        except OSError as exc:
+            bound.close()
+            raise OSError(f"cannot bind {name or self.url}: {exc.strerror or exc}") from exc
+        bound.setblocking(False)
+        return bound
+
+    def url_of(self, listener: socket.socket) -> str:
+        """Return this address as `listener` has it: a name or a wildcard is a number there."""
+        if self.scheme == "ipc":
+            return self.url
+        host, port = listener.getsockname()[:2]
+        return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+
+
+def _is_stale_or_free(path: Path) -> bool:
+    """Tell whether a path can be bound without taking it from somebody.
+
+    A socket file nobody listens on (left by a killed server) counts as free.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return True
+    if not stat.S_ISSOCK(mode):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(str(path)) != 0
+
+
+def _address_of_interface(name: str) -> str | None:
+    """The IPv4 address of a network interface such as `eth0`; None for what is not one."""
+    if name not in {known for _, known in socket.if_nameindex()}:
+        return None
+    siocgifaddr = 0x8915  # linux/sockios.h
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("256s", name.encode()[:15])
+        return socket.inet_ntoa(fcntl.ioctl(probe.fileno(), siocgifaddr, request)[20:24])
 
 
 def parse_endpoint(url: object, *, bind: bool = False) -> Endpoint:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import msgpack
 import pytest
@@ -16,7 +17,9 @@ from sandbox_wasm.errors import SandboxUnavailable
 from sandbox_wasm.server import doorkeeper
 from sandbox_wasm.server import loop as broker
 from sandbox_wasm.server.quiet_log import LINES, LINES_PER_PEER, QuietLog
+from sandbox_wasm.server.serve import Server, ServerOptions
 from sandbox_wasm.wire import protocol
+from sandbox_wasm.wire.endpoints import parse_endpoint
 from sandbox_wasm.wire.protocol import PROTOCOL_VERSION, Kind
 from tests.contract.numbered_jobs import FAKE, answers, numbered, numbers
 from tests.contract.test_sandbox_serve import Serving, ask, keys
@@ -217,6 +220,46 @@ def test_when_strangers_hold_the_descriptors_a_client_still_gets_in(tmp_path):
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "ipc"])
+def test_while_the_server_starts_who_comes_takes_no_descriptor_and_waits(fake, tmp_path, scheme):
+    bind = "tcp://127.0.0.1:*" if scheme == "tcp" else f"ipc://{tmp_path}/s"
+    server = Server(ServerOptions(bind=parse_endpoint(bind, bind=True)))
+    num_before = num_descriptors()
+    strangers = [connection_to(server.endpoint) for _ in range(40)]
+    time.sleep(0.3)
+    assert num_descriptors() == num_before + len(strangers)  # our ends only
+    client = threading.Thread(target=lambda: heard.append(ask(server.endpoint, timeout_s=60)))
+    heard: list[str | None] = []
+    client.start()
+    serving = threading.Thread(target=server.serve, args=(fake, 1))
+    serving.start()
+    client.join()
+    for stranger in strangers:
+        stranger.close()
+    server.stop()
+    serving.join()
+    server.close()
+    assert heard == ["42"]
+
+
+def num_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def connection_to(endpoint: str) -> socket.socket:
+    if endpoint.startswith("ipc://"):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(endpoint.removeprefix("ipc://"))
+        return connection
+    return socket.create_connection(("127.0.0.1", int(endpoint.rsplit(":", 1)[1])))
+
+
+def test_an_interface_is_an_address(fake):
+    with serve_in_thread(fake, "tcp://lo:*", allow_insecure_public=True) as server:
+        assert server.endpoint.startswith("tcp://127.0.0.1:")
+        assert ask(server.endpoint, timeout_s=20) == "42"
 
 
 # ---------------------------------------------------------------------- floods
