@@ -1,4 +1,4 @@
-"""The native core; contracts stand in native/executor/*.h."""
+"""The native core; contracts stand in native/executor/*/*.h."""
 
 import enum
 from collections.abc import Sequence

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "executor/audit.h"
-#include "executor/builder.h"
+#include "executor/engine/audit.h"
 #include "executor/memory/trial.h"
-#include "executor/pool.h"
-#include "executor/shared_parts.h"
+#include "executor/pool/builder.h"
+#include "executor/pool/pool.h"
+#include "executor/pool/shared_parts.h"
 #include "executor/values/literal.h"
 #include "executor/values/literal_value.h"
 #include "executor/values/value_text.h"

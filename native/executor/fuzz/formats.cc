@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "executor/audit.h"
+#include "executor/engine/audit.h"
 #include "executor/fuzz/targets.h"
 #include "executor/values/literal.h"
 #include "executor/values/value_text.h"

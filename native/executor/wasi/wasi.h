@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "executor/guest_io.h"
-#include "executor/wasmtime_api.h"
+#include "executor/engine/guest_io.h"
+#include "executor/engine/wasmtime_api.h"
 
 namespace azr::executor {
 

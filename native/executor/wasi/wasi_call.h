@@ -6,10 +6,10 @@
 #include <cstring>
 #include <string_view>
 
-#include "executor/guest_io.h"
+#include "executor/engine/guest_io.h"
+#include "executor/engine/wasmtime_api.h"
 #include "executor/memory/slot.h"
 #include "executor/wasi/wasi_price.h"
-#include "executor/wasmtime_api.h"
 
 namespace azr::executor::wasi {
 

@@ -1,4 +1,4 @@
-#include "executor/engine.h"
+#include "executor/engine/engine.h"
 
 #include <cstring>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "executor/reply.h"
+#include "executor/job/reply.h"
 
 #include <algorithm>
 #include <utility>

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "executor/code_cache.h"
-#include "executor/guest_io.h"
-#include "executor/outcome.h"
+#include "executor/engine/guest_io.h"
+#include "executor/job/code_cache.h"
+#include "executor/pool/outcome.h"
 
 namespace azr::executor {
 

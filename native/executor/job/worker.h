@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "executor/code_cache.h"
-#include "executor/engine.h"
-#include "executor/outcome.h"
+#include "executor/engine/engine.h"
+#include "executor/job/code_cache.h"
+#include "executor/pool/outcome.h"
 
 namespace azr::executor {
 

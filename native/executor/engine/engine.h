@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "executor/guest_io.h"
+#include "executor/engine/guest_io.h"
+#include "executor/engine/safety_net.h"
+#include "executor/engine/wasmtime_api.h"
 #include "executor/memory/slot.h"
-#include "executor/safety_net.h"
-#include "executor/wasmtime_api.h"
 
 namespace azr::executor {
 

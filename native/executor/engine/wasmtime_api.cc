@@ -1,4 +1,4 @@
-#include "executor/wasmtime_api.h"
+#include "executor/engine/wasmtime_api.h"
 
 #include <dlfcn.h>
 

@@ -1,4 +1,4 @@
-#include "executor/native_stack.h"
+#include "executor/engine/native_stack.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

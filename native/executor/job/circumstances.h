@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "executor/guest_io.h"
+#include "executor/engine/guest_io.h"
 
 namespace azr::executor {
 

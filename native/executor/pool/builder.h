@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "executor/engine.h"
+#include "executor/engine/engine.h"
 
 namespace azr::executor {
 

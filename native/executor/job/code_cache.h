@@ -10,7 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "executor/outcome.h"
+#include "executor/pool/outcome.h"
 
 namespace azr::executor {
 

@@ -1,4 +1,4 @@
-#include "executor/builder.h"
+#include "executor/pool/builder.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "executor/source_signs.h"
+#include "executor/job/source_signs.h"
 
 namespace azr::executor {
 

@@ -1,4 +1,4 @@
-#include "executor/reports.h"
+#include "executor/pool/reports.h"
 
 #include <chrono>
 #include <iterator>

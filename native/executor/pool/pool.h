@@ -18,10 +18,10 @@
 #include <thread>
 #include <vector>
 
-#include "executor/engine.h"
-#include "executor/outcome.h"
-#include "executor/reports.h"
-#include "executor/worker.h"
+#include "executor/engine/engine.h"
+#include "executor/job/worker.h"
+#include "executor/pool/outcome.h"
+#include "executor/pool/reports.h"
 
 namespace azr::executor {
 

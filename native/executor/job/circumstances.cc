@@ -1,4 +1,4 @@
-#include "executor/circumstances.h"
+#include "executor/job/circumstances.h"
 
 namespace azr::executor {
 

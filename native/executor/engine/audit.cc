@@ -1,4 +1,4 @@
-#include "executor/audit.h"
+#include "executor/engine/audit.h"
 
 #include <array>
 #include <stdexcept>

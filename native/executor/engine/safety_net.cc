@@ -1,4 +1,4 @@
-#include "executor/safety_net.h"
+#include "executor/engine/safety_net.h"
 
 #include <ctime>
 

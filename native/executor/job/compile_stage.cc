@@ -4,11 +4,11 @@
 #include <string_view>
 #include <utility>
 
-#include "executor/circumstances.h"
-#include "executor/reply.h"
-#include "executor/run_failures.h"
+#include "executor/job/circumstances.h"
+#include "executor/job/reply.h"
+#include "executor/job/run_failures.h"
+#include "executor/job/worker.h"
 #include "executor/values/marshal_writer.h"
-#include "executor/worker.h"
 
 namespace azr::executor {
 namespace {

@@ -1,4 +1,4 @@
-#include "executor/code_cache.h"
+#include "executor/job/code_cache.h"
 
 namespace azr::executor {
 

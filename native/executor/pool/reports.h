@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "executor/outcome.h"
+#include "executor/pool/outcome.h"
 
 namespace azr::executor {
 

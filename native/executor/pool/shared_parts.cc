@@ -1,4 +1,4 @@
-#include "executor/shared_parts.h"
+#include "executor/pool/shared_parts.h"
 
 #include <malloc.h>
 

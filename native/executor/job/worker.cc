@@ -1,4 +1,4 @@
-#include "executor/worker.h"
+#include "executor/job/worker.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,12 +8,12 @@
 #include <system_error>
 #include <utility>
 
-#include "executor/circumstances.h"
+#include "executor/engine/native_stack.h"
+#include "executor/job/circumstances.h"
+#include "executor/job/reply.h"
+#include "executor/job/run_failures.h"
+#include "executor/job/source_signs.h"
 #include "executor/memory/trial.h"
-#include "executor/native_stack.h"
-#include "executor/reply.h"
-#include "executor/run_failures.h"
-#include "executor/source_signs.h"
 #include "executor/values/literal.h"
 #include "executor/values/marshal_writer.h"
 #include "executor/wasi/wasi_price.h"

@@ -1,4 +1,4 @@
-#include "executor/pool.h"
+#include "executor/pool/pool.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "executor/memory/trial.h"
-#include "executor/shared_parts.h"
+#include "executor/pool/shared_parts.h"
 
 namespace azr::executor {
 namespace {
