@@ -5,9 +5,7 @@
 azr: one wave. All proposals, their trials and the solvers' attempts are under way together, and
 verdicts are awaited while the engine samples.
 
-reference: the order of AZR's code (trainer/ppo/azr_ray_trainer.py, `fit`): for each mode propose,
-then the trials, then solve, nine calls in all; each is given the newest weights first, waits for
-its longest answer, and what it gave is then judged one program at a time.
+reference: the order of AZR's code, nine calls a step one after the other (reference_schedule.py).
 
 Kind to the reference: it shares our sandbox, engine and prefix cache; no second log-probability
 pass, no parquet files, no diversity metrics; nine pushes of weights without our proof of them,
@@ -26,7 +24,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -35,30 +33,23 @@ from azr.rollout.environment import prepare_environment
 prepare_environment()
 
 from bench_sandbox import machine
+from reference_schedule import reference_step
 
 from azr.config.loading import load
 from azr.config.run import RunConfig
-from azr.game.modes import rules_of
 from azr.game.rewards.advantages import advantages_of
-from azr.game.rewards.rewards import answer_reward, proposal_reward
-from azr.game.selfplay import Table, mean_score, play_step
-from azr.gather import all_or_nothing
+from azr.game.selfplay import play_step
 from azr.ports import Judge
 from azr.run.display import Display
 from azr.run.session import Players, open_players, seed
-from azr.seeds import derive_seed
 from azr.types import (
     Answer,
-    Experience,
     Grade,
-    Mode,
-    ParseFailure,
     Prompt,
     Proposal,
     Rollout,
     Ruling,
     Task,
-    Verdict,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -66,8 +57,6 @@ DEMO = ROOT / "azr" / "cli" / "demo.toml"
 SCHEDULES = ("azr", "reference")
 TARGETS = {"exposed": 0.01, "other": 0.05}
 """Of azr's step: verdicts that nothing hides; all that is neither sampling nor update."""
-
-Sync = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -131,107 +120,6 @@ class WatchedJudge:
             return await self.judge.grade(task, answer)
         finally:
             self.watch.change(verdicts=-1)
-
-
-# ---- the reference's schedule
-
-
-async def reference_step(table: Table, step: int, sync: Sync) -> list[Experience]:
-    """Play a step in AZR's order; its tasks enter the buffers together, as in `play_step`."""
-    experiences: list[Experience] = []
-    for mode in table.config.selfplay.modes:
-        experiences += await mode_in_three_calls(table, mode, step, sync)
-    table.buffers.add([e.task for e in experiences if e.stream[0] == "proposer" and e.task])
-    return experiences
-
-
-async def mode_in_three_calls(
-    table: Table, mode: Mode, step: int, sync: Sync
-) -> list[Experience]:  # fmt: skip
-    slots = range(table.config.selfplay.batch_size)
-    seeds = [derive_seed(table.config.seed, step, mode, slot) for slot in slots]
-    await sync()
-    proposals = await all_or_nothing(
-        [table.policy.sample(table.prompts.proposer(mode, table.buffers, seed)) for seed in seeds]
-    )
-    rulings = [await ruling_of(table, rollout, step) for rollout in proposals]
-    await sync()
-    rates = await solve_rates(table, rulings, seeds)
-    await sync()
-    tasks = [
-        ruling.task or table.buffers.draw(mode, seed)
-        for ruling, seed in zip(rulings, seeds, strict=True)
-    ]
-    answers = await graded(
-        table,
-        [(task, derive_seed(seed, "solve")) for task, seed in zip(tasks, seeds, strict=True)],
-    )
-    rewards = table.config.rewards
-    return [
-        Experience(
-            rollout=rollout,
-            verdict=ruling.verdict,
-            reward=proposal_reward(ruling.verdict, rate, rewards),
-            reason=ruling.reason,
-            task=ruling.task,
-            solve_rate=rate,
-        )
-        for rollout, ruling, rate in zip(proposals, rulings, rates, strict=True)
-    ] + [
-        Experience(
-            rollout=rollout,
-            verdict=grade.verdict,
-            reward=answer_reward(grade, rewards),
-            task=rollout.prompt.task,
-        )
-        for rollout, grade in answers
-    ]
-
-
-async def solve_rates(
-    table: Table, rulings: Sequence[Ruling], seeds: Sequence[int]
-) -> list[float | None]:
-    """All trials in one call, then graded one by one."""
-    num_trials = table.config.selfplay.trials_per_task
-    asked = [
-        (ruling.task, derive_seed(seed, "trial", trial))
-        for ruling, seed in zip(rulings, seeds, strict=True)
-        if ruling.task is not None
-        for trial in range(num_trials)
-    ]
-    grades = iter([grade for _, grade in await graded(table, asked)])
-    return [
-        None if ruling.task is None else mean_score([next(grades) for _ in range(num_trials)])
-        for ruling in rulings
-    ]
-
-
-async def graded(table: Table, asked: Sequence[tuple[Task, int]]) -> list[tuple[Rollout, Grade]]:
-    """Ask all at once, wait for the longest, then run one program at a time."""
-    rollouts = await all_or_nothing(
-        [table.policy.sample(table.prompts.solver(task, table.buffers, s)) for task, s in asked]
-    )
-    return [
-        (rollout, await grade_of(table, rollout, task))
-        for rollout, (task, _) in zip(rollouts, asked, strict=True)
-    ]
-
-
-async def ruling_of(table: Table, rollout: Rollout, step: int) -> Ruling:
-    proposal = rules_of(rollout.prompt.mode).read_proposal(rollout)
-    if isinstance(proposal, ParseFailure):
-        return Ruling(verdict=Verdict.ILL_FORMED, reason=proposal.reason)
-    ruling = await table.judge.admit(proposal, step)
-    if ruling.task is not None and not table.prompts.fits(ruling.task):
-        return Ruling(verdict=Verdict.FAILED, reason="too long to ask")
-    return ruling
-
-
-async def grade_of(table: Table, rollout: Rollout, task: Task) -> Grade:
-    answer = rules_of(task.mode).read_answer(rollout)
-    if isinstance(answer, ParseFailure):
-        return Grade(verdict=Verdict.ILL_FORMED, reason=answer.reason)
-    return await table.judge.grade(rollout.prompt.task or task, answer)
 
 
 # ---- measuring

@@ -284,78 +284,12 @@ def test_an_engine_that_does_not_start_raises_where_it_is_opened() -> None:
         EnginePolicy(fail, renderer, CONFIG, 72)
 
 
-def test_the_chat_template_comes_before_the_prefill() -> None:
-    tokenizer = make_tiny_tokenizer()
-    renderer = Renderer(tokenizer, max_prompt_tokens=200, chat=True)
-    ids = renderer.ids(prompt("hi", chat=True, prefill="<think>"))
-    expected = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>"
-    assert tokenizer.decode(ids) == expected
-    assert renderer.count_tokens("hi<think>") == len(ids)
-
-
-HEAD = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}"
-TEMPLATES = {
-    "SmolLM": "<|A|>",
-    "DeepSeek-R1": "<|A|><think>\\n",
-    "Qwen3": "<|A|>{% if enable_thinking is defined and enable_thinking is false %}"
-    "<think>\\n\\n</think>\\n\\n{% endif %}",
-}
-
-
-@pytest.mark.parametrize("prefill", ["", "<think>", "<think> Let"])
-@pytest.mark.parametrize(
-    ("template", "arguments", "opened"),
-    [
-        ("SmolLM", {}, ""),
-        ("DeepSeek-R1", {}, "<think>\n"),
-        ("Qwen3", {}, ""),
-        ("Qwen3", {"enable_thinking": True}, ""),
-        ("Qwen3", {"enable_thinking": False}, "<think>\n\n</think>\n\n"),
-    ],
-)
-def test_a_thought_is_opened_once_and_read_as_it_was_opened(
-    template: str, arguments: dict[str, bool], opened: str, prefill: str
-) -> None:
-    tokenizer = make_tiny_tokenizer()
-    tail = TEMPLATES[template].replace("\\n", "{{ '\\n' }}")
-    tokenizer.chat_template = HEAD + tail
-    renderer = Renderer(tokenizer, max_prompt_tokens=200, chat=True, arguments=arguments)
-    asked = prompt("hi", chat=True, prefill=prefill)
-    whole = opened + prefill.removeprefix("<think>") if opened else prefill
-    assert tokenizer.decode(renderer.ids(asked)) == f"<|user|>hi<|A|>{whole}"
-    assert whole.count("<think>") <= 1
-    read = renderer.as_read(asked)
-    assert read.prefill == whole
-    assert renderer.as_read(read) == read
-    assert renderer.ids(read) == renderer.ids(asked)
-    assert renderer.as_read(replace(asked, chat=False)).prefill == prefill
-
-
 def test_a_rollout_says_what_the_template_opened(open_scripted: Opener) -> None:
     policy = open_scripted(ScriptedEngine())
     tokenizer = make_tiny_tokenizer()
-    tokenizer.chat_template = HEAD + "<think>"
+    tokenizer.chat_template = "{{ messages[0].content }}<think>"
     policy._renderer = Renderer(tokenizer, max_prompt_tokens=64, chat=True)
     assert run(policy.sample(prompt("hi", chat=True))).text.startswith("<think>")
-
-
-@pytest.mark.parametrize(
-    ("template", "arguments", "words"),
-    [
-        (HEAD, {"enable_thinkng": True}, "has no argument 'enable_thinkng'"),
-        ("{{ raise_exception('no user\\nhere') }}", {}, "refuses a prompt: TemplateError: no user"),
-        ("{{ messages[3].content }}", {}, "refuses a prompt: UndefinedError"),
-        ("{% if %}", {}, "refuses a prompt: TemplateSyntaxError"),
-    ],
-)
-def test_a_template_that_cannot_be_used_is_one_line(
-    template: str, arguments: dict[str, bool], words: str
-) -> None:
-    tokenizer = make_tiny_tokenizer()
-    tokenizer.chat_template = template
-    with pytest.raises(ModelError, match=words) as refusal:
-        Renderer(tokenizer, max_prompt_tokens=200, chat=True, arguments=arguments)
-    assert "\n" not in str(refusal.value)
 
 
 def config_of(folder: Path, *, chat: bool = False, **rollout: Any) -> RunConfig:
