@@ -71,9 +71,10 @@ def test_every_test_that_a_promise_names_exists(page: Path) -> None:
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """The words of each `azr` command of a page's blocks."""
-    for line in text.replace("\\\n", " ").splitlines():
-        if words := re.match(r"(?:    )?azr ((?:(?!   |\s#).)+)", line):
+    """The words of each `azr` command of a page's blocks; a sentence may begin with azr, too."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```|^    (azr .*?)$", text, re.MULTILINE | re.DOTALL)
+    for line in "\n".join(map("".join, blocks)).replace("\\\n", " ").splitlines():
+        if words := re.match(r"azr ((?:(?!   |\s#).)+)", line):
             yield words[1].split()
 
 
