@@ -20,6 +20,7 @@ __all__ = [
     "Demands",
     "Experience",
     "Grade",
+    "Likeness",
     "Merits",
     "Mode",
     "ParseFailure",
@@ -106,12 +107,22 @@ class Merits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """How like a program is to those stored before its step, in [0, 1]: 1 is the same tree."""
+
+    nearest: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appraisal:
     """What was found out about a valid proposal."""
 
     merits: Merits
     profile: Profile | None = None
     """None where the analysis did not finish."""
+    likeness: Likeness | None = None
+    """None where nothing is remembered (novelty.memory_...)."""
 
 
 class Mode(StrEnum):

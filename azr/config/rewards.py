@@ -126,6 +126,14 @@ class NoveltyConfig(Section, title="novelty"):
     than 0; programs closer than 0.1 are one cluster. (R-Zero, arXiv 2508.05004: its clusters go by
     BLEU) Set it when a batch's proposals are alike."""
 
+    memory_nearest: Amount = 0.0
+    """A proposal is paid less by this times its likeness to the most similar program its mode ever
+    stored, never less than 0; likeness is 1 - distance of syntax trees. (R-Diverse, arXiv
+    2602.13103) Set it, say to 0.2, when programs come back that the window has forgotten."""
+    memory_mean: Amount = 0.0
+    """The same of its mean likeness to all that the mode ever stored. (R-Diverse) Set it when all
+    programs become one kind."""
+
     @property
     def compares(self) -> bool:
         """Whether a proposal is measured against others of its step."""
@@ -134,4 +142,9 @@ class NoveltyConfig(Section, title="novelty"):
     @property
     def needs_structures(self) -> bool:
         """Whether the programs of all stored tasks must be profiled."""
-        return self.dedupe == "structure" or self.max_copies > 0
+        return self.dedupe == "structure" or self.max_copies > 0 or self.remembers
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a proposal pays for likeness to all that was stored before its step."""
+        return self.memory_nearest > 0 or self.memory_mean > 0

@@ -5,6 +5,7 @@
                               answer_diversity, input_diversity, output_diversity
     ast_distance/<mode>       intrinsic/<mode>/mean_edit_distance, under the name of what it is
     complexity/<mode>   cyclomatic/<mode>   halstead_effort/<mode>   halstead_volume/<mode>
+    likeness/<mode>/{nearest,mean}   to all that is stored, where a run pays for it
     nodes/<mode>   uses_input/<mode>   distinct_structures/<mode>   profiled/<mode>
 
 complexity is the cognitive one, of the program, not divided by 15. distinct_structures is the
@@ -25,7 +26,11 @@ def appraisal_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str,
     appraisals = [e.appraisal for e in experiences if e.appraisal is not None]
     if not appraisals:
         return {}
-    return {**merit_metrics(mode, appraisals), **profile_metrics(mode, appraisals)}
+    return {
+        **merit_metrics(mode, appraisals),
+        **profile_metrics(mode, appraisals),
+        **likeness_metrics(mode, appraisals),
+    }
 
 
 def merit_metrics(mode: str, appraisals: Sequence[Appraisal]) -> dict[str, float]:
@@ -56,3 +61,14 @@ def profile_metrics(mode: str, appraisals: Sequence[Appraisal]) -> dict[str, flo
             f"distinct_structures/{mode}": len({p.structure for p in profiles}) / len(profiles),
         }
     return metrics
+
+
+def likeness_metrics(mode: str, appraisals: Sequence[Appraisal]) -> dict[str, float]:
+    """Means over the programs that were compared with what is stored."""
+    found = [a.likeness for a in appraisals if a.likeness is not None]
+    if not found:
+        return {}
+    return {
+        f"likeness/{mode}/nearest": fmean(likeness.nearest for likeness in found),
+        f"likeness/{mode}/mean": fmean(likeness.mean for likeness in found),
+    }

@@ -11,6 +11,7 @@ import pytest
 from azr.config.run import (
     CompositeConfig,
     ModelConfig,
+    NoveltyConfig,
     RewardConfig,
     RunConfig,
     SandboxConfig,
@@ -76,6 +77,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         ),
         composite=CompositeConfig(start_step=1, chance=0.5),
         rewards=RewardConfig(kl="k1"),
+        novelty=NoveltyConfig(memory_nearest=0.1),
     )
     watch, tally = Stopwatch(), Tally()
     judge = SandboxJudge(InProcessExecutor(), SandboxConfig())

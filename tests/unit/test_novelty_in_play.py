@@ -129,6 +129,7 @@ def test_what_is_novel_does_not_depend_on_which_coroutine_came_first(same_step: 
         NoveltyConfig(),
         NoveltyConfig(dedupe="structure", max_copies=2, min_distance=0.02, window=3),
         NoveltyConfig(repetition_penalty=0.5, min_nodes=5, require_use_of_input=True),
+        NoveltyConfig(memory_nearest=0.3, memory_mean=0.2),
     ],
 )
 def test_a_resumed_run_plays_on_as_one_that_was_never_stopped(novelty: NoveltyConfig, tmp_path):

@@ -13,6 +13,7 @@ from azr.config.run import RunConfig
 from azr.game.modes import rules_of
 from azr.game.rewards.history import History
 from azr.game.rewards.intrinsic import program_merits
+from azr.game.rewards.memory import with_likeness_paid
 from azr.game.rewards.novelty import NOT_NOVEL, copy_key, objections, with_repetition_penalty
 from azr.ports import Buffers, Judge
 from azr.types import (
@@ -119,16 +120,18 @@ class Appraiser:
         """What the task that came of this proposer's prompt is like, and worth."""
         profile, *shown = await self.profiles_of([task, *prompt.references])
         rules, seen = rules_of(task.mode), self._history.of(task.mode)
-        merits = Merits()
+        merits, likeness = Merits(), None
         if profile is not None and rules.writes_program:
             merits = program_merits(profile, [p for p in shown if p])
+            likeness = seen.memory.likeness(profile)
         how = self._config.intrinsic.surprise
         counted = {"inputs": seen.inputs, "outputs": seen.outputs}
         diversities = {
             rarity.merit: counted[rarity.part].mean_surprise(rarity.texts, how)
             for rarity in rules.rarities(task)
         }
-        return Appraisal(profile=profile, merits=replace(merits, **diversities))
+        merits = replace(merits, **diversities)
+        return Appraisal(profile=profile, merits=merits, likeness=likeness)
 
     async def storable(self, tasks: Sequence[Task]) -> list[Task]:
         """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
@@ -148,8 +151,9 @@ class Appraiser:
         return kept
 
     def price_repetition(self, experiences: Sequence[Experience]) -> list[Experience]:
-        """A step's experiences, proposals paid less for being many of a kind; same order."""
-        paid, batch_size = list(experiences), self._config.selfplay.batch_size
+        """A step's experiences, proposals paid less for being like others; same order."""
+        paid = with_likeness_paid(experiences, self._config.novelty)
+        batch_size = self._config.selfplay.batch_size
         if self._config.novelty.repetition_penalty == 0:
             return paid
         for mode in Mode:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from azr.config.rewards import NoveltyConfig
 from azr.game.rewards.intrinsic import Frequencies
+from azr.game.rewards.memory import Memory
 from azr.game.rewards.novelty import Precedents, copy_key
 from azr.ports import Buffers
 from azr.types import Mode, Profile, Task
@@ -26,6 +27,8 @@ class ModeHistory:
     inputs: Frequencies = field(default_factory=Frequencies)
     outputs: Frequencies = field(default_factory=Frequencies)
     past: Precedents = field(default_factory=Precedents)
+    memory: Memory = field(default_factory=Memory)
+    """Of programs that have a profile; empty unless a run pays for likeness to it."""
 
     def count(self, task: Task) -> None:
         """Take in one more task's cases."""
@@ -59,6 +62,8 @@ class History:
             for task, profile in zip(new, profiles, strict=True):
                 known.count(task)
                 known.past.copies[copy_key(task, profile)] += 1
+                if self._config.remembers and profile is not None:
+                    known.memory.add(profile)
             recent = [*known.past.recent, *profiles]
             known.past.recent = deque(recent, maxlen=self._config.window)
 
