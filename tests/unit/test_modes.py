@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azr.game.modes import Setting, rules_of
+from azr.game.modes import PromptSetting, rules_of
 from azr.game.modes.induction import hidden_cases, shown_cases
 from azr.types import Answer, Case, Check, Mode, ParseFailure, Proposal, Role, Task
 from tests.fakes import make_rollout, make_task
@@ -244,7 +244,7 @@ def test_a_proposal_written_as_the_pattern_shows_is_read(mode: Mode):
     rules = rules_of(mode)
     references = [make_task(mode, number) for number in (11, 12, 13)]
     shown = make_task(Mode.DEDUCTION, 14) if rules.programs_from else None
-    setting = Setting(references=references, shown=shown, num_inputs=rules.num_inputs(4))
+    setting = PromptSetting(references=references, shown=shown, num_inputs=rules.num_inputs(4))
     pattern = rules.proposer_pattern(setting)
     last_example = pattern.text.split(" puzzle 3:\n")[1].rsplit("\n\n", 1)[0]
     start = last_example.index(pattern.prefill)
@@ -301,5 +301,5 @@ def test_a_pattern_s_proposal_may_lack_its_message_and_is_then_a_harder_task():
     assert "```message" not in rules.solver_text(task)
     pattern = rules.solver_pattern(task, [make_task(Mode.INDUCTION, n) for n in (11, 12, 13)])
     assert pattern.text.endswith("Program puzzle 4:\n# f(1) == 4\n")
-    setting = Setting(references=[task] * 3, shown=make_task(), num_inputs=2)
+    setting = PromptSetting(references=[task] * 3, shown=make_task(), num_inputs=2)
     assert "Message" not in rules.proposer_pattern(setting).text

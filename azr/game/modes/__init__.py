@@ -4,10 +4,10 @@ from azr.game.modes.abduction import ABDUCTION
 from azr.game.modes.deduction import DEDUCTION
 from azr.game.modes.error import ERROR
 from azr.game.modes.induction import INDUCTION
-from azr.game.modes.rules import ModeRules, Pattern, Rarity, Setting
+from azr.game.modes.rules import ModeRules, Pattern, PromptSetting, Rarity
 from azr.types import Mode
 
-__all__ = ["ModeRules", "Pattern", "Rarity", "Setting", "rules_of"]
+__all__ = ["ModeRules", "Pattern", "PromptSetting", "Rarity", "rules_of"]
 
 _RULES: dict[Mode, ModeRules] = {
     rules.mode: rules for rules in (DEDUCTION, ABDUCTION, INDUCTION, ERROR)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from azr.game.modes.examples import FORMAT_ERRORS, zero_error
-from azr.game.modes.rules import Setting
+from azr.game.modes.rules import PromptSetting
 from azr.game.modes.triplet import TripletRules
 from azr.game.modes.wording import block
 from azr.types import Answer, Check, Mode, ParseFailure, Rollout, Task
@@ -69,7 +69,7 @@ class Error(TripletRules):
         """As configured."""
         return error_banned
 
-    def further_demands(self, setting: Setting) -> Sequence[str]:
+    def further_demands(self, setting: PromptSetting) -> Sequence[str]:
         """Raising is allowed; statements that make it too easy may be banned."""
         banned = setting.demands.banned_statements
         line = f"- It does not use the statements {', '.join(banned)}: errors come of themselves."

@@ -16,7 +16,7 @@ from azr.game.modes.parse import (
     tagged,
     unwrapped,
 )
-from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Rarity, Setting, returned_value
+from azr.game.modes.rules import NUM_EXAMPLES, Pattern, PromptSetting, Rarity, returned_value
 from azr.game.modes.triplet import VALUE_TRIPLETS, example_pattern, with_format_examples
 from azr.game.modes.wording import BANNED_WORDS, CODE_DEMANDS, ban, block
 from azr.types import Answer, Case, Check, Mode, ParseFailure, Proposal, Rollout, Task
@@ -104,7 +104,7 @@ class Induction:
         """As configured."""
         return induction_inputs
 
-    def proposer_text(self, setting: Setting) -> str:
+    def proposer_text(self, setting: PromptSetting) -> str:
         """The instruction: program, demands, format, criteria, plan."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         program = f"{setting.shown.program}\n\nf(<your input goes here>)"
@@ -122,7 +122,7 @@ class Induction:
         demands = "\n".join((CODE_DEMANDS, *ban(banned_words)))
         return "\n\n".join((SOLVER_GOAL, cases, *message, demands, SOLVER_FORMAT))
 
-    def proposer_pattern(self, setting: Setting) -> Pattern:
+    def proposer_pattern(self, setting: PromptSetting) -> Pattern:
         """Program, calls, message: in one block of code, which small models go on writing."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         shown = [

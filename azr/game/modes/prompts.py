@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from azr.config.run import CompositeConfig, ParsingConfig, RolloutConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.game.modes import Pattern, Setting, rules_of
+from azr.game.modes import Pattern, PromptSetting, rules_of
 from azr.game.modes.wording import BANNED_WORDS
 from azr.ports import Past
 from azr.seeds import derive_seed
@@ -184,7 +184,7 @@ class Prompts:
         if not self._composite.whole_references:
             references = [replace(t, program=t.own_program, functions=()) for t in references]
         num_inputs = rules.num_inputs(self._config.induction_inputs)
-        setting = Setting(
+        setting = PromptSetting(
             references=references,
             shown=shown,
             num_inputs=num_inputs,

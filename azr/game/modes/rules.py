@@ -8,7 +8,7 @@ from azr.game.modes.wording import BANNED_WORDS
 from azr.types import Answer, Check, Demands, Mode, ParseFailure, Proposal, Rollout, Task
 from sandbox_wasm.types import CallResult, Outcome
 
-__all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "Rarity", "Setting", "returned_value"]
+__all__ = ["NUM_EXAMPLES", "ModeRules", "Pattern", "PromptSetting", "Rarity", "returned_value"]
 
 
 NUM_EXAMPLES = 3
@@ -16,8 +16,8 @@ NUM_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a proposer is shown."""
+class PromptSetting:
+    """What a prompt for a proposer is made from."""
 
     references: Sequence[Task] = field(default_factory=tuple[Task, ...])
     """Past tasks of the same mode, as examples to differ from."""
@@ -103,7 +103,7 @@ class ModeRules(Protocol):
         """How many inputs a proposal must hold, given selfplay.induction_inputs."""
         ...
 
-    def proposer_text(self, setting: Setting) -> str:
+    def proposer_text(self, setting: PromptSetting) -> str:
         """The instruction to propose a task."""
         ...
 
@@ -114,7 +114,7 @@ class ModeRules(Protocol):
         """
         ...
 
-    def proposer_pattern(self, setting: Setting) -> Pattern:
+    def proposer_pattern(self, setting: PromptSetting) -> Pattern:
         """The same as a pattern to continue."""
         ...
 

@@ -18,7 +18,7 @@ from azr.game.modes.parse import (
     unwrapped,
     without_labelled_lines,
 )
-from azr.game.modes.rules import NUM_EXAMPLES, Pattern, Rarity, Setting, returned_value
+from azr.game.modes.rules import NUM_EXAMPLES, Pattern, PromptSetting, Rarity, returned_value
 from azr.game.modes.wording import (
     BANNED_WORDS,
     CODE_DEMANDS,
@@ -132,7 +132,7 @@ class TripletRules:
         """One input a task."""
         return 1
 
-    def proposer_text(self, setting: Setting) -> str:
+    def proposer_text(self, setting: PromptSetting) -> str:
         """The instruction: goal, demands, format, criteria, plan, references."""
         parts = [
             f"{GOAL}\n\n{self.puzzle} {STYLE_OF_GOAL}",
@@ -153,7 +153,7 @@ class TripletRules:
         parts.append(functions_to_build_on(setting.demands.functions))
         return "\n\n".join(filter(None, parts))
 
-    def further_demands(self, setting: Setting) -> Sequence[str]:  # noqa: ARG002 - of subclasses
+    def further_demands(self, setting: PromptSetting) -> Sequence[str]:  # noqa: ARG002 - of subclasses
         """What this mode demands of the code beyond the others, a line each."""
         return ()
 
@@ -165,7 +165,7 @@ class TripletRules:
         """The case's output as prompts and people spell it."""
         return task.cases[0].output
 
-    def proposer_pattern(self, setting: Setting) -> Pattern:
+    def proposer_pattern(self, setting: PromptSetting) -> Pattern:
         """Input, then program: small models end a text after a program, whatever should follow.
 
         The output is not shown, for nobody asks the proposer for it.

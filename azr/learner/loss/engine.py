@@ -17,7 +17,7 @@ from torch import Tensor
 
 from azr.learner.loss.head import Head
 
-__all__ = ["Engine", "Gradients", "Pass", "Statistics"]
+__all__ = ["Gradients", "LossEngine", "Pass", "Statistics"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Pass(Protocol):
         ...
 
 
-class Engine(Protocol):
+class LossEngine(Protocol):
     """Opens passes. Stateless: safe to share between threads."""
 
     def open(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from azr.config.loss import Backend
 from azr.errors import ConfigError, one_line
-from azr.learner.loss.engine import Engine, Gradients
+from azr.learner.loss.engine import Gradients, LossEngine
 from azr.learner.loss.head import Head
 
 __all__ = ["engine_for"]
@@ -23,7 +23,7 @@ MODULES = {
 }
 
 
-def engine_for(backend: Backend, hidden: Tensor, head: Head) -> Engine | None:
+def engine_for(backend: Backend, hidden: Tensor, head: Head) -> LossEngine | None:
     """Return the engine for these tensors, None for the reference.
 
     Raises:
@@ -50,9 +50,9 @@ def _obstacle(hidden: Tensor, head: Head) -> str | None:
 
 
 @functools.cache
-def _loaded(backend: Backend, *, or_none: bool) -> Engine | None:
+def _loaded(backend: Backend, *, or_none: bool) -> LossEngine | None:
     try:
-        engine: Engine = importlib.import_module(MODULES[backend][1]).ENGINE
+        engine: LossEngine = importlib.import_module(MODULES[backend][1]).ENGINE
     except ImportError as error:
         if not or_none:
             raise ConfigError(
@@ -69,7 +69,7 @@ def _loaded(backend: Backend, *, or_none: bool) -> Engine | None:
     return engine
 
 
-def _problem(engine: Engine, device: torch.device) -> str | None:
+def _problem(engine: LossEngine, device: torch.device) -> str | None:
     """Why the engine does not work on this machine, found out on a few numbers; None if it does.
 
     A kernel that was compiled elsewhere may want more of a GPU than this one has, and says so

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from azr.learner.loss.engine import Engine, Gradients, Pass, Statistics
+from azr.learner.loss.engine import Gradients, LossEngine, Pass, Statistics
 from azr.learner.loss.formulas import Objective
 from azr.learner.loss.head import Head
 
@@ -27,7 +27,7 @@ __all__ = ["Problem", "one_pass", "two_pass", "without_gradient"]
 class Problem:
     """The tensors of one call and the engine to work on them."""
 
-    engine: Engine
+    engine: LossEngine
     head: Head
     hidden: Tensor
     """[T, H]."""
