@@ -2,8 +2,9 @@
 
 * SandboxError
   - BadJob: the caller's job or literal is malformed; nothing was run (also a ValueError)
-  - ProtocolError: a frame that is not of this protocol, or of another version
-  - SandboxUnavailable: the machinery failed; says nothing of the program (also a ConnectionError)
+  - ProtocolError: a frame is not of this protocol, or is of another version
+  - SandboxUnavailable: the machinery failed; this says nothing about the program (also a
+    ConnectionError)
   - ImageError: the guest image cannot be built, found or trusted
 
 A wrong, broken or hostile *program* is never an exception: it is an `Outcome`.
@@ -25,7 +26,7 @@ class ProtocolError(SandboxError):
 
 
 class SandboxUnavailable(SandboxError, ConnectionError):  # noqa: N818 - reads as a state
-    """The machinery did not answer; retry elsewhere or stop, never score it."""
+    """The machinery did not answer. Try elsewhere or stop; never give it a score."""
 
 
 class ImageError(SandboxError, OSError):

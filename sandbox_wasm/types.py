@@ -1,7 +1,7 @@
 """The nouns of the executor: a `Job` goes in, a `JobResult` comes out.
 
-Every type is frozen. `Outcome` says what the executor saw; what it means for a reward is the
-caller's business.
+Every type is frozen. An `Outcome` says what the executor saw. The caller decides what it means for
+a reward.
 """
 
 from collections.abc import Sequence
@@ -31,10 +31,11 @@ MAX_SOURCE_BYTES: Final = 4 * 1024 * 1024
 """A longer source is REFUSED before it is sent or compiled."""
 
 FUEL_A_SECOND: Final = 8_000_000_000
-"""Fuel that the guest burns in a second of one core: what a second is here, on every machine. It is
-near the median of ten loads (bench/bench_seconds.py; docs/sandbox.md has their spread)."""
+"""Fuel in a second: about what the guest burns in a second on one core. The figure is fixed, so a
+second is the same amount of work on every machine. It is near the median of ten loads
+(bench/bench_seconds.py; docs/sandbox.md has their spread)."""
 DEFAULT_FUEL: Final = 6 * FUEL_A_SECOND
-"""LiveCodeBench gives a case six seconds."""
+"""Six seconds, which is what LiveCodeBench gives a case."""
 MAX_FUEL: Final = 10**15
 
 # fmt: off
@@ -58,10 +59,13 @@ class Outcome(StrEnum):
     SYNTAX_ERROR = "syntax_error"
     """The source does not compile."""
     OUT_OF_FUEL = "out_of_fuel"
-    """The instruction budget is spent: the same on every machine, under every load."""
+    """The run used up its budget of instructions. This happens on every machine and under every
+    load
+    alike."""
     OUT_OF_MEMORY = "out_of_memory"
-    """The memory cap was hit: the allocator's MemoryError reached the top, or a trap followed it.
-    A program that catches it and goes on ends as it ends."""
+    """The run hit the memory cap: the allocator's MemoryError reached the top, or a trap followed
+    it.
+    A program that catches the MemoryError and goes on has the outcome of its later end."""
     OUTPUT_TOO_LARGE = "output_too_large"
     """stdout or the value exceeds `Limits.output_bytes`."""
     NOT_A_VALUE = "not_a_value"
@@ -72,15 +76,16 @@ class Outcome(StrEnum):
     TRAPPED = "trapped"
     """WebAssembly stopped it (stack exhausted, os.abort, out of bounds)."""
     TIMED_OUT = "timed_out"
-    """It used up the CPU time of the safety net with fuel left, on two workers in turn. Fuel has
-    a price for all work of the host, so no known program does."""
+    """The run used up the CPU time of the safety net before its fuel, on two workers in turn. All
+    work
+    of the host has a price in fuel, so no known program gets there."""
 
 
 def fuel_of_seconds(seconds: float) -> int:
-    """Fuel for so many seconds of the guest, of `FUEL_A_SECOND` each.
+    """Convert seconds of the guest to fuel; each is `FUEL_A_SECOND`.
 
     Raises:
-        BadJob: It is no number above 0, or more than fuel can be.
+        BadJob: `seconds` is not a number above 0, or it is more than fuel can be.
     """
     if type(seconds) not in (int, float) or not 1 <= seconds * FUEL_A_SECOND <= MAX_FUEL:
         got = job_fields.short_repr(seconds)
@@ -90,19 +95,19 @@ def fuel_of_seconds(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one call may use. Fuel decides; wall clock never does."""
+    """What one call may use. Fuel ends a call; wall-clock time never does."""
 
     seconds: InitVar[float | None] = None
-    """In the place of `fuel`: as much as the guest burns in so many seconds (`FUEL_A_SECOND`)."""
+    """Instead of `fuel`: what the guest burns in so many seconds (`FUEL_A_SECOND`)."""
     fuel: int = DEFAULT_FUEL
-    """Wasm instructions, roughly: 6 s by default. Compiling the source is charged apart."""
+    """Roughly WebAssembly instructions; 6 s by default. Compiling the source has its own budget."""
     memory_bytes: int = 256 * 1024 * 1024
-    """Linear memory of the guest, interpreter included (about 40 MiB)."""
+    """Linear memory of the guest, including about 40 MiB of the interpreter."""
     output_bytes: int = 1024 * 1024
-    """Cap on stdout and on a value's canonical literal, each."""
+    """Cap on stdout, and on the canonical literal of a value."""
 
     def __post_init__(self, seconds: float | None) -> None:
-        """Take seconds for fuel; refuse what cannot be meant."""
+        """Turn seconds into fuel; refuse values that make no sense."""
         if seconds is not None:
             if self.fuel != DEFAULT_FUEL:
                 raise BadJob("give limits.fuel or limits.seconds, not both")
@@ -120,13 +125,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One program and what to do with it. Exactly one of the four ways to run it is used.
+    """One program and one of four ways to run it; use exactly one of these.
 
     `calls`: argument literals ("1, 'a', key=2") for the function `entry`, each in a fresh state.
     `expressions`: trusted Python expressions over the program's names, each in a fresh state.
     `stdin`: run the source as a whole program with this text on stdin (stdout is captured).
     `tests`: assert source, run after the program in the same namespace.
-    With none of them the source is run alone, as with an empty stdin.
+    With none of them the source runs alone, as with an empty stdin.
     """
 
     id: str
@@ -138,14 +143,19 @@ class Job:
     tests: str | None = None
     limits: Limits = field(default_factory=Limits)
     images: int = 1
-    """In how many images (hash seeds, clocks, entropies) each call runs; 2 judges determinism."""
+    """In how many images each call runs. Images differ in hash seed, clock and entropy; 2 check
+    that
+    a result is deterministic."""
     banned_modules: frozenset[str] = frozenset()
-    """Modules the program may not import: checked on its syntax tree, and absent when it runs."""
+    """Modules that the program may not import. They are looked for in its syntax tree, and absent
+    when
+    it runs."""
     want_stdout: bool = False
     want_stderr: bool = False
-    """Ask for stderr, and for the traceback of what was raised."""
+    """Return stderr, and the traceback of an exception that ends the program."""
     packages: frozenset[str] = frozenset()
-    """Third-party packages it imports, by their modules' names; the sandbox must have them."""
+    """Third-party packages that the program imports, by their modules' names. The sandbox must have
+    loaded them."""
 
     def __post_init__(self) -> None:
         """Freeze collections; refuse fields of the wrong type or size, and contradictory jobs."""
@@ -181,19 +191,20 @@ class CallResult:
     error: str | None = None
     """"TypeName: message" for RAISED, SYNTAX_ERROR, REFUSED, EXITED, TRAPPED; untrusted text."""
     fuel: int = 0
-    """Fuel used by the run (the compile stage is not counted); deterministic."""
+    """Fuel that the run used, without the compile stage; deterministic."""
     stdout: str | None = None
     """Captured text when the job asked for it."""
     stderr: str | None = None
-    """What the program wrote to stderr, then the traceback of what reached the top, as a model may
-    read it: untrusted text, at most 64 and 16 KiB; None where the job did not ask."""
+    """What the program wrote to stderr (at most 64 KiB), then the traceback of the exception that
+    ended
+    it (at most 16 KiB). It is untrusted text for a model to read; None if the job did not ask."""
     differs: str | None = None
     """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """One result a call, in the calls' order; a job that fails before its calls has one entry."""
+    """One result for each call, in order; a job that fails before its calls has a single result."""
 
     id: str
     calls: tuple[CallResult, ...]
@@ -205,9 +216,9 @@ class JobResult:
 
 
 def refused_unread(job: Job) -> JobResult | None:
-    """The answer to a source that is too long to be looked at, or None.
+    """Answer a source that is too long to be looked at; None for any other.
 
-    A model wrote the source: it gets an outcome of its own, and the jobs beside it run.
+    A model wrote the source, so this is an outcome of the one job, and the jobs beside it run.
     """
     num_chars = len(job.source)
     if num_chars * 4 <= MAX_SOURCE_BYTES:

@@ -1,10 +1,10 @@
-"""Rewards for other trainers: TRL, verl, verifiers. None of them is imported here.
+"""Rewards for other trainers: TRL, verl, verifiers. This package imports none of them.
 
     trl        trl_reward(executor)        f(prompts, completions, **columns) -> list[float]
     verl       compute_score               f(data_source, solution_str, ground_truth, ...) -> dict
     verifiers  verifiers_reward(executor)  async f(completion, answer, info, **kwargs) -> float
 
-The law: a completion that is wrong, malformed or hostile scores 0; a machine that fails raises.
+A completion that is wrong, malformed or hostile scores 0. A machine that fails raises.
 """
 
 from sandbox_wasm.adapters.grading import (

@@ -1,4 +1,4 @@
-"""What the adapters share, under the names that are documented: see `sandbox_wasm.grading`."""
+"""The names of `sandbox_wasm.grading` that the adapters share and the docs use."""
 
 from sandbox_wasm.grading import (
     Calls,
@@ -38,11 +38,12 @@ __all__ = [
 
 
 def program_of(completion: object, check: Check | None = None) -> str:
-    """Take the program out of a completion; see `read_program`. Without one it is empty.
+    """Extract the program from a completion (see `read_program`); empty if there is none.
 
     Args:
         completion: A text, a message or a conversation.
-        check: What will be asked of it, where that is known: what it calls is looked for.
+        check: The check that will judge the program, if it is known. The reader then looks for the
+            function or class that the check calls.
     """
     text = text_of(completion)
     entry = check.entry if isinstance(check, Calls) else ""

@@ -32,16 +32,18 @@ def trl_reward(  # noqa: PLR0913 - each has a default
 
     Args:
         executor: A `Sandbox` or a `SandboxClient`.
-        column: TRL passes every column of the data set by name; this one holds the checks. Several
-            make one row of a form that has several (`("test", "entry_point", "prompt")`).
+        column: The column that holds the checks; TRL passes every column of the data set by name.
+            Some
+            forms need several columns, which together make one row (`("test", "entry_point",
+            "prompt")`).
         name: What TRL calls the reward in its logs.
-        limits: Of each run; None for what right programs of public sets need.
+        limits: The limits of each run. None gives what right programs of public data sets need.
         is_partial: Score the share of passed tests.
-        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the form's own rule.
-        packages: Third-party packages that programs may import; the executor must have them.
+        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the rule of the check's own form.
+        packages: Third-party packages that programs may import; the executor must have loaded them.
 
-    The function logs, where TRL lets it, the share of each ending (`shares_of`) as a metric, and
-    each completion's ending as a column of its table.
+    If TRL allows it, the function logs the share of each ending (`shares_of`) as a metric, and each
+    completion's ending as a column of TRL's table.
     """
     packages = frozenset(packages)
     names = [column] if isinstance(column, str) else list(column)
@@ -72,7 +74,7 @@ def log(
     log_extra: Callable[[str, list[str]], object] | None,
     log_metric: Callable[[str, float], object] | None,
 ) -> None:
-    """Tell TRL what became of the completions."""
+    """Tell TRL how the completions ended."""
     if log_extra:
         log_extra(f"{name}_ending", [one.ending for one in graded])
     if log_metric:
@@ -81,7 +83,7 @@ def log(
 
 
 def rows_of(columns: Mapping[str, Any], names: Sequence[str], num_rows: int) -> list[Any]:
-    """One ground truth a completion: the column's value, or an object of several columns."""
+    """Return a ground truth per completion: the column's value, or an object of several columns."""
     for name in names:
         if name not in columns:
             known = sorted(columns.keys() - {"prompt", "prompts"})
@@ -94,7 +96,7 @@ def rows_of(columns: Mapping[str, Any], names: Sequence[str], num_rows: int) -> 
 
 
 def check_of(truth: object, index: int, comparison: Comparison | str | None) -> Check:
-    """The check of one row, which a refusal names."""
+    """Read the check of one row; an error names the row."""
     try:
         return parse_check(truth, comparison=comparison)
     except ValueError as error:

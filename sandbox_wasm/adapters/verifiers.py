@@ -14,8 +14,8 @@ __all__ = ["ScoringStopped", "verifiers_reward"]
 class ScoringStopped(BaseException):
     """The machine failed, so there is no score.
 
-    Not an Exception on purpose: a rubric turns every Exception of a reward function into a reward
-    of 0.0, and a broken executor must not train a model.
+    This is deliberately not an Exception: a rubric turns every Exception of a reward function into
+    a reward of 0.0, and a broken executor must not train a model.
     """
 
 
@@ -28,17 +28,17 @@ def verifiers_reward(
     comparison: Comparison | str | None = None,
     packages: Iterable[str] = (),
 ) -> Callable[..., Awaitable[float]]:
-    """Make a reward function over `answer`, or over `info` when there is no answer.
+    """Make a reward function over `answer`, or over `info` if there is no answer.
 
-    A rubric passes by name what the function asks for, so the parameters are these names.
+    A rubric passes what the function asks for by name, so the parameters must have these names.
 
     Args:
         executor: A `SandboxClient`, or a `Sandbox` (which then runs in a thread).
         name: What the rubric calls the reward in its metrics.
-        limits: Of each run; None for what right programs of public sets need.
+        limits: The limits of each run. None gives what right programs of public data sets need.
         is_partial: Score the share of passed tests.
-        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the form's own rule.
-        packages: Third-party packages that programs may import; the executor must have them.
+        comparison: `typed`, `lcb`, `apps` or `fusion`; None for the rule of the check's own form.
+        packages: Third-party packages that programs may import; the executor must have loaded them.
     """
     packages = frozenset(packages)
 

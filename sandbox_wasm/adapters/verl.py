@@ -4,7 +4,7 @@
     reward.custom_reward_function.name=compute_score_async
     +reward.custom_reward_function.reward_kwargs.endpoint=tcp://sandbox:5555
 
-verl calls it once a completion, with keywords, from many threads or coroutines and processes.
+verl calls it once per completion, with keywords, from many threads, coroutines and processes.
 """
 
 import os
@@ -32,23 +32,23 @@ FRAMEWORK_KEYWORDS = frozenset(
     ("reward_router_address", "reward_model_tokenizer", "sandbox_fusion_url",
      "concurrent_semaphore", "memory_limit_mb")
 )  # fmt: skip
-"""What verl's reward loop and reward managers pass beside the four, for other rewards than this."""
+"""Keywords that verl's reward loop and reward managers pass for other rewards than this one."""
 LIMITS = ("fuel", "memory_bytes", "output_bytes")
-"""`seconds` says the fuel, too."""
+"""Names of limits; `seconds` also sets the fuel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `reward_kwargs` may say beside limits."""
+    """The keys of `reward_kwargs`, besides the limits."""
 
     endpoint: str | None = None
-    """Of the server (several, comma-separated); None runs a pool in this process."""
+    """The server (or several, separated by commas); with None a pool runs in this process."""
     is_partial: bool = False
     """Score the share of passed tests."""
     comparison: str | None = None
-    """`typed`, `lcb`, `apps` or `fusion`; None for the form's own rule."""
+    """`typed`, `lcb`, `apps` or `fusion`; None for the rule of the check's own form."""
     packages: Sequence[str] = ()
-    """Third-party packages that programs may import; the server must have them."""
+    """Third-party packages that programs may import; the server must have loaded them."""
 
 
 OPTIONS = tuple(field.name for field in fields(Options))
@@ -70,15 +70,15 @@ def compute_score(
         solution_str: The completion.
         ground_truth: See `parse_check`.
         extra_info: Not used.
-        **keywords: Of `Options` and of `Limits`; verl's own, which are not used.
+        **keywords: The keys of `Options` and `Limits`. Those that verl itself passes are ignored.
 
     Returns:
-        `score`, which verl trains on; beside it, for its logs, `passed` of `tests` (those that were
-        not run have not passed), `ending` (one of `ENDINGS`) and `error`, why the first failed.
+        `score`, on which verl trains. For verl's logs: `passed` of `tests` (a test that was not run
+        has not passed), `ending` (one of `ENDINGS`), and `error`, why the first test failed.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
-        TypeError: A keyword of `reward_kwargs` that is none of these.
+        TypeError: `reward_kwargs` has an unknown keyword.
     """
     check, executor, grading = _prepared(ground_truth, keywords)
     return _row(grade_all(executor, [program_of(solution_str, check)], [check], **grading))
@@ -91,7 +91,7 @@ async def compute_score_async(
     extra_info: dict[str, Any] | None = None,  # noqa: ARG001 - verl passes it
     **keywords: Any,
 ) -> dict[str, Any]:
-    """Score one completion as `compute_score`; many at once travel to the server together."""
+    """Score one completion as `compute_score` does; concurrent calls travel together."""
     check, executor, grading = _prepared(ground_truth, keywords)
     programs = [program_of(solution_str, check)]
     return _row(await agrade_all(executor, programs, [check], **grading))

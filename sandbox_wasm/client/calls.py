@@ -1,4 +1,4 @@
-"""What a caller waits for, and how its answer travels from the client's thread to the caller's."""
+"""A caller's wait, and how its answer travels from the client's thread to the caller's."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ __all__ = ["Answer", "Call", "Item", "LoopBridge"]
 
 
 Answer = tuple[int, JobResult]
-"""A result with its job's place among the jobs of the call."""
+"""(index, result): the index is the job's place among the jobs of its call."""
 
 
 class Call:
-    """One `run`, `stream`, `arun` or `astream`. Changed by the client's thread only."""
+    """One `run`, `stream`, `arun` or `astream`. Only the client's thread changes it."""
 
     __slots__ = ("_on_over", "_on_result", "error", "has_deadline", "ids", "is_over", "num_left",
                  "results", "started_at", "timeout_s")  # fmt: skip
@@ -45,12 +45,12 @@ class Call:
         self._on_result = on_result
 
     def due_at(self, heard_at: float) -> float:
-        """Return when to give up, if no server has been heard since."""
+        """Return when to give up if no server is heard until then."""
         since = self.started_at if self.has_deadline else max(self.started_at, heard_at)
         return since + self.timeout_s
 
     def deliver(self, index: int, calls: tuple[CallResult, ...]) -> None:
-        """Take one job's results; a second answer for the same job is ignored."""
+        """Take one job's results; ignore a second answer to the same job."""
         if self.is_over or self.results[index] is not None:
             return
         result = JobResult(id=self.ids[index], calls=calls)
@@ -62,7 +62,7 @@ class Call:
             self.end(None)
 
     def end(self, error: Exception | None) -> None:
-        """Finish, once: with every result, or with what went wrong."""
+        """Finish, once: with all results, or with an error."""
         if not self.is_over:
             self.is_over = True
             self.error = error
@@ -77,20 +77,20 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One job on its way; encoded once."""
+    """One job on its way; it is encoded once."""
 
     number: int
     data: bytes
     call: Call
     index: int
     num_attempts: int = 0
-    """How often a server failed with it or died while it had it."""
+    """How often a server failed with the job, or died while it had it."""
     avoid: object = None
-    """The link where the machine failed with it; another is taken if there is one."""
+    """The link on which the machine failed with the job; another one is taken if there is one."""
 
 
 class LoopBridge:
-    """Carries calls into one event loop, many for one wake-up of it."""
+    """Carries calls into one event loop, many with one wake-up."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -98,7 +98,7 @@ class LoopBridge:
         self._is_scheduled = False
 
     def post(self, function: Callable[[Any], object], argument: Any) -> None:
-        """Have the loop call `function(argument)`; from any thread, in order."""
+        """Have the loop call `function(argument)`, in order; safe from any thread."""
         self._items.append((function, argument))
         if not self._is_scheduled:
             self._is_scheduled = True

@@ -1,4 +1,4 @@
-"""`SandboxClient`: the methods of a local `Sandbox` over ZeroMQ, for threads and coroutines."""
+"""`SandboxClient`: the methods of `Sandbox`, over ZeroMQ, for threads and coroutines."""
 
 import asyncio
 import itertools
@@ -30,13 +30,13 @@ __all__ = ["SandboxClient"]
 class SandboxClient:
     """Runs jobs on one or many servers.
 
-    Thread-safe, and usable from any number of coroutines and event loops at once. A job is answered
-    once: if its server dies before it has answered, the job goes to another server, or to the same
-    one when it is back. What a program does is in the results; an exception means that a job is
+    Thread-safe, and usable from any number of coroutines and event loops at once. Every job is
+    answered once: if a server dies before it answers, its jobs go to another server, or to the same
+    one when it is back. What a program does is in the results. An exception means that a job is
     malformed (`BadJob`), that no server speaks our version (`ProtocolError`), or that the machinery
     did not answer in time (`SandboxUnavailable`).
 
-    Do not use one across a fork: make one in each process.
+    Do not use a client across a fork: make one in each process.
     """
 
     def __init__(  # noqa: PLR0913 - every one is a keyword with a default
@@ -51,19 +51,21 @@ class SandboxClient:
         heartbeat_s: float = 1.0,
         liveness_s: float = 15.0,
     ) -> None:
-        """Start connecting in the background; nothing is waited for.
+        """Start to connect in the background and return at once.
 
         Args:
             endpoints: `tcp://HOST:PORT` or `ipc:///PATH`, one or many.
             server_key: The servers' public key: a `.key` file or its 40 characters.
             client_key: This client's `.key_secret` file; needed with `server_key`.
-            timeout_s: Time without a sign of life from any server, after which a call fails that
-                names no deadline of its own. However long a queue is, its servers show that they
-                live; they notice themselves when their workers do nothing.
+            timeout_s: A call without a deadline of its own fails if no server gives a sign of life
+                for so
+                long. A server that works through a long queue gives signs of life; it notices by
+                    itself
+                when its workers do nothing.
             max_outstanding: Most unanswered jobs at one server.
-            max_attempts: Servers that may fail with a job before its call fails.
-            heartbeat_s: Silence after which a server is asked for a sign of life.
-            liveness_s: Time it has to give one.
+            max_attempts: A job's call fails after so many servers failed with the job.
+            heartbeat_s: After so much silence the client asks a server for a sign of life.
+            liveness_s: How long the server has to give one.
 
         Raises:
             ValueError: An endpoint, a key or a number cannot be used; the message names it.
@@ -102,8 +104,9 @@ class SandboxClient:
 
         Args:
             jobs: What to run.
-            timeout_s: A deadline for all of them, however busy the servers are; None waits for as
-                long as they show that they live.
+            timeout_s: A deadline for all of them together, however busy the servers are. With None
+                the call
+                waits as long as the servers give signs of life.
         """
         done = threading.Event()
         call = self._start(jobs, timeout_s, lambda _: done.set())
@@ -117,7 +120,7 @@ class SandboxClient:
     def stream(
         self, jobs: Iterable[Job], *, timeout_s: float | None = None
     ) -> Iterator[tuple[int, JobResult]]:
-        """Start all jobs now; yield (index, result) as each is ready."""
+        """Start all jobs now, and yield (index, result) as each is ready."""
         results: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         call = self._start(jobs, timeout_s, lambda _: results.put(None), results.put)
         return self._drain(call, results)
@@ -150,8 +153,9 @@ class SandboxClient:
     async def arun(self, jobs: Iterable[Job], *, timeout_s: float | None = None) -> list[JobResult]:
         """Run all jobs and return their results in the jobs' order.
 
-        Calls of one job each from many coroutines travel together. Cancelling the task cancels
-        its jobs.
+        Calls of one job each, made by many coroutines, travel to the server together. Cancelling
+        the
+        task cancels its jobs.
         """
         loop = asyncio.get_running_loop()
         bridge = self._bridge(loop)
@@ -172,7 +176,7 @@ class SandboxClient:
     def astream(
         self, jobs: Iterable[Job], *, timeout_s: float | None = None
     ) -> AsyncIterator[tuple[int, JobResult]]:
-        """Start all jobs now; yield (index, result) as each is ready."""
+        """Start all jobs now, and yield (index, result) as each is ready."""
         bridge = self._bridge(asyncio.get_running_loop())
         results: asyncio.Queue[Answer | None] = asyncio.Queue()
         call = self._start(
@@ -197,11 +201,11 @@ class SandboxClient:
     # ------------------------------------------------------------------ state
 
     def wait_ready(self, timeout_s: float = 60.0) -> list[ServerInfo]:
-        """Wait until a server has answered; return what those that have say of themselves.
+        """Wait until a server has answered; return what each such server says about itself.
 
         Raises:
-            SandboxUnavailable: None has within `timeout_s`.
-            ProtocolError: None of them speaks our version.
+            SandboxUnavailable: No server answered within `timeout_s`.
+            ProtocolError: No server speaks our version.
         """
         deadline = time.monotonic() + timeout_s
         wire = self._wire
@@ -218,11 +222,11 @@ class SandboxClient:
         return infos
 
     def servers(self) -> list[ServerInfo]:
-        """Return what the servers connected now say of themselves."""
+        """Return what each server that is connected now says about itself."""
         return [link.info for link in self._wire.links if link.info and link.state is State.READY]
 
     def stats(self) -> dict[str, Any]:
-        """Return counters: servers, their workers, jobs unanswered, jobs sent again."""
+        """Return counters: servers, their workers, unanswered jobs, jobs that were sent again."""
         infos = self.servers()
         return {
             "servers": len(infos),
@@ -232,7 +236,7 @@ class SandboxClient:
         }
 
     def close(self) -> None:
-        """End running calls with SandboxUnavailable, close every socket, stop the thread."""
+        """Fail running calls with SandboxUnavailable, close every socket, stop the thread."""
         if os.getpid() == self._pid:
             self._finalizer()
 

@@ -1,7 +1,7 @@
 """One client's connection to one server: opened, watched, given up, opened again.
 
-A link owns the jobs its server has not answered. When the connection ends, however it ends, the
-socket is thrown away and the jobs go back to the wire: a late answer of the old connection has no
+A link owns the jobs that its server has not answered. However a connection ends, its socket is
+thrown away and its jobs go back to the I/O thread. A late answer of the old connection then has no
 socket to arrive at, so no job can be answered twice.
 """
 
@@ -31,7 +31,7 @@ FIRST_RETRY_S: Final = 0.05
 MAX_RETRY_S: Final = 1.0
 REFUSED_RETRY_S: Final = 5.0
 JOBS_PER_WORKER: Final = 256
-"""More unanswered jobs a worker gain nothing, and have to be sent again if the server dies."""
+"""More unanswered jobs for a worker gain nothing, and must be sent again if the server dies."""
 FRAME_BYTES: Final = 1024 * 1024
 MAX_RECEIVED_PER_TURN: Final = 64
 
@@ -45,7 +45,7 @@ _MONITORED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CurveKeys:
-    """Keys of a connection: the server's public one, and this client's pair."""
+    """Keys of a connection: the server's public key, and this client's pair."""
 
     server_public: bytes
     client_public: bytes
@@ -64,32 +64,32 @@ class LinkOptions:
 
 
 class LinkOwner(Protocol):
-    """Where a link reports; all on the client's thread."""
+    """Whom a link reports to, on the client's thread."""
 
     def answered(self, item: Item, calls: tuple[CallResult, ...]) -> None:
         """Take a job's results."""
         ...
 
     def rejected(self, item: Item, message: str) -> None:
-        """Hear that a job breaks the contract."""
+        """Hear that a job is malformed."""
         ...
 
     def came_back(self, link: "Link", items: list[Item], why: str, *, is_failure: bool) -> None:
-        """Take jobs to be sent again; `is_failure` counts against their attempts."""
+        """Take jobs that must be sent again; `is_failure` counts against their attempts."""
         ...
 
 
 class State(Enum):
-    """Where a link stands."""
+    """The states of a link."""
 
     CLOSED = auto()
     OPENING = auto()
-    """The socket exists; the server has not said welcome."""
+    """The socket exists, and the server has not said welcome."""
     READY = auto()
 
 
 class Link:
-    """Used by the client's thread only."""
+    """A connection to one server. Only the client's thread uses it."""
 
     def __init__(
         self,
@@ -135,17 +135,17 @@ class Link:
 
     @property
     def load(self) -> float:
-        """Unanswered jobs a worker."""
+        """Unanswered jobs per worker."""
         return len(self.outstanding) / (self.info.workers if self.info else 1)
 
     def describe(self) -> str:
-        """Say in a few words how the server is, for an error message."""
+        """Describe the server's state in a few words, for an error message."""
         if self.state is State.READY:
             return f"{self.endpoint.url}: {len(self.outstanding)} jobs unanswered"
         return f"{self.endpoint.url}: {self._why}"
 
     def room(self, now: float) -> int:
-        """Return how many more jobs it may be sent."""
+        """Return how many more jobs this server may get."""
         if self.state is not State.READY or self._is_leaving or now < self._busy_until:
             return 0
         return max(0, self._allowance - len(self.outstanding))
@@ -201,7 +201,7 @@ class Link:
         socket.close(linger=linger_ms)
 
     def say_bye(self) -> None:
-        """Tell the server that nobody waits any more, and close."""
+        """Tell the server that nobody waits any more, and close the connection."""
         is_ready = self._socket is not None and self.state is State.READY
         if self._socket is not None and is_ready:
             with contextlib.suppress(zmq.ZMQError):
@@ -212,7 +212,7 @@ class Link:
     # ------------------------------------------------------------------ time
 
     def tend(self, now: float) -> None:
-        """Do what is due: open, give up, ask for a sign of life."""
+        """Do what is due: open, give up, or ask for a sign of life."""
         options = self._options
         if self.state is State.CLOSED:
             if now >= self._next_at:
@@ -229,7 +229,7 @@ class Link:
             self._asked_at = now if self._asked_at is None else self._asked_at
 
     def next_at(self, now: float) -> float:
-        """Return when `tend`, or a busy server, is worth another look."""
+        """Return when `tend` is due, or a busy server may be tried again."""
         if self.state is not State.READY:
             return self._next_at
         due = self._sent_at + self._options.heartbeat_s
@@ -238,7 +238,7 @@ class Link:
     # ------------------------------------------------------------------ out
 
     def send_jobs(self, items: list[Item], now: float) -> bool:
-        """Send one frame of jobs; False when the connection takes nothing just now."""
+        """Send one frame of jobs; return False if the connection takes nothing at the moment."""
         frame = protocol.frame_of_parts(Kind.JOBS, [item.data for item in items])
         if not self._send(frame, now):
             return False
@@ -262,7 +262,7 @@ class Link:
         return len(item.data) > min(info.max_message_bytes - 64, info.max_client_bytes)
 
     def cancel(self, numbers: list[int], now: float) -> None:
-        """Forget jobs whose caller has gone, and ask the server to."""
+        """Forget jobs whose caller has gone, and ask the server to do so, too."""
         for number in numbers:
             self._take(number)
         for start in range(0, len(numbers), protocol.MAX_JOBS_PER_FRAME):
@@ -288,7 +288,7 @@ class Link:
     # ------------------------------------------------------------------ in
 
     def receive(self, ready: dict[Any, int], now: float) -> None:
-        """Read what has come; the answers before the news that the connection is gone."""
+        """Read all that has come, answers first, and then the news of a lost connection."""
         if self._socket in ready:
             for _ in range(MAX_RECEIVED_PER_TURN):
                 if self._socket is None:

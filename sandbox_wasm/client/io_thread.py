@@ -1,8 +1,8 @@
-"""The client's I/O thread: it owns every socket, and decides which server gets which job when.
+"""The client's I/O thread. It owns every socket, and decides which server gets which job, and when.
 
-Callers leave work in a deque and wake it; answers leave through the callbacks of their `Call`.
-Jobs are gathered for a moment while servers are busy anyway, and sent at once when none is: one
-job alone does not wait, ten thousand at once travel in a few frames.
+Callers put work into a deque and wake the thread; answers leave through the callbacks of their
+`Call`. While servers are busy, jobs are gathered for a moment; when a server is idle, they are sent
+at once. So a single job does not wait, and ten thousand jobs travel in a few frames.
 """
 
 import heapq
@@ -30,27 +30,28 @@ __all__ = ["Wire", "WireOptions"]
 log = logging.getLogger(__name__)
 
 FLUSH_JOBS: Final = 256
-"""Jobs in a frame, and enough of them not to wait for more."""
+"""Most jobs in a frame; with so many, the thread does not wait for more."""
 WORTH_JOBS: Final = 32
 IDLE_JOBS: Final = 64
-"""A server with fewer unanswered jobs gets more at once, however few there are."""
+"""A server with fewer unanswered jobs gets more at once, however few they are."""
 LINGER_S: Final = 0.001
 MAX_SLEEP_S: Final = 1.0
 HELD_UP_S: Final = 5.0
-"""A turn this late was held up, with its whole process: nothing can have been heard meanwhile."""
+"""If a turn comes so late, the whole process was held up, and nothing can have been heard
+meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireOptions:
-    """What the thread is told."""
+    """The thread's options."""
 
     link: LinkOptions
     max_attempts: int
-    """Servers that may fail with a job, or die while they have it, before its call fails."""
+    """A call fails after so many servers failed with its job, or died while they had it."""
 
 
 class Wire:
-    """One thread, many links. Every method not marked otherwise runs on the thread."""
+    """One thread with many links. Every method that is not marked otherwise runs on this thread."""
 
     def __init__(self, endpoints: Sequence[Endpoint], options: WireOptions) -> None:
         self._options = options
@@ -82,19 +83,19 @@ class Wire:
     # ------------------------------------------------------------------ any thread
 
     def submit(self, call: Call, items: list[Item]) -> None:
-        """Start a call. From any thread."""
+        """Start a call. Safe from any thread."""
         self._inbox.append((call, items))
         if self._is_closing:
             call.end(SandboxUnavailable("the client is closed"))
         self._waker.wake()
 
     def abandon(self, call: Call) -> None:
-        """Stop a call whose caller no longer waits. From any thread."""
+        """Stop a call whose caller no longer waits. Safe from any thread."""
         self._abandoned.append(call)
         self._waker.wake()
 
     def close(self) -> None:
-        """End every call with SandboxUnavailable, close the sockets, join. From any thread."""
+        """End every call with SandboxUnavailable, close the sockets, join; safe from any thread."""
         self._is_closing = True
         self._waker.wake()
         if threading.current_thread() is not self.thread:
@@ -269,12 +270,12 @@ class Wire:
         item.call.deliver(item.index, calls)
 
     def rejected(self, item: Item, message: str) -> None:
-        """End the call of a job that breaks the contract."""
+        """Fail the call of a malformed job."""
         if not item.call.is_over:
             self._drop(item.call, BadJob(f"job {item.call.ids[item.index]!r}: {message}"))
 
     def came_back(self, link: Link, items: list[Item], why: str, *, is_failure: bool) -> None:
-        """Send jobs again: elsewhere if there is an elsewhere, later if the machine failed."""
+        """Send jobs again: to another server if there is one, and later if the machine failed."""
         self.num_resent += len(items)
         now = time.monotonic()
         again: list[Item] = []

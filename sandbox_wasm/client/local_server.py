@@ -1,4 +1,4 @@
-"""A server of our own, in a process of its own: started, watched, restarted, ended with us."""
+"""A server of our own in a process of its own: started, watched, restarted, and ended with us."""
 
 import atexit
 import contextlib
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 SERVE_COMMAND: Final = (*PYTHON, "-m", "sandbox_wasm.cli.main", "serve")
 MAX_QUICK_DEATHS: Final = 5
-"""So many in a row within `QUICK_S` of a start, and the server is given up."""
+"""After so many deaths in a row, each within `QUICK_S` of a start, the server is given up."""
 QUICK_S: Final = 10.0
 STOP_S: Final = 10.0
 
@@ -33,9 +33,9 @@ STOP_S: Final = 10.0
 class LocalServer:
     """A server subprocess on a private ipc socket.
 
-    If it dies it is started again on the same endpoint, and every client re-sends what was not
-    answered: a kill -9 in mid-batch loses nothing. It ends when this object is closed, and when
-    this process ends, however that happens. Its stderr is ours.
+    If it dies, it is started again on the same endpoint, and every client sends its unanswered jobs
+    again: a kill -9 in the middle of a batch loses nothing. It ends when this object is closed, and
+    when this process ends, however that happens. Its stderr is that of this process.
     """
 
     def __init__(
@@ -49,13 +49,15 @@ class LocalServer:
         """Start the server and wait until it answers.
 
         Args:
-            workers: Worker threads; None for one a core.
+            workers: Worker threads; None for one per core.
             arguments: More arguments of `azr-sandbox serve`.
-            command: What to run instead of the real server (tests).
-            ready_timeout_s: The first start on a machine compiles the guest image: a minute or so.
+            command: What to run instead of the real server (for tests).
+            ready_timeout_s: How long to wait. The first start on a machine compiles the guest
+                image, which
+                takes about a minute.
 
         Raises:
-            SandboxUnavailable: It did not come up.
+            SandboxUnavailable: The server did not start.
         """
         self._folder = _private_folder()
         self.endpoint = f"ipc://{self._folder}/s"
@@ -79,15 +81,15 @@ class LocalServer:
 
     @property
     def pid(self) -> int:
-        """The server's process id now; another after a restart."""
+        """The server's process id now; a restart changes it."""
         return self._process.pid
 
     def client(self, **options: Any) -> SandboxClient:
-        """Make a client of this server; `options` are those of SandboxClient."""
+        """Make a client of this server; `options` are those of `SandboxClient`."""
         return SandboxClient(self.endpoint, **options)
 
     def close(self) -> None:
-        """Stop the server (SIGTERM, then SIGKILL), remove its folder. Harmless twice."""
+        """Stop the server (SIGTERM, then SIGKILL) and remove its folder; harmless twice."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -159,7 +161,7 @@ class LocalServer:
 
 
 def start_local_server(workers: int | None = None, **options: Any) -> LocalServer:
-    """Start a `LocalServer` and wait until it is ready; see there for the options."""
+    """Start a `LocalServer` and wait until it is ready; its docstring describes the options."""
     return LocalServer(workers, **options)
 
 
