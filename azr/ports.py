@@ -78,6 +78,10 @@ class Judge(Protocol):
         """Is the answer right for this task?"""
         ...
 
+    async def refutes(self, task: Task, seed: int) -> bool:
+        """Whether a run of the task's program under other seeds gives another output."""
+        ...
+
     async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
         """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
         ...
@@ -137,6 +141,10 @@ class Buffers(Past, Protocol):
 
     def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
         """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
+        ...
+
+    def remove(self, tasks: Sequence[Task]) -> int:
+        """Forget these tasks; returns how many there were."""
         ...
 
     def count(self, mode: Mode) -> int:

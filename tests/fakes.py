@@ -128,6 +128,7 @@ class ScriptedJudge:
     admits: Callable[[Proposal], bool] = lambda _: True
     passes: Callable[[Task, Answer], bool] = lambda _task, _answer: True
     is_broken: bool = False
+    refuted: Callable[[Task], bool] = lambda _: False
     composed: list[tuple[tuple[str, ...], int]] = field(
         default_factory=list[tuple[tuple[str, ...], int]]
     )
@@ -145,6 +146,11 @@ class ScriptedJudge:
         passed = self.passes(task, answer)
         verdict = Verdict.PASSED if passed else Verdict.FAILED
         return Grade(verdict=verdict, score=float(passed))
+
+    async def refutes(self, task: Task, seed: int) -> bool:
+        del seed
+        await self._answer()
+        return self.refuted(task)
 
     async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
         await self._answer()

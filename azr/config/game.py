@@ -201,6 +201,10 @@ class BuffersConfig(Section, title="buffers"):
     """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0 as
     well). (AZR: valid_program_filter) Take one of the others when the buffers fill with trivial
     tasks."""
+    recheck: Natural = 0
+    """Stored tasks of each mode that are run again in a step, in all images there are and under
+    other entropy; those refuted are taken out (`gate/refuted`). (Survive or Collapse, arXiv
+    2605.22217) Set it, say to 8, to see the gate hold over a long run."""
     reference_sampling: Literal["uniform", "recency", "easy"] = "uniform"
     """How references of proposers are drawn: uniform; recency, by born step + 1 (AZR:
     gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours). Try

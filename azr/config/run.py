@@ -375,6 +375,11 @@ class RunConfig(Section):
         return self.loss.kl != "none" or self.rewards.kl != "none"
 
     @property
+    def executor(self) -> SandboxConfig:
+        """[sandbox] with all images there are where tasks are run again in those they never saw."""
+        return self.sandbox.changed(images=MAX_IMAGES) if self.buffers.recheck else self.sandbox
+
+    @property
     def folder(self) -> Path:
         """The run's folder."""
         return Path(self.runs) / self.name

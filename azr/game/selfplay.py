@@ -81,6 +81,7 @@ async def play_step(table: Table, step: int) -> list[Experience]:
             ]
         )
         await store(table, experiences)
+    await recheck(table, step)
     experiences = table.appraiser.price_repetition(experiences)
     if not selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
@@ -122,6 +123,28 @@ async def store(table: Table, experiences: Sequence[Experience]) -> None:
     kept = await table.appraiser.storable([task for task, _ in valid])
     rates = {id(task): rate for task, rate in valid}  # equal tasks may differ in their rates
     table.buffers.add(kept, [rates[id(task)] for task in kept])
+
+
+async def recheck(table: Table, step: int) -> None:
+    """Run a sample of the stored tasks again, and take out those whose outputs do not come back.
+
+    The data gate decides whether self-play lasts, whatever the reward (Survive or Collapse, arXiv
+    2605.22217): `gate/refuted` shows what got past it.
+    """
+    config, buffers = table.config, table.buffers
+    number = config.buffers.recheck
+    seeds = {mode: derive_seed(config.seed, step, mode, "recheck") for mode in Mode if number}
+    sample = [
+        task
+        for mode, seed in seeds.items()
+        if buffers.count(mode)
+        for task in dict.fromkeys(buffers.draw_batch(mode, number, seed, "uniform"))
+    ]
+    refuted = await all_or_nothing([table.judge.refutes(task, seeds[task.mode]) for task in sample])
+    gone = [task for task, is_refuted in zip(sample, refuted, strict=True) if is_refuted]
+    if gone:
+        buffers.remove(gone)
+        table.appraiser.forget()
 
 
 def solver_tasks(table: Table, step: int) -> list[Task]:

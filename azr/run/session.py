@@ -295,7 +295,7 @@ def open_players(
     """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
     display.message("starting the sandbox")
     with (
-        open_executor(config.sandbox) as client,
+        open_executor(config.executor) as client,
         closing(open_buffers(config, tasks_file, cut, display.message)) as b,
     ):
         model = resolve_model(config.model.name)

@@ -11,6 +11,7 @@ from azr.run.session import open_executor
 from azr.types import Answer, Case, Mode, Proposal, Task, Verdict
 from sandbox_wasm import Job, JobResult, Limits, Outcome, Sandbox
 from sandbox_wasm.client.local_server import start_local_server
+from sandbox_wasm.types import MAX_IMAGES
 from tests.direct import DirectExecutor
 
 IMAGES = SandboxConfig().images
@@ -135,6 +136,21 @@ def test_coins_are_neither_admitted_nor_paid(sandbox: Sandbox) -> None:
     stats = judge.stats()
     assert stats["judge/not_deterministic/admission"] == 100 - admitted
     assert stats["judge/not_deterministic/grading"] >= 198
+
+
+def test_a_coin_that_was_admitted_is_refuted_later() -> None:
+    """Admitted in two images, half of the coins pass; run again under other seeds, hardly any."""
+    coin = "def f(x):\n    return hash('{word}') % 2"
+    sound = Proposal(Mode.DEDUCTION, "def f(x):\n    return sorted({x, 'b', 'a'})", ("'c'",))
+    proposals = [Proposal(Mode.DEDUCTION, coin.format(word=f"w{n}"), ("1",)) for n in range(24)]
+    with Sandbox(workers=1, images=MAX_IMAGES) as sandbox:
+        judge = SandboxJudge(DirectExecutor(sandbox), SandboxConfig(images=2))
+        rulings = [asyncio.run(judge.admit(proposal, 1)) for proposal in [sound, *proposals]]
+        tasks = [ruling.task for ruling in rulings if ruling.task is not None]
+        refuted = [asyncio.run(judge.refutes(task, 1)) for task in tasks]
+    assert len(tasks) > 4
+    assert refuted == [False] + [True] * (len(tasks) - 1)
+    assert judge.stats()["gate/refuted"] == (len(tasks) - 1) / len(tasks)
 
 
 def test_servers_with_too_few_images_are_told_at_the_start() -> None:

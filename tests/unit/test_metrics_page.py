@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from azr.config.run import (
+    BuffersConfig,
     CompositeConfig,
     ModelConfig,
     NoveltyConfig,
@@ -77,6 +78,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         ),
         composite=CompositeConfig(start_step=1, chance=0.5),
         rewards=RewardConfig(kl="k1"),
+        buffers=BuffersConfig(recheck=2),
         novelty=NoveltyConfig(memory_nearest=0.1),
     )
     watch, tally = Stopwatch(), Tally()

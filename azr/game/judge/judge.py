@@ -36,6 +36,7 @@ from sandbox_wasm.literals import (
 )
 from sandbox_wasm.types import (
     DEFAULT_BANNED_MODULES,
+    MAX_IMAGES,
     CallResult,
     Job,
     JobResult,
@@ -74,6 +75,10 @@ class JudgeStatistics:
     outcomes: Counter[str] = field(default_factory=Counter[str])
     not_deterministic: Counter[str] = field(default_factory=Counter[str])
     """Programs that differed between images, by the check that saw it."""
+    rechecked: int = 0
+    """Stored tasks that were run again."""
+    refuted: int = 0
+    """Of these, how many have other outputs than are stored."""
 
     def as_metrics(self) -> dict[str, float]:
         """Flat names and numbers."""
@@ -87,6 +92,9 @@ class JudgeStatistics:
         }
         for check in ("admission", "grading"):
             numbers[f"judge/not_deterministic/{check}"] = self.not_deterministic[check]
+        if self.rechecked:
+            numbers["gate/rechecked"] = self.rechecked
+            numbers["gate/refuted"] = self.refuted / self.rechecked
         return numbers | {f"judge/outcome/{name}": n for name, n in sorted(self.outcomes.items())}
 
 
@@ -191,6 +199,25 @@ class SandboxJudge:
             ]
         )
 
+    async def refutes(self, task: Task, seed: int) -> bool:
+        """Whether the task's program gives another output in some image that there is.
+
+        Those that it was admitted in are among them; the others have hash seeds, clocks and
+        addresses that it never ran under. Entropy depends on the text: a comment makes it new.
+        """
+        source, inputs = f"{task.program}\n# {seed}", [case.input for case in task.cases]
+        results = await self._run(source, inputs, "recheck", MAX_IMAGES)
+        output_of = rules_of(task.mode).output_of
+        holds = not isinstance(results, str) and all(
+            result.differs is None
+            and (output := output_of(result)) is not None
+            and not mismatch(output, case.output)
+            for result, case in zip(results, task.cases, strict=True)
+        )
+        self.statistics.rechecked += 1
+        self.statistics.refuted += not holds
+        return not holds
+
     async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
         """What programs look like, in order; None where the analysis does not finish.
 
@@ -268,9 +295,9 @@ class SandboxJudge:
         return mismatch(claimed, expected)
 
     async def _run(
-        self, program: str, calls: Sequence[str], purpose: str
+        self, program: str, calls: Sequence[str], purpose: str, images: int | None = None
     ) -> Sequence[CallResult] | str:
-        """One result a call in all images, or why the program could not be called at all.
+        """One result a call in the run's images, or why the program could not be called at all.
 
         Raises:
             ExecutorUnavailable: The machinery failed or broke its contract.
@@ -284,7 +311,7 @@ class SandboxJudge:
             source=program,
             calls=tuple(calls),
             limits=self._limits,
-            images=self._config.images,
+            images=images or self._config.images,
             banned_modules=self._banned,
         )
         results = await self._results(job)

@@ -90,6 +90,10 @@ class Appraiser:
         await self._history.catch_up()
         self._barriers = {mode: Barrier(slots) for mode in Mode}
 
+    def forget(self) -> None:
+        """Derive the history from the buffers once more: some of their tasks were taken out."""
+        self._history.start_over()
+
     async def screen(self, mode: Mode, slot: int, ruling: Ruling) -> Ruling:
         """The ruling, or a refusal for want of novelty.
 

@@ -45,11 +45,16 @@ class History:
         self._buffers = buffers
         self._profiles = profiles
         self._config = config
-        self._of: dict[Mode, ModeHistory] = {mode: ModeHistory() for mode in Mode}
+        self._of = dict[Mode, ModeHistory]()
+        self.start_over()
 
     def of(self, mode: Mode) -> ModeHistory:
         """As of the last `catch_up`."""
         return self._of[mode]
+
+    def start_over(self) -> None:
+        """Forget all: the buffers have lost tasks other than their newest."""
+        self._of = {mode: ModeHistory() for mode in Mode}
 
     async def catch_up(self) -> None:
         """Take in what the buffers have gained; start over where they have lost (a rewind)."""

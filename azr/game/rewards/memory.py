@@ -17,7 +17,7 @@ import struct
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import shake_128
 from statistics import fmean
 
@@ -48,7 +48,9 @@ class Memory:
     def __init__(self) -> None:
         self.num_programs = 0
         self._known: set[str] = set()
-        self._buckets: defaultdict[bytes, deque[str]] = defaultdict(partial(deque, maxlen=BUCKET))
+        self._buckets: defaultdict[bytes, deque[str]] = defaultdict(
+            lambda: deque[str](maxlen=BUCKET)
+        )
         self._sample: list[str] = []
 
     def add(self, profile: Profile) -> None:

@@ -284,6 +284,20 @@ class TaskBuffers:
 
     # ------------------------------------------------------------ going back, copying
 
+    def remove(self, tasks: Sequence[Task]) -> int:
+        """Forget these tasks and their copies; returns how many there were.
+
+        The places of later tasks change, as in a rewind: what was derived from the tasks is to be
+        derived again.
+        """
+        keys = [(task.mode, content_hash(task)) for task in tasks]
+        command = "DELETE FROM tasks WHERE mode = ? AND substr(content_hash, 1, 16) = ?"
+        with self._transaction():
+            removed = sum(self._db.execute(command, key).rowcount for key in keys)
+        if removed:
+            self._read_tasks()
+        return removed
+
     def rewind(self, step: int) -> int:
         """Forget the tasks born after `step`; returns how many. For a resumed run."""
         forgotten = self._db.execute("DELETE FROM tasks WHERE born_step > ?", (step,)).rowcount
