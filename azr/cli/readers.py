@@ -47,7 +47,7 @@ def report_command(arguments: argparse.Namespace) -> int:
     """`azr report`."""
     from azr.cli.report import answer
 
-    answer(arguments, print)
+    answer(arguments, print, say)
     return 0
 
 

@@ -22,7 +22,8 @@ examples:
                                               the same curves as SVG files, one a plot; `*` is
                                               all modes, and a,b puts both into one plot
 
-Metrics are those of metrics.jsonl, and curriculum/{tasks,distinct,novel,none,some,all}/MODE.
+Metrics are those of metrics.jsonl, and curriculum/{tasks,distinct,different,novel,novel_form,
+fresh,none,some,all}/MODE.
 """
 
 
@@ -49,8 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(refuse=parser.error)
 
 
-def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Write what was asked for, and say each file.
+def answer(
+    arguments: argparse.Namespace, show: Callable[[str], None], say: Callable[[str], None]
+) -> None:
+    """Write what was asked for: `show` is given each file, `say` each run's step of decay.
 
     Raises:
         ConfigError: A group or a metric cannot be meant.
@@ -63,7 +66,7 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
     elif arguments.plot or arguments.smooth != 1:
         raise ConfigError("--plot and --smooth choose curves for --svg FOLDER")
     try:
-        files = files_written(arguments)
+        files = files_written(arguments, say)
     except ModuleNotFoundError as error:
         extra = "train" if arguments.svg is None else "train,figures"
         what = "azr report" + " --svg" * (arguments.svg is not None)
@@ -71,7 +74,7 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
             f"{what} needs {error.name}, which is not installed: pip install 'azr[{extra}]'"
         ) from error
     for file in files:
-        say(str(file))
+        show(str(file))
 
 
 def refuse_for_svg(arguments: argparse.Namespace) -> None:
@@ -82,14 +85,14 @@ def refuse_for_svg(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--smooth must be at least 1 step, got {arguments.smooth}")
 
 
-def files_written(arguments: argparse.Namespace) -> list[Path]:
+def files_written(arguments: argparse.Namespace, say: Callable[[str], None]) -> list[Path]:
     """The page, or the curves."""
     from azr.report.html.arms import read_group
     from azr.report.html.page import write_report
 
     groups = [read_group(text) for text in arguments.group]
     if arguments.svg is None:
-        return [write_report(arguments.runs, arguments.output, groups)]
+        return [write_report(arguments.runs, arguments.output, groups, say)]
     from azr.report.html.curves import write_curves
 
     return write_curves(arguments.runs, arguments.svg, arguments.plot, groups, arguments.smooth)

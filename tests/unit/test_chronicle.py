@@ -179,7 +179,10 @@ def test_growth_counts_what_is_new_and_how_hard_it_is() -> None:
     assert growth.metrics(1) == {
         "curriculum/tasks/deduction": 2,
         "curriculum/distinct/deduction": 2,
+        "curriculum/different/deduction": 2,
         "curriculum/novel/deduction": 1.0,
+        "curriculum/novel_form/deduction": 1.0,
+        "curriculum/fresh/deduction": 1,
         "curriculum/none/deduction": 0.5,
         "curriculum/some/deduction": 0.5,
         "curriculum/all/deduction": 0.0,
@@ -187,6 +190,25 @@ def test_growth_counts_what_is_new_and_how_hard_it_is() -> None:
     assert growth.metrics(2)["curriculum/novel/deduction"] == 0.5
     assert growth.metrics(3) == {}
     assert len(growth.programs) == 3
+
+
+def test_a_program_that_is_only_renamed_is_novel_by_its_text_alone() -> None:
+    growth = Growth()
+    texts = (
+        "def f(x): return x + 1",
+        "def f(y):  # the next\n    return y + 1",
+        "def f(y): return y",
+    )
+    tasks = [Task(mode=Mode.DEDUCTION, program=text, cases=(Case("1", "2"),)) for text in texts]
+    growth.take(1, [proposal(tasks[0], 0.5), proposal(tasks[0], 0.5)])
+    growth.take(2, [proposal(task, 0.5) for task in tasks[1:]])
+    first, second = (growth.steps[step][Mode.DEDUCTION] for step in (1, 2))
+    assert (first.valid, first.different, first.novel_form, first.fresh) == (2, 1, 1, 1)
+    assert (second.novel, second.novel_form, second.fresh) == (2, 2, 2), "a line is no blank"
+    renamed = Task(mode=Mode.DEDUCTION, program="def f(z):return z+1 # so", cases=(Case("1", "2"),))
+    growth.take(3, [proposal(renamed, 0.5)])
+    third = growth.steps[3][Mode.DEDUCTION]
+    assert (third.novel, third.novel_form, third.fresh) == (1, 0, 0)
 
 
 def test_where_the_program_is_given_the_whole_task_decides_what_is_new() -> None:

@@ -90,6 +90,25 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fall:
+    """What became of a measure of a run's life; azr.report.html.decay has the formulas."""
+
+    title: str
+    form: Form
+    best: float
+    """Smoothed, as is `last`."""
+    best_step: int
+    last: float
+    steps: int
+    """That have a value."""
+    step: int | None
+    """Of decay; None where it did not."""
+    half_life: float | None
+    """In steps; None where it is longer than what was seen."""
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalRow:
     """One metric at the end of training."""
 
@@ -167,6 +186,7 @@ class Run:
     name: str
     stories: Sequence[ShownStory]
     totals: Totals
+    falls: Sequence[Fall]
     facts: Sequence[tuple[str, str]]
     config: str
 

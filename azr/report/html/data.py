@@ -12,6 +12,7 @@ from azr.records.rollouts import read_rollouts
 from azr.records.run_folder import rollout_files
 from azr.report.html.arms import History
 from azr.report.html.contract import Code, Run, ShownRollout, ShownStory, Totals
+from azr.report.html.decay import falls_of
 from azr.report.html.highlighting import python
 from azr.report.html.labels import with_all_modes
 from azr.report.story import (
@@ -26,7 +27,7 @@ from azr.report.story import (
     table_in,
 )
 
-__all__ = ["MAX_STORIES", "Collected", "collect", "collect_history"]
+__all__ = ["MAX_STORIES", "Collected", "collect", "collect_history", "history_in"]
 
 MAX_STORIES = 600
 """Tasks and refused proposals in a report, over all its runs; sampled evenly over the steps. Fewer
@@ -67,15 +68,17 @@ def collect(folder: Path, name: str, most: int = MAX_STORIES) -> Collected:
     rows = read_rows(folder)
     config, environment = resolved_config(folder), read_object(folder / "env.json")
     growth, stories = collect_stories(folder, most)
+    history = history_of(rows, growth)
     run = Run(
         name=name,
         stories=stories,
         totals=totals_of(growth),
+        falls=falls_of(history),
         facts=facts(folder, config, environment),
         config=text_of(folder / "config.toml"),
     )
     planned = number_of(config, "steps", int(rows[-1]["step"]) if rows else 0)
-    return Collected(run, history_of(rows, growth), planned)
+    return Collected(run, history, planned)
 
 
 def collect_history(folder: Path) -> History:
@@ -97,10 +100,14 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def history_of(rows: Sequence[Row], growth: Growth) -> History:
-    """The metrics by name; what a step lacks is None."""
-    grown = [{**row, **growth.metrics(row["step"])} for row in rows]
-    names = sorted({name for row in grown for name in row if name != "step"})
-    columns = {name: [round_off(row.get(name)) for row in grown] for name in names}
+    """Metrics and curriculum by name; what a step lacks is None."""
+    return history_in([{**row, **growth.metrics(row["step"])} for row in rows])
+
+
+def history_in(rows: Sequence[Row]) -> History:
+    """The numbers of the rows, by name, and over all modes."""
+    names = sorted({name for row in rows for name in row if name != "step"})
+    columns = {name: [round_off(row.get(name)) for row in rows] for name in names}
     return History([row["step"] for row in rows], with_all_modes(columns))
 
 

@@ -15,7 +15,10 @@ from azr.types import Mode
 __all__ = ["FINAL_FIGURES", "METRICS", "PLOTS", "Label", "any_mode", "label_of", "with_all_modes"]
 
 MODES = tuple(mode.value for mode in Mode)
-COUNTS = ("curriculum/tasks/", "curriculum/distinct/")
+COUNTS = (
+    *("curriculum/tasks/", "curriculum/distinct/", "curriculum/different/"),
+    "curriculum/fresh/",
+)
 """Summed over modes; everything else is averaged."""
 
 
@@ -35,6 +38,8 @@ class Label:
 METRICS: Mapping[str, Label] = {
     "curriculum/tasks/*": Label("New tasks", "valid proposals a step", "tasks"),
     "curriculum/distinct/*": Label("Different tasks so far", "tasks", "tasks"),
+    "curriculum/fresh/*": Label("New learnable tasks", "of a step; new by form", "tasks"),
+    "curriculum/different/*": Label("Different tasks of a step", "tasks", "tasks"),
     "valid/*": Label("Valid proposals", "share of proposals", "tasks", "share"),
     "curriculum/none/*": Label("Solved by no trial", "share of new tasks", "tasks", "share", True),
     "curriculum/some/*": Label(
@@ -43,6 +48,7 @@ METRICS: Mapping[str, Label] = {
     "curriculum/all/*": Label("Solved by all trials", "share of new tasks", "tasks", "share", True),
     "solve_rate/*": Label("Solve rate of new tasks", "share of trials", "tasks", "share"),
     "curriculum/novel/*": Label("Novel proposals", "share never made before", "tasks", "share"),
+    "curriculum/novel_form/*": Label("Novel by form", "share new up to names", "tasks", "share"),
     "ast_distance/*": Label("Distance from references", "AST edit distance, 0 to 1", "tasks"),
     "lines/*": Label("Program length", "lines", "tasks"),
     "learnability/*": Label("Learnability", "1 - solve rate; 0 if nobody solves it", "tasks"),
@@ -83,7 +89,8 @@ PLOTS = (
 
 FINAL_FIGURES = (
     *("accuracy/solver/*", "valid/*", "solve_rate/*", "learnable/*", "curriculum/novel/*"),
-    *("curriculum/distinct/*", "ast_distance/*", "lines/*", "entropy/solver/*"),
+    *("curriculum/fresh/*", "curriculum/distinct/*", "ast_distance/*", "lines/*"),
+    *("entropy/proposer/*", "entropy/solver/*"),
     *("length/solver/*/mean", "reward/proposer/*/mean", "reward/solver/*/mean", "time/step"),
 )
 """Rows of the table of final figures, for all modes together and for each mode."""

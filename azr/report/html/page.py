@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -19,6 +19,7 @@ from azr.report.html.arms import Group, History, arm_of, difference, figure_of, 
 from azr.report.html.charts import charts_of, stacks_of, tiles_of
 from azr.report.html.contract import Figure, FinalRow, Page, Run
 from azr.report.html.data import MAX_STORIES, Collected, collect
+from azr.report.html.decay import in_words
 from azr.report.html.labels import FINAL_FIGURES, label_of
 from azr.types import Mode
 
@@ -33,7 +34,10 @@ LEAST_STORIES = 60
 
 
 def write_report(
-    runs: Sequence[Path], output: Path | None = None, groups: Sequence[Group] = ()
+    runs: Sequence[Path],
+    output: Path | None = None,
+    groups: Sequence[Group] = (),
+    hear: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the report of one run, or of several side by side; returns the file.
 
@@ -42,6 +46,7 @@ def write_report(
         output: In the first run's folder unless given: its `report.html`, or `comparison.html` of
             several, so that a run's own report stays.
         groups: Arms with their seeds; they stand before those that `runs` makes.
+        hear: Is told each run's step of decay, a line a run.
 
     Raises:
         CheckpointError: A folder holds no run, or the file cannot be written.
@@ -51,9 +56,12 @@ def write_report(
     refuse_twice("run", [str(path.resolve()) for path in paths])
     refuse_twice("group", [group.name for group in groups])
     output = output or paths[0] / ("report.html" if len(paths) == 1 else "comparison.html")
-    page = render_report(runs, groups)
+    page = page_about(runs, groups)
     with whole(output) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(fill_page(page.title, page), encoding="utf-8")
+    if hear is not None:
+        for run in page.runs:
+            hear(f"decay       {run.name}: {in_words(run.falls)}")
     return output
 
 
@@ -66,13 +74,18 @@ def refuse_twice(what: str, names: Sequence[str]) -> None:
 
 def render_report(runs: Sequence[Path], groups: Sequence[Group] = ()) -> str:
     """The page as text."""
+    page = page_about(runs, groups)
+    return fill_page(page.title, page)
+
+
+def page_about(runs: Sequence[Path], groups: Sequence[Group] = ()) -> Page:
+    """What the report of these runs shows."""
     groups = [*groups, *groups_of(run_names(runs), runs)]
     paths = [run for group in groups for run in group.runs]
     most = max(LEAST_STORIES, MAX_STORIES // len(paths))
     names = dict(zip(paths, run_names(paths), strict=True))
     arms = [[collect(run, names[run], most) for run in group.runs] for group in groups]
-    page = page_of([group.name for group in groups], arms)
-    return fill_page(page.title, page)
+    return page_of([group.name for group in groups], arms)
 
 
 def page_of(names: Sequence[str], arms: Sequence[Sequence[Collected]]) -> Page:

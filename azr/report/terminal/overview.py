@@ -14,6 +14,8 @@ from azr.errors import CheckpointError
 from azr.records.metrics_file import read_metrics
 from azr.records.rollouts import read_rollouts
 from azr.records.run_folder import rollout_files
+from azr.report.html.data import history_in
+from azr.report.html.decay import falls_of, in_words
 from azr.report.story import Growth, resolved_config
 from azr.report.terminal.text import screen, visible
 from azr.types import Mode
@@ -69,7 +71,7 @@ def show_overview(folder: Path, console: Console | None = None) -> None:
         console.print("no step is finished", style="dim")
         return
     console.print(curriculum_table(rows, gap=2 if console.width >= ROOMY else 1))
-    for line in (totals(growth), refusals(rows)):
+    for line in (totals(growth), refusals(rows), decay(rows)):
         if line:
             console.print(Text(line))
     console.print(Text(explanation(folder), style="dim"))
@@ -144,6 +146,11 @@ def totals(growth: Growth) -> str:
     valid = sum(found.valid for found in counts)
     programs = len(growth.programs)
     return f"\n{valid} of {proposals} proposals became tasks, of {programs} different programs"
+
+
+def decay(rows: Sequence[Row]) -> str:
+    """The run's step of decay."""
+    return f"decay: {in_words(falls_of(history_in(rows)))}"
 
 
 def refusals(rows: Sequence[Row], most: int = 5) -> str:

@@ -115,6 +115,8 @@ by("footer").textContent = DATA.footer;
 by("tiles").replaceChildren(...DATA.tiles.map(tile));
 if (SOLO) by("finals").remove();
 else finalTable(document.querySelector("#finals .table-host"), ARMS, DATA.finals);
+if (RUNS.some((run) => run.falls.length)) fallTable(document.querySelector("#decay .table-host"), RUNS);
+else by("decay").remove();
 charts();
 rollouts();
 about();

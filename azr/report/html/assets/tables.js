@@ -1,5 +1,5 @@
 "use strict";
-// Tables: answers (filter, sort, page, open a row to see all of it), and the final figures of arms.
+// Tables: answers (filter, sort, page, open a row to see all of it), final figures of arms, and how measures fell.
 
 const PAGE = 20;
 
@@ -112,4 +112,31 @@ function finalTable(host, arms, rows) {
   });
   if (rows.some((row) => row.is_part)) head.firstChild.append(" ", fold);
   host.replaceChildren(make("div", { class: "card scroll" }, table));
+}
+
+// ------------------------------------------------------------ how measures fell
+
+const stepOf = (fall) => (fall.step === null ? "–" : `step ${fall.step}`);
+const halfOf = (fall) => (fall.half_life === null ? "–" : `${formats.number(fall.half_life)} steps`);
+const unsure = (fall) => (fall.is_certain ? null : make("small", {}, " uncertain"));
+
+function fallCells(fall) {
+  const format = formats[fall.form];
+  const cells = [[format(fall.best), make("small", {}, ` step ${fall.best_step}`)], [format(fall.last)], [stepOf(fall), fall.step === null ? null : unsure(fall)], [halfOf(fall)]];
+  return cells.map((cell) => make("td", { class: "num" }, ...cell));
+}
+
+function fallCell(fall) {
+  if (!fall) return make("td", { class: "num" }, "");
+  return make("td", { class: "num" }, make("div", {}, stepOf(fall), fall.step === null ? null : unsure(fall)), make("small", {}, `half-life ${halfOf(fall)}`));
+}
+
+function fallTable(host, runs) {
+  const isSingle = runs.length === 1;
+  const titles = [...new Set(runs.flatMap((run) => run.falls.map((fall) => fall.title)))];
+  const heads = isSingle ? ["best", "at the end", "step of decay", "half-life"] : runs.map((run) => run.name);
+  const named = (run, title) => run.falls.find((fall) => fall.title === title);
+  const row = (title) => make("tr", {}, make("th", { scope: "row" }, title), ...(isSingle ? fallCells(named(runs[0], title)) : runs.map((run) => fallCell(named(run, title)))));
+  const head = make("tr", {}, make("th", { scope: "col" }, "measure"), ...heads.map((name) => make("th", { scope: "col", class: "num" }, name)));
+  host.replaceChildren(make("div", { class: "card scroll" }, make("table", { class: "finals falls" }, make("thead", {}, head), make("tbody", {}, ...titles.map(row)))));
 }
