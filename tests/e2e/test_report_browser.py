@@ -173,14 +173,14 @@ def test_seeds_are_compared_as_arms_with_bands_and_a_table(browser: str, tmp_pat
     script = """
       const text = (css) => [...document.querySelectorAll(css)].map((n) => n.textContent);
       const out = { title: text("h1")[0], keys: text("#legend span"), bands: text("#bands")[0] };
-      out.heads = text(".finals thead th").slice(1);
-      const accuracy = [...document.querySelectorAll(".finals tr")]
+      out.heads = text("#finals .finals thead th").slice(1);
+      const accuracy = [...document.querySelectorAll("#finals .finals tr")]
         .find((row) => /^Answers correct/.test(row.textContent));
       out.cells = accuracy.querySelectorAll("td").length;
       out.differs = accuracy.querySelectorAll(".delta").length;
-      out.hidden = getComputedStyle(document.querySelector(".finals .part")).display;
-      document.querySelector(".finals button").click();
-      out.open = getComputedStyle(document.querySelector(".finals .part")).display;
+      out.hidden = getComputedStyle(document.querySelector("#finals .finals .part")).display;
+      document.querySelector("#finals .finals button").click();
+      out.open = getComputedStyle(document.querySelector("#finals .finals .part")).display;
       out.runs = document.querySelectorAll("#cards .bar option").length;
       const pick = document.querySelector("#cards .bar select");
       const name = () => document.querySelector(".task .name").textContent;

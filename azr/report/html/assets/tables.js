@@ -138,5 +138,5 @@ function fallTable(host, runs) {
   const named = (run, title) => run.falls.find((fall) => fall.title === title);
   const row = (title) => make("tr", {}, make("th", { scope: "row" }, title), ...(isSingle ? fallCells(named(runs[0], title)) : runs.map((run) => fallCell(named(run, title)))));
   const head = make("tr", {}, make("th", { scope: "col" }, "measure"), ...heads.map((name) => make("th", { scope: "col", class: "num" }, name)));
-  host.replaceChildren(make("div", { class: "card scroll" }, make("table", { class: "finals falls" }, make("thead", {}, head), make("tbody", {}, ...titles.map(row)))));
+  host.replaceChildren(make("div", { class: "card scroll" }, make("table", { class: "falls finals" }, make("thead", {}, head), make("tbody", {}, ...titles.map(row)))));
 }
