@@ -1,11 +1,11 @@
-"""Grading programs: a completion's program, a data set's check, and what decides between them.
+"""Grading programs: read the program from a completion and the check from a data set, and decide.
 
     ground truth -> parse_check -> Check ---+
                                             +-> jobs -> sandbox -> scores
     completion --> program_of --> program --+
 
 `forms` read what public data sets have, `checks` are what they say, `compare` holds the rules of
-equality, `scores` runs batches. Adapters and `azr eval` share all of it.
+equality, and `scores` runs batches. The adapters and `azr eval` share all of it.
 """
 
 from sandbox_wasm.grading.checks import Calls, Check, Comparison, Stdin, Tests

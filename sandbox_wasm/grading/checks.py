@@ -1,7 +1,7 @@
-"""What decides about a program: tests, runs of the whole program, or calls of a function.
+"""The checks that decide about a program: tests, runs of the whole program, or calls of a function.
 
-A check that no program could fail, or that none could meet, cannot be made: a reward of it would
-say nothing. Expected outputs and values stay on the host; only `Tests` run beside the program.
+A check that no program could fail, or that no program could pass, cannot be made: its reward would
+say nothing. Expected outputs and values stay on the host. Only `Tests` run beside the program.
 """
 
 from collections.abc import Iterable
@@ -14,21 +14,23 @@ from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 __all__ = ["MAX_OUTPUT_BYTES", "Calls", "Check", "Comparison", "Stdin", "Tests"]
 
 MAX_OUTPUT_BYTES = 16 * 1024**2
-"""Of one expected output or value: a result that is as long still fits the sandbox's answer."""
+"""Largest expected output or value; a result of that size still fits the sandbox's answer."""
 
 
 class Comparison(StrEnum):
-    """When an output or a value is the expected one (`sandbox_wasm.grading.compare`)."""
+    """Rules by which a result equals the expected one (`sandbox_wasm.grading.compare`)."""
 
     TYPED = "typed"
-    """Equal values of equal types; equal lines, but for blanks at their ends."""
+    """Values are equal and of equal types; lines are equal except for blanks at their ends."""
     LIVECODEBENCH = "livecodebench"
-    """LiveCodeBench's rule, `lcb` for short: Python's ==, an outer tuple is a list; lines of equal
-    numbers."""
+    """LiveCodeBench's rule, `lcb` for short. Values: Python's ==, and an outer tuple is a list.
+    Lines: equal, or equal decimal numbers."""
     APPS = "apps"
-    """APPS', TACO's and PRIME's: tuples are lists, keys may be numbers, floats nearly equal."""
+    """The rule of APPS, TACO and PRIME: tuples are lists, keys may be numbers, floats are nearly
+    equal."""
     FUSION = "fusion"
-    """SandboxFusion's: Python's ==; lines in any case, or a number a line, nearly equal."""
+    """SandboxFusion's rule. Values: Python's ==. Lines: equal in any case, or one nearly equal
+    number."""
 
     @classmethod
     def _missing_(cls, value: object) -> "Comparison | None":
@@ -37,21 +39,21 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tests:
-    """Test source, run after the program in its namespace; passed when nothing raises.
+    """Test source that runs after the program in its namespace; it passes if nothing raises.
 
-    The program may read and patch what its tests use.
+    The program can read and patch what its tests use.
     """
 
     __test__ = False  # no test class, whatever pytest thinks of its name
 
     source: str
     prelude: str = ""
-    """Goes before the program: imports and helpers that its data set promises."""
+    """Source before the program: imports and helpers that its data set promises."""
     each: tuple[str, ...] = ()
-    """The same tests one at a time, each complete, where a share of them is to be counted."""
+    """The same tests one at a time, each complete, so that a share of them can be counted."""
 
     def __post_init__(self) -> None:
-        """Refuse what an empty program passes, as far as the text tells."""
+        """Refuse tests that an empty program passes, as far as their text shows."""
         require_sendable("a test", (self.source, self.prelude, *self.each))
         for text in (self.source, *self.each):
             if not can_fail(text):
@@ -67,7 +69,7 @@ class Stdin:
     prelude: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what an empty program passes, and what cannot be sent."""
+        """Refuse cases that an empty program passes, or that cannot be sent."""
         require_cases(self.cases)
         require_sendable("an input", (given for given, _ in self.cases))
         require_reachable(expected for _, expected in self.cases)
@@ -84,10 +86,10 @@ class Calls:
     comparison: Comparison = Comparison.TYPED
     prelude: str = ""
     may_be_wrapped: bool = False
-    """Whether a result may also come in a list of its own, as the outputs of APPS are written."""
+    """Whether a result may also be in a list of its own, as APPS writes some outputs."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be called or sent."""
+        """Refuse calls that cannot be made or sent."""
         if not self.entry.isidentifier():
             raise ValueError(f"entry must be a function's name, got {self.entry!r}")
         require_cases(self.cases)
@@ -99,13 +101,13 @@ Check = Tests | Stdin | Calls
 
 
 def require_cases(cases: tuple[tuple[str, str], ...]) -> None:
-    """Without a case every program passes."""
+    """Refuse a check without a case: every program would pass it."""
     if not cases:
         raise ValueError("a check needs at least one test, got none")
 
 
 def require_sendable(what: str, texts: Iterable[str]) -> None:
-    """What the sandbox does not take would fail every program."""
+    """Refuse texts that the sandbox does not take: every program would fail."""
     for text in texts:
         try:
             size = len(text.encode())
@@ -118,7 +120,7 @@ def require_sendable(what: str, texts: Iterable[str]) -> None:
 
 
 def require_reachable(expected: Iterable[str]) -> None:
-    """An output that no program may write would fail every program."""
+    """Refuse an output that no program may write: every program would fail."""
     for text in expected:
         size = len(text.encode("utf-8", "replace"))
         if size > MAX_OUTPUT_BYTES:
@@ -129,5 +131,5 @@ def require_reachable(expected: Iterable[str]) -> None:
 
 
 def shown(text: str) -> str:
-    """The beginning of a text, for a message."""
+    """Shorten a text for a message."""
     return repr(text if len(text) <= 60 else f"{text[:60]}...")

@@ -1,4 +1,4 @@
-"""When an output is the expected one, and when a value is: four rules, on the host.
+"""Four rules by which an output or a value equals the expected one. They run on the host.
 
     TYPED           values of equal types; lines equal but for blanks at their ends
     LIVECODEBENCH   Python's ==, an outer tuple is a list; equal lines, or lines of equal decimals
@@ -9,8 +9,8 @@
 
 Sources: LiveCodeBench, lcb_runner/evaluation/testing_util.py at 15808c7, grade_stdio and
 grade_call_based; APPS, eval/testing_util.py at 5dcfdf2, run_test; SandboxFusion,
-sandbox/utils/testing.py, check_stdio_test_case. APPS also takes lines and words
-in any order, which pays wrong programs; that is left out here.
+sandbox/utils/testing.py, check_stdio_test_case. APPS also accepts lines and words in any order,
+which would pay wrong programs, so this module does not.
 """
 
 import math
@@ -29,7 +29,7 @@ INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def same_output(given: str, expected: str, comparison: Comparison) -> bool:
-    """Whether a program has printed what it should."""
+    """Tell whether a program printed the expected output."""
     if comparison is Comparison.TYPED:
         return lines(given.rstrip()) == lines(expected.rstrip())
     if comparison is Comparison.FUSION:
@@ -44,12 +44,12 @@ def same_output(given: str, expected: str, comparison: Comparison) -> bool:
 
 
 def lines(text: str) -> list[str]:
-    """Lines without blanks at their ends. Only a newline ends a line."""
+    """Split into lines without blanks at their ends. Only a newline ends a line."""
     return [line.rstrip() for line in text.split("\n")]
 
 
 def same_decimals(given: str, expected: str) -> bool:
-    """Whether both lines are the same decimal numbers, however they are written."""
+    """Tell whether both lines are the same decimal numbers, however they are written."""
     try:
         return [Decimal(word) for word in given.split()] == [
             Decimal(word) for word in expected.split()
@@ -59,7 +59,7 @@ def same_decimals(given: str, expected: str) -> bool:
 
 
 def same_words(given: str, expected: str) -> bool:
-    """Whether both lines have the same words; floats may differ a little, integers may not."""
+    """Tell whether both lines have the same words; floats may differ a little, integers may not."""
     a, b = given.split(), expected.split()
     return len(a) == len(b) and all(
         x == y or nearly(x, y) for x, y in zip(a, b, strict=True)
@@ -67,7 +67,7 @@ def same_words(given: str, expected: str) -> bool:
 
 
 def nearly(given: str, expected: str) -> bool:
-    """Whether both are numbers, not both integers, and nearly equal."""
+    """Tell whether both are numbers, not both integers, and nearly equal."""
     if is_integer(given) and is_integer(expected):
         return False
     try:
@@ -78,7 +78,7 @@ def nearly(given: str, expected: str) -> bool:
 
 
 def nearly_as_fusion(given: str, expected: str) -> bool:
-    """Whether both lines are one number each, and nearly equal."""
+    """Tell whether both lines are one number each, and nearly equal."""
     try:
         a, b = float(given), float(expected)
     except ValueError:
@@ -94,15 +94,15 @@ SAME_LINE = {
 
 
 def is_integer(word: str) -> bool:
-    """Whether it is written without a point or an exponent."""
+    """Tell whether a number is written without a point or an exponent."""
     return INTEGER.fullmatch(word) is not None
 
 
 def same_value(given: str, expected: str, check: Calls) -> bool:
-    """Whether a call has returned what it should, both as literals.
+    """Tell whether a call returned the expected value, both as literals.
 
     Raises:
-        LiteralError: What is expected is no literal.
+        LiteralError: The expected text is not a literal.
     """
     if check.comparison is Comparison.TYPED:
         return values.equal(given, expected)
@@ -120,5 +120,5 @@ def same_value(given: str, expected: str, check: Calls) -> bool:
 
 
 def equal_as_json(given: str, expected: str) -> bool:
-    """Python's ==, where tuples are lists and keys that are texts of integers are integers."""
+    """Compare with Python's ==, where tuples are lists and keys may be texts of integers."""
     return values.equal_in_python(given, expected, tuples="lists", numbered_keys=True)

@@ -1,4 +1,4 @@
-"""What became of a program: more than a score, for logs and for people."""
+"""The result of grading one program: more than a score, for logs and for people."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ ENDINGS = (
     PASSED, WRONG_ANSWER, UNREADABLE,
     *(outcome.value for outcome in Outcome if outcome is not Outcome.RETURNED),
 )  # fmt: skip
-"""What a graded program can come to: it has passed, or how the first test ended that it did not
-pass; unreadable is a source that the sandbox does not take (no UTF-8, or too long)."""
+"""How a graded program can end. It has passed, or this is the ending of the first test that it did
+not pass. `unreadable` is a source that the sandbox does not take (not UTF-8, or too long)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """The score of one program, and where it is from."""
+    """The score of one program, and the tests behind it."""
 
     score: float
     cases: tuple[CaseResult, ...]
-    """Of the tests that were run, in their order. Where no share is counted, a program whose first
-    test fails has run no other."""
+    """The tests that were run, in order. Unless a share is counted, a program whose first test
+    fails ran no other."""
     num_tests: int
     """How many tests there are."""
 
@@ -41,7 +41,7 @@ class Graded:
 
     @property
     def first_error(self) -> str | None:
-        """Why the first test that did not pass did not; None if all have."""
+        """Why the first failed test failed; None if all passed."""
         return next((case.reason for case in self.cases if not case.passed), None)
 
     @property
@@ -56,6 +56,6 @@ class Graded:
 
 
 def shares_of(graded: Sequence[Graded]) -> dict[str, float]:
-    """What share of the programs came to each of `ENDINGS`; all of them are keys, every time."""
+    """Return the share of programs for each of `ENDINGS`; every ending is always a key."""
     counts = Counter(one.ending for one in graded)
     return {ending: counts[ending] / max(1, len(graded)) for ending in ENDINGS}

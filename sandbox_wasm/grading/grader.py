@@ -1,4 +1,4 @@
-"""A program and a check to jobs, and their results to what passed. Pure: nothing runs here."""
+"""From a program and a check to jobs, and from results to verdicts. Pure: nothing runs here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from sandbox_wasm.wire.codec import calls_a_job
 __all__ = ["CaseResult", "jobs_of", "results_of"]
 
 ENDS_OF_PROGRAMS = (Outcome.RETURNED, Outcome.EXITED)
-"""A whole program's output is its answer, however it ends after that."""
+"""Outcomes after which a whole program's output is its answer."""
 REASON_CHARS = 200
 WRONG = "wrong answer"
-"""The reason where a program ended well, and with something else than what was expected."""
+"""The reason if a program ended well with another result than the expected one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of one test."""
+    """The result of one test."""
 
     passed: bool
     outcome: Outcome
     reason: str = ""
-    """Why it did not pass, on one line; the guest's text in it is cut."""
+    """Why it did not pass, on one line; text of the guest in it is cut."""
 
 
 def jobs_of(
@@ -42,15 +42,15 @@ def jobs_of(
     is_partial: bool = False,
     packages: frozenset[str] = frozenset(),
 ) -> list[Job]:
-    """What the sandbox runs for one check.
+    """Make the jobs of one check.
 
     Args:
-        id_: Of the jobs.
+        id_: The beginning of the jobs' ids.
         program: Untrusted source.
         check: What decides.
-        limits: Of each run; None for those that right programs of public sets need.
-        is_partial: Run tests one at a time, where they can be told apart.
-        packages: Third-party packages that the program, or its tests, may import.
+        limits: The limits of each run. None gives what right programs of public data sets need.
+        is_partial: Run tests one at a time, if they can be separated.
+        packages: Third-party packages that the program or its tests may import.
     """
     own = limits_of(check, limits)
     job = partial(Job, id_, limits=own, packages=packages)
@@ -72,7 +72,7 @@ def jobs_of(
 
 
 def portions(texts: Sequence[str], most: int) -> Iterator[list[str]]:
-    """The texts in order, at most so many at once, and no more of them than fit in a message."""
+    """Split the texts, in order, into portions of at most `most` that fit into a message."""
     portion: list[str] = []
     size = 0
     for text in texts:
@@ -86,11 +86,11 @@ def portions(texts: Sequence[str], most: int) -> Iterator[list[str]]:
 
 
 def results_of(check: Check, jobs: Sequence[Job], results: Sequence[JobResult]) -> list[CaseResult]:
-    """One result a test, in their order; a program that failed before its calls passed none.
+    """Return one result per test, in order; a program that failed before its calls passed none.
 
     Raises:
-        SandboxUnavailable: The sandbox answered something else than was asked.
-        LiteralError: What is expected is no literal.
+        SandboxUnavailable: The sandbox answered something else than it was asked.
+        LiteralError: An expected value is not a literal.
     """
     calls = [
         call for job, result in zip(jobs, results, strict=True) for call in spread(job, result)
@@ -102,7 +102,7 @@ def results_of(check: Check, jobs: Sequence[Job], results: Sequence[JobResult]) 
 
 
 def spread(job: Job, result: JobResult) -> Iterator[CallResult]:
-    """One result a call: a job that failed before its calls has a single one."""
+    """Return one result per call; a job that failed before its calls has a single one."""
     wanted = len(job.calls) or 1
     calls = result.calls
     if len(calls) != wanted:
@@ -113,7 +113,7 @@ def spread(job: Job, result: JobResult) -> Iterator[CallResult]:
 
 
 def result_of(check: Check, call: CallResult, expected: str) -> CaseResult:
-    """Whether one test passed."""
+    """Decide whether one test passed."""
     ends = ENDS_OF_PROGRAMS if isinstance(check, Stdin) else (Outcome.RETURNED,)
     if call.outcome not in ends:
         return CaseResult(False, call.outcome, reason_of(call))
@@ -123,7 +123,7 @@ def result_of(check: Check, call: CallResult, expected: str) -> CaseResult:
 
 
 def is_right(check: Check, call: CallResult, expected: str) -> bool:
-    """Compare what came out with what should, outside the guest."""
+    """Compare the result with the expected one, outside the guest."""
     match check:
         case Tests():
             return True  # it returned, so nothing was raised
@@ -134,6 +134,6 @@ def is_right(check: Check, call: CallResult, expected: str) -> bool:
 
 
 def reason_of(call: CallResult) -> str:
-    """How it ended, and the exception's text."""
+    """Name the outcome, and the exception's text."""
     text = " ".join((call.error or "").split())[:REASON_CHARS]
     return f"{call.outcome.value}: {text}" if text else call.outcome.value

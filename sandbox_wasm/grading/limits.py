@@ -1,8 +1,8 @@
-"""How much a graded program may use, where its trainer does not say.
+"""How much a graded program may use if its trainer does not say.
 
-Fuel, not clocks: the verdict is the same on any machine, under any load. CPython natively burns
-what the guest does two to six times as fast, so that a case has about what LiveCodeBench's six
-seconds are. Of the 1,414 solutions that azr's suites of code bring, two need more
+Fuel limits it, not a clock, so the verdict is the same on any machine, under any load. Native
+CPython does the guest's work two to six times as fast, so a case gets about as much as in
+LiveCodeBench's six seconds. Of the 1,414 solutions in azr's suites of code, two need more
 (docs/evaluation.md).
 """
 
@@ -14,23 +14,23 @@ from sandbox_wasm.types import Limits, fuel_of_seconds
 __all__ = ["CASE_LIMITS", "TESTS_LIMITS", "limits_of"]
 
 CASE_LIMITS = Limits(seconds=12.5, memory_bytes=1024**3, output_bytes=1024**2)
-"""Of one call, or of one run of a program."""
+"""Limits of one call, or of one run of a program."""
 TESTS_LIMITS = replace(CASE_LIMITS, fuel=fuel_of_seconds(50))
-"""Of tests that are run together: a file of them makes a hundred calls and more."""
+"""Limits of tests that run together: a file of tests makes a hundred calls and more."""
 
 SLACK_BYTES = 64 * 1024
 MOST_OUTPUT_BYTES = 64 * 1024**2
-"""The most that `Limits` take."""
+"""The most that `Limits` accept."""
 ESCAPE = 4
-"""A character may take four in a literal: backslash, x and two digits."""
+"""Characters that one character may take in a literal: backslash, x and two digits."""
 
 
 def limits_of(check: Check, given: Limits | None = None) -> Limits:
-    """The limits of one check: its own output always fits.
+    """Return the limits of one check; its own expected output always fits.
 
     Args:
         check: What is run.
-        given: What the trainer said; its output limit is raised where the check needs more.
+        given: The trainer's limits; the output limit is raised if the check needs more.
     """
     base = given or (TESTS_LIMITS if isinstance(check, Tests) else CASE_LIMITS)
     if isinstance(check, Tests):

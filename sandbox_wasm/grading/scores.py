@@ -1,4 +1,4 @@
-"""Programs and checks to scores, in batches over a `Sandbox` or a `SandboxClient`."""
+"""From programs and checks to scores, in batches over a `Sandbox` or a `SandboxClient`."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,10 @@ from sandbox_wasm.types import Job, JobResult, Limits
 __all__ = ["Executor", "agrade", "agrade_all", "grade", "grade_all"]
 
 SOUNDNESS = Soundness()
-"""One for the process: what a check does is the same in every executor."""
+"""One for the whole process, because a check does the same in every executor."""
 
 MAX_PROGRAM_BYTES = MAX_TEXT_BYTES // 2
-"""Half of what the sandbox takes: preludes and calls stand around a program."""
+"""Half of what the sandbox takes, to leave room for preludes and calls."""
 
 
 NO_WAVES: tuple[list[Job], list[Job]] = ([], [])
@@ -30,7 +30,7 @@ class Executor(Protocol):
     """`Sandbox` or `SandboxClient`."""
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
-        """Run all jobs; results in their order."""
+        """Run all jobs and return the results in their order."""
         ...
 
 
@@ -43,19 +43,20 @@ def grade_all(
     is_partial: bool = False,
     packages: Iterable[str] = (),
 ) -> list[Graded]:
-    """Score programs, all of them in one batch, and say what became of each.
+    """Score programs in one batch, and say how each of them ended.
 
-    The first case of each goes first: what fails there is wrong, and its other cases, which would
-    cost as much again, are not run. Where a share is counted, all are.
+    The first case of each program runs first. A program that fails it is wrong, so its other cases
+    do not run. If a share is counted, all cases run.
 
     Args:
         executor: Runs the jobs.
         programs: Untrusted sources.
         checks: One for each program.
-        limits: Of each run; fuel decides, so a score never depends on the machine's load. None
-            for `CASE_LIMITS` and `TESTS_LIMITS`, which right programs of public sets keep.
+        limits: The limits of each run. Fuel decides, so a score never depends on the machine's
+            load. None for `CASE_LIMITS` and `TESTS_LIMITS`, which suit right programs of public
+            data sets.
         is_partial: Score the share of passed tests, instead of 1.0 for all and 0.0 otherwise.
-        packages: Third-party packages that programs may import; the executor must have them.
+        packages: Third-party packages that programs may import; the executor must have loaded them.
 
     Raises:
         SandboxUnavailable: The machinery failed; nothing was scored.
@@ -86,25 +87,25 @@ async def agrade_all(
 def grade(
     executor: Executor, programs: Sequence[str], checks: Sequence[Check], **options: Any
 ) -> list[float]:
-    """The scores of `grade_all`, which takes the same options."""
+    """Return the scores of `grade_all`, with the same options."""
     return [one.score for one in grade_all(executor, programs, checks, **options)]
 
 
 async def agrade(
     executor: Executor, programs: Sequence[str], checks: Sequence[Check], **options: Any
 ) -> list[float]:
-    """The scores of `agrade_all`, which takes the same options."""
+    """Return the scores of `agrade_all`, with the same options."""
     return [one.score for one in await agrade_all(executor, programs, checks, **options)]
 
 
 async def run_async(executor: Executor, jobs: list[Job]) -> list[JobResult]:
-    """By the executor's own coroutine, or in a thread."""
+    """Run the jobs by the executor's own coroutine, or in a thread."""
     arun = getattr(executor, "arun", None)
     return await (arun(jobs) if arun else asyncio.to_thread(executor.run, jobs))
 
 
 class Batch:
-    """The jobs of a batch in two waves, and the way back from their results to scores."""
+    """The jobs of a batch in two waves, and their results turned into scores."""
 
     def __init__(
         self,
@@ -133,14 +134,14 @@ class Batch:
 
     @property
     def first(self) -> list[Job]:
-        """The empty programs of checks that are new, then the first case of each program."""
+        """Return the empty program for each new check, then the first case of each program."""
         return [*self._proofs, *(job for head in self._heads for job in head)]
 
     def learn(self, results: Sequence[JobResult]) -> None:
         """Take the results of `first`.
 
         Raises:
-            ValueError: One of the checks is none.
+            ValueError: One of the checks is unsound.
         """
         rest = iter(results)
         for check, _ in zip(self._unproven, self._proofs, strict=True):
@@ -149,14 +150,14 @@ class Batch:
             kept.extend(islice(rest, len(head)))
 
     def rest(self) -> list[Job]:
-        """The other cases of the programs that have not failed."""
+        """Return the other cases of the programs that have not failed."""
         for index, head in enumerate(self._heads):
             if not all(case.passed for case in self._cases(index, head)):
                 self._tails[index] = []
         return [job for tail in self._tails for job in tail]
 
     def graded(self, results: Sequence[JobResult]) -> list[Graded]:
-        """Of each program, after the results of `rest`."""
+        """Grade each program, from the results of `rest`."""
         later = iter(results)
         for kept, tail in zip(self._results, self._tails, strict=True):
             kept.extend(islice(later, len(tail)))
@@ -180,7 +181,7 @@ class Batch:
 
 
 def waves_of(jobs: list[Job], is_partial: bool) -> tuple[list[Job], list[Job]]:
-    """The first case alone, and the others."""
+    """Split into the first case and the others."""
     if is_partial:
         return jobs, []
     first, others = jobs[0], jobs[1:]
@@ -191,7 +192,7 @@ def waves_of(jobs: list[Job], is_partial: bool) -> tuple[list[Job], list[Job]]:
 
 
 def parts_of(checks: Sequence[Check]) -> list[Check]:
-    """Tests that are counted one at a time are also tried so."""
+    """Split tests that are counted one at a time into these; return other checks unchanged."""
     return [
         part for check in checks
         for part in (
@@ -202,21 +203,24 @@ def parts_of(checks: Sequence[Check]) -> list[Check]:
 
 
 def num_tests_of(check: Check, *, is_partial: bool) -> int:
-    """How many tests a check has; asserts that are run together are one."""
+    """Count the tests of a check; asserts that run together are one."""
     if isinstance(check, Tests):
         return len(check.each) if is_partial and check.each else 1
     return len(check.cases)
 
 
 def counted_cases(check: Check, passed: Sequence[bool]) -> list[bool]:
-    """A share counts what an empty program does not get: tests whose output is not empty."""
+    """Return the tests that count for a share: those whose output is not empty.
+
+    An empty program passes the others.
+    """
     if not isinstance(check, Stdin):
         return list(passed)
     return [won for won, (_, expected) in zip(passed, check.cases, strict=True) if expected.strip()]
 
 
 def is_sendable(program: str) -> bool:
-    """Whether the sandbox takes the text at all; if not, it is wrong and alone in that."""
+    """Tell whether the sandbox takes the text; if not, only this program is wrong."""
     try:
         return len(program.encode()) <= MAX_PROGRAM_BYTES
     except UnicodeEncodeError:

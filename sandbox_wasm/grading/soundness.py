@@ -1,7 +1,7 @@
-"""Finding out, once for each check, that an empty program does not pass it.
+"""Finds out, once for each check, that an empty program does not pass it.
 
-What tests do cannot be read off their text, so the empty program is tried in the sandbox, before
-any score of the check is given. Only `Tests` need it: the others are told by their expected values.
+The text of tests does not show what they do. So the sandbox runs an empty program with them before
+the check gives any score. Only `Tests` need this: for the others, the expected values show it.
 """
 
 import hashlib
@@ -20,27 +20,27 @@ __all__ = ["EMPTY", "Soundness"]
 EMPTY = ""
 """A program that does nothing."""
 MOST_KEPT = 1_000_000
-"""Digests, of 32 bytes each: more than the checks of any data set."""
+"""Digests of 32 bytes each; more than the checks of any data set."""
 
 
 class Soundness:
-    """Which checks were found to refuse an empty program."""
+    """The checks that are known to refuse an empty program."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
 
     def unproven(self, checks: Iterable[Check]) -> list[Tests]:
-        """The tests that were not tried yet, each once."""
+        """Return the tests that were not tried yet, each once."""
         tests = {digest_of(check): check for check in checks if isinstance(check, Tests)}
         with self._lock:
             return [check for digest, check in tests.items() if digest not in self._found]
 
     def learn(self, check: Tests, result: JobResult) -> None:
-        """Take what became of the empty program.
+        """Take the result of the empty program.
 
         Raises:
-            ValueError: It passed, or no program could: the data set is wrong.
+            ValueError: The empty program passed, or no program could: the data set is wrong.
             SandboxUnavailable: There is no result.
         """
         fault = fault_of(check, result)
@@ -53,9 +53,9 @@ class Soundness:
 
 
 def fault_of(check: Tests, result: JobResult) -> str:
-    """What is wrong with tests that ended so after an empty program; empty: nothing.
+    """Say what is wrong with tests whose run with an empty program ended so; empty if nothing is.
 
-    A prelude that imports what is not there fails every program, and is left to its item.
+    A prelude that imports a missing module fails every program. That is left to its item.
     """
     if not result.calls:
         raise SandboxUnavailable("1 cases were answered with 0")
@@ -72,7 +72,7 @@ def fault_of(check: Tests, result: JobResult) -> str:
 
 
 def digest_of(check: Tests) -> bytes:
-    """Of all that runs."""
+    """Hash all that runs."""
     digest = hashlib.sha256()
     for text in (check.prelude, check.source):
         raw = text.encode()
@@ -81,6 +81,6 @@ def digest_of(check: Tests) -> bytes:
 
 
 def shown(check: Tests) -> str:
-    """The end of the tests, where they call: enough to find the row by."""
+    """Return the end of the tests, where they call the program: enough to find the row."""
     text = check.source.strip()
     return repr(text if len(text) <= 120 else f"...{text[-120:]}")

@@ -1,4 +1,4 @@
-"""A data set's values as Python writes them: arguments of calls, expected values, texts."""
+"""A data set's values, written as Python writes them: arguments, expected values, texts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,12 @@ __all__ = ["arguments_of", "lines_of", "unnamed_keys", "value_of", "without_abse
 
 
 def arguments_of(given: Any) -> str:
-    """Spell the arguments: a list of values, names with values, or one JSON value a line.
+    """Write the arguments as Python.
+
+    They come as a list of values, as names with values, or as one JSON value per line.
 
     Raises:
-        ValueError: A text that is not JSON.
+        ValueError: A text is not JSON.
     """
     if isinstance(given, Mapping):
         named = cast("Mapping[str, Any]", given)
@@ -24,13 +26,13 @@ def arguments_of(given: Any) -> str:
 
 
 def value_of(given: Any, expected: Any) -> str:
-    """Spell the expected value: JSON where the arguments are JSON too, else the value itself."""
+    """Write the expected value as Python; it is JSON if the arguments are."""
     is_json = isinstance(given, str) and isinstance(expected, str)
     return repr(json_value(expected) if is_json else expected)
 
 
 def json_value(text: str) -> Any:
-    """What a text of JSON says."""
+    """Read a text of JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -40,7 +42,7 @@ def json_value(text: str) -> Any:
 
 
 def lines_of(text: Any) -> str:
-    """A text of stdin or stdout; a list is its lines, as APPS and TACO have some."""
+    """Return a text of stdin or stdout; a list holds its lines, as in parts of APPS and TACO."""
     if isinstance(text, list):
         return "\n".join(str(line).removesuffix("\n") for line in cast("list[Any]", text))
     if isinstance(text, Mapping):  # SandboxFusion's
@@ -50,9 +52,9 @@ def lines_of(text: Any) -> str:
 
 
 def unnamed_keys(given: Any) -> Any:
-    """JSON makes texts of numbers that are keys; APPS turns those of a first argument back.
+    """Turn keys that are texts of numbers back into numbers, as APPS does in a first argument.
 
-    Source: github.com/hendrycks/apps, eval/testing_util.py, run_test.
+    JSON has no other keys. Source: github.com/hendrycks/apps, eval/testing_util.py, run_test.
     """
     arguments = (
         [json_value(line) for line in given.split("\n")] if isinstance(given, str) else given
@@ -70,7 +72,7 @@ def unnamed_keys(given: Any) -> Any:
 
 
 def without_absent(inputs: Sequence[Any]) -> list[Any]:
-    """Inputs by name, without those that are None in all of them: Arrow's, not the problem's."""
+    """Drop the names whose inputs are None everywhere: Arrow added them, not the problem."""
     if not all(isinstance(given, dict) for given in inputs):
         return list(inputs)
     named = cast("Sequence[dict[str, Any]]", inputs)

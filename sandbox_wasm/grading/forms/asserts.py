@@ -1,4 +1,4 @@
-"""Forms whose tests are Python: they run after the program, in its namespace."""
+"""Forms whose tests are Python. They run after the program, in its namespace."""
 
 import re
 from typing import Any
@@ -36,7 +36,7 @@ class Mbpp:
 
 
 class HumanEval:
-    """`test` defines `check(candidate)`, `entry_point` names the candidate, `prompt` goes before.
+    """`test` defines `check(candidate)`, `entry_point` names the candidate, `prompt` precedes it.
 
     HumanEval (github.com/openai/human-eval, human_eval/execution.py) and HumanEval+
     (github.com/evalplus/evalplus).
@@ -54,12 +54,12 @@ class HumanEval:
 
     @staticmethod
     def check(row: Row) -> Tests:
-        """The prompt's imports and helpers stand before a program that does not repeat them."""
+        """Put the prompt's imports and helpers before a program that does not repeat them."""
         return whole_and_apart(row["tests"], row["entry_point"], row["prompt"])
 
 
 class LeetCode:
-    """`entry_point` is `Solution().name`, and `prompt` the imports that every solution may use.
+    """`entry_point` is `Solution().name`; `prompt` holds imports that every solution may use.
 
     LeetCodeDataset (github.com/newfacade/LeetCodeDataset).
     """
@@ -71,7 +71,7 @@ class LeetCode:
 
     @staticmethod
     def check(row: Row) -> Tests:
-        """The builtins come last: math.pow takes no third argument."""
+        """Put the builtins last, because math.pow takes no third argument."""
         prompt: Any = row.get("code_prefix", row.get("prompt", ""))
         is_code = isinstance(prompt, str) and re.match(r"\s*(?:from|import)[ \t]", prompt)
         prelude = f"{prompt.rstrip()}\nfrom builtins import *\n" if is_code else ""
@@ -91,7 +91,7 @@ class KodCode:
 
     @staticmethod
     def check(row: Row) -> Tests:
-        """Run by a stand-in for pytest."""
+        """Run it with a stand-in for pytest."""
         return Tests(runnable(row["tests"]))
 
 
@@ -109,17 +109,17 @@ class Asserts:
 
     @staticmethod
     def check(row: Row) -> Tests:
-        """As it stands, with the calls of what it only defines."""
+        """Take the text as it is, and call the functions that it only defines."""
         return whole_and_apart(row["tests"], str(row.get("entry_point", "")))
 
 
 def whole_and_apart(source: str, entry: str, prelude: str = "") -> Tests:
-    """The text as a whole, and its asserts one at a time where they can be told apart."""
+    """Return the text as a whole, and its asserts one at a time if they can be separated."""
     each = tuple(runnable(text, entry) for text in apart(source))
     return Tests(runnable(source, entry), prelude, each)
 
 
 def texts(value: Any) -> list[str]:
-    """A text, or a list of them; without the empty ones."""
+    """Return a list of texts from a text or a list, without empty ones."""
     found = [value] if isinstance(value, str) else (value or [])
     return [str(item) for item in found if item]

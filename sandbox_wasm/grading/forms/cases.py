@@ -1,6 +1,6 @@
-"""Forms whose tests are inputs and outputs: of whole programs, or of a function's calls.
+"""Forms whose tests are inputs and outputs, of whole programs or of a function's calls.
 
-Expected outputs stay on the host. How they are compared is each set's own rule.
+Expected outputs stay on the host. Each data set has its own rule of comparison.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,14 +44,14 @@ class Literals:
 
 
 class Apps:
-    """`inputs` and `outputs`, and `fn_name` where a function is called.
+    """`inputs` and `outputs`, and `fn_name` if a function is called.
 
     APPS (github.com/hendrycks/apps, eval/testing_util.py), TACO (github.com/FlagOpen/TACO,
     metrics/testing_util.py), Eurus and PRIME (verl/utils/reward_score/prime_code/testing_util.py).
-    An input of a call is a list of arguments, or a text of one JSON value a line. Outputs of calls
-    may be in a list of their own: where each of them is a list of one, the result may be the
-    element or the list, as APPS takes it (`output == expected or output == expected[0]`). A list
-    that is not of one is the result itself, other than in APPS, which also takes its first element.
+    An input of a call is a list of arguments, or a text with one JSON value per line. Outputs of
+    calls may be in a list of their own. If every output is a list of one element, the result may be
+    the element or the list, as in APPS (`output == expected or output == expected[0]`). Any other
+    list is the result itself; APPS would also accept its first element.
     """
 
     @staticmethod
@@ -61,7 +61,7 @@ class Apps:
 
     @staticmethod
     def check(row: Row) -> Calls | Stdin:
-        """Calls if a function is named."""
+        """Make calls if a function is named, else runs of the program."""
         pairs = paired(row["inputs"], row.get("outputs"))
         name = row.get("fn_name")
         return apps_calls(str(name), pairs) if name else apps_runs(pairs)
@@ -89,9 +89,9 @@ class CodeContests:
 class LiveCodeBench:
     """Cases of `input`, `output` and `testtype`; `metadata` names the method.
 
-    LiveCodeBench (lcb_runner/benchmarks/code_generation.py and evaluation/testing_util.py), its
-    rows too: `public_test_cases` and `private_test_cases`, packed or not; open-instruct's lists;
-    DeepCoder's, where each case has its metadata (github.com/rllm-org/rllm).
+    LiveCodeBench (lcb_runner/benchmarks/code_generation.py and evaluation/testing_util.py), also
+    its rows with `public_test_cases` and `private_test_cases`, packed or not; the lists of
+    open-instruct; DeepCoder, where each case has its metadata (github.com/rllm-org/rllm).
     """
 
     KEYS = ("public_test_cases", "private_test_cases")
@@ -103,7 +103,7 @@ class LiveCodeBench:
 
     @classmethod
     def check(cls, row: Row) -> Calls | Stdin:
-        """Calls if a method is named."""
+        """Make calls if a method is named, else runs of the program."""
         listed = [case for key in cls.KEYS for case in listed_cases(row.get(key))]
         cases = [*row.get("cases", ()), *listed]
         pairs = [(case.get("input", ""), case.get("output")) for case in required(cases)]
@@ -132,7 +132,7 @@ class Synthetic1:
 
     @staticmethod
     def check(row: Row) -> Calls | Stdin:
-        """As APPS and TACO, which the set is made of."""
+        """Compare as APPS and TACO do, of which the data set is made."""
         if str(row.get("language", "python")).lower() not in ("python", "python3"):
             raise ValueError(f"only Python can be run, got the language {row['language']!r}")
         cases = row["cases"]
@@ -145,7 +145,7 @@ Pairs = Sequence[tuple[Any, Any]]
 
 
 def paired(questions: Any, answers: Any) -> list[tuple[Any, Any]]:
-    """Each question with its answer."""
+    """Pair each input with its output."""
     if not isinstance(questions, list) or not isinstance(answers, list):
         raise ValueError("ground truth must have a list of inputs and a list of outputs")  # noqa: TRY004
     first, second = cast("list[Any]", questions), cast("list[Any]", answers)
@@ -155,7 +155,7 @@ def paired(questions: Any, answers: Any) -> list[tuple[Any, Any]]:
 
 
 def columns(tests: Any) -> list[tuple[Any, Any]]:
-    """An object of two lists, as Arrow has it, or a list of objects."""
+    """Read a list of objects, or an object of two lists, as Arrow writes it."""
     found = structure(tests)
     if isinstance(found, Mapping):
         both = cast("Mapping[str, Any]", found)
@@ -171,7 +171,7 @@ def listed_cases(tests: Any) -> list[Any]:
 
 
 def required(cases: Any) -> list[dict[str, Any]]:
-    """Cases that all have an output."""
+    """Return the cases; every one must have an output."""
     for number, case in enumerate(cases):
         if not isinstance(case, dict) or cast("Row", case).get("output") is None:
             raise ValueError(f"test {number} must be an object with input and output, got {case!r}")
@@ -179,7 +179,7 @@ def required(cases: Any) -> list[dict[str, Any]]:
 
 
 def runs_of(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    """Inputs and outputs as texts; some sets have lists of lines."""
+    """Return inputs and outputs as texts; some data sets have lists of lines."""
     return tuple((lines_of(given).replace("\r\n", "\n"), lines_of(out)) for given, out in pairs)
 
 
@@ -204,7 +204,7 @@ def apps_calls(name: str, pairs: Pairs) -> Calls:
 
 
 def is_functional(row: Row, cases: Sequence[Row]) -> bool:
-    """Whether a method is called: as the cases say, else if one is named."""
+    """Tell whether a method is called: the cases say so, or one is named."""
     kinds = {str(case["testtype"]) for case in cases if case.get("testtype")}
     if len(kinds) > 1:
         raise ValueError(f"the tests of one row must have one testtype, got {sorted(kinds)}")
@@ -212,7 +212,7 @@ def is_functional(row: Row, cases: Sequence[Row]) -> bool:
 
 
 def method_name(row: Row, cases: Sequence[Row]) -> str:
-    """The method that is called, wherever it is said; empty if it is not."""
+    """Find the name of the method that is called; empty if there is none."""
     for place in (row, *cases):
         for found in (place, structure(place.get("metadata"))):
             if isinstance(found, Mapping):

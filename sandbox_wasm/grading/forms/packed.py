@@ -1,7 +1,7 @@
 """LiveCodeBench's hidden tests: JSON in a pickle, in zlib, in base64. Nothing is unpickled.
 
-A pickle is a program; of its instructions only those that spell one text are read here, and
-whatever else is in it is an error.
+A pickle is a program. This reader follows only the instructions that spell one text; any other
+instruction is an error.
 """
 
 import base64
@@ -17,22 +17,22 @@ from typing import Any, cast
 __all__ = ["MAX_TESTS_BYTES", "PackedTestsError", "at_most", "text_of_pickle", "unpack_tests"]
 
 MAX_TESTS_BYTES = 1 << 30
-"""Of one item's tests, unpacked: more is a bomb."""
+"""Largest size of one item's unpacked tests; more is a bomb."""
 _most_bytes: ContextVar[int] = ContextVar("most bytes of unpacked tests", default=MAX_TESTS_BYTES)
 
 TEXT = frozenset({"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"})
 FRAMING = frozenset(
     {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 )  # fmt: skip
-"""What a pickler writes around a text; none of it makes or calls anything."""
+"""Instructions that a pickler writes around a text; none of them makes or calls anything."""
 
 
 class PackedTestsError(ValueError):
-    """These are no packed tests, or more than they may be."""
+    """The text is not packed tests, or it is larger than allowed."""
 
 
 def unpack_tests(packed: str) -> Sequence[dict[str, Any]]:
-    """The cases of one item: `{input, output, testtype}` each.
+    """Return the cases of one item: `{input, output, testtype}` each.
 
     Args:
         packed: The JSON itself, as some records have it, or base64 of zlib of a pickled JSON text.
@@ -55,7 +55,7 @@ def unpack_tests(packed: str) -> Sequence[dict[str, Any]]:
 
 @contextmanager
 def at_most(num_bytes: int) -> Generator[None]:
-    """Unpack no more than this inside: where strangers' texts are read, and many at once."""
+    """Limit the size of unpacked data inside this block, for many texts of strangers at once."""
     token = _most_bytes.set(num_bytes)
     try:
         yield
@@ -64,7 +64,7 @@ def at_most(num_bytes: int) -> Generator[None]:
 
 
 def inflate(packed: str) -> bytes:
-    """Base64, then zlib, not further than MAX_TESTS_BYTES, or what `at_most` says."""
+    """Undo base64, then zlib, up to MAX_TESTS_BYTES or the limit of `at_most`."""
     most_bytes = _most_bytes.get()
     try:
         squeezed = base64.b64decode(packed, validate=True)
@@ -79,7 +79,7 @@ def inflate(packed: str) -> bytes:
 
 
 def text_of_pickle(content: bytes) -> str:
-    """The text that a pickle of exactly one text holds.
+    """Return the text of a pickle that holds exactly one text.
 
     Raises:
         PackedTestsError: The pickle holds anything else: an object, a call, two texts.

@@ -1,8 +1,8 @@
-"""Tests that a pickle holds: lists, dicts, texts and numbers, read without unpickling.
+"""Tests in a pickle of lists, dicts, texts and numbers, read without unpickling.
 
-open-instruct packs its tests so: base64 of zlib of a pickle (open_instruct/code_utils,
-encode_tests, at 0653941). A pickle is a program; only its instructions that write such values
-down are followed here. What makes an object, calls something or shares a container is an error.
+open-instruct packs its tests as base64 of zlib of a pickle (open_instruct/code_utils, encode_tests,
+at 0653941). A pickle is a program. This reader follows only the instructions that write such values
+down. An instruction that makes an object, calls something or shares a container is an error.
 """
 
 import base64
@@ -33,10 +33,10 @@ def read_pickled(packed: str, max_bytes: int) -> Any:
 
     Args:
         packed: The text.
-        max_bytes: Of the pickle; a longer one is an error, found while it is inflated.
+        max_bytes: Largest size of the pickle; the reader stops inflating there.
 
     Raises:
-        PackedTestsError: It is something else, or holds something else.
+        PackedTestsError: The text is something else, or holds something else.
     """
     try:
         stream = zlib.decompressobj()
@@ -53,7 +53,7 @@ def values_of_pickle(content: bytes) -> Any:
     """Follow the instructions that write plain values down.
 
     Raises:
-        PackedTestsError: There are others.
+        PackedTestsError: The pickle has other instructions.
     """
     reader = _Reader()
     try:
@@ -71,7 +71,7 @@ def values_of_pickle(content: bytes) -> Any:
 
 
 class _Reader:
-    """A pickle machine of which only the harmless part was built."""
+    """A pickle machine that has only the harmless instructions."""
 
     def __init__(self) -> None:
         self._stack: list[Any] = []
@@ -79,7 +79,7 @@ class _Reader:
         self._memo: dict[int, Any] = {}
 
     def result(self) -> Any:
-        """The one value that is left."""
+        """Return the one value that is left."""
         if len(self._stack) != 1 or self._marks:
             raise PackedTestsError("a pickle of one value was expected")
         require_shallow(self._stack[0])
@@ -144,7 +144,7 @@ class _Reader:
 
 
 def require_shallow(value: Any) -> None:
-    """Refuse what others, which recurse, could not read.
+    """Refuse values that are nested too deep for recursive readers.
 
     Raises:
         PackedTestsError: Containers are nested more than `MAX_DEPTH` deep.

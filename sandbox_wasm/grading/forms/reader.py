@@ -22,11 +22,11 @@ class Form(Protocol):
     """One public way to write a ground truth."""
 
     def fits(self, row: Row) -> bool:
-        """Whether the row has this form."""
+        """Tell whether the row has this form."""
         ...
 
     def check(self, row: Row) -> Check:
-        """What the row says."""
+        """Make the check that the row describes."""
         ...
 
 
@@ -34,20 +34,20 @@ FORMS: Sequence[Form] = (
     Literals, CodeContests, Apps, Synthetic1, LiveCodeBench, Mbpp, HumanEval, LeetCode, KodCode,
     Asserts,
 )  # fmt: skip
-"""The first that fits decides."""
+"""The first form that fits decides."""
 
 
 def parse_check(truth: object, *, comparison: Comparison | str | None = None) -> Check:
     """Read a data set's ground truth.
 
     Args:
-        truth: A `Check`; a text of tests; a list of asserts or of cases; a row or an object of one
-            of the `FORMS`, or its JSON text, as it comes from JSON, Arrow or pandas.
-        comparison: How outputs and values are compared, if not by the form's own rule.
+        truth: A `Check`, a text of tests, a list of asserts or of cases, a row or an object of one
+            of the `FORMS`, or its JSON text; values may come from JSON, Arrow or pandas.
+        comparison: The rule by which outputs and values are compared; None for the form's own.
 
     Raises:
-        ValueError: It has none of the forms, or every program, or none, would pass it: the data
-            set is wrong, which no completion can mend.
+        ValueError: It has none of the forms, or every program would pass it, or none. Then the data
+            set is wrong, and no completion can change that.
     """
     check = truth if isinstance(truth, Tests | Stdin | Calls) else read(truth)
     if comparison is None or isinstance(check, Tests):
@@ -56,7 +56,7 @@ def parse_check(truth: object, *, comparison: Comparison | str | None = None) ->
 
 
 def read(truth: Any) -> Check:
-    """The check of the first form that fits."""
+    """Make the check of the first form that fits."""
     row = opened(truth)
     form = next((form for form in FORMS if form.fits(row)), None)
     if form is None:

@@ -1,7 +1,8 @@
-"""A data set's row in one plain form, wherever it was read: JSON, Arrow, pandas or Python.
+"""A data set's row in one plain form, whether it comes from JSON, Arrow, pandas or Python.
 
-Arrow writes None for each key that a row lacks, and pandas arrays for lists. Here None is absent,
-an array is a list, bytes are text, and a text that is JSON is what it says. Nothing is unpickled.
+Arrow writes None for each key that a row lacks, and pandas has arrays for lists. In the plain form
+None is absent, an array is a list, bytes are text, and a text of JSON is what it says. Nothing is
+unpickled.
 """
 
 import json
@@ -16,21 +17,21 @@ __all__ = ["Row", "opened", "plain", "present", "structure"]
 Row = Mapping[str, Any]
 
 CONTAINERS = ("ground_truth", "reward_model", "verification_info", "input_output")
-"""Keys that hold the checks of a row as a text or an object: verl, SYNTHETIC-1, APPS."""
+"""Keys under which verl, SYNTHETIC-1 and APPS hold a row's checks, as a text or an object."""
 QUESTIONS = ("input", "inputs", "stdin", "test_input")
 ANSWERS = ("output", "outputs", "stdout", "expected_output", "expected_outputs", "expected")
-"""What sets call the two sides of a case; azr's forms call them input and output."""
+"""Names of the two sides of a case in data sets; azr's forms call them input and output."""
 CASE_KEYS = ("testtype", "type", "fn_name", "func_name", "metadata")
 TESTS = ("tests", "test", "test_cases", "unit_tests", "test_list", "test_code", "functional")
 """Keys whose value may be a text, a list of asserts, a list of cases or an object."""
 TOLD_OTHERWISE = frozenset(("tests", "test_list", "cases", "calls"))
 SCALARS = (str, bool, int, float)
 PACKED_CHARS = 40
-"""A packed text is longer; a short word is no base64."""
+"""A packed text is longer than this; a short word is not base64."""
 
 
 def plain(value: Any) -> Any:
-    """Lists, dicts and scalars alone, as JSON would have them.
+    """Turn a value into lists, dicts and scalars, as JSON would have them.
 
     Raises:
         ValueError: It holds something else.
@@ -50,7 +51,7 @@ def plain(value: Any) -> Any:
 
 
 def plain_scalar(value: Any) -> Any:
-    """Bytes as text, and an instance of a scalar's subclass as that scalar."""
+    """Turn bytes into text, and an instance of a scalar's subclass into that scalar."""
     if isinstance(value, bytes):
         return value.decode()
     for base in SCALARS:
@@ -62,17 +63,18 @@ def plain_scalar(value: Any) -> Any:
 
 
 def present(row: Row) -> dict[str, Any]:
-    """The keys that say something: None, an empty text and an empty list are absent."""
+    """Drop keys that say nothing: None, an empty text or an empty list."""
     return {
         key: value for key, value in row.items() if value is not None and value not in ("", [], {})
     }
 
 
 def structure(value: Any) -> Any:
-    """What a text says that is JSON, a Python literal, or packed JSON; anything else as it is.
+    """Read a text of JSON, of a Python literal or of packed JSON; return anything else unchanged.
 
     Raises:
-        ValueError: It is packed, and what is packed is no text: objects are never unpickled.
+        ValueError: The text is packed, and holds something else than a text: objects are never
+            unpickled.
     """
     if not isinstance(value, str):
         return value
@@ -85,7 +87,7 @@ def structure(value: Any) -> Any:
 
 
 def json_or_literal(text: str, otherwise: str) -> Any:
-    """A list or an object; otherwise a test that happens to begin with a bracket."""
+    """Read a list or an object; a test may begin with a bracket too, and stays a text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -97,12 +99,12 @@ def json_or_literal(text: str, otherwise: str) -> Any:
 
 
 def is_packed(text: str) -> bool:
-    """Whether it is one word of base64 whose bytes begin like zlib's."""
+    """Tell whether a text is one word of base64 whose bytes begin like zlib's."""
     return len(text) >= PACKED_CHARS and text[:2] == "eJ" and not any(map(str.isspace, text))
 
 
 def unpacked(text: str) -> str:
-    """Base64 of zlib of JSON, or of a pickle of one JSON text, as LiveCodeBench has them."""
+    """Undo base64 and zlib, and read JSON or a pickle of one JSON text, as in LiveCodeBench."""
     try:
         content = inflate(text)
         return text_of_pickle(content) if content[:1] == b"\x80" else content.decode()
@@ -113,11 +115,11 @@ def unpacked(text: str) -> str:
 
 
 def opened(truth: Any) -> dict[str, Any]:
-    """The row with what its containers hold beside it, and its tests under one name.
+    """Return the row with the content of its containers beside it, and its tests under one name.
 
     Returns:
-        `tests` is a text, `test_list` a list of texts, `cases` a list of objects; other keys are
-        the row's.
+        `tests` is a text, `test_list` a list of texts, `cases` a list of objects; the other keys
+        are those of the row.
     """
     found = structure(plain(truth))
     if isinstance(found, str):
@@ -131,7 +133,7 @@ def opened(truth: Any) -> dict[str, Any]:
 
 
 def without_containers(row: dict[str, Any]) -> dict[str, Any]:
-    """What a container holds, beside the other keys."""
+    """Move the content of containers beside the other keys."""
     for key in CONTAINERS:
         inner = structure(row.get(key))
         if isinstance(inner, dict | list) or (key == "ground_truth" and isinstance(inner, str)):
@@ -140,7 +142,7 @@ def without_containers(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_tests_named(row: dict[str, Any]) -> dict[str, Any]:
-    """The first key of tests that is there, under the name of what it holds."""
+    """Rename the first key of tests after its content."""
     for key in TESTS:
         if key in row:
             inner = structure(row[key])
@@ -150,12 +152,12 @@ def with_tests_named(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def without(row: dict[str, Any], key: str) -> dict[str, Any]:
-    """The other keys."""
+    """Return the other keys."""
     return {name: value for name, value in row.items() if name != key}
 
 
 def named_list(items: list[Any]) -> dict[str, Any]:
-    """A list of asserts, or of cases."""
+    """Put a list of asserts under `test_list`, and a list of cases under `cases`."""
     kept = [item for item in items if item not in (None, "", {})]
     if kept and all(isinstance(item, str) for item in kept):
         return {"test_list": kept}
@@ -168,7 +170,7 @@ def named_list(items: list[Any]) -> dict[str, Any]:
 
 
 def present_case(case: dict[str, Any]) -> dict[str, Any]:
-    """A case without the keys that Arrow adds, its sides named; an empty input or output is one."""
+    """Drop keys that Arrow added to a case and name its sides; an empty input or output counts."""
     kept = {key: value for key, value in case.items() if value is not None}
     named = {
         "input": next((key for key in QUESTIONS if key in kept), None),
@@ -181,9 +183,10 @@ def present_case(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_cases(row: dict[str, Any]) -> dict[str, Any]:
-    """Columns of cases, as a data set's `Sequence` has them, turned into the cases.
+    """Turn columns of cases, as a data set's `Sequence` has them, into cases.
 
-    `inputs` with `outputs` are APPS' own form, and stay. A single case is one if it says no more.
+    `inputs` with `outputs` are APPS' own form and stay. A single case counts only if the row has
+    nothing else.
     """
     if ("inputs" in row and "outputs" in row) or row.keys() & TOLD_OTHERWISE:
         return row

@@ -1,1 +1,1 @@
-"""Finding the program in what a model wrote: total, linear, and nothing is parsed or run."""
+"""Finds the program in any text of a model, in linear time. Nothing is parsed or run."""

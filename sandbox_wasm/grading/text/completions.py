@@ -2,8 +2,8 @@
 
     completion -> text_of -> answer parts (no thought) -> fenced blocks, bare code -> the program
 
-Total and linear: any text has an answer, nothing raises, nothing is parsed or run. What is not
-seen to be a program is none: a sentence or an output is never run in its place.
+Every function works on any text in linear time and never raises. Nothing is parsed or run. Text
+that does not look like a program is never taken for one: a sentence or an output is never run.
 """
 
 import re
@@ -19,10 +19,10 @@ __all__ = ["answer_parts", "read_program", "text_of"]
 
 
 def text_of(completion: object) -> str:
-    """Return a completion's text: of a string, or of a conversation's last answer.
+    """Return the text of a completion: a string, or a conversation's last answer.
 
-    A message is a mapping or an object with `content`, which is a text or a list of parts; parts
-    that are no text (thoughts, pictures, calls of tools) are left out. Anything else has no text.
+    A message is a mapping or an object with `content`, which is a text or a list of parts. Parts
+    that are not text (thoughts, pictures, calls of tools) are left out. Anything else has no text.
     """
     if isinstance(completion, list | tuple):
         messages = cast("Sequence[object]", completion)
@@ -38,7 +38,7 @@ def text_of(completion: object) -> str:
 
 
 def text_of_part(part: object) -> str:
-    """The text of one part of a message."""
+    """Return the text of one part of a message."""
     if isinstance(part, str):
         return part
     text = field(part, "text")
@@ -47,24 +47,25 @@ def text_of_part(part: object) -> str:
 
 
 def field(record: object, name: str) -> object:
-    """A field of a mapping or an object; None without it."""
+    """Return a field of a mapping or an object; None without it."""
     if isinstance(record, Mapping):
         return cast("Mapping[str, Any]", record).get(name)
     return getattr(record, name, None)
 
 
 def read_program(text: str, entry: str = "") -> str | None:
-    """The program of a completion, or None where nothing reads as one.
+    """Return the program of a completion, or None if nothing looks like one.
 
-    Of what stands behind the thought, and in `<answer>` first: the last fenced block that defines
-    the entry; else an open block or bare code that does; else the last block tagged as Python, or
-    untagged and looking like it, that is no usage of one before; else an open block; else bare
-    code. Blocks of other languages, outputs and transcripts of shells are never the program.
+    The reader looks behind the thought, in `<answer>` first. If `entry` is known, it takes the last
+    fenced block that defines it, else an open block or bare code that does. Otherwise it takes the
+    last block that is tagged as Python, or that is untagged and looks like Python, and is not a
+    usage of a block before it; else an open block; else bare code. Blocks of other languages,
+    outputs and transcripts of shells are never the program.
 
     Args:
         text: Untrusted, of any length.
-        entry: What is called: a function, a class, or a path that begins with one
-            (`Solution().f`); empty where it is not known.
+        entry: What is called: a function, a class, or a path that begins with one (`Solution().f`);
+            empty if it is not known.
     """
     found = re.match(r"\w+", entry)
     name = found.group() if found else ""
@@ -82,15 +83,16 @@ THOUGHT = re.compile(
         (?!["')]|`(?!``))""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""A tag that is not quoted, as it would be in a program or in a sentence about tags."""
+"""Matches a tag of a thought, unless it is quoted, as in a program or in a sentence about tags."""
 ANSWER = re.compile(r"^[ \t]*<answer>", re.MULTILINE)
 
 
 def answer_parts(text: str) -> list[str]:
-    """What is no thought, the last part first; what an answer tag holds before what it is in.
+    """Return the parts of a text outside thoughts, the last part first.
 
-    A text whose first tag ends a thought began in it (the prompt opened it). A thought that never
-    ends leaves no answer behind it.
+    The content of an answer tag comes before the part that holds it. If the first tag ends a
+    thought, the thought began with the text (the prompt opened it). A thought that never ends
+    leaves no answer behind it.
     """
     parts: list[str] = []
     position, thinks = 0, False
@@ -107,14 +109,14 @@ def answer_parts(text: str) -> list[str]:
 
 
 def answered(part: str) -> Iterator[str]:
-    """What stands in the last answer tag, if there is one."""
+    """Yield the content of the last answer tag, if there is one."""
     start = max((tag.end() for tag in ANSWER.finditer(part)), default=-1)
     if start >= 0:
         yield part[start:].partition("</answer>")[0]
 
 
 class Candidates:
-    """What of one part of a completion could be the program, in the order of the text."""
+    """The texts in one part of a completion that could be the program, in order."""
 
     def __init__(self, part: str) -> None:
         found = passages(part)
@@ -133,7 +135,7 @@ class Candidates:
         self._bare = [code for text in prose for code in bare_code(text)]
 
     def defining(self, name: str) -> str | None:
-        """The last that defines the name: of whole blocks, else an open one, else bare code."""
+        """Return the last text that defines the name: whole blocks, an open one, bare code."""
         for texts in (self._closed, self._open, self._bare):
             for text in reversed(texts):
                 for program in (text, dedent(text) if text[0] in " \t" else ""):
@@ -142,9 +144,9 @@ class Candidates:
         return None
 
     def likely(self, *, may_be_bare: bool) -> str | None:
-        """What looks most like a program.
+        """Return the text that looks most like a program.
 
-        Without `may_be_bare`, bare code must be indented: it goes on from the prompt's last line.
+        Without `may_be_bare`, bare code must be indented: it continues the prompt's last line.
         """
         untagged = [text for text in self._untagged if is_code(text)]
         bare = [text for text in self._bare if may_be_bare or text[0] in " \t"]
@@ -156,14 +158,14 @@ class Candidates:
 
 
 def began_inside(found: list[Passage]) -> bool:
-    """Whether the text begins inside a block that the prompt opened: it only closes one."""
+    """Tell whether the text begins inside a block that the prompt opened."""
     if len(found) < 2 or found[-1].closed or found[0].tag is not None or found[1].tag != "":
         return False
     return is_code(found[0].text)
 
 
 def is_code(text: str) -> bool:
-    """Whether its first line that is no comment looks like code."""
+    """Tell whether the first line that is not a comment looks like code."""
     for line in text.split("\n"):
         if line.strip() and not line.lstrip().startswith("#"):
             return is_code_line(line.strip())
@@ -171,7 +173,7 @@ def is_code(text: str) -> bool:
 
 
 def typed(block: Passage) -> Passage:
-    """A transcript of the interpreter as what was typed into it; any other block as it is."""
+    """Return what was typed in a transcript of the interpreter; any other block unchanged."""
     if not block.text.lstrip().startswith(">>>"):
         return block
     lines = [line.strip() for line in block.text.split("\n")]
@@ -180,7 +182,7 @@ def typed(block: Passage) -> Passage:
 
 
 def bare_code(text: str) -> list[str]:
-    """Runs of lines that read as code, up to the first fence outside of their strings."""
+    """Return runs of lines that look like code, up to the first fence outside of their strings."""
     found: list[list[str]] = [[]]
     where = ("", 0)
     is_first = True
@@ -201,7 +203,7 @@ def bare_code(text: str) -> list[str]:
 
 
 def goes_on(line: str, *, is_first: bool, after_code: bool) -> bool:
-    """Whether a line belongs to a program: after a line of it, or as its first one."""
+    """Tell whether a line belongs to a program, after one of its lines or as the first."""
     if line[0] in " \t":
         return after_code or (is_first and is_code_line(line.strip()))
     return is_code_line(line) or (after_code and line[0] in "#)]}")

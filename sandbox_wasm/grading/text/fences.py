@@ -1,8 +1,8 @@
-"""Fenced blocks of a text as models write it, the text between them included.
+"""The fenced blocks of a model's text, and the text between them.
 
-As CommonMark has it (0.31, 4.5), and further: a mark may stand behind a word, a mark with a tag
-ends a block that was not closed, and marks inside a triple-quoted string of a program are its text.
-Training has a reader of its own, parse: what that one accepts is part of a run's rules.
+Blocks are those of CommonMark (0.31, 4.5), and more: a mark may follow a word, a mark with a tag
+ends a block that was not closed, and marks inside a triple-quoted string belong to the program.
+Training has a reader of its own (azr.game.modes.parse), because its rules are part of a run.
 """
 
 import re
@@ -19,7 +19,7 @@ PYTHON_TAGS = frozenset(
 LOOSE_TAGS = frozenset({"", "code", "solution", "program", "answer"})
 TRANSCRIPT_TAGS = frozenset({"pycon", "pycon3", "python-repl", "python-console", "doctest"})
 READ_TAGS = PYTHON_TAGS | LOOSE_TAGS | TRANSCRIPT_TAGS
-"""Of blocks that can be the program."""
+"""Tags of blocks that can be the program."""
 OTHER_TAGS = frozenset({
     "bash", "sh", "shell", "zsh", "console", "terminal", "powershell", "cmd", "text", "txt",
     "plain", "plaintext", "output", "out", "input", "result", "json", "yaml", "toml", "xml", "html",
@@ -31,28 +31,28 @@ OTHER_TAGS = frozenset({
 
 MARK = re.compile(r"`{3,}|~{3,}")
 MARKS_A_LINE = 8
-"""More on one line are nobody's fences, and reading them would take for ever."""
+"""More marks on one line are not fences, and reading them would take too long."""
 MAX_REWINDS = 8
 LEAD = re.compile(r"[ \t]*(?:(?:[-*+>]|\d{1,3}[.)])[ \t]+)*")
-"""What a mark may stand behind and still begin its line: blanks, a list's bullet or number."""
+"""What may precede a mark that begins its line: blanks, a list's bullet or number."""
 HELD = re.compile(r"(?:async[ \t]|def[ \t]|class[ \t]|import[ \t]|from[ \t]|@)")
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A fenced block, or what stands between two."""
+    """A fenced block, or the text between two blocks."""
 
     tag: str | None
-    """In lower case, "" without one; None outside of fences."""
+    """The tag in lower case, "" without one; None for text outside of blocks."""
     text: str
     closed: bool = True
     start: int = 0
-    """Where its mark, or the text outside, begins."""
+    """Where the block's mark, or the text outside, begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Three or more backticks or tildes, with what stands on their line (up to other marks)."""
+    """Three or more backticks or tildes, with the text on their line (up to other marks)."""
 
     start: int
     end: int
@@ -64,7 +64,7 @@ class Mark:
 
     @property
     def leads(self) -> bool:
-        """Whether it begins its line."""
+        """Tell whether it begins its line."""
         return LEAD.fullmatch(self.before) is not None
 
     @property
@@ -73,17 +73,17 @@ class Mark:
         return len(self.before) if self.leads else 0
 
     def closes(self, opening: "Mark") -> bool:
-        """Whether it is of the kind, and as long."""
+        """Tell whether it ends the block: a mark of the same kind, at least as long."""
         return self.kind[0] == opening.kind[0] and len(self.kind) >= len(opening.kind)
 
 
 def passages(text: str) -> list[Passage]:
-    """All of the text, in order: blocks, and what is not in a block."""
+    """Split a text, in order, into blocks and the text between them."""
     return list(Scanner(text).run())
 
 
 def marks_in(text: str) -> Iterator[Mark]:
-    """The marks, a few a line."""
+    """Find the marks, a few per line."""
     line_start = line_end = previous = count = 0
     found = list(MARK.finditer(text))
     for number, mark in enumerate(found):
@@ -177,7 +177,7 @@ class Scanner:
 
 
 def opens(mark: Mark) -> bool:
-    """Whether a block begins: on its own line, or behind a word with nothing but a tag."""
+    """Tell whether a block begins: on its own line, or behind a word with nothing but a tag."""
     if mark.kind[0] == "~":
         return mark.leads
     rest = mark.after.strip()
@@ -185,7 +185,7 @@ def opens(mark: Mark) -> bool:
 
 
 def is_tag(word: str) -> bool:
-    """Whether it is a language's name."""
+    """Tell whether a word is a language's name."""
     return bool(word) and tag_of(word)[0] != "" and not re.search(r"\s", word)
 
 
@@ -206,7 +206,7 @@ def tag_of(info: str) -> tuple[str, str]:
 
 
 def dedented(body: str, column: int) -> str:
-    """Without the indentation of the fence, as far as its first line has it; no blanks around."""
+    """Remove the fence's indentation, as far as the first line has it, and blanks around."""
     lines = body.strip("\n").rstrip().split("\n")
     first = next((line for line in lines if line.strip()), "")
     width = min(column, len(first) - len(first.lstrip(" \t")))

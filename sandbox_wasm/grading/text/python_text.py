@@ -1,7 +1,7 @@
-"""What can be told of Python from its text alone: strings, definitions, lines that look like code.
+"""What the text of Python alone shows: strings, definitions, lines that look like code.
 
 Nothing here parses a program: the host does not trust its own parser with untrusted text. Every
-function takes any text and answers in time linear in its length.
+function takes any text and works in time linear in its length.
 """
 
 import keyword
@@ -19,17 +19,17 @@ __all__ = [
 ]
 
 SEEN_CHARS = 300
-"""Of a line, to tell whether it is code."""
+"""Characters of a line that decide whether it is code."""
 
 TOKENS = re.compile(r"\\.|\"\"\"|'''|[\"'#()\[\]{}\n]", re.DOTALL)
-"""All that decides where a string, a comment or a bracket begins and ends."""
+"""Everything that decides where a string, a comment or a bracket begins and ends."""
 
 After = tuple[str, int]
-"""Where a reader of Python is: inside which quote (or #), else ""; behind how many brackets."""
+"""State of a reader of Python: the quote (or #) it is inside of, else "", and open brackets."""
 
 
 def after(text: str, start: After = ("", 0)) -> After:
-    """Where a reader is behind the text that began to read at `start`."""
+    """Return the reader's state at the end of a text that it began to read at `start`."""
     quote, depth = start
     for token in TOKENS.finditer(text):
         mark = token.group()
@@ -47,10 +47,9 @@ def after(text: str, start: After = ("", 0)) -> After:
 
 
 def defines(program: str, name: str) -> bool:
-    """Whether lines of the program begin to define the name: a function, a class, a method.
+    """Tell whether lines of the program begin to define the name: a function, a class, a method.
 
-    A method counts for a class of any name, a name that is assigned or imported for one that is
-    defined.
+    A method counts for a class of any name. A name that is assigned or imported counts as defined.
     """
     word = re.escape(name)
     own = re.compile(
@@ -86,9 +85,9 @@ CODE = re.compile(
 
 
 def is_code_line(line: str) -> bool:
-    """Whether a line at the left margin looks like a statement of Python, and not like a sentence.
+    """Tell whether a line at the left margin looks like a statement and not like a sentence.
 
-    In Python two names never stand side by side, in a sentence they do.
+    In Python two names never follow each other; in a sentence they do.
     """
     seen = line[:SEEN_CHARS].rstrip().expandtabs(1)
     if CODE.match(seen) is None:
@@ -98,7 +97,7 @@ def is_code_line(line: str) -> bool:
 
 
 def is_sentence(word: str, following: str) -> bool:
-    """Whether two words stand side by side that in Python never do."""
+    """Tell whether two words follow each other that never do so in Python."""
     if following in KEYWORDS or not (following[0].isalnum() or following[0] == "_"):
         return False
     return word in ")]}" or ((word[0].isalnum() or word[0] == "_") and word not in KEYWORDS)
@@ -110,7 +109,7 @@ CALLED = re.compile(r"(?<![\w.])(\w+)[ \t]*\(")
 
 
 def last_program(programs: Iterable[str]) -> str | None:
-    """The last of them that stands by itself: not a usage of what one before it defines."""
+    """Return the last text that stands alone, and is not a usage of what one before it defines."""
     found: str | None = None
     defined: set[str] = set()
     for program in programs:
@@ -124,7 +123,7 @@ def last_program(programs: Iterable[str]) -> str | None:
 
 
 def names_of(program: str) -> set[str]:
-    """What it defines, assigns or imports; an approximation that is never short of a name."""
+    """Return the names that a text defines, assigns or imports; too many, if in doubt."""
     found = {name for pair in DEFINED.findall(program) for name in pair if name}
     for line in IMPORTED.findall(program):
         found.update(re.findall(r"\w+", line))
@@ -136,7 +135,7 @@ USED = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 def tested_name(text: str, tests: str) -> str:
-    """The first function or class that the text defines and the tests use without defining it."""
+    """Return the first function or class that the text defines and the tests only use."""
     made = set(MADE.findall(text)) - set(MADE.findall(tests))
     return next((name for name in USED.findall(tests) if name in made), "")
 
@@ -150,11 +149,11 @@ BEFORE_FUTURE = re.compile(
     r'|[rRuU]?"(?!"")(?:[^"\\\n]|\\.)*"|[rRuU]?\'(?!\'\')(?:[^\'\\\n]|\\.)*\'',
     re.DOTALL,
 )
-"""A blank or a comment line, or a docstring."""
+"""Matches a blank line, a comment line or a docstring."""
 
 
 def split_future(program: str) -> tuple[str, str]:
-    """Take the leading `from __future__` lines out, for they must stand first of all.
+    """Take out the leading `from __future__` lines, because they must come first.
 
     Returns:
         These lines, each with its newline ("" without any), and the program without them.
