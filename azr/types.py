@@ -1,9 +1,9 @@
-"""The nouns of self-play, in the order in which they come to be.
+"""The nouns of self-play, in the order in which they arise.
 
     Prompt -> Rollout -> Proposal | Answer -> Ruling (Task), Grade -> Experience
 
-Every type is frozen: a stage never edits what an earlier stage made, it makes the next thing.
-Only `Experience` carries numbers that a gradient will see.
+Every type is frozen: a stage never edits what an earlier stage made, it makes the next thing. Only
+`Experience` carries numbers that reach a gradient.
 """
 
 import math
@@ -44,32 +44,34 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A program in numbers, found by reading it, never by running it."""
+    """A program in numbers, found in its syntax tree and never by running it."""
 
     nodes: int
-    """Of the syntax tree; annotations, docstrings and comments not counted."""
+    """Nodes of the syntax tree, without annotations, docstrings and comments."""
     lines: int
-    """That are not blank."""
+    """Non-blank lines."""
     cognitive: int
     """Cognitive complexity. (G. A. Campbell, SonarSource; increments as complexipy has them)"""
     cyclomatic: int
     """1 + decision points. (T. J. McCabe; weights as radon has them)"""
     volume: float
-    """Halstead's, in bits."""
+    """Halstead's volume, in bits."""
     effort: float
-    """Halstead's, in elementary discriminations."""
+    """Halstead's effort, in elementary discriminations."""
     uses_input: bool
-    """Some parameter of `f` is read in its body."""
+    """Whether the body of `f` reads one of its parameters."""
     structure: str
-    """Hash of the program up to renaming of its variables, layout and annotations."""
+    """Hash of the program that does not depend on its variables' names, its layout and annotations.
+    """
     sequence: str
-    """One letter a node, in pre-order, cut at 2,048; names and constants leave no trace."""
+    """The nodes in pre-order, one letter each, at most 2,048; names and constants leave no trace.
+    """
 
 
 def halstead_volume(
     distinct_operators: int, distinct_operands: int, operators: int, operands: int
 ) -> float:
-    """N log2(n): length times the bits that one word of the vocabulary takes."""
+    """Return N log2(n): the length times the bits of one word of the vocabulary."""
     vocabulary = distinct_operators + distinct_operands
     return (operators + operands) * math.log2(vocabulary) if vocabulary else 0.0
 
@@ -77,7 +79,7 @@ def halstead_volume(
 def halstead_effort(
     distinct_operators: int, distinct_operands: int, operators: int, operands: int
 ) -> float:
-    """Difficulty times volume; difficulty is n1 / 2 times N2 / n2."""
+    """Return difficulty times volume; difficulty is n1 / 2 times N2 / n2."""
     if not distinct_operands:
         return 0.0
     difficulty = distinct_operators * operands / (2 * distinct_operands)
@@ -86,24 +88,24 @@ def halstead_effort(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merits:
-    """The intrinsic values of a task, before coefficients; None where one has no meaning.
+    """The intrinsic values of a task, before coefficients; None where a value has no meaning.
 
-    The first three and `answer_diversity` are for modes whose proposer writes the program, the
-    other two for those where it only gives inputs. Diversities are in [0, 1].
+    The first three and `answer_diversity` are for modes whose proposer writes the program. The
+    other two are for modes whose proposer only gives inputs. Diversities are in [0, 1].
     """
 
     complexity: float | None = None
     """Cognitive complexity / 15."""
     mean_edit_distance: float | None = None
-    """Mean distance of the syntax trees to the references' of the prompt, in [0, 1]."""
+    """Mean distance of its syntax tree to those of the prompt's references, in [0, 1]."""
     halstead: float | None = None
     """In [0, 1]: 0.5 min(effort / 10000, 1) + 0.3 min(cyclomatic / 10, 1) + 0.2 min(volume / 500, 1)."""  # noqa: E501 - a formula
     answer_diversity: float | None = None
-    """How seldom the answer was seen among the tasks of the mode."""
+    """How rare the answer is among the tasks of the mode."""
     input_diversity: float | None = None
-    """The same of the cases' inputs, as a mean."""
+    """How rare the cases' inputs are, as a mean."""
     output_diversity: float | None = None
-    """The same of the cases' outputs, as a mean."""
+    """How rare the cases' outputs are, as a mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +118,11 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appraisal:
-    """What was found out about a valid proposal."""
+    """What was measured of a valid proposal."""
 
     merits: Merits
     profile: Profile | None = None
-    """None where the analysis did not finish."""
+    """None if the analysis did not finish."""
     likeness: Likeness | None = None
     """None where nothing is remembered (novelty.memory_...)."""
 
@@ -131,7 +133,7 @@ class Mode(StrEnum):
     DEDUCTION = "deduction"
     """Given program and input, predict the output."""
     ABDUCTION = "abduction"
-    """Given program and output, find an input that yields it."""
+    """Given program and output, find an input that gives it."""
     INDUCTION = "induction"
     """Given some input-output cases and a message, write the program."""
     ERROR = "error"
@@ -139,7 +141,7 @@ class Mode(StrEnum):
 
 
 class Role(StrEnum):
-    """On which side of the game the policy is playing."""
+    """The side of the game that the policy plays."""
 
     PROPOSER = "proposer"
     SOLVER = "solver"
@@ -152,20 +154,21 @@ STREAMS: tuple[Stream, ...] = tuple(product(Role, Mode))
 
 
 def stream_name(stream: Stream) -> str:
-    """`proposer/deduction`: the name a stream has in metrics, plots and logs."""
+    """Return `proposer/deduction`: a stream's name in metrics, plots and logs."""
     role, mode = stream
     return f"{role}/{mode}"
 
 
 class Verdict(StrEnum):
-    """What the judge found out about one answer or proposal; with the grade, all rewards see."""
+    """The judge's finding on an answer or a proposal. Rewards depend on it and the grade."""
 
     PASSED = "passed"
     """Answer: correct. Proposal: a valid, deterministic program within limits."""
     FAILED = "failed"
-    """Well-formed, but wrong or (for a proposal) not runnable, refused or not deterministic."""
+    """Well-formed, but wrong, or (for a proposal) it does not run, is refused or not deterministic.
+    """
     ILL_FORMED = "ill_formed"
-    """The text did not hold the blocks that the prompt asked for."""
+    """The text lacks blocks that the prompt asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,27 +176,28 @@ class Case:
     """One input-output pair: the argument list and the value, both as canonical literals."""
 
     input: str
-    """What stands between the parentheses of f(...), e.g. "[1, 2], k=3"."""
+    """The text between the parentheses of f(...), e.g. "[1, 2], k=3"."""
     output: str
-    """The value; in error mode the exception's class name as a string: "'KeyError'"."""
+    """The value. In error mode it is the name of the exception's class as a string: "'KeyError'".
+    """
 
 
 def count_lines(program: str) -> int:
-    """Lines that are not blank."""
+    """Count the lines that are not blank."""
     return sum(bool(line.strip()) for line in program.splitlines())
 
 
 def prefix_of(functions: tuple[str, ...]) -> str:
-    """What stands before a program that builds on these functions, in the module both share."""
+    """Return the text before a program that builds on these functions, in the module they share."""
     return "".join(f"{function}\n\n\n" for function in functions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A program with the cases the judge has verified for it; the thing buffers hold.
+    """A program with the cases that the judge has verified for it. Buffers hold tasks.
 
-    Deduction and abduction tasks have exactly one case (the triplet); induction tasks have
-    several, of which the first half is shown to the solver and the rest is held back.
+    Deduction and abduction tasks have exactly one case (the triplet). Induction tasks have several;
+    the solver sees the first half, and the rest is held back.
     """
 
     mode: Mode
@@ -203,65 +207,69 @@ class Task:
     born_step: int = 0
     """Training step that proposed it; 0 for seeds."""
     functions: tuple[str, ...] = ()
-    """Of a composite task: the sources of g_0, g_1, ... that `program` begins with and calls."""
+    """Of a composite task: the sources of g_0, g_1, ..., with which `program` begins and which it
+    calls."""
 
     @property
     def own_program(self) -> str:
-        """The program without the given functions: what its proposer wrote."""
+        """What its proposer wrote: the program without the given functions."""
         return self.program.removeprefix(prefix_of(self.functions))
 
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a proposal's program is asked to be like, beyond what its mode asks of all."""
+    """What a proposal's program must be like, beyond the rules of its mode."""
 
     functions: tuple[str, ...] = ()
-    """Sources of g_0, g_1, ...: it must call each and may define none. (paper, D.2)"""
+    """Sources of g_0, g_1, ...: the program must call each and may redefine none. (paper, D.2)"""
     min_own_operations: int = 0
-    """Operations it must do beside calling them; 0 allows a mere wrapper."""
+    """Operations that it must do besides calling them; 0 allows a mere wrapper."""
     banned_statements: tuple[str, ...] = ()
-    """Of assert, raise, try, except."""
+    """Any of assert, raise, try, except."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseRules:
-    """How the blocks of a completion are to be found; a part of [parsing], told with the prompt."""
+    """How the blocks of a completion are found: a part of [parsing] that travels with the prompt.
+    """
 
     format: str = "strict"
-    """Of the r1 envelope: prefix, strict or exact."""
+    """How strictly the r1 envelope is read: prefix, strict or exact."""
     code_block: str = "first"
     """Which block of code is a proposal's program: first or last."""
     entry: str = "f"
-    """f: the program defines f; any other word: the rule by which a function becomes f."""
+    """"f": the program defines f. Any other word: the rule by which a function is renamed to f."""
     reject_test_input: bool = False
-    """Whether a program that seems to hold its own test is no proposal."""
+    """Whether a program that seems to contain its own test is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What the policy is asked to do, as text, plus what the judge needs to know about it."""
+    """What the policy is asked to do, as text, and what the judge needs to know about it."""
 
     role: Role
     mode: Mode
     text: str
     prefill: str = ""
-    """Opening of the completion that is written for the policy: "<think>", "```python\\ndef f("."""
+    """Beginning of the completion, written for the policy: "<think>", "```python\\ndef f("."""
     stop: tuple[str, ...] = ()
     """Sampling ends before the first of these."""
     chat: bool = False
-    """Wrap `text` in the model's own chat template; else it is given to the model as it stands."""
+    """Whether `text` is wrapped in the model's own chat template; otherwise the model gets it as it
+    is."""
     envelope: str = "none"
-    """How the completion is wrapped (selfplay.envelope); tells the reader what to take off."""
+    """How the completion is wrapped (selfplay.envelope), so that the reader can take it off."""
     reading: ParseRules = ParseRules()
-    """How the answer is to be read (parsing.*)."""
+    """How the answer is read (parsing.*)."""
     num_inputs: int = 1
-    """Proposers only: how many inputs a proposal must hold."""
+    """Proposers only: how many inputs a proposal must have."""
     demands: Demands = field(default_factory=Demands, repr=False)
-    """Proposers only: what the program is asked to be like."""
+    """Proposers only: what the program must be like."""
     references: tuple[Task, ...] = ()
-    """Proposers only: the past tasks that are shown."""
+    """Proposers only: the past tasks shown as examples."""
     task: Task | None = None
-    """The task to solve; for an induction proposer the task whose program is shown; else None."""
+    """The task to solve. For an induction proposer: the task whose program is shown. Otherwise
+    None."""
     seed: int = 0
     """Seed of the sampler for this rollout: (run seed, step, stream, slot, trial) hashed."""
     temperature: float | None = None
@@ -281,9 +289,9 @@ class Rollout:
     prompt_ids: tuple[int, ...]
     """Template and prefill included."""
     completion_ids: tuple[int, ...]
-    """What was sampled, an end-of-sequence token included."""
+    """The sampled tokens, including an end-of-sequence token."""
     rollout_logprobs: tuple[float, ...]
-    """Natural log, as the sampler computed them; not what the learner would compute."""
+    """Natural logarithms as the sampler computed them; the learner would compute others."""
     completion: str
     """The decoded completion, without special tokens, prefill and stop string."""
     policy_version: int
@@ -292,24 +300,24 @@ class Rollout:
 
     @property
     def text(self) -> str:
-        """What a parser reads: the prefill and the completion as one text."""
+        """The text that a parser reads: prefill and completion."""
         return self.prompt.prefill + self.completion
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposer's parsed text; not yet known to run."""
+    """A proposer's parsed text. Nobody knows yet whether it runs."""
 
     mode: Mode
     program: str
     inputs: tuple[str, ...]
     message: str = ""
     demands: Demands = field(default_factory=Demands)
-    """What it was asked to be like: the judge checks it."""
+    """What the prompt demanded; the judge checks it."""
 
     @property
     def whole_program(self) -> str:
-        """The program with the given functions before it: what runs and what is stored."""
+        """The program after the given functions: this is what runs and is stored."""
         return prefix_of(self.demands.functions) + self.program
 
 
@@ -323,16 +331,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
-    """Why a completion could not be read; kept for metrics, shown in the report."""
+    """Why a completion could not be read. Metrics count it, and the report shows it."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What the judge does to grade an answer: run `calls`, compare values pairwise.
+    """How the judge grades an answer: it runs `calls` and compares values pairwise.
 
-    `expected` never enters the guest. Without calls, `claimed` are compared instead.
+    `expected` never enters the guest. Without calls, `claimed` is compared instead.
     """
 
     program: str = ""
@@ -343,7 +351,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What became of a proposal: a task, or the reason why not."""
+    """The decision on a proposal: a task, or the reason why not."""
 
     verdict: Verdict
     task: Task | None = None
@@ -351,12 +359,12 @@ class Ruling:
     reason: str = ""
     """For metrics and the report: "parse: no input block", "raised: ValueError", ..."""
     is_novel: bool = True
-    """False: valid, and FAILED for being no news ([novelty])."""
+    """False for a valid proposal that FAILED because [novelty] refused it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """What became of an answer."""
+    """The decision on an answer."""
 
     verdict: Verdict
     score: float = 0.0
@@ -366,23 +374,23 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experience:
-    """A graded rollout; what the learner consumes."""
+    """A graded rollout, from which the learner learns."""
 
     rollout: Rollout
     verdict: Verdict
     reward: float
     reason: str = ""
     task: Task | None = None
-    """The task that was solved, or the one a valid proposal became."""
+    """The task that was solved, or that a valid proposal became."""
     solve_rate: float | None = None
     """Proposals only: share of trials that passed."""
     appraisal: Appraisal | None = None
-    """Valid proposals only: what the task is like, and worth beside its learnability."""
+    """Valid proposals only: what was measured of the task besides its learnability."""
     group: str = ""
-    """The slot it was played in, `mode/slot`: experiences of one stream and group answer the same
-    prompt. Empty = a group of its own."""
+    """The slot in which it was played, `mode/slot`. Experiences of one stream and group answer the
+    same prompt. Empty = a group of its own."""
 
     @property
     def stream(self) -> Stream:
-        """The (role, mode) pair whose baseline this reward is compared with."""
+        """The (role, mode) pair with whose rewards this reward is compared."""
         return self.rollout.prompt.role, self.rollout.prompt.mode

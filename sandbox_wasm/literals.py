@@ -1,12 +1,12 @@
 """Python literals as text and as values, without evaluating anything.
 
-The parser is native (native/executor/values/literal.h): total, linear, depth and size capped. It
-is the one that reads the arguments of `Job.calls`.
+The parser is native (native/executor/values/literal.h). It works in linear time on any text, with
+caps on depth and size. The arguments of `Job.calls` are read by the same parser.
 
-Law of the module: what a model or its program wrote stays text. A set or a dict of chosen integers
-costs Python quadratic time to build, for their hashes are known; so `canonical_literal`,
-`literal_type` and the like work on the text (native/executor/values/literal_value.h), and only
-`parse_literal` and `parse_arguments`, which are for texts of our own, build objects.
+What a model or its program wrote stays text. Python builds a set or a dict of chosen integers in
+quadratic time, because their hashes are known. So `canonical_literal`, `literal_type` and the like
+work on the text (native/executor/values/literal_value.h). Only `parse_literal` and
+`parse_arguments` build objects; they are for texts of our own.
 """
 
 import marshal
@@ -61,7 +61,7 @@ def parse_sequences(text: str) -> Any:
 
 
 def parse_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return (args, kwargs) of what stands between a call's parentheses: `1, 'a', key=2`.
+    """Return (args, kwargs) of the text between a call's parentheses: `1, 'a', key=2`.
 
     For texts of our own, like `parse_literal`.
 
@@ -91,10 +91,10 @@ def canonical(value: Any, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
 
 
 def canonical_literal(text: str, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Rewrite a literal as `canonical` writes its value.
+    """Rewrite a literal in the one spelling that `canonical` gives its value.
 
     Raises:
-        LiteralError: The text is not a literal, or its value has none that is short enough.
+        LiteralError: The text is not a literal, or the canonical literal is too long.
     """
     return _pool.canonical_literal(text, max_bytes)
 
@@ -123,7 +123,7 @@ def literal_type(text: str) -> str:
 
 
 def argument_types(text: str) -> list[tuple[str, str]]:
-    """Return for each argument its name, empty where it has none, and its type's name.
+    """Return each argument's name (empty if it has none) and the name of its type.
 
     Raises:
         LiteralError: The text is not a list of literals.

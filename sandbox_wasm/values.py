@@ -1,7 +1,7 @@
-"""When two values are the same: defined once, here, on the text of literals.
+"""The definition of when two values are equal, on the text of their literals.
 
 The comparison is native (native/executor/values/literal_value.h). It makes no Python object of a
-value and builds no table of it: n log n steps for any text, whoever wrote it.
+value and builds no hash table of it, so it takes n log n steps for any text, whoever wrote it.
 """
 
 from typing import Final, Literal
@@ -11,8 +11,8 @@ from sandbox_wasm import _pool
 __all__ = ["Tuples", "equal", "equal_in_python"]
 
 Tuples = Literal["themselves", "outermost lists", "lists"]
-"""What a tuple outside of keys and sets is taken for: itself; a list if it is the whole value, as
-where LiveCodeBench calls a function; a list wherever it stands, as in JSON."""
+"""What a tuple outside of keys and sets counts as: itself; a list if it is the whole value, as
+LiveCodeBench has it for calls; or a list wherever it is, as in JSON."""
 
 _TUPLES: Final = {
     "themselves": _pool.Tuples.THEMSELVES,
@@ -29,11 +29,11 @@ def equal(
     float_tolerance: float = 0.0,
     tuples: Tuples = "themselves",
 ) -> bool:
-    """Whether two literals have the same value.
+    """Tell whether two literals have the same value.
 
-    Types count (`True` is not `1`, `1` is not `1.0`, a list is not a tuple), the order of dicts and
-    sets does not, nan equals nan, and 0.0 equals -0.0. Keys and set elements that are equal in
-    Python are one, as in Python: `{1: 'a', True: 'b'}` is `{1: 'b'}`. Only keys that hold a nan
+    Types count: `True` is not `1`, `1` is not `1.0`, a list is not a tuple. The order of dicts and
+    sets does not count. nan equals nan, and 0.0 equals -0.0. Keys and set elements that are equal
+    in Python are one, as in Python: `{1: 'a', True: 'b'}` is `{1: 'b'}`. Only keys that hold a nan
     can repeat; those of a dict are compared in their order.
 
     Args:
@@ -41,7 +41,7 @@ def equal(
         b_literal: Another.
         float_tolerance: Floats may differ by this much, relative to the larger one or, below
             1.0, absolutely. Set elements and dict keys are always compared exactly.
-        tuples: What they are taken for.
+        tuples: What tuples count as.
 
     Raises:
         LiteralError: One of them is not a literal.
@@ -59,11 +59,12 @@ def equal_in_python(
     tuples: Tuples = "themselves",
     numbered_keys: bool = False,
 ) -> bool:
-    """Whether Python's == holds between two literals: `1 == 1.0 == True`, and nan equals nothing.
+    """Tell whether Python's == holds between two literals: `1 == 1.0 == True`; nan equals nothing.
 
-    A set equals the frozenset of its elements. The tolerance holds where one of two numbers is a
-    float or a complex. With `numbered_keys` a dict's key that is the text of an integer of fewer
-    than 20 characters is that integer: JSON has no other keys. The rest is as in `equal`.
+    A set equals the frozenset of its elements. The tolerance applies if one of two numbers is a
+    float or a complex. With `numbered_keys`, a dict's key that is the text of an integer of fewer
+    than 20 characters counts as that integer, because JSON has no other keys. The rest is as in
+    `equal`.
 
     Raises:
         LiteralError: One of them is not a literal.
