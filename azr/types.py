@@ -230,8 +230,7 @@ class Demands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseRules:
-    """How the blocks of a completion are found: a part of [parsing] that travels with the prompt.
-    """
+    """How to find the blocks of a completion; the part of [parsing] that a prompt carries."""
 
     format: str = "strict"
     """How strictly the r1 envelope is read: prefix, strict or exact."""
