@@ -3,8 +3,8 @@
     past programs -> functions g_0, g_1, ... (the judge renames them in the guest) -> prompt
     -> f, which calls them all -> the judge checks that, and runs functions and f as one program
 
-How often and with how many functions is a function of the step; which programs, of the seed.
-Nothing that is drawn is edited: the reference renames shared records in place (AZR's code).
+The step decides how often and with how many functions; the seed decides which programs. Nothing
+that is drawn is edited. (AZR's code renames shared records in place.)
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,13 @@ from azr.types import Mode
 __all__ = ["Odds", "functions_to_build_on", "odds_at"]
 
 MAX_CANDIDATES = 24
-"""Tasks drawn to find programs to build on: some are composite themselves, some not renamable."""
+"""Tasks drawn to find programs to build on. Some are composite themselves; some cannot be renamed.
+"""
 
 GROWS_FROM, GROWS_EVERY = 101, 50
 CHANCE_GAIN, MAX_CHANCE = 0.01, 0.8
 MAX_FUNCTIONS = 3
-"""The schedule, in steps, and how far it goes. (AZR: scheduler_step)"""
+"""The steps of the schedule, and how far it goes. (AZR: scheduler_step)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,14 @@ class Odds:
     chance: float
     """Probability that a proposal must build on functions, in [0, 1]."""
     n_max: int
-    """Most functions."""
+    """Most functions that a proposal gets."""
 
 
 def odds_at(config: CompositeConfig, step: int) -> Odds:
-    """The odds at a step: chance 0 before the start, then constant or growing as scheduled.
+    """Return the odds at a step: chance 0 before the start, then constant or growing as scheduled.
 
     With the schedule, both gain one increment at GROWS_FROM + k * GROWS_EVERY for each k >= 1, up
-    to their caps; what is above its cap stays there. (AZR's code: scheduler_step)
+    to their caps. A configured value above its cap stays. (AZR's code: scheduler_step)
     """
     if config.start_step < 0 or step < config.start_step:
         return Odds(0.0, config.n_max)
@@ -56,9 +57,10 @@ def odds_at(config: CompositeConfig, step: int) -> Odds:
 async def functions_to_build_on(
     config: CompositeConfig, mode: Mode, past: Past, judge: Judge, *, step: int, seed: int
 ) -> tuple[str, ...]:
-    """Sources of g_0, g_1, ... for one proposal; empty for most, and where nothing is usable.
+    """Return sources of g_0, g_1, ... for one proposal.
 
-    Programs are drawn as references are, from the mode's own tasks, without the composite ones.
+    Most proposals get none, and so do all if no program can be used. Programs are drawn as
+    references are, from the mode's own tasks that are not composite.
 
     Raises:
         ExecutorUnavailable: The machinery failed.

@@ -1,6 +1,6 @@
-"""What is done in which step: who plays, which past a draw may see, how long a program may be.
+"""What happens in which step: who plays, which past a draw may see, how long a program may be.
 
-All of it is a function of (configuration, step), so that a resumed run does what it would have.
+Everything is a function of (configuration, step), so a resumed run does what it would have done.
 """
 
 from azr.config.run import CurriculumConfig, SelfPlayConfig
@@ -17,11 +17,11 @@ __all__ = [
 ]
 
 SAME_STEP = "same_step"
-"""selfplay.solver_tasks: each slot solves its own proposal; no draw for the whole batch."""
+"""selfplay.solver_tasks: each slot solves its own proposal, so nothing is drawn for the batch."""
 
 
 def proposes(config: SelfPlayConfig, step: int) -> bool:
-    """Whether tasks are proposed in this step, be it to train the proposer or for the buffers.
+    """Tell whether tasks are proposed in this step, to train the proposer or for the buffers.
 
     Not in the first selfplay.pretrain_solver_steps. (AZR's code: pretrain_pred)
     """
@@ -30,22 +30,22 @@ def proposes(config: SelfPlayConfig, step: int) -> bool:
 
 
 def slots_in(config: SelfPlayConfig, step: int) -> int:
-    """Slots of all streams in a step: each gives one experience, or the trials of a task."""
+    """Count the slots of all streams; each gives one experience, or the trials of a task."""
     return (1 + proposes(config, step)) * len(config.modes) * config.batch_size
 
 
 def draws_batches(config: SelfPlayConfig) -> bool:
-    """Whether a mode's solver tasks are drawn together, from the buffers."""
+    """Tell whether a mode's solver tasks are drawn together, from the buffers."""
     return config.solver_tasks != SAME_STEP
 
 
 def solves_after_proposing(config: SelfPlayConfig, step: int) -> bool:
-    """Whether this step's own tasks must be measured and stored before solvers get theirs."""
+    """Tell whether this step's tasks must be measured and stored before solvers get theirs."""
     return draws_batches(config) and config.same_step_tasks and proposes(config, step)
 
 
 def block_start(config: SelfPlayConfig, step: int) -> int:
-    """First step of the block of selfplay.update_iteration steps that `step` is in.
+    """Return the first step of the block of selfplay.update_iteration steps that holds `step`.
 
     The prompts of a block are drawn from the buffers as they were before it. (AZR's code: fit
     makes the loaders of train_batch_size * update_iteration prompts once for so many updates.)
@@ -54,7 +54,7 @@ def block_start(config: SelfPlayConfig, step: int) -> int:
 
 
 def line_limit(config: CurriculumConfig, step: int) -> int | None:
-    """Most lines a program of this step may have, blank ones not counted; None = any number."""
+    """Return the most non-blank lines that a program of this step may have; None = any number."""
     if not config.lines_from:
         return None
     share = min(max(step, 0) / config.steps, 1.0)
@@ -62,7 +62,7 @@ def line_limit(config: CurriculumConfig, step: int) -> int | None:
 
 
 def over_the_curriculum(config: CurriculumConfig, program: str, step: int) -> Ruling | None:
-    """The refusal of a program that is too long for this step, if it is."""
+    """Refuse a program that is too long for this step; None if it is not."""
     limit = line_limit(config, step)
     if limit is None or count_lines(program) <= limit:
         return None

@@ -1,8 +1,8 @@
-"""The model makes its own first tasks, from the identity program on: no data from outside.
+"""The model makes its own first tasks, starting from the identity program; it needs no data.
 
-Proposals of a round are all under way at once. Modes that share their seeds are filled together, as
-deduction and abduction, which are about the same triplets; before a mode whose proposers are shown
-programs, as induction's, those that have such programs.
+All proposals of a round run at once. Modes that share seeds are filled together: deduction and
+abduction are about the same triplets. If a mode's proposers are shown programs of other modes, as
+in induction, those other modes are filled first.
 """
 
 import logging
@@ -22,7 +22,7 @@ __all__ = ["SeedingProgress", "seed_buffers"]
 logger = logging.getLogger(__name__)
 
 MAX_BARREN_ROUNDS = 8
-"""Rounds in a row without one new task after which a model is taken to have said all it can."""
+"""After so many rounds in a row without a new task, the model is taken to have no more."""
 
 SEED_STEP = 0
 """Seeds are born before step 1."""
@@ -30,21 +30,21 @@ SEED_STEP = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedingProgress:
-    """Where seeding stands after a round."""
+    """The state of seeding after a round."""
 
     modes: tuple[Mode, ...]
-    """Which buffers this phase fills."""
+    """The modes whose buffers this phase fills."""
     round: int
-    """From 1 in every phase."""
+    """Counts from 1 in every phase."""
     proposals: int
-    """Of this round."""
+    """Proposals of this round."""
     valid: int
-    """Of this round; repetitions included."""
+    """Valid proposals of this round, including repetitions."""
     tasks: int
-    """In the emptiest of those buffers."""
+    """Tasks in the emptiest of those buffers."""
     target: int
     reasons: tuple[str, ...] = ()
-    """Why the others of this round are no tasks; one word each, in order."""
+    """Why the other proposals of this round are not tasks; one word each, in order."""
 
 
 async def seed_buffers(
@@ -52,18 +52,18 @@ async def seed_buffers(
     buffers: TaskBuffers,
     on_progress: Callable[[SeedingProgress], None] | None = None,
 ) -> None:
-    """Fill the buffers up to buffers.seed_tasks a mode, as far as the model can.
+    """Fill each mode's buffer up to buffers.seed_tasks, as far as the model can.
 
-    A model that stops short of the target is warned about, not refused: self-play goes on
-    growing the buffers, and solvers are only asked tasks that exist.
+    If the model falls short of the target, this only warns: self-play keeps growing the buffers,
+    and solvers get only tasks that exist.
 
     Args:
         table: Its `buffers` are the same object.
-        buffers: May hold tasks already (a seed file): they count.
+        buffers: Tasks that are there already (from a seed file) count.
         on_progress: Called after every round.
 
     Raises:
-        ModelError: The model made not one valid task for some mode.
+        ModelError: The model made no valid task at all for some mode.
         ExecutorUnavailable: The machinery failed.
     """
     played = table.config.selfplay.modes

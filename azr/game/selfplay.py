@@ -3,12 +3,12 @@ r"""The game: one coroutine per proposal, from the first token to the last trial
     propose -> admit -> novel? -> G trials at once -> learnability (+ intrinsic terms)
                               \-> one solver attempt, on the new task or on one drawn from the past
 
-With selfplay.train_on_trials the trials themselves are the new task's attempts.
+With selfplay.train_on_trials the trials themselves are the attempts at the new task.
 
-All coroutines of a step run together: the engine's continuous batching and the sandbox
-client's micro-batching do the rest, and nothing waits but the update. One exception: solver tasks
-that are drawn for a whole mode from a past that holds this step's proposals (selfplay.solver_tasks)
-wait until these are measured.
+All coroutines of a step run together. The engine's continuous batching and the sandbox client's
+micro-batching do the rest; only the update waits. One exception: if solver tasks are drawn for a
+whole mode, from buffers that hold this step's proposals (selfplay.solver_tasks), they wait until
+these are measured.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -50,7 +50,7 @@ __all__ = ["Table", "play_step", "propose", "solve"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What the game is played with."""
+    """Everything the game needs."""
 
     config: RunConfig
     policy: Policy
@@ -59,9 +59,9 @@ class Table:
     prompts: Prompts
     """Writes prompts in the run's envelope, within its token budget."""
     appraiser: Appraiser
-    """Screens valid proposals for novelty and says what they are worth beside learnability."""
+    """Screens valid proposals for novelty, and says what they are worth besides learnability."""
     watch: Callable[[Experience], None] = lambda _: None
-    """Told of every experience as it comes to be; for the live display."""
+    """Gets every experience as soon as it exists, for the live display."""
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
@@ -91,7 +91,7 @@ async def play_step(table: Table, step: int) -> list[Experience]:
 async def play_in_turns(
     table: Table, step: int, slots: Sequence[tuple[Mode, int]]
 ) -> list[Experience]:
-    """All proposals, then all solver attempts, whose tasks are drawn when the former are stored."""
+    """Play all proposals, store the valid ones, then draw solver tasks and play them."""
     places = [
         (derive_seed(table.config.seed, step, mode, slot), f"{mode}/{slot}") for mode, slot in slots
     ]
@@ -148,10 +148,10 @@ async def recheck(table: Table, step: int) -> None:
 
 
 def solver_tasks(table: Table, step: int) -> list[Task]:
-    """What is drawn for all slots together, in their order.
+    """Draw the tasks of all slots together, in their order.
 
-    Before the step's own proposals are there (selfplay.same_step_tasks off, or nothing is
-    proposed) the steps of a block share one draw, of which each takes its part.
+    If the draw cannot see the step's own proposals (selfplay.same_step_tasks off, or nothing is
+    proposed), the steps of a block share one draw, and each takes its part.
     """
     selfplay, buffers = table.config.selfplay, table.buffers
     n, window = selfplay.batch_size, selfplay.update_iteration
@@ -173,22 +173,22 @@ def solver_tasks(table: Table, step: int) -> list[Task]:
 
 
 def past_of(table: Table, step: int) -> Past:
-    """What proposers of this step, or solvers without a task of their own, are shown."""
+    """Return the past that this step's proposers see, and solvers without a task of their own."""
     before = block_start(table.config.selfplay, step) if step > 0 else None  # 0: seeding
     return table.buffers.past(table.config.buffers.reference_sampling, before)
 
 
 async def together(parts: Sequence[Coroutine[Any, Any, list[Experience]]]) -> list[Experience]:
-    """Run all together; their experiences in the order of the parts."""
+    """Run all parts at once; return their experiences in the order of the parts."""
     return [experience for part in await all_or_nothing(parts) for experience in part]
 
 
 async def play_slot(
     table: Table, mode: Mode, step: int, slot: int, task: Task | None
 ) -> list[Experience]:
-    """One proposal, its trials, and one solver attempt, unless the trials are attempts enough.
+    """Play one proposal, its trials, and one solver attempt, unless the trials are the attempts.
 
-    The attempt is at `task`, if it was drawn beforehand.
+    The attempt is at `task` if it was drawn beforehand.
     """
     seed = derive_seed(table.config.seed, step, mode, slot)
     group = f"{mode}/{slot}"
@@ -217,7 +217,7 @@ async def play_slot(
 async def propose_and_measure(
     table: Table, mode: Mode, step: int, slot: int, seed: int, group: str
 ) -> list[Experience]:
-    """A proposal with its reward, when nobody waits for its task."""
+    """Make a proposal and reward it; nobody waits for its task."""
     rollout, ruling = await propose(table, mode, step, seed)
     ruling = await table.appraiser.screen(mode, slot, ruling)
     return await measure(table, rollout, ruling, seed, group)
@@ -277,7 +277,7 @@ async def measure(
 
 
 def trial_seeds(table: Table, seed: int) -> list[int]:
-    """One seed for each of G attempts at the same task."""
+    """Return one seed for each of the G attempts at the same task."""
     num_trials = table.config.selfplay.trials_per_task
     return [derive_seed(seed, "trial", trial) for trial in range(num_trials)]
 
@@ -289,7 +289,7 @@ async def solve(table: Table, task: Task, seeds: Sequence[int], group: str) -> l
 
 
 def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experience:
-    """An attempt as an experience; a solver is rewarded for being right."""
+    """Make an experience of an attempt; a solver is rewarded for being right."""
     experience = Experience(
         rollout=rollout,
         verdict=grade.verdict,
@@ -303,7 +303,7 @@ def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experi
 
 
 async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
-    """One solver rollout with its grade; what trials and solver attempts have in common."""
+    """Play one solver rollout and grade it; trials and solver attempts share this."""
     prompt: Prompt = table.prompts.solver(task, table.buffers, seed)
     rollout = await table.policy.sample(prompt)
     answer = rules_of(task.mode).read_answer(rollout)
@@ -313,5 +313,5 @@ async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
 
 
 def mean_score(grades: Sequence[Grade]) -> float:
-    """Share of trials that passed, in [0, 1]."""
+    """Return the share of trials that passed, in [0, 1]."""
     return sum(grade.verdict is Verdict.PASSED for grade in grades) / len(grades)

@@ -1,4 +1,4 @@
-"""Programs of ours that run in the guest, as the text a job takes."""
+"""Programs of ours that run in the guest, as source text for a job."""
 
 import re
 from functools import cache
@@ -11,9 +11,9 @@ _PART = re.compile(r"^from azr\.game\.judge\.guest\.(\w+) import [^\n]+\n", re.M
 
 @cache
 def guest_program(module: str) -> str:
-    """The source of a module that is written for the guest, read once.
+    """Return the source of a module that is written for the guest; it is read once.
 
-    The modules there that it imports are put in their places: in the guest there is one file.
+    Modules that it imports from there are inserted, because the guest gets one file.
     """
     file = Path(__file__).with_name("guest").joinpath(f"{module}.py")
     return _PART.sub(lambda part: guest_program(part[1]), file.read_text(encoding="utf-8"))

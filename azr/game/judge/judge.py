@@ -1,8 +1,8 @@
 """The only module of the game that talks to the executor.
 
-Law of the module: model text is parsed as literals or sent to the guest; it is never evaluated
-here, and what an answer is compared with never leaves this process. A failure of the machinery
-is `ExecutorUnavailable`, never a verdict.
+Model text is parsed as literals or sent to the guest. It is never evaluated here, and the expected
+values never leave this process. A failure of the machinery is `ExecutorUnavailable`, never a
+verdict.
 """
 
 import logging
@@ -52,10 +52,10 @@ NOT_A_LITERAL = "not a literal"
 
 
 class Executor(Protocol):
-    """The async client of the sandbox: local or remote, the judge does not know."""
+    """The sandbox's async client; the judge does not know whether it is local or remote."""
 
     async def arun(self, jobs: Sequence[Job]) -> list[JobResult]:
-        """Run all jobs; results in the jobs' order."""
+        """Run all jobs and return the results in the jobs' order."""
         ...
 
 
@@ -66,15 +66,15 @@ class JudgeStatistics:
     jobs: int = 0
     calls: int = 0
     waited_s: float = 0.0
-    """Sum over jobs of the time from sending to result; many wait at once."""
+    """Time from sending to result, summed over jobs; many wait at once."""
     fuel: int = 0
     profiles: int = 0
-    """Programs looked at; their jobs and calls are not in the numbers above."""
+    """Programs analysed; their jobs and calls are not in the numbers above."""
     unprofiled: int = 0
-    """Of these, how many came to nothing."""
+    """Analyses without a result."""
     outcomes: Counter[str] = field(default_factory=Counter[str])
     not_deterministic: Counter[str] = field(default_factory=Counter[str])
-    """Programs that differed between images, by the check that saw it."""
+    """Programs that differed between images, by the check that found it."""
     rechecked: int = 0
     """Stored tasks that were run again."""
     refuted: int = 0
@@ -120,7 +120,7 @@ class SandboxJudge:
         """Since the last call of `stats`."""
 
     def stats(self) -> dict[str, float]:
-        """What the judge asked of the executor since the last call: one step's share."""
+        """Return what the judge asked of the executor since the last call: one step's share."""
         metrics = self.statistics.as_metrics()
         self.statistics = JudgeStatistics()
         return metrics
@@ -128,8 +128,8 @@ class SandboxJudge:
     async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
         """Check caps and literals, then run under several hash seeds, clocks and entropies.
 
-        A program is rewritten first where an option of [parsing] asks for it; seeds are born at
-        step 0 and have their own options.
+        If an option of [parsing] asks for it, the program is rewritten first. Seeds, which are born
+        at step 0, have options of their own.
         """
         rules = rules_of(proposal.mode)
         read = self._readable(proposal)
@@ -156,7 +156,7 @@ class SandboxJudge:
         return Ruling(verdict=Verdict.PASSED, task=rules.task_of(read, outputs, born_step))
 
     async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
-        """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
+        """Return the first `count` programs that can be built upon, as functions g_0, g_1, ..."""
         answer = await self._ask("compose", compose_call(programs, count))
         return as_functions(answer)
 
@@ -176,10 +176,10 @@ class SandboxJudge:
         )
 
     async def grade(self, task: Task, answer: Answer) -> Grade:
-        """Compare typed values on this side of the border.
+        """Compare typed values, outside the guest.
 
-        An answer runs in as many images as a proposal: a program that tosses a coin, or an input
-        that leads an admitted one to a coin, is right in all of them or wrong.
+        An answer runs in as many images as a proposal. An answer that depends on chance, or an
+        input that makes an admitted program depend on it, must be right in all of them.
         """
         check = rules_of(task.mode).check_of(task, answer)
         if not check.calls:
@@ -219,9 +219,9 @@ class SandboxJudge:
         return not holds
 
     async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
-        """What programs look like, in order; None where the analysis does not finish.
+        """Return the programs' profiles, in order; None if an analysis does not finish.
 
-        The guest parses them, and runs none: a pure function of the text.
+        The guest parses the programs and runs none of them; a profile is a function of the text.
 
         Raises:
             ExecutorUnavailable: The machinery failed or broke its contract.

@@ -1,7 +1,7 @@
-"""Jobs that ask the guest what programs look like, and how their results are read.
+"""Jobs that ask the guest for profiles of programs, and readers of their results.
 
-The program is an argument, a string: it is parsed in the guest and runs nowhere. Nothing here
-talks to the executor; azr.game.judge.judge does.
+The program is a string argument. It is parsed in the guest and never runs. Nothing here talks to
+the executor; azr.game.judge.judge does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from sandbox_wasm.types import CallResult, Job, Limits, Outcome
 __all__ = ["profile_jobs", "profile_of"]
 
 PROGRAMS_PER_JOB = 16
-"""Few enough that the sandbox's workers share a step's programs."""
+"""So few that the sandbox's workers share a step's programs."""
 
 LIMITS = Limits(fuel=2_000_000_000, output_bytes=64 * 1024)
-"""The worst program of 16,384 characters that was found takes 1.6e9."""
+"""The worst program of 16,384 characters that we found takes 1.6e9."""
 
 
 def profile_jobs(job_ids: Iterator[str], programs: Sequence[str]) -> list[Job]:
-    """Jobs with one call a program, in order; takes as many ids as it needs."""
+    """Make jobs with one call per program, in order; takes as many ids as it needs."""
     starts = range(0, len(programs), PROGRAMS_PER_JOB)
     parts = [programs[start : start + PROGRAMS_PER_JOB] for start in starts]
     return [
@@ -37,7 +37,7 @@ def profile_jobs(job_ids: Iterator[str], programs: Sequence[str]) -> list[Job]:
 
 
 def profile_of(result: CallResult) -> Profile | None:
-    """The profile, or None: the program does not parse, or is more than the limits can bear."""
+    """Return the profile, or None if the program does not parse or exceeds the limits."""
     if result.outcome is not Outcome.RETURNED or result.value is None:
         return None
     try:

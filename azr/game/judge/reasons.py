@@ -1,6 +1,6 @@
 """What a call's result means to the judge: an output, or a reason why there is none.
 
-A guest may write any text as an error: a reason names what Python knows, and nothing else.
+A guest may write any text as an error, so a reason names only what Python knows.
 """
 
 import builtins
@@ -15,26 +15,26 @@ NOT_DETERMINISTIC = "not deterministic"
 
 
 def mismatch(value: str | None, expected: str) -> str:
-    """Empty if both literals are the same typed value: True is not 1, and 1 is not 1.0."""
+    """Return empty text if both literals are the same typed value: True is not 1, 1 is not 1.0."""
     return "" if value is not None and equal(value, expected) else "wrong value"
 
 
 def why_wrong(result: CallResult, expected: str) -> str:
-    """Empty if the call returned the expected value, in every image that it ran in."""
+    """Return empty text if the call returned the expected value in every image, else the reason."""
     if result.differs is not None:
         return NOT_DETERMINISTIC
     return why_failed(result) or mismatch(result.value, expected)
 
 
 def why_no_case(result: CallResult) -> str:
-    """What keeps a proposal's call from being a case, where it makes none."""
+    """Say why a proposal's call makes no case; empty if it makes one."""
     if result.differs is not None:
         return NOT_DETERMINISTIC
     return why_failed(result) or "no value"
 
 
 def why_failed(result: CallResult) -> str:
-    """A stable word for an outcome; empty if the call returned."""
+    """Return a stable word for an outcome; empty if the call returned."""
     if result.outcome is Outcome.RETURNED:
         return ""
     if result.outcome is Outcome.RAISED:

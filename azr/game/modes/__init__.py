@@ -1,4 +1,4 @@
-"""The modes. Whatever differs between them is here, and nowhere is there an `if mode ==`."""
+"""The modes. All differences between them are in this package; nowhere is there an `if mode ==`."""
 
 from azr.game.modes.abduction import ABDUCTION
 from azr.game.modes.deduction import DEDUCTION
@@ -15,5 +15,5 @@ _RULES: dict[Mode, ModeRules] = {
 
 
 def rules_of(mode: Mode) -> ModeRules:
-    """The rules of a mode."""
+    """Return the rules of a mode."""
     return _RULES[mode]

@@ -1,4 +1,4 @@
-"""Abduction: given program and output, find an input that yields it; any such input is right."""
+"""Abduction: given program and output, find an input that gives it; any such input is right."""
 
 from azr.game.modes.triplet import VALUE_TRIPLETS, TripletRules
 from azr.types import Answer, Check, Mode, Task
@@ -20,7 +20,7 @@ Put strings in quotes. For example:
 
 
 class Abduction(TripletRules):
-    """The answer is an argument list; the task's own program decides."""
+    """The answer is an argument list; running the task's own program decides."""
 
     mode = Mode.ABDUCTION
     seeds_for = VALUE_TRIPLETS
@@ -41,7 +41,7 @@ class Abduction(TripletRules):
         )
 
     def solution_of(self, task: Task) -> str:
-        """Any input will do; the task's own is one."""
+        """Return the task's own input; others may be right, too."""
         case = task.cases[0]
         return f"any input giving {case.output}\n# for example {case.input}"
 

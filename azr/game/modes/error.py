@@ -1,7 +1,8 @@
 """Error mode: given program and input, name the exception that the call raises, or NoError.
 
-An experiment of the paper (D.1; AZR's code_e), off by default. A case's output is the class name
-as a string literal, so that all outputs are literals; prompts and answers spell it bare.
+This is an experiment of the paper (D.1; AZR's code_e), off by default. A case's output is the class
+name as a string literal, because all outputs are literals. Prompts and answers write it without
+quotes.
 """
 
 import re
@@ -17,10 +18,10 @@ from sandbox_wasm.types import CallResult, Outcome
 __all__ = ["ERROR", "Error", "error_named"]
 
 NO_ERROR = "NoError"
-"""The answer where the call returns. (AZR's code_e)"""
+"""The right answer if the call returns. (AZR's code_e)"""
 
 MAX_ANSWER_CHARS = 400
-"""What follows is not looked at: a class name stands at the beginning."""
+"""The rest of an answer is ignored, because a class name is at the beginning."""
 
 GOAL = """\
 ## Task: find out which error a Python program raises, if any
@@ -66,29 +67,29 @@ class Error(TripletRules):
         return zero_error()
 
     def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:
-        """As configured."""
+        """Return the configured statements."""
         return error_banned
 
     def further_demands(self, setting: PromptSetting) -> Sequence[str]:
-        """Raising is allowed; statements that make it too easy may be banned."""
+        """Allow raising; ban the statements that make it too easy, if configured."""
         banned = setting.demands.banned_statements
         line = f"- It does not use the statements {', '.join(banned)}: errors come of themselves."
         return (RAISING_DEMAND, line) if banned else (RAISING_DEMAND,)
 
     def result_of(self, task: Task) -> str:
-        """A reference says what it raises."""
+        """Show what a reference raises."""
         return block("error", self.shown_output(task))
 
     def shown_output(self, task: Task) -> str:
-        """The name without its quotes."""
+        """Return the name without its quotes."""
         return error_named(task.cases[0].output)
 
     def output_of(self, result: CallResult) -> str | None:
-        """The class name of what was raised, or NoError, as a literal; None if there is neither.
+        """Return the exception's class name, or NoError, as a literal; None if there is neither.
 
-        A raised class may have any name, also one that was set at run time: only plain ASCII
-        identifiers can be asked for, and none that says that nothing was raised. Running out of
-        fuel, memory or time and ending the interpreter are no exceptions of the program.
+        A raised class may have any name, even one that was set at run time. Only plain ASCII
+        identifiers count, and not the name NoError. Running out of fuel, memory or time and ending
+        the interpreter are not exceptions of the program.
         """
         if result.outcome is Outcome.RETURNED and result.value is not None:
             return repr(NO_ERROR)
@@ -100,7 +101,7 @@ class Error(TripletRules):
         return repr(found.group())
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
-        """The first word of the last output block."""
+        """Read the first word of the last output block."""
         found = super().read_answer(rollout)
         if isinstance(found, ParseFailure):
             return found
@@ -108,16 +109,16 @@ class Error(TripletRules):
         return Answer(self.mode, name) if name else ParseFailure("no error name")
 
     def check_of(self, task: Task, answer: Answer) -> Check:
-        """Compare two names, blind to case, as AZR's code does."""
+        """Compare two names without regard to case, as AZR's code does."""
         claimed = error_named(answer.content).lower()
         return Check(claimed=(repr(claimed),), expected=(task.cases[0].output.lower(),))
 
 
 def error_named(text: str) -> str:
-    """The class name a text begins with; empty if there is none.
+    """Return the class name at the beginning of a text; empty if there is none.
 
-    What stands around it in tracebacks is left out: `json.JSONDecodeError: no` names
-    JSONDecodeError. An identifier of ASCII letters, so its repr is a literal.
+    The text around it in tracebacks is dropped: `json.JSONDecodeError: no` names JSONDecodeError.
+    The name is an identifier of ASCII letters, so its repr is a literal.
     """
     found = re.match(r"[\s'\"`]*([A-Za-z_][A-Za-z0-9_.]*)", text[:MAX_ANSWER_CHARS])
     return found[1].rstrip(".").rpartition(".")[2] if found else ""

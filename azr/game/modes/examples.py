@@ -1,9 +1,8 @@
 """Tasks that exist before the model has made any.
 
-The zero tasks are where self-play starts from (the identity function, as in the paper). The
-format examples are no tasks at all: they stand in a completion prompt to show the layout while
-the buffers hold too few references, as the paper's prompts hold a toy example. They are never
-stored, drawn or trained on.
+Self-play starts from the zero tasks (the identity function, as in the paper). The format examples
+are not tasks: while the buffers hold too few references, they show a completion prompt's layout, as
+the paper's prompts do with a toy example. They are never stored, drawn or trained on.
 """
 
 from azr.types import Case, Mode, Task, prefix_of
@@ -64,7 +63,7 @@ FORMAT_TRIPLETS = (
     _example(Mode.DEDUCTION, _EVENS, {"[1, 2, 3, 4]": "6"}),
     _example(Mode.DEDUCTION, _COUNTS, {"['tree', 'a', 'sky'], 2": "['SKY', 'TREE']"}),
 )
-"""Shown in deduction and abduction alike."""
+"""Shown in deduction and in abduction."""
 
 _DEEP = "def f(table, key):\n    row = table[key]\n    return sum(row) / len(row)"
 _EMPTY = (

@@ -1,4 +1,4 @@
-"""Induction: given some cases and a message, write the program that explains the hidden ones."""
+"""Induction: given cases and a message, write a program that also explains the hidden cases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from sandbox_wasm.types import CallResult
 __all__ = ["INDUCTION", "Induction", "hidden_cases", "shown_cases"]
 
 TITLE = "Program puzzle"
-"""Of an example in a pattern."""
+"""Title of an example in a pattern."""
 
 PROPOSER_GOAL = """\
 ## Task: invent {n} inputs and a message for a Python program
@@ -73,17 +73,17 @@ def f(a):
 
 
 def shown_cases(task: Task) -> tuple[Case, ...]:
-    """The first half, rounded down: what the solver sees."""
+    """Return the first half, rounded down, which the solver sees."""
     return task.cases[: len(task.cases) // 2]
 
 
 def hidden_cases(task: Task) -> tuple[Case, ...]:
-    """The rest: what the answer is graded on, and what no prompt may show."""
+    """Return the other half, on which the answer is graded and which no prompt may show."""
     return task.cases[len(task.cases) // 2 :]
 
 
 class Induction:
-    """The proposer is given a program; the answer is a program, graded on the hidden cases."""
+    """The proposer gets a program. The answer is a program, graded on the hidden cases."""
 
     mode = Mode.INDUCTION
     writes_program = False
@@ -97,15 +97,15 @@ class Induction:
         return zero_induction()
 
     def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
-        """None: the program is there already."""
+        """Return none: the program exists already."""
         return ()
 
     def num_inputs(self, induction_inputs: int) -> int:
-        """As configured."""
+        """Return the configured number."""
         return induction_inputs
 
     def proposer_text(self, setting: PromptSetting) -> str:
-        """The instruction: program, demands, format, criteria, plan."""
+        """Write the instruction: program, demands, format, criteria, plan."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         program = f"{setting.shown.program}\n\nf(<your input goes here>)"
         n = str(setting.num_inputs)
@@ -113,7 +113,7 @@ class Induction:
         return "\n\n".join((before, block("python", program), after))
 
     def solver_text(self, task: Task, banned_words: Sequence[str] = BANNED_WORDS) -> str:
-        """The shown cases and the message; never the program, never a hidden case."""
+        """Write the shown cases and the message; never the program or a hidden case."""
         cases = "\n\n".join(
             f"{block(f'input_{i}', case.input)}\n{block(f'output_{i}', case.output)}"
             for i, case in enumerate(shown_cases(task), start=1)
@@ -123,7 +123,7 @@ class Induction:
         return "\n\n".join((SOLVER_GOAL, cases, *message, demands, SOLVER_FORMAT))
 
     def proposer_pattern(self, setting: PromptSetting) -> Pattern:
-        """Program, calls, message: in one block of code, which small models go on writing."""
+        """Write program, calls and message in one block of code, which small models continue."""
         assert setting.shown is not None, "an induction proposer is shown a program"
         shown = [
             block(
@@ -146,7 +146,7 @@ class Induction:
     def solver_pattern(
         self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
     ) -> Pattern:
-        """Message, shown cases, program."""
+        """Write message, shown cases, program."""
         shown = [
             f"{_opening(t, len(task.cases))}{block('python', t.program)}"
             for t in with_format_examples(references, FORMAT_INDUCTIONS, num_examples)
@@ -155,10 +155,10 @@ class Induction:
         return example_pattern(TITLE, [*shown, opening], "```python\ndef f(", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The last inputs asked for, without repetitions, and the message.
+        """Read the last inputs, as many as were asked for, without repetitions, and the message.
 
-        A pattern ends with the message, and small models end a text early: there, the cases
-        alone are a task, if a harder one.
+        A pattern ends with the message, and small models tend to end a text early. In a pattern the
+        cases alone are therefore a task, if a harder one.
         """
         shown, wanted = rollout.prompt.task, rollout.prompt.num_inputs
         body = answer_body(rollout)
@@ -177,7 +177,7 @@ class Induction:
         return Proposal(self.mode, shown.program, tuple(inputs[-wanted:]), message or "")
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
-        """The last program block."""
+        """Read the last block of code."""
         body = answer_body(rollout)
         if isinstance(body, ParseFailure):
             return body
@@ -187,7 +187,7 @@ class Induction:
         return Answer(self.mode, program)
 
     def objection_to(self, proposal: Proposal) -> str:
-        """Cases that repeat, or a message that gives the program away."""
+        """Refuse repeated cases, and a message that gives the program away."""
         if len(set(proposal.inputs)) < len(proposal.inputs):
             return "inputs repeat"
         if _squeezed(proposal.program) in _squeezed(proposal.message):
@@ -195,7 +195,7 @@ class Induction:
         return ""
 
     def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
-        """All cases; which of them are shown follows from their order."""
+        """Make a task of all cases; their order says which of them are shown."""
         return Task(
             mode=self.mode,
             program=proposal.program,
@@ -214,30 +214,30 @@ class Induction:
         )
 
     def output_of(self, result: CallResult) -> str | None:
-        """What the call returned."""
+        """Return the call's value."""
         return returned_value(result)
 
     def answer_of(self, task: Task) -> str:
-        """The program that the proposer was shown: others may be right, too."""
+        """Return the program that the proposer was shown; others may be right, too."""
         return task.program
 
     def rarities(self, task: Task) -> Sequence[Rarity]:
-        """The cases: the proposer's share of the task."""
+        """Return the cases: the proposer's own part of the task."""
         return (
             Rarity("input_diversity", "inputs", [case.input for case in task.cases]),
             Rarity("output_diversity", "outputs", [case.output for case in task.cases]),
         )
 
     def question_of(self, task: Task, sought: str) -> str:  # noqa: ARG002 - a program is sought
-        """The cases that a solver sees."""
+        """Return the cases that a solver sees."""
         return _equations(shown_cases(task))
 
     def solution_of(self, task: Task) -> str:
-        """What a program must do to be right."""
+        """Say what a right program must do."""
         return _equations(hidden_cases(task))
 
     def azr_record(self, task: Task) -> Mapping[str, Any]:
-        """A record of its induction tasks."""
+        """Return the record of AZR's induction tasks."""
         return {
             "snippet": task.program,
             "inputs": [case.input for case in task.cases],

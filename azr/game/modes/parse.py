@@ -1,8 +1,7 @@
-"""Completion text -> blocks. Total: nothing here raises, and nothing here evaluates.
+"""From completion text to blocks. Nothing here raises, and nothing here evaluates.
 
-Law of the module: every function accepts any text, answers in time linear in its length, and
-returns text or `None`/`ParseFailure`. What a block means is for the modes to say, whether it
-runs is for the judge.
+Every function accepts any text, works in time linear in its length, and returns text or
+`None`/`ParseFailure`. The modes decide what a block means, and the judge whether it runs.
 """
 
 import re
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 Opener = Callable[[Rollout], str | ParseFailure]
-"""Takes an envelope off."""
+"""A function that takes an envelope off."""
 
 MAX_CHARS = 200_000
 """Longer completions are not read: 8,096 tokens of code are about 30,000 characters."""
@@ -51,10 +50,11 @@ class Fence:
 
 
 def fences(text: str) -> list[Fence]:
-    """All closed fenced blocks, in order; a block that never closes is none.
+    """Return all closed fenced blocks, in order; a block that never closes does not count.
 
-    Accepts what models write: text before an opening mark, a closing mark at the end of the
-    last line, a whole block on one line, and an opening mark where a closing one is missing.
+    Models write text before an opening mark, a closing mark at the end of the last line, a whole
+    block on one line, and an opening mark where a closing one is missing. All of these are
+    accepted.
     """
     found: list[Fence] = []
     tag: str | None = None
@@ -97,17 +97,17 @@ def _tag_and_rest(text: str) -> tuple[str, str]:
 
 
 def first_block(blocks: Collection[Fence], tags: Collection[str]) -> str | None:
-    """Body of the first block with one of the tags."""
+    """Return the body of the first block with one of the tags."""
     return next((block.body for block in blocks if block.tag in tags), None)
 
 
 def last_block(blocks: Collection[Fence], tags: Collection[str]) -> str | None:
-    """Body of the last block with one of the tags."""
+    """Return the body of the last block with one of the tags."""
     return first_block(list(reversed(list(blocks))), tags)
 
 
 def tagged(text: str, tag: str) -> str | None:
-    """What stands between the last `<tag>` and the next `</tag>`."""
+    """Return the text between the last `<tag>` and the next `</tag>`."""
     start = text.rfind(f"<{tag}>")
     if start < 0:
         return None
@@ -117,15 +117,15 @@ def tagged(text: str, tag: str) -> str | None:
 
 
 def labelled_lines(text: str, label: str) -> list[str]:
-    """What follows the label in lines like `# Input: 1, 2`; empty lines are left out."""
+    """Return the text behind the label in lines like `# Input: 1, 2`; empty lines are left out."""
     found = re.findall(rf"(?im)^[ \t]*#[ \t]*{re.escape(label)}:(.*)$", text)
     return [line.strip() for line in found if line.strip()]
 
 
 def calls(text: str) -> list[str]:
-    """Argument lists of the calls in lines that hold nothing else: `f(1, k=2), f(3)`.
+    """Return the argument lists of calls in lines that hold nothing else: `f(1, k=2), f(3)`.
 
-    A string that holds "), f(" is torn apart; what remains is no literal and is refused later.
+    A string that holds "), f(" is split. Its parts are not literals and are refused later.
     """
     lines = (line.strip() for line in text.split("\n"))
     found = [line[2:-1] for line in lines if line.startswith("f(") and line.endswith(")")]
@@ -133,7 +133,7 @@ def calls(text: str) -> list[str]:
 
 
 def without_labelled_lines(text: str, label: str) -> str:
-    """The text without those lines: a program must not carry its own input."""
+    """Return the text without those lines: a program must not carry its own input."""
     return re.sub(rf"(?im)^[ \t]*#[ \t]*{re.escape(label)}:.*(?:\n|\Z)", "", text)
 
 
@@ -152,9 +152,9 @@ def boxed(text: str) -> str | None:
 
 
 def unwrapped(text: str) -> str:
-    """An argument list without the `f(...)` or `input(...)` that models like to put around it.
+    """Remove the `f(...)` or `input(...)` that models like to put around an argument list.
 
-    Harmless: a call is not a literal, so no argument list is spelled that way.
+    This is harmless: a call is not a literal, so no argument list is written like that.
     """
     text = text.strip()
     for opening in ("f(", "input("):
@@ -164,17 +164,17 @@ def unwrapped(text: str) -> str:
 
 
 def has_entry(program: str) -> bool:
-    """Whether some line defines the entry function f."""
+    """Tell whether some line defines the entry function f."""
     return re.search(r"^def[ \t]+f[ \t]*\(", program, re.MULTILINE) is not None
 
 
 def has_function(program: str) -> bool:
-    """Whether some line defines a function of the module, whatever its name."""
+    """Tell whether some line defines a function of the module, whatever its name."""
     return re.search(r"^(?:async[ \t]+)?def[ \t]+\w", program, re.MULTILINE) is not None
 
 
 def program_block(blocks: Collection[Fence], reading: ParseRules) -> str | ParseFailure:
-    """The proposed program: the first or the last block of code, with an entry function in it."""
+    """Return the proposed program: the first or the last block of code with an entry function."""
     which = last_block if reading.code_block == "last" else first_block
     program = which(blocks, PROGRAM_TAGS)
     if not program:
@@ -186,7 +186,7 @@ def program_block(blocks: Collection[Fence], reading: ParseRules) -> str | Parse
 
 
 TELLING_CHARS = 8
-"""Shorter inputs (`5`, `'ab', 2`) occur in many programs by chance."""
+"""Shorter inputs (`5`, `'ab', 2`) occur in many programs by chance, so they prove nothing."""
 
 TEST_SIGNS = re.compile(
     r"""^(?:expected|output|result|\w*input)\w*[ \t]*=(?!=)  # a global for a test
@@ -198,10 +198,10 @@ TEST_SIGNS = re.compile(
 
 
 def has_test_input(program: str, given: str) -> bool:
-    """Whether the program seems to hold a test of itself, or the very input.
+    """Tell whether the program seems to contain a test of itself, or its input.
 
-    A heuristic like AZR's has_test_input, and narrower: that one also takes `result = []` inside
-    a function and every line that ends with a recursive call for a test.
+    This is a heuristic like AZR's has_test_input, but narrower. AZR's also counts `result = []`
+    inside a function, and every line that ends with a recursive call.
     """
     needle = "".join(given.split())
     if len(needle) >= TELLING_CHARS and needle in "".join(program.split()):
@@ -233,9 +233,9 @@ def _past_thought(rollout: Rollout, opener: Opener) -> str | ParseFailure:
 
 
 def is_wrapped(rollout: Rollout) -> bool:
-    """Whether the envelope sets the answer apart from what else is written.
+    """Tell whether the envelope separates the answer from the rest.
 
-    Where it does, a body without the block that was asked for can still be the answer itself.
+    If it does, a body without the requested block can still be the answer itself.
     """
     return rollout.prompt.envelope in WRAPPING
 
@@ -280,7 +280,7 @@ def _completion(rollout: Rollout) -> str | ParseFailure:
 
 
 WRAPPING = frozenset({"r1", "boxed"})
-"""Envelopes within which there is the answer and nothing else."""
+"""Envelopes that hold the answer and nothing else."""
 
 _OPENERS: dict[str, Opener] = {
     "r1": _r1,

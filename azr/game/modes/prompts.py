@@ -1,7 +1,7 @@
-"""What the policy is asked: the words of a mode, in the envelope of the run, within its budget.
+"""The prompts: the words of a mode, in the envelope of the run, within its token budget.
 
-A prompt is a function of (task or mode, buffer contents, seed). One that is too long is drawn
-again, with fewer references each time, and the number of draws is bounded.
+A prompt is a function of (task or mode, buffer contents, seed). If it is too long, it is drawn
+again, with fewer references each time. The number of draws is bounded.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from azr.types import Demands, Mode, Prompt, Role, Task
 __all__ = ["ENVELOPES", "Envelope", "Prompts"]
 
 REDRAWS = 4
-"""Other tasks tried when one does not fit: seed files and old runs may hold longer ones."""
+"""Tasks tried instead of one that does not fit; seed files and old runs may hold longer ones."""
 
 R1_PREAMBLE = (
     "A conversation between User and Assistant. The User asks, the Assistant answers. The Assistant"
@@ -38,7 +38,7 @@ class Envelope:
     before: str
     after: str
     chat_before: str
-    """The same where the model's own chat template marks who speaks."""
+    """The same if the model's own chat template marks who speaks."""
     chat_after: str
     prefill: str
 
@@ -60,7 +60,7 @@ ENVELOPES = {
     ),
     "none": Envelope(before="", after="\n", chat_before="", chat_after="", prefill=""),
 }
-"""The fourth, completion, has no instruction to wrap: the modes write its patterns."""
+"""The fourth envelope, completion, has no instruction to wrap: the modes write its patterns."""
 
 
 class Prompts:
@@ -75,7 +75,7 @@ class Prompts:
         composite: CompositeConfig | None = None,
         banned_words: Sequence[str] | None = None,
     ) -> None:
-        """`banned_words` are sandbox.banned_modules; None stands for the reference's."""
+        """`banned_words` are sandbox.banned_modules; None stands for AZR's list."""
         self._config = config
         self._composite = composite or CompositeConfig()
         self._banned_words = BANNED_WORDS if banned_words is None else tuple(banned_words)
@@ -89,11 +89,11 @@ class Prompts:
         """Ask for a new task.
 
         Args:
-            mode: Which.
+            mode: The task's mode.
             buffers: Where references are drawn from.
-            seed: Of the draws and of the rollout.
-            functions: Sources of g_0, g_1, ... to build on; left out where not even a prompt
-                without references has room for them. `prompt.demands` says what was asked.
+            seed: Seed of the draws and of the rollout.
+            functions: Sources of g_0, g_1, ... to build on. They are left out if not even a prompt
+                without references has room for them; `prompt.demands` says what was asked.
 
         Raises:
             ConfigError: Not even a prompt without references fits rollout.max_prompt_tokens.
@@ -120,8 +120,8 @@ class Prompts:
     def solver(self, task: Task, buffers: Past, seed: int) -> Prompt:
         """Ask to solve a task; `prompt.task` is the one that was asked.
 
-        It is another, drawn from the buffers, where `task` cannot be asked within the budget:
-        that never happens to tasks of this run, which are admitted only if they fit (`fits`).
+        If `task` does not fit the budget, another one from the buffers is asked. This never happens
+        to tasks of this run, which are admitted only if they fit (`fits`).
 
         Raises:
             ConfigError: None of several tasks fits rollout.max_prompt_tokens.
@@ -144,7 +144,7 @@ class Prompts:
         )
 
     def fits(self, task: Task) -> bool:
-        """Whether a solver can be asked this task; without references if need be."""
+        """Tell whether a solver can be asked this task, if need be without references."""
         return self._is_short(self._solve(task, [], 0))
 
     @property

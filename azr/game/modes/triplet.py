@@ -1,4 +1,4 @@
-"""What deduction, abduction and error mode share: one program, one input, one output."""
+"""What deduction, abduction and error mode share: a task is one program, one input, one output."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from sandbox_wasm.types import CallResult
 __all__ = ["VALUE_TRIPLETS", "TripletRules", "example_pattern", "with_format_examples"]
 
 VALUE_TRIPLETS = (Mode.DEDUCTION, Mode.ABDUCTION)
-"""The modes whose tasks are the same triplets, of a program, its input and the value it returns."""
+"""The modes whose tasks are the same triplets: a program, its input and the value it returns."""
 
 GOAL = "## Task: design a new and unique Python program with one matching input"
 
@@ -74,9 +74,9 @@ def f(name: str, info: dict):
 
 
 def example_pattern(title: str, parts: Sequence[str], prefill: str, stop: str) -> Pattern:
-    """Numbered examples, the last of them left open where the model has to go on.
+    """Write numbered examples; the last one is left open where the model must continue.
 
-    The title differs between modes, so that the policy can tell alike patterns apart.
+    The title differs between modes, so that the policy can tell similar patterns apart.
     """
     text = "\n\n".join(f"{title} {i}:\n{part}" for i, part in enumerate(parts, start=1))
     return Pattern(text, prefill, (stop, f"\n{title}"))
@@ -85,17 +85,17 @@ def example_pattern(title: str, parts: Sequence[str], prefill: str, stop: str) -
 def with_format_examples(
     references: Sequence[Task], examples: Sequence[Task], least: int
 ) -> list[Task]:
-    """References, after format examples where there are fewer than `least` to show a pattern."""
+    """Put format examples before the references if there are fewer than `least`."""
     missing = max(min(least, len(examples)) - len(references), 0)
     return [*examples[:missing], *references]
 
 
 class TripletRules:
-    """Rules common to the modes whose task is a triplet; subclasses say what is asked."""
+    """Rules of the modes whose task is a triplet; subclasses say what is asked."""
 
     mode: Mode
     answer_part: Literal["input", "output"]
-    """The part of the case that must be found; the other is given."""
+    """The part of the case that must be found; the other part is given."""
     goal: str
     """What a solver is told to find."""
     answer_format: str
@@ -103,16 +103,16 @@ class TripletRules:
     puzzle: str
     """What the other mind is given, and what it must find."""
     format_examples: Sequence[Task] = FORMAT_TRIPLETS
-    """Shown in patterns while references are too few."""
+    """Shown in patterns while there are too few references."""
     title: str
-    """Of an example in a pattern."""
+    """Title of an example in a pattern."""
     executable = "the code runs with the input you give."
-    """Criterion of the proposer prompt: what running means."""
+    """Criterion in the proposer's prompt: what running means."""
     difficulty: str
-    """Criterion of the proposer prompt: what must be hard."""
+    """Criterion in the proposer's prompt: what must be hard."""
 
     verb = "="
-    """What stands between a call and its result, for people."""
+    """The word between a call and its result, for people."""
 
     writes_program = True
     programs_from: Sequence[Mode] = ()
@@ -125,15 +125,15 @@ class TripletRules:
         return zero_triplet(self.mode)
 
     def banned_statements(self, error_banned: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
-        """None."""
+        """Return none."""
         return ()
 
     def num_inputs(self, induction_inputs: int) -> int:  # noqa: ARG002 - the protocol's
-        """One input a task."""
+        """Return 1."""
         return 1
 
     def proposer_text(self, setting: PromptSetting) -> str:
-        """The instruction: goal, demands, format, criteria, plan, references."""
+        """Write the instruction: goal, demands, format, criteria, plan, references."""
         parts = [
             f"{GOAL}\n\n{self.puzzle} {STYLE_OF_GOAL}",
             "\n".join((f"{CODE_DEMANDS}\n{STATE_DEMAND}", *self.further_demands(setting))),
@@ -154,21 +154,21 @@ class TripletRules:
         return "\n\n".join(filter(None, parts))
 
     def further_demands(self, setting: PromptSetting) -> Sequence[str]:  # noqa: ARG002 - of subclasses
-        """What this mode demands of the code beyond the others, a line each."""
+        """Return further demands of this mode on the code, one per line."""
         return ()
 
     def result_of(self, task: Task) -> str:
-        """The block that says what a reference's call results in."""
+        """Write the block that shows the result of a reference's call."""
         return block("output", self.shown_output(task))
 
     def shown_output(self, task: Task) -> str:
-        """The case's output as prompts and people spell it."""
+        """Return the case's output as prompts and people write it."""
         return task.cases[0].output
 
     def proposer_pattern(self, setting: PromptSetting) -> Pattern:
-        """Input, then program: small models end a text after a program, whatever should follow.
+        """Write input, then program, because small models end a text after a program.
 
-        The output is not shown, for nobody asks the proposer for it.
+        The output is not shown, because nobody asks the proposer for it.
         """
         tasks = with_format_examples(setting.references, self.format_examples, setting.num_examples)
         functions = setting.demands.functions
@@ -179,7 +179,7 @@ class TripletRules:
         return example_pattern(self.title, [*shown, opening], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
-        """The first input, and the program that the prompt's reading names."""
+        """Read the first input, and the program that the prompt's reading names."""
         body, reading = answer_body(rollout), rollout.prompt.reading
         if isinstance(body, ParseFailure):
             return body
@@ -198,11 +198,11 @@ class TripletRules:
         return Proposal(self.mode, program, (unwrapped(given),), demands=rollout.prompt.demands)
 
     def objection_to(self, proposal: Proposal) -> str:  # noqa: ARG002 - the protocol's
-        """None: whatever runs is a task."""
+        """Object to nothing: every program that runs is a task."""
         return ""
 
     def task_of(self, proposal: Proposal, outputs: Sequence[str], born_step: int) -> Task:
-        """One program, one case."""
+        """Make a task with one case."""
         case = Case(proposal.inputs[0], outputs[0])
         return Task(
             mode=self.mode,
@@ -217,7 +217,7 @@ class TripletRules:
         task: Task,
         banned_words: Sequence[str] = BANNED_WORDS,  # noqa: ARG002 - the protocol's
     ) -> str:
-        """Goal, program and what is given of the case, format."""
+        """Write goal, program, the given part of the case, and format."""
         given = block(self._given_part, part_of(task, self._given_part))
         return "\n\n".join(
             (self.goal, f"{block('python', task.program)}\n{given}", self.answer_format)
@@ -226,22 +226,22 @@ class TripletRules:
     def solver_pattern(
         self, task: Task, references: Sequence[Task], num_examples: int = NUM_EXAMPLES
     ) -> Pattern:
-        """Program, what is given of the case, what is to be found."""
+        """Write program, the given part of the case, and the part to find."""
         wanted = f"# {self.answer_part.title()}:"
         tasks = with_format_examples(references, self.format_examples, num_examples)
         shown = [f"{self._opening(one)}{wanted} {self.answer_of(one)}" for one in tasks]
         return example_pattern(self.title, [*shown, self._opening(task)], wanted, "\n")
 
     def answer_of(self, task: Task) -> str:
-        """The answer as an example shows it."""
+        """Return the answer as an example shows it."""
         return task.cases[0].input if self.answer_part == "input" else self.shown_output(task)
 
     def output_of(self, result: CallResult) -> str | None:
-        """What the call returned."""
+        """Return the call's value."""
         return returned_value(result)
 
     def rarities(self, task: Task) -> Sequence[Rarity]:
-        """The answer alone: the more often it was one, the easier it is guessed."""
+        """Return the answer alone: the more often it was one, the easier it is to guess."""
         part = "inputs" if self.answer_part == "input" else "outputs"
         return (Rarity("answer_diversity", part, (part_of(task, self.answer_part),)),)
 
@@ -253,11 +253,11 @@ class TripletRules:
         return f"f({case.input}) {self.verb} {sought}"
 
     def solution_of(self, task: Task) -> str:
-        """The answer: there is no other."""
+        """Return the answer."""
         return self.answer_of(task)
 
     def azr_record(self, task: Task) -> Mapping[str, Any]:
-        """A record of its triplets."""
+        """Return the record of AZR's triplets."""
         return {
             "snippet": task.program,
             "input": task.cases[0].input,
@@ -276,7 +276,7 @@ class TripletRules:
         return f"{block('python', task.program)}\n{given}\n"
 
     def read_answer(self, rollout: Rollout) -> Answer | ParseFailure:
-        """The last block of the part's name, or what models write in its place."""
+        """Read the last block with the part's name, or what models write instead."""
         tag = self.answer_part
         body = answer_body(rollout)
         if isinstance(body, ParseFailure):
@@ -293,7 +293,7 @@ class TripletRules:
 
 
 def part_of(task: Task, name: str) -> str:
-    """The task's input or output."""
+    """Return the task's input or output."""
     case = task.cases[0]
     return case.input if name == "input" else case.output
 

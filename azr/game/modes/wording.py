@@ -1,4 +1,4 @@
-"""Sentences that several prompts share; tests/golden shows what changes when one is changed."""
+"""Sentences that several prompts share; tests/golden shows the prompts that they change."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,10 +20,9 @@ BANNED_WORDS = (
     "logging", "random", "multiprocessing", "pebble", "subprocess", "threading", "datetime",
     "time", "hashlib", "hmac", "bcrypt", "os.sys", "os.path", "sys.exit", "os.environ", "calendar",
 )  # fmt: skip
-"""What a program may not use, in the reference's order; the sandbox enforces its imports.
+"""Words that a program may not use, in AZR's order; the sandbox enforces its imports.
 
-A run says otherwise with sandbox.banned_modules.
-"""
+A run can change them with sandbox.banned_modules."""
 
 CODE_DEMANDS = """\
 Demands on the code:
@@ -39,7 +38,7 @@ logging, or any state from outside.
 STATE_DEMAND = """\
 - It carries state through several transformations of the data, so that following it takes many \
 steps of reasoning."""
-"""Of a proposer only: a solver's program may be as plain as it can."""
+"""For a proposer only: a solver's program may be as plain as it can."""
 
 DIFFICULTY_IDEAS = (
     "trees, heaps, stacks, queues, graphs, intricate control flow, dynamic programming, recursion,"
@@ -48,13 +47,13 @@ DIFFICULTY_IDEAS = (
 
 
 def ban(words: Sequence[str], where: str = "") -> tuple[str, ...]:
-    """The line that bans words; none where none is banned."""
+    """Write the line that bans words; no line if none is banned."""
     line = f"- These words must not occur in any form{where}: {', '.join(words)}."
     return (line,) if words else ()
 
 
 def block(tag: str, body: str) -> str:
-    """A fenced block."""
+    """Write a fenced block."""
     return f"```{tag}\n{body}\n```"
 
 
@@ -67,7 +66,7 @@ about what each function does, then about what `f` can make of it."""
 
 
 def numbered_references(references: Sequence[Task], result_of: Callable[[Task], str]) -> str:
-    """Past tasks, each in its own numbered tag with program, input and what it results in."""
+    """Write past tasks, each in its own numbered tag with program, input and result."""
     shown: list[str] = []
     for number, task in enumerate(references, start=1):
         blocks = (block("python", task.program), block("input", task.cases[0].input),
@@ -77,13 +76,13 @@ def numbered_references(references: Sequence[Task], result_of: Callable[[Task], 
 
 
 def function_names(functions: Sequence[str]) -> str:
-    """`g_0`, `g_1` and `g_2`, as a sentence wants them."""
+    """Write `g_0`, `g_1` and `g_2` as a sentence needs them."""
     names = [f"`g_{number}`" for number in range(len(functions))]
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
 def functions_to_build_on(functions: Sequence[str]) -> str:
-    """The part of an instruction that gives functions; empty where there are none."""
+    """Write the part of an instruction that gives functions; empty if there are none."""
     if not functions:
         return ""
     text = BUILD_ON.format(names=function_names(functions))
@@ -91,7 +90,7 @@ def functions_to_build_on(functions: Sequence[str]) -> str:
 
 
 def given_functions(functions: Sequence[str]) -> str:
-    """The same in a pattern, before the program that calls them."""
+    """Write the same in a pattern, before the program that calls them."""
     if not functions:
         return ""
     return f"{_sources(functions)}\nA function f that calls {function_names(functions)}:\n"

@@ -1,10 +1,10 @@
 """From rewards to advantages: what a reward is compared with.
 
-`ESTIMATORS` has one function for each value of learner.advantage. A new estimator is a
+`ESTIMATORS` has one function for each value of learner.advantage. To add an estimator, add a
 function and an entry here, and its name in azr.config.run.
 
-A group is what `Experience.group` names, within a stream. One attempt has nothing to be compared
-with in its group: it is compared with its stream, in the same way.
+A group is what `Experience.group` names, within a stream. An attempt that is alone in its group is
+compared with its stream instead, in the same way.
 Shape suffix: _N experiences of a step.
 """
 
@@ -21,13 +21,13 @@ from azr.types import Experience, Role, Stream
 __all__ = ["ESTIMATORS", "Estimator", "advantages_of"]
 
 EPSILON = 1e-8
-"""Added to the variance, as the reference's whitening does."""
+"""Added to the variance, as in AZR's whitening."""
 
 Estimator = Callable[[Sequence[Experience], LearnerConfig], list[float]]
-"""The advantages of one step's experiences, in their order."""
+"""A function that returns the advantages of one step's experiences, in their order."""
 
 Pooled = Callable[[Sequence[Experience]], list[float]]
-"""Advantages of experiences that are compared with each other."""
+"""A function that returns the advantages of experiences that are compared with each other."""
 
 
 def advantages_of(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
@@ -36,15 +36,15 @@ def advantages_of(experiences_N: Sequence[Experience], config: LearnerConfig) ->
     Args:
         experiences_N: One step's experiences, all streams mixed, in any order.
         config: `advantage` names one of `ESTIMATORS`. `whitening`: sample (each rollout counts
-            once, population variance) or token (each counts as often as its completion has
-            tokens, Bessel's correction, as in AZR's code); rloo always counts rollouts.
-            `group_std`: off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783).
-            `roles`: the others' advantages are 0. `shuffle_rewards`: a control, see
-            azr.config.run.
+            once, population variance) or token (each counts as often as its completion has tokens,
+            Bessel's correction, as in AZR's code); rloo always counts rollouts. `group_std`: if
+            off, groups are centred and not scaled (Dr. GRPO, arXiv 2503.20783). `roles`: all others
+            have advantage 0. `shuffle_rewards`: a control, see azr.config.run.
 
     Returns:
-        advantages_N, aligned with the argument. What is compared has weighted mean 0 and, where
-        it is scaled, standard deviation 1, unless all its rewards are equal: then all are 0.
+        advantages_N, aligned with the argument. Advantages that are compared with each other have
+        weighted mean 0 and, if scaled, standard deviation 1. If their rewards are all equal, all
+        are 0.
     """
     if config.shuffle_rewards:
         experiences_N = _shuffled(experiences_N)
@@ -89,7 +89,7 @@ def two_level(experiences_N: Sequence[Experience], config: LearnerConfig) -> lis
 
 
 def rewards_alone(experiences_N: Sequence[Experience], _: LearnerConfig) -> list[float]:
-    """Compare with nothing: the reward itself (REINFORCE)."""
+    """Compare with nothing: return the reward itself (REINFORCE)."""
     return [experience.reward for experience in experiences_N]
 
 
@@ -101,7 +101,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "two_level": two_level,
     "none": rewards_alone,
 }
-"""By the name that learner.advantage has for it."""
+"""The estimators, by their names in learner.advantage."""
 
 
 # ---------------------------------------------------------------- what they are made of

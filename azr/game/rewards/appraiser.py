@@ -1,8 +1,8 @@
-"""Looks at valid proposals: profiles their programs, screens them for novelty, weighs them.
+"""Profiles the programs of valid proposals, screens them for novelty, and values them.
 
-A step's screening is a matter of the whole step: where proposals are compared with each other,
-each slot of a mode waits here until all have brought theirs, and slot order decides. The result
-depends on the buffers and the proposals alone, not on which coroutine came first.
+If proposals of a step are compared with each other, each slot of a mode waits here until all slots
+have brought theirs, and the order of slots decides. The result depends on the buffers and the
+proposals alone, not on which coroutine came first.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Barrier:
         self._screened: asyncio.Future[dict[int, Ruling]] | None = None
 
     async def bring(self, slot: int, ruling: Ruling, appraiser: "Appraiser") -> Ruling:
-        """Returns the ruling as it stands after screening, when every slot has brought its own."""
+        """Wait until every slot has brought its ruling; return this one after screening."""
         if self._screened is None:
             self._screened = asyncio.get_running_loop().create_future()
         self._rulings[slot] = ruling
@@ -56,7 +56,7 @@ class Barrier:
 
 
 class Appraiser:
-    """Keeps profiles and history; one for a run."""
+    """Keeps profiles and history; a run has one."""
 
     def __init__(self, config: RunConfig, judge: Judge, buffers: Buffers) -> None:
         self._config = config
@@ -66,7 +66,7 @@ class Appraiser:
         self._barriers: dict[Mode, Barrier] = {}
 
     async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
-        """What programs look like, in order; asked of the guest where not known."""
+        """Return the programs' profiles, in order; the guest is asked for new ones."""
         profiles = {p: self._known[p] for p in programs if p in self._known}
         unknown = [p for p in dict.fromkeys(programs) if p not in profiles]
         asked = await self._judge.profile(unknown) if unknown else []
@@ -78,14 +78,14 @@ class Appraiser:
         return [profiles[p] for p in programs]
 
     async def profiles_of(self, tasks: Sequence[Task]) -> list[Profile | None]:
-        """What their proposers wrote looks like: without the functions that were given to them."""
+        """Return profiles of the tasks' own programs, without the functions that were given."""
         return await self.profiles([task.own_program for task in tasks])
 
     async def begin(self, slots: int) -> None:
-        """Start a step, or a round of seeding: catch up with the buffers.
+        """Start a step or a round of seeding: catch up with the buffers.
 
         Args:
-            slots: How many rulings of each mode `screen` will be given, one a slot.
+            slots: How many rulings of each mode `screen` will get, one per slot.
         """
         await self._history.catch_up()
         self._barriers = {mode: Barrier(slots) for mode in Mode}
@@ -95,7 +95,7 @@ class Appraiser:
         self._history.start_over()
 
     async def screen(self, mode: Mode, slot: int, ruling: Ruling) -> Ruling:
-        """The ruling, or a refusal for want of novelty.
+        """Return the ruling, or a refusal if the task is not novel.
 
         Returns at once unless proposals of a step are compared with each other.
         """
@@ -104,7 +104,7 @@ class Appraiser:
         return (await self.screen_all([ruling]))[0]
 
     async def screen_all(self, rulings: Sequence[Ruling]) -> list[Ruling]:
-        """The same for several, in the order of their slots."""
+        """Do the same for several, in the order of their slots."""
         config, screened = self._config.novelty, list(rulings)
         if not (config.compares or config.min_nodes or config.require_use_of_input):
             return screened
@@ -138,7 +138,7 @@ class Appraiser:
         return Appraisal(profile=profile, merits=merits, likeness=likeness)
 
     async def storable(self, tasks: Sequence[Task]) -> list[Task]:
-        """The tasks that enter the buffers: all but copies, where novelty.dedupe = structure."""
+        """Return the tasks that enter the buffers; copies do not if novelty.dedupe = structure."""
         if self._config.novelty.dedupe != "structure":
             return list(tasks)
         await self._history.catch_up()  # nothing new in a step: of use to seed files
@@ -173,6 +173,6 @@ class Appraiser:
 
 
 def not_novel(reason: str) -> Ruling:
-    """The refusal of a valid proposal."""
+    """Refuse a valid proposal."""
     assert reason.startswith(NOT_NOVEL), reason
     return Ruling(verdict=Verdict.FAILED, reason=reason, is_novel=False)

@@ -1,4 +1,4 @@
-"""How far two programs are apart: as sequences of the node types of their syntax trees."""
+"""Edit distance of two programs, over the node types of their syntax trees."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,20 @@ __all__ = ["is_closer", "program_distance"]
 
 
 def program_distance(one: Profile, other: Profile) -> float:
-    """1 - 2 LCS / (n + m) of the two pre-order sequences; LCS their longest common subsequence.
+    """Return 1 - 2 LCS / (n + m) of the two pre-order sequences.
+
+    LCS is the length of their longest common subsequence.
 
     Returns:
-        A number in [0, 1]: 0 for trees that differ in names and constants alone, the same both
-        ways. AZR's code (difflib's ratio of the trees as JSON text) is not: its 1 - ratio of one
-        pair is 0.65 or 0.79, by which comes first.
+        A number in [0, 1]: 0 for trees that differ only in names and constants. It is symmetric.
+        AZR's code (difflib's ratio of the trees as JSON text) is not: for one pair, its 1 - ratio
+        is 0.65 or 0.79, depending on which comes first.
     """
     return Indel.normalized_distance(one.sequence, other.sequence)
 
 
 def is_closer(one: Profile, others: Sequence[Profile], distance: float) -> bool:
-    """Whether some of the others is at less than `distance`."""
+    """Tell whether one of the others is closer than `distance`."""
     nearest = extractOne(
         one.sequence,
         [other.sequence for other in others],

@@ -1,6 +1,6 @@
-"""What the stored tasks of a mode have been like; derived from the buffers, never kept beside.
+"""Summaries of a mode's stored tasks. They are derived from the buffers and never stored apart.
 
-A run that was killed and resumed finds its buffers as they were, and so the same history.
+So a run that was killed and resumed finds the same history as its buffers.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ Profiles = Callable[[Sequence[str]], Awaitable[Sequence[Profile | None]]]
 
 @dataclass(slots=True)
 class ModeHistory:
-    """The tasks of one mode, summed up."""
+    """A summary of one mode's tasks."""
 
     num_tasks: int = 0
     inputs: Frequencies = field(default_factory=Frequencies)
@@ -31,7 +31,7 @@ class ModeHistory:
     """Of programs that have a profile; empty unless a run pays for likeness to it."""
 
     def count(self, task: Task) -> None:
-        """Take in one more task's cases."""
+        """Count the cases of one more task."""
         self.num_tasks += 1
         for case in task.cases:
             self.inputs.add(case.input)
@@ -39,7 +39,7 @@ class ModeHistory:
 
 
 class History:
-    """The history of every mode, caught up with the buffers when told to."""
+    """The history of every mode; it catches up with the buffers when told to."""
 
     def __init__(self, buffers: Buffers, profiles: Profiles, config: NoveltyConfig) -> None:
         self._buffers = buffers
@@ -49,7 +49,7 @@ class History:
         self.start_over()
 
     def of(self, mode: Mode) -> ModeHistory:
-        """As of the last `catch_up`."""
+        """Return a mode's history as of the last `catch_up`."""
         return self._of[mode]
 
     def start_over(self) -> None:
@@ -57,7 +57,7 @@ class History:
         self._of = {mode: ModeHistory() for mode in Mode}
 
     async def catch_up(self) -> None:
-        """Take in what the buffers have gained; start over where they have lost (a rewind)."""
+        """Take in new tasks of the buffers; start over if they have lost some (a rewind)."""
         for mode in Mode:
             if self._buffers.count(mode) < self._of[mode].num_tasks:
                 self._of[mode] = ModeHistory()

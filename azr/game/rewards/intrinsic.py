@@ -1,7 +1,7 @@
-"""Intrinsic rewards: what a task is worth beside its learnability (paper, D.4; AZR's code).
+"""Intrinsic rewards: what a task is worth besides its learnability (paper, D.4; AZR's code).
 
-Pure functions of profiles and counts. Every value is measured in every run; what a run pays for
-is its configuration's business, and the default is nothing.
+Pure functions of profiles and counts. Every run measures every value. The configuration says which
+of them pay; by default none does.
 """
 
 import math
@@ -21,7 +21,7 @@ __all__ = ["Frequencies", "halstead_value", "kind_of", "program_merits", "with_i
 
 
 def program_merits(profile: Profile, references: Sequence[Profile]) -> Merits:
-    """What a program is worth, given those that its proposer was shown."""
+    """Value a program, given those that its proposer was shown."""
     distances = [program_distance(profile, reference) for reference in references]
     return Merits(
         complexity=profile.cognitive / 15,
@@ -31,9 +31,9 @@ def program_merits(profile: Profile, references: Sequence[Profile]) -> Merits:
 
 
 def halstead_value(profile: Profile) -> float:
-    """Half effort, three tenths decisions, a fifth volume, in [0, 1].
+    """Return half effort, three tenths decisions, a fifth volume, in [0, 1].
 
-    Formula and scales are AZR's code's (get_halstead_reward).
+    Formula and scales are those of AZR's code (get_halstead_reward).
     """
     return (
         0.5 * min(profile.effort / 10_000, 1.0)
@@ -43,10 +43,10 @@ def halstead_value(profile: Profile) -> float:
 
 
 def with_intrinsic(reward: float, merits: Merits, config: IntrinsicConfig) -> float:
-    """A proposer's reward with the intrinsic terms that are on; one of 0 or less stays.
+    """Add the intrinsic terms that are on to a proposer's reward; one of 0 or less stays.
 
-    With every term off it is the reward itself, whatever the combination: an empty product
-    would be 1, an empty sum 0.
+    With every term off the reward stays as it is, whatever the combination: an empty product would
+    be 1, an empty sum 0.
     """
     if reward <= 0:
         return reward
@@ -57,7 +57,7 @@ def with_intrinsic(reward: float, merits: Merits, config: IntrinsicConfig) -> fl
 
 
 def paid_terms(merits: Merits, config: IntrinsicConfig) -> list[float]:
-    """min(coef * value, max) of every term that is on and has a value for this task."""
+    """Return min(coef * value, max) of every term that is on and has a value for this task."""
     values = {name: value for name, value in asdict(merits).items() if value is not None}
     coefficients: dict[str, float] = {name: getattr(config, name) for name in values}
     return [
@@ -68,7 +68,7 @@ def paid_terms(merits: Merits, config: IntrinsicConfig) -> list[float]:
 
 
 def combined(reward: float, terms: Sequence[float], combine: str) -> float:
-    """The paper's four ways (D.4); `terms` is not empty."""
+    """Combine in one of the paper's four ways (D.4); `terms` is not empty."""
     return {
         "sum": reward + sum(terms),
         "multiply": reward * math.prod(terms),
@@ -81,9 +81,9 @@ def combined(reward: float, terms: Sequence[float], combine: str) -> float:
 
 
 def kind_of(text: str) -> str:
-    """The types of an argument list or a value, top level only: `int`, `list, k=str`.
+    """Return the types of an argument list or a value, top level only: `int`, `list, k=str`.
 
-    The text is a canonical literal of the judge's; another has the kind "".
+    The text must be a canonical literal of the judge; any other text has the kind "".
     """
     with suppress(LiteralError):
         return literal_type(text)
@@ -100,21 +100,21 @@ class Frequencies:
 
     total: int = 0
     texts: Counter[bytes] = field(default_factory=Counter[bytes])
-    """By hash: an output may have 8 KiB."""
+    """By hash, because an output may have 8 KiB."""
     kinds: Counter[bytes] = field(default_factory=Counter[bytes])
-    """By hash, too: a thousand arguments have a long kind, and there are many such kinds."""
+    """By hash too, because a thousand arguments have a long kind, and there are many such kinds."""
 
     def add(self, text: str) -> None:
-        """Count one more."""
+        """Count one more text."""
         self.total += 1
         self.texts[digest(text)] += 1
         self.kinds[digest(kind_of(text))] += 1
 
     def surprise(self, text: str, how: str) -> float:
-        """How seldom it was seen, in [0, 1]; 1 for what never was.
+        """Return how rare a text is, in [0, 1]; 1 for a text that was never seen.
 
         flat: 1 - its share of all texts. hierarchical: the mean of 1 - its kind's share of all
-        and 1 - its own share of its kind. (AZR's code: get_type_counts_reward)
+        texts and 1 - its own share of its kind. (AZR's code: get_type_counts_reward)
         """
         seen = self.texts[digest(text)]
         if how == "flat":
@@ -123,15 +123,15 @@ class Frequencies:
         return 1.0 - (share(of_kind, self.total) + share(seen, of_kind)) / 2
 
     def mean_surprise(self, texts: Sequence[str], how: str) -> float:
-        """The mean over several."""
+        """Return the mean over several texts."""
         return fmean(self.surprise(text, how) for text in texts)
 
 
 def digest(text: str) -> bytes:
-    """Eight bytes that stand for the text."""
+    """Return eight bytes that stand for the text."""
     return blake2b(text.encode(), digest_size=8).digest()
 
 
 def share(part: int, whole: int) -> float:
-    """Of nothing, nothing."""
+    """Return a share; 0 of nothing."""
     return part / whole if whole else 0.0

@@ -1,7 +1,7 @@
-"""What is novel: the gate that valid proposals pass, and the price of repetition.
+"""The novelty gate that valid proposals must pass, and the price of repetition.
 
-Pure functions. A step's proposals are judged in the order of their slots, whatever order they
-came in: of two that are alike the first one is novel.
+Pure functions. A step's proposals are judged in the order of their slots, whatever order they came
+in: of two similar ones, the first is novel.
 """
 
 from collections import Counter, deque
@@ -23,16 +23,18 @@ __all__ = [
 ]
 
 NOT_NOVEL = "not novel"
-"""First word of the reason; the second says which rule refused."""
+"""The beginning of the reason; the rest says which rule refused."""
 
 
 def copy_key(task: Task, profile: Profile | None) -> str:
-    """What copies of a task's program share; without a profile only its own text is a copy.
+    """Return a key that copies of a task's program share.
+
+    Without a profile, only a program with the same text is a copy.
 
     Args:
-        task: Of a composite one the given functions are a part of the key, by their text: the
-            same f on others computes something else.
-        profile: Of its own program.
+        task: If it is composite, the texts of its given functions are a part of the key, because
+            the same f computes something else with others.
+        profile: The profile of its own program.
     """
     own = profile.structure if profile is not None else f"text {_hash(task.own_program)}"
     return f"{own} on {_hash(prefix_of(task.functions))}" if task.functions else own
@@ -44,26 +46,26 @@ def _hash(text: str) -> str:
 
 @dataclass(slots=True)
 class Precedents:
-    """The programs of a mode that a new one is compared with."""
+    """The programs of a mode with which a new one is compared."""
 
     copies: Counter[str] = field(default_factory=Counter[str])
-    """Stored tasks by `copy_key`."""
+    """Counts of stored tasks by `copy_key`."""
     recent: deque[Profile | None] = field(default_factory=deque[Profile | None])
-    """Of the last novelty.window of them; those without one take their places all the same, so
+    """Profiles of the last novelty.window tasks. A task without a profile takes a place too, so
     that a resumed run, which looks at no more than these, remembers the same."""
 
 
 def objections(
     candidates: Sequence[tuple[Task, Profile | None]], past: Precedents, config: NoveltyConfig
 ) -> list[str]:
-    """Why each candidate is not novel, "" where it is.
+    """Say why each candidate is not novel; "" if it is.
 
     Args:
-        candidates: Valid tasks of one mode with the profiles of their own programs, in the order
-            of their slots; each is compared with the past and with those before it that are
-            novel. A program without a profile can only be a copy.
-        past: Is not changed.
-        config: Which rules hold.
+        candidates: Valid tasks of one mode, with the profiles of their own programs, in the order
+            of their slots. Each is compared with the past, and with novel ones before it. A program
+            without a profile can only be a copy.
+        past: It is not changed.
+        config: The rules.
     """
     fresh: Counter[str] = Counter()  # beside the past's, which may be large and is not copied
     recent = deque(past.recent, maxlen=config.window)
@@ -83,7 +85,7 @@ def objections(
 
 
 def trivial(profile: Profile, config: NoveltyConfig) -> str:
-    """Why a program is no task in itself."""
+    """Say why a program is not a task by itself."""
     if profile.nodes < config.min_nodes:
         return "too small"
     if config.require_use_of_input and not profile.uses_input:
@@ -92,7 +94,7 @@ def trivial(profile: Profile, config: NoveltyConfig) -> str:
 
 
 def too_near(profile: Profile, recent: Iterable[Profile | None], config: NoveltyConfig) -> str:
-    """Why a program is not far enough from others."""
+    """Say why a program is not far enough from others."""
     if config.min_distance == 0:
         return ""
     known = [other for other in recent if other is not None]
@@ -100,14 +102,14 @@ def too_near(profile: Profile, recent: Iterable[Profile | None], config: Novelty
 
 
 CLUSTER_DISTANCE = 0.1
-"""Proposals that are closer are of one cluster."""
+"""Proposals that are closer than this belong to one cluster."""
 
 
 def cluster_sizes(profiles: Sequence[Profile], distance: float) -> list[int]:
-    """How many programs are in each one's cluster, itself included.
+    """Count the programs in each one's cluster, including itself.
 
-    Programs closer than `distance` are of one cluster, and clusters that share one are one
-    (single linkage): the order of the programs does not matter. R-Zero clusters by average
+    Programs closer than `distance` are of one cluster, and so are clusters that share a program
+    (single linkage), so the order of the programs does not matter. R-Zero clusters by average
     linkage of BLEU distances.
     """
     cluster = list(range(len(profiles)))
@@ -125,14 +127,14 @@ def cluster_sizes(profiles: Sequence[Profile], distance: float) -> list[int]:
 def with_repetition_penalty(
     proposals: Sequence[Experience], batch_size: int, config: NoveltyConfig
 ) -> list[Experience]:
-    """One mode's proposals, paid less for being many of a kind; in the same order.
+    """Lower the pay of one mode's proposals for being similar; keep their order.
 
-    The reward is max(0, r - penalty * cluster / batch) where it was above 0, and stays where it
-    was not. (R-Zero, arXiv 2508.05004)
+    The reward becomes max(0, r - penalty * cluster / batch) if it was above 0, and stays otherwise.
+    (R-Zero, arXiv 2508.05004)
 
     Args:
-        proposals: Of one mode and step.
-        batch_size: All proposals of the mode, invalid ones included.
+        proposals: Proposals of one mode and step.
+        batch_size: All proposals of the mode, including invalid ones.
         config: repetition_penalty.
     """
     profiles = {

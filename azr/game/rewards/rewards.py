@@ -15,12 +15,12 @@ __all__ = ["answer_reward", "learnability", "proposal_reward"]
 
 
 def learnability(solve_rate: float, kind: str = "one_minus") -> float:
-    """What a task can still teach, from the share of trials that solve it.
+    """Return what a task can still teach, given the share of trials that solve it.
 
     Args:
         solve_rate: In [0, 1].
-        kind: `one_minus`: 1 - rate, 0 at rate 0 (paper, eq. 4). `inverse`: 1 - rate, so 1 at
-            rate 0. `variance`: 4 rate (1 - rate), largest where half of the trials pass.
+        kind: `one_minus`: 1 - rate, and 0 at rate 0 (paper, eq. 4). `inverse`: 1 - rate, so 1 at
+            rate 0. `variance`: 4 rate (1 - rate), largest if half of the trials pass.
 
     Returns:
         A number in [0, 1]; 0 whenever every trial passes.
@@ -38,7 +38,7 @@ def proposal_reward(
 ) -> float:
     """Reward a proposer; `solve_rate` is given exactly when the verdict is PASSED.
 
-    The intrinsic terms come on top (intrinsic), then the price of repetition (novelty).
+    Intrinsic terms are added later (intrinsic), then the price of repetition (novelty).
     """
     if verdict is Verdict.ILL_FORMED:
         return config.ill_formed
@@ -54,8 +54,8 @@ def proposal_reward(
 def answer_reward(grade: Grade, config: RewardConfig) -> float:
     """Reward a solver for being right.
 
-    Partial credit exists only where several cases are checked (induction): everywhere else
-    the score is 0 or 1, and all values of rewards.induction mean the same.
+    Only induction has partial credit, because it checks several cases. In all other modes the score
+    is 0 or 1, and all values of rewards.induction mean the same.
     """
     if grade.verdict is Verdict.ILL_FORMED:
         return config.ill_formed

@@ -1,6 +1,7 @@
-"""What the type of a value is called, wherever types are counted: as Python calls it, and None.
+"""Names of types wherever types are counted: Python's names, and None.
 
-Of a value, or read off the first characters of its canonical literal; nothing is evaluated.
+The type is that of a value, or read from the first characters of its canonical literal; nothing is
+evaluated.
 """
 
 __all__ = ["literal_type", "type_name"]
@@ -13,12 +14,12 @@ _WIDEST = max(map(len, _OPENINGS))
 
 
 def type_name(value: object) -> str:
-    """int, str, list, ...; "None" of None, whose type has no name that one would write."""
+    """Return int, str, list, ...; "None" for None, whose type has no usual name."""
     return "None" if value is None else type(value).__name__
 
 
 def literal_type(text: str) -> str:
-    """The type a literal's spelling begins like: int, float, str, list, ...; else "other".
+    """Return the type as which a literal begins: int, float, str, list, ...; else "other".
 
     Of a canonical literal it is the type of the value. Linear in the text.
     """

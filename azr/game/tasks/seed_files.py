@@ -1,11 +1,11 @@
-"""Tasks as files: what a run can start from, and what it leaves behind, as JSON Lines.
+"""Tasks as files of JSON Lines: a run can start from them, and leaves them behind.
 
-Our format has one task a line (task_json.py). AZR's has triplets (snippet, input,
-output), which deduction and abduction share, or induction tasks (snippet, inputs, outputs,
-message); both kinds may stand in one file here. Whatever a file claims is judged again before it
-enters: programs run in the sandbox, outputs are recomputed and compared. The seed files that the
-reference ships need it: by model, between 0.8 and 8.6 % of their induction tasks hold an output
-that cannot be read as a value.
+Our format has one task per line (task_json.py). AZR's has triplets (snippet, input, output), which
+deduction and abduction share, or induction tasks (snippet, inputs, outputs, message); here both
+kinds may be in one file. Whatever a file claims is judged again before it enters: programs run in
+the sandbox, and their outputs are compared with the claimed ones. AZR's own seed files need this:
+depending on the model, 0.8 to 8.6 % of their induction tasks have an output that cannot be read
+as a value.
 """
 
 import json
@@ -39,7 +39,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 AZR_CASES = "_code_f"
-"""AZR's kind of records with several inputs; of those with one the kind has no name."""
+"""What AZR calls records with several inputs; records with one have no such name."""
 
 AT_ONCE = 256
 """Seeds that are judged at the same time."""
@@ -50,17 +50,17 @@ AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of a seed file."""
+    """The result of reading a seed file."""
 
     records: int
-    """Lines that are not blank."""
+    """Non-blank lines."""
     new: int
-    """Tasks that entered; AZR's triplets count once for each mode that shares them."""
+    """Tasks that entered; a triplet of AZR's counts once for each mode that shares it."""
     refused: Counter[str]
-    """Why the others did not: reasons of the judge, and "other output", by number of tasks."""
+    """Why the other tasks did not enter, with counts: the judge's reasons, and "other output"."""
 
     def __str__(self) -> str:
-        """One line for the person who is waiting."""
+        """Say it on one line for the person who is waiting."""
         reasons = f" ({_listed(self.refused)})" if self.refused else ""
         return (
             f"{self.records} records: {self.new} new tasks, {self.refused.total()} refused{reasons}"
@@ -74,17 +74,18 @@ async def import_seeds(
     fits: Callable[[Task], bool] = lambda _: True,
     storable: Callable[[Sequence[Task]], Awaitable[Sequence[Task]]] | None = None,
 ) -> Imported:
-    """Judge the tasks of a seed file and add the sound ones, as seeds born at step 0.
+    """Judge the tasks of a seed file, and add the sound ones as seeds born at step 0.
 
     Args:
-        path: Either format.
+        path: A file of either format.
         judge: Runs every program as it does a proposal's.
-        buffers: Duplicates of what they hold are dropped.
+        buffers: Duplicates of their tasks are dropped.
         fits: Whether a solver can be asked a task (Prompts.fits).
-        storable: Those of some sound tasks that are stored (Appraiser.storable); default = all.
+        storable: Returns those of some sound tasks that are stored (Appraiser.storable); default =
+            all.
 
     Raises:
-        ConfigError: The file cannot be read, a line is no record, or not one task is sound.
+        ConfigError: The file cannot be read, a line is not a record, or no task is sound.
         ExecutorUnavailable: The machinery failed.
     """
     records = list(read_seeds(path))
@@ -141,20 +142,20 @@ async def _is_output(judge: Judge, found: Case, claimed: str) -> bool:
 
 
 def check_seed_file(path: Path | str) -> None:
-    """See that the file can be read and that its lines are records; nothing is judged.
+    """Check that the file can be read and that its lines are records; judge nothing.
 
     Raises:
-        ConfigError: It cannot, or one is not.
+        ConfigError: It cannot be read, or a line is not a record.
     """
     for _ in read_seeds(path):
         pass
 
 
 def read_seeds(path: Path | str) -> Iterator[list[Task]]:
-    """What each line of a seed file claims: one task, or one for each mode that shares a triplet.
+    """Return the claims of each line: one task, or one for each mode that shares a triplet.
 
     Raises:
-        ConfigError: The file cannot be read, is empty, or a line is no record of either format.
+        ConfigError: The file cannot be read, is empty, or a line is not a record of either format.
     """
     try:
         lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
@@ -228,19 +229,19 @@ def _modes_of(azr_kind: str) -> list[Mode]:
 def export_tasks(
     run: Path, output: Path, *, azr: bool, modes: Sequence[Mode] = tuple(Mode), step: int | None
 ) -> list[Path]:
-    """Write the tasks of a run, also of one that is under way; returns the files.
+    """Write the tasks of a run, even of one that is running; return the files.
 
     Args:
         run: The run's folder.
         output: The file to write; AZR's format may need others beside it.
-        azr: AZR's format in place of ours.
-        modes: Whose tasks.
-        step: Only those born by then; None = all.
+        azr: Write AZR's format instead of ours.
+        modes: The modes whose tasks are written.
+        step: Write only tasks born by then; None = all.
 
     Raises:
-        CheckpointError: The folder holds no run's tasks, or none that were asked for, or the file
-            cannot be written.
-        ConfigError: The file is there already.
+        CheckpointError: The folder holds no tasks of a run, or none of the requested ones, or the
+            file cannot be written.
+        ConfigError: The file exists already.
     """
     if not (run / "tasks.sqlite").is_file():
         raise CheckpointError(f"{run} holds no run: there is no tasks.sqlite")
@@ -265,7 +266,7 @@ def export_tasks(
 
 
 def write_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) -> int:
-    """Write our format, with the solve rates that were measured; returns how many tasks.
+    """Write our format, with the measured solve rates; return the number of tasks.
 
     Raises:
         CheckpointError: The file cannot be written.
@@ -279,12 +280,12 @@ def write_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) ->
 
 
 def write_azr_tasks(path: Path, rated_tasks: Iterable[tuple[Task, float | None]]) -> list[Path]:
-    """Write AZR's format: triplets, beside them other kinds of tasks; returns the files.
+    """Write AZR's format: triplets, and other kinds of tasks beside them; return the files.
 
-    Induction tasks are NAME_code_f, error tasks NAME_code_e, with bare names for outputs: these
-    are the reference's to read, and come back here through our own format alone. A triplet that
-    deduction and abduction share is written once, as the reference's seed files have it
-    (azr.seed_dataset, azr.code_f_seed_dataset). A kind without tasks has no file.
+    Induction tasks go to NAME_code_f. Error tasks go to NAME_code_e, with bare names for outputs;
+    AZR's code reads these, and azr reads error tasks only in its own format. A triplet that
+    deduction and abduction share is written once, as in AZR's seed files (azr.seed_dataset,
+    azr.code_f_seed_dataset). A kind without tasks has no file.
     """
     lines: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for task, _ in rated_tasks:
