@@ -143,6 +143,10 @@ class Buffers(Past, Protocol):
         """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
         ...
 
+    def remeasure(self, attempts: Sequence[tuple[Task, bool]], weight: float) -> None:
+        """Let each attempt at a stored task, solved or not, move its solve rate."""
+        ...
+
     def remove(self, tasks: Sequence[Task]) -> int:
         """Forget these tasks; returns how many there were."""
         ...

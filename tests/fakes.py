@@ -16,6 +16,7 @@ from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
 from azr.game.selfplay import Table
 from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.difficulty import Band
 from azr.types import (
     Answer,
     Case,
@@ -269,7 +270,8 @@ def make_table(
 ) -> Table:
     """A table of fakes, with real prompts and real buffers in memory."""
     if buffers is None:
-        buffers = TaskBuffers(":memory:", config.buffers.max_tasks)
+        band = Band(*config.buffers.band)
+        buffers = TaskBuffers(":memory:", config.buffers.max_tasks, band=band)
         buffers.add_zero_tasks()
     prompts = Prompts(
         config.selfplay, config.rollout, count_words, config.parsing, config.composite

@@ -6,7 +6,7 @@ The sections [selfplay], [parsing], [buffers] and [curriculum] of azr.config.run
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from azr.config.kinds import Count, HomePath, ListOf, Natural, OneOf, Share, because
 from azr.config.section import Section
@@ -19,6 +19,7 @@ __all__ = [
     "CurriculumConfig",
     "ParsingConfig",
     "SelfPlayConfig",
+    "rates_agree",
 ]
 
 OWN_ARGUMENTS = frozenset({
@@ -84,12 +85,13 @@ class SelfPlayConfig(Section, title="selfplay"):
     pretrain_solver_steps: Natural = 0
     """First steps that train the solver alone, on what is in the buffers. (AZR:
     pretrain_pred_steps) Set it with a seed file, when solvers fail nearly everything."""
-    solver_tasks: Literal["same_step", "max_new", "half_new", "uniform", "step", "learnable"] = (
-        "same_step"
-    )
+    solver_tasks: Literal[
+        "same_step", "max_new", "half_new", "uniform", "step", "learnable", "learnability"
+    ] = "same_step"
     """What solvers are asked. same_step: each its slot's own proposal, else one drawn. The others
     draw for a whole mode: max_new, half_new, uniform, step (AZR: pred_data_mix_strategy), learnable
-    (ours). Take max_new to repeat the authors' code; docs/method/tasks.md compares them."""
+    (solve rate not 0 or 1), learnability (by the rate p, weight p (1 - p); both ours). Take max_new
+    to repeat the authors' code; docs/method/tasks.md compares them."""
     update_iteration: Count = 1
     """Steps whose prompts are drawn from the buffers as they were before the first of them; also
     the window of max_new and half_new. (AZR: update_iteration) Leave it at 1 but to repeat a run of
@@ -201,6 +203,14 @@ class BuffersConfig(Section, title="buffers"):
     """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0 as
     well). (AZR: valid_program_filter) Take one of the others when the buffers fill with trivial
     tasks."""
+    band: Annotated[tuple[Share, Share], Strict(strict=False)] = (0.0, 1.0)
+    """Solve rates of the tasks that solvers are asked, that references are and whose trials are
+    learned from; [0, 1] is any. (R-Zero, Agent0: 0.3 to 0.8) Set it when most tasks are solved
+    always or never."""
+    rate_weight: Share = 0.0
+    """How much one attempt moves the solve rate of a stored task, an exponential mean; 0 leaves
+    what the trials found when it was proposed. Set it with `band`, say to 0.2: the model changes.
+    """
     recheck: Natural = 0
     """Stored tasks of each mode that are run again in a step, in all images there are and under
     other entropy; those refuted are taken out (`gate/refuted`). (Survive or Collapse, arXiv
@@ -209,6 +219,41 @@ class BuffersConfig(Section, title="buffers"):
     """How references of proposers are drawn: uniform; recency, by born step + 1 (AZR:
     gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours). Try
     easy for small models; the paper found that recency may collapse."""
+
+    @model_validator(mode="after")
+    def _band_is_one(self) -> Self:
+        low, high = self.band
+        if low > high:
+            raise ConfigError(f"buffers.band must be [low, high], got [{low}, {high}]")
+        if (low, high) != (0.0, 1.0) and self.reference_sampling != "uniform":
+            raise ConfigError(
+                "buffers.reference_sampling must be uniform with buffers.band ="
+                f" [{low}, {high}], got {self.reference_sampling!r}: one rule says what is shown"
+            )
+        return self
+
+
+def rates_agree(selfplay: SelfPlayConfig, buffers: BuffersConfig, dedupe: str) -> None:
+    """Refuse keys of two sections that contradict each other about solve rates.
+
+    Raises:
+        ConfigError: Some do.
+    """
+    if buffers.rate_weight and dedupe == "none":
+        raise ConfigError(
+            "buffers.rate_weight must be 0 with novelty.dedupe = none: it moves the rate of the one"
+            " task that has this text"
+        )
+    if buffers.rate_weight and selfplay.update_iteration > 1:
+        raise ConfigError(
+            "buffers.rate_weight must be 0 with selfplay.update_iteration ="
+            f" {selfplay.update_iteration}: the steps of a block share one draw"
+        )
+    if buffers.band != (0.0, 1.0) and selfplay.solver_tasks == "step":
+        raise ConfigError(
+            "selfplay.solver_tasks must be another than step with buffers.band: one rule says what"
+            " is drawn"
+        )
 
 
 class CurriculumConfig(Section, title="curriculum"):

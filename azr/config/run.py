@@ -20,6 +20,7 @@ from azr.config.game import (
     CurriculumConfig,
     ParsingConfig,
     SelfPlayConfig,
+    rates_agree,
 )
 from azr.config.kinds import (
     Amount,
@@ -363,6 +364,7 @@ class RunConfig(Section):
                 f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
                 f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
+        rates_agree(self.selfplay, self.buffers, self.novelty.dedupe)
         if wrong := [step for step in self.logging.profile_steps if not 1 <= step <= self.steps]:
             raise ConfigError(
                 f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"

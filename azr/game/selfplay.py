@@ -29,6 +29,7 @@ from azr.game.schedule import (
     proposes,
     solves_after_proposing,
 )
+from azr.game.tasks.difficulty import Band
 from azr.game.tasks.drawing import is_stored
 from azr.gather import all_or_nothing
 from azr.ports import Buffers, Judge, Past, Policy
@@ -81,6 +82,7 @@ async def play_step(table: Table, step: int) -> list[Experience]:
             ]
         )
         await store(table, experiences)
+    remeasure(table, step, experiences)
     await recheck(table, step)
     experiences = table.appraiser.price_repetition(experiences)
     if not selfplay.train_proposer:
@@ -123,6 +125,17 @@ async def store(table: Table, experiences: Sequence[Experience]) -> None:
     kept = await table.appraiser.storable([task for task, _ in valid])
     rates = {id(task): rate for task, rate in valid}  # equal tasks may differ in their rates
     table.buffers.add(kept, [rates[id(task)] for task in kept])
+
+
+def remeasure(table: Table, step: int, experiences: Sequence[Experience]) -> None:
+    """Let the attempts at older tasks move their solve rates; trials have just measured the new."""
+    if weight := table.config.buffers.rate_weight:
+        attempts = [
+            (e.task, e.verdict is Verdict.PASSED)
+            for e in experiences
+            if e.stream[0] == "solver" and e.task is not None and e.task.born_step < step
+        ]
+        table.buffers.remeasure(attempts, weight)
 
 
 async def recheck(table: Table, step: int) -> None:
@@ -209,7 +222,10 @@ async def play_slot(
     ruling = await table.appraiser.screen(mode, slot, ruling)
     measured = measure(table, rollout, ruling, seed, group)
     if selfplay.train_on_trials and ruling.task is not None:
-        return await measured
+        proposal, *trials = await measured
+        if Band(*table.config.buffers.band).holds(proposal.solve_rate):
+            return [proposal, *trials]
+        return [proposal, *await solve(table, past.draw(mode, seed), once, group)]
     task = ruling.task or past.draw(mode, seed)
     return await together([measured, solve(table, task, once, group)])
 

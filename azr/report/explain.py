@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from azr.game.modes import rules_of
-from azr.game.tasks.buffers import content_hash
+from azr.game.tasks.task_json import content_hash
 from azr.records.rollouts import mode_of, task_of
 from azr.types import (
     Answer,

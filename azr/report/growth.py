@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import Any
 
 from azr.game.modes import rules_of
-from azr.game.tasks.buffers import content_hash
+from azr.game.tasks.task_json import content_hash
 from azr.records.rollouts import mode_of, task_of
 from azr.report.form import form_of
 from azr.types import Mode, Role, Task, Verdict, count_lines

@@ -12,6 +12,7 @@ from pathlib import Path
 from azr.atomic_write import set_aside, written
 from azr.config.run import RunConfig
 from azr.game.tasks.buffers import FORMAT_VERSION, TaskBuffers
+from azr.game.tasks.difficulty import Band
 from azr.models.checkpoint import Checkpoint
 
 __all__ = ["open_buffers"]
@@ -41,7 +42,13 @@ def open_buffers(
     with written(file):
         make_way(file, say)
     keeps_copies = config.novelty.dedupe == "none"
-    buffers = TaskBuffers(file, config.buffers.max_tasks, keeps_copies=keeps_copies)
+    buffers = TaskBuffers(
+        file,
+        config.buffers.max_tasks,
+        keeps_copies=keeps_copies,
+        band=Band(*config.buffers.band),
+        say=say,
+    )
     if cut is not None:
         buffers.restore(cut.tasks)
     return buffers

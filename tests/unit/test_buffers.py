@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from azr.errors import CheckpointError, ConfigError
 from azr.game.modes.triplet import VALUE_TRIPLETS
-from azr.game.tasks.buffers import TaskBuffers, content_hash
+from azr.game.tasks.buffers import TaskBuffers
 from azr.game.tasks.drawing import REFERENCE_SAMPLING, SOLVER_TASKS
-from azr.game.tasks.task_json import task_from_json, task_to_json
+from azr.game.tasks.task_json import content_hash, task_from_json, task_to_json
 from azr.types import Case, Mode, Task
 from tests.fakes import make_task
 

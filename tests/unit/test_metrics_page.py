@@ -78,7 +78,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         ),
         composite=CompositeConfig(start_step=1, chance=0.5),
         rewards=RewardConfig(kl="k1"),
-        buffers=BuffersConfig(recheck=2),
+        buffers=BuffersConfig(recheck=2, band=(0.3, 0.8)),
         novelty=NoveltyConfig(memory_nearest=0.1),
     )
     watch, tally = Stopwatch(), Tally()

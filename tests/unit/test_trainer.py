@@ -170,8 +170,13 @@ def test_an_interrupt_leaves_the_untrained_models_evaluation_to_the_next_attempt
 
 
 def strategies() -> list[RunConfig]:
-    """Every way to draw, with and without a lag, in blocks of two steps."""
+    """Every way to draw, with and without a lag, in blocks of two steps; also by solve rates."""
+    banded = BuffersConfig(max_tasks=9, band=(0.3, 0.8), rate_weight=0.3)
+    trials = CONFIG.selfplay.changed(train_on_trials=True)
+    weighed = CONFIG.selfplay.changed(solver_tasks="learnability")
     return [
+        *(CONFIG.changed(steps=7, selfplay=s, buffers=banded) for s in (trials, weighed))
+    ] + [
         CONFIG.changed(
             steps=7,
             selfplay=CONFIG.selfplay.changed(

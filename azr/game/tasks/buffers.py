@@ -5,12 +5,12 @@ place, never by row id, so a run that was rewound and resumed draws what it woul
 azr.game.tasks.drawing has the strategies.
 """
 
-import json
+import logging
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
@@ -18,12 +18,16 @@ from random import Random
 from azr.errors import CheckpointError, ConfigError
 from azr.game.modes import rules_of
 from azr.game.tasks.census import Census
+from azr.game.tasks.difficulty import EVERYTHING, Band, moved_rate
 from azr.game.tasks.drawing import Shelf, draw_one
-from azr.game.tasks.task_json import task_from_json, task_to_json
+from azr.game.tasks.task_json import content_hash, task_from_json, task_to_json
+from azr.game.tasks.view import View
 from azr.seeds import derive_seed
 from azr.types import Mode, Task
 
-__all__ = ["TaskBuffers", "View", "content_hash"]
+__all__ = ["TaskBuffers"]
+
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2
 """SQLite's user_version; raised whenever the table changes. 1 had no solve rates."""
@@ -42,21 +46,17 @@ CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
 """
 
 
-def content_hash(task: Task) -> bytes:
-    """Of all that a solver could be shown; when it was born does not matter."""
-    parts = (
-        task.program,
-        task.message,
-        *(text for c in task.cases for text in (c.input, c.output)),
-    )
-    return blake2b(json.dumps(parts).encode(), digest_size=16).digest()
-
-
 class TaskBuffers:
     """The buffers of a run, in one file. Not for use by several threads."""
 
     def __init__(
-        self, path: Path | str, max_tasks: int = 16_384, *, keeps_copies: bool = False
+        self,
+        path: Path | str,
+        max_tasks: int = 16_384,
+        *,
+        keeps_copies: bool = False,
+        band: Band = EVERYTHING,
+        say: Callable[[str], None] = logger.warning,
     ) -> None:
         """Open or create the file.
 
@@ -66,12 +66,17 @@ class TaskBuffers:
             path: The file; ":memory:" for none.
             max_tasks: How many of the newest tasks of a mode can be drawn.
             keeps_copies: Equal tasks are all stored (novelty.dedupe = none).
+            band: The solve rates of the tasks that are drawn (buffers.band).
+            say: Told once for each mode of which a draw found no task in the band.
 
         Raises:
             CheckpointError: The file is no task buffer, or one of another version.
         """
         self._max_tasks = max_tasks
         self._keeps_copies = keeps_copies
+        self._band = band
+        self._say = say
+        self._told: set[Mode] = set()
         self._path = str(path)
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None)
@@ -117,7 +122,12 @@ class TaskBuffers:
 
     def _read_tasks(self) -> None:
         """What draws and counts need, kept in memory, so that a draw reads one row."""
-        self._shelves = {mode: Shelf(self._max_tasks) for mode in Mode}
+        self._shelves = {
+            mode: Shelf(
+                self._max_tasks, band=self._band, on_empty_band=partial(self._tell_of_no_band, mode)
+            )
+            for mode in Mode
+        }
         self._censuses = {mode: Census() for mode in Mode}
         rows = self._db.execute("SELECT id, record, solve_rate FROM tasks ORDER BY id")
         for row_id, record, solve_rate in rows:
@@ -126,6 +136,15 @@ class TaskBuffers:
     def _take_in(self, row_id: int, task: Task, solve_rate: float | None) -> None:
         self._shelves[task.mode].append(row_id, task, solve_rate)
         self._censuses[task.mode].count(task)
+
+    def _tell_of_no_band(self, mode: Mode) -> None:
+        """Say that tasks are drawn from all, once."""
+        if mode not in self._told:
+            self._told.add(mode)
+            self._say(
+                f"no {mode} task has a solve rate in buffers.band ="
+                f" [{self._band.low}, {self._band.high}]: drawn from all as long as that is so"
+            )
 
     def close(self) -> None:
         """Close the file; everything added is on disk."""
@@ -168,6 +187,26 @@ class TaskBuffers:
             return content_hash(task)
         return content_hash(task) + (sum(map(self.count, Mode)) + place).to_bytes(8)
 
+    def remeasure(self, attempts: Sequence[tuple[Task, bool]], weight: float) -> None:
+        """Let each attempt at a stored task move its solve rate; see `moved_rate`.
+
+        Args:
+            attempts: Tasks, and whether they were solved, in the order in which they count. What
+                is not stored is passed over.
+            weight: Of one attempt, in [0, 1].
+        """
+        find = "SELECT id FROM tasks WHERE mode = ? AND content_hash = ?"
+        with self._transaction():
+            for task, passed in attempts:
+                found = self._db.execute(find, (task.mode, content_hash(task))).fetchone()
+                if found is None:
+                    continue
+                shelf = self._shelves[task.mode]
+                place = bisect_left(shelf.ids, found[0])
+                rate = moved_rate(shelf.rates[place], weight, passed=passed)
+                shelf.rate(place, rate)
+                self._db.execute("UPDATE tasks SET solve_rate = ? WHERE id = ?", (rate, found[0]))
+
     def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
         """Store the zero task of these modes, where self-play starts from."""
         return self.add([rules_of(mode).zero_task for mode in modes])
@@ -192,7 +231,9 @@ class TaskBuffers:
         return [self._task(shelf.ids[place]) for place in places]
 
     def draw(self, mode: Mode, seed: int, before: int | None = None) -> Task:
-        """One drawable task, uniformly."""
+        """One drawable task, uniformly; of the band, where there is one, seven times in eight."""
+        if not self._band.is_everything:
+            return self.draw_batch(mode, 1, derive_seed(seed, "draw"), "uniform", before=before)[0]
         return self._one_of([mode], derive_seed(seed, "draw"), f"{mode} task", before=before)
 
     def draw_batch(
@@ -267,7 +308,10 @@ class TaskBuffers:
         return (task for task, _ in self.rated_tasks(mode, start))
 
     def rated_tasks(self, mode: Mode, start: int = 0) -> Iterator[tuple[Task, float | None]]:
-        """The same, each with its solve rate when it was proposed; None = not tried."""
+        """The same, each with its solve rate; None = not tried.
+
+        It is that of its trials, moved by later attempts where buffers.rate_weight says so.
+        """
         for row_id in self._shelves[mode].ids[start:]:
             record, solve_rate = self._db.execute(
                 "SELECT record, solve_rate FROM tasks WHERE id = ?", (row_id,)
@@ -275,12 +319,15 @@ class TaskBuffers:
             yield task_from_json(record), solve_rate
 
     def stats(self) -> dict[str, float]:
-        """Sizes, different programs and types of outputs, by mode; metrics of a step."""
-        return {
-            name: number
-            for mode, census in self._censuses.items()
-            for name, number in census.as_metrics(mode).items()
-        }
+        """Sizes, different programs, types of outputs, share in the band, by mode: metrics."""
+        metrics: dict[str, float] = {}
+        for mode, census in self._censuses.items():
+            metrics |= census.as_metrics(mode)
+            drawable = self._shelves[mode].drawable()
+            if drawable and not self._band.is_everything:
+                inside = self._shelves[mode].count_in_band(drawable)
+                metrics[f"buffer/{mode}/in_band"] = inside / len(drawable)
+        return metrics
 
     # ------------------------------------------------------------ going back, copying
 
@@ -344,27 +391,6 @@ def _written(path: Path | str) -> Generator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise CheckpointError(f"{path} cannot be written: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The buffers as a proposer sees them: weighted, and as they were before a step."""
-
-    buffers: TaskBuffers
-    sampling: str
-    before: int | None
-
-    def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
-        """Up to `n` different tasks."""
-        return self.buffers.references(mode, n, seed, self.sampling, self.before)
-
-    def program(self, modes: Sequence[Mode], seed: int) -> Task:
-        """A task whose program another mode's proposer is shown."""
-        return self.buffers.program(modes, seed, self.sampling, self.before)
-
-    def draw(self, mode: Mode, seed: int) -> Task:
-        """One task, uniformly: what solvers are asked where nothing else is drawn for them."""
-        return self.buffers.draw(mode, seed, self.before)
 
 
 def _nothing_to_draw(what: str) -> ConfigError:

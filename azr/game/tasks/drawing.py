@@ -7,12 +7,13 @@ n where k is more than a small part of them.
 """
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from random import Random
 
+from azr.game.tasks.difficulty import EVERYTHING, EXPLORED, Band, learnability_weight
 from azr.types import Task, count_lines
 
 __all__ = ["Shelf", "is_stored", "sample_weighted"]
@@ -54,17 +55,23 @@ class Shelf:
     """The newest so many can be drawn: a full buffer goes on taking in tasks."""
     ids: list[int] = field(default_factory=list[int])
     births: list[int] = field(default_factory=list[int])
-    learnable: Places = field(default_factory=Places)
-    """Places of tasks whose solve rate is known and strictly between 0 and 1."""
+    rates: list[float | None] = field(default_factory=list[float | None])
+    """Solve rates; None = never tried."""
+    band: Band = EVERYTHING
+    """The rates of the tasks that are drawn, as long as there are some."""
     recency: list[int] = field(default_factory=lambda: [0])
     """recency[i]: sum over the first i tasks of (born step + 1)."""
     easiness: list[int] = field(default_factory=lambda: [0])
-    """The same of `ease`."""
+    """The same of `ease`, by the rate when the task was born."""
+    on_empty_band: Callable[[], None] = lambda: None
+    """Called when tasks are drawn and not one is in the band."""
+    _within: tuple[range, Places] | None = None
+    """The last answer of `within`, until a rate changes or a task comes."""
 
     def append(self, row_id: int, task: Task, solve_rate: float | None) -> None:
         """Take in the newest task."""
-        if solve_rate is not None and 0 < solve_rate < 1:
-            self.learnable.append(len(self.ids))
+        self.rates.append(solve_rate)
+        self._within = None
         self.ids.append(row_id)
         self.births.append(task.born_step)
         self.recency.append(self.recency[-1] + task.born_step + 1)
@@ -111,16 +118,55 @@ class Shelf:
         """Those born at step `since` or later."""
         return range(max(places.start, min(self._first_born_at(since), places.stop)), places.stop)
 
-    def learnable_among(self, places: range) -> Places:
+    def learnable_among(self, places: Sequence[int]) -> Places:
         """Those with a solve rate strictly between 0 and 1."""
-        low = bisect_left(self.learnable, places.start)
-        return self.learnable[low : bisect_left(self.learnable, places.stop)]
+        return [p for p in places if (rate := self.rates[p]) is not None and 0 < rate < 1]
+
+    def rate(self, place: int, solve_rate: float) -> None:
+        """Take note that a task is solved more often, or less, than it was."""
+        self.rates[place] = solve_rate
+        self._within = None
+
+    def within(self, places: range) -> Sequence[int]:
+        """Those in the band; the range itself where it is off, or no task meets it."""
+        if self.band.is_everything:
+            return places
+        if self._within is None or self._within[0] != places:
+            self._within = places, [p for p in places if self.band.holds(self.rates[p])]
+        if not self._within[1]:
+            self.on_empty_band()
+        return self._within[1] or places
+
+    def count_in_band(self, places: range) -> int:
+        """How many of them are in the band."""
+        return sum(self.band.holds(self.rates[place]) for place in places)
+
+    def sample(self, some: Sequence[int], most: int, places: range, k: int, rng: Random) -> Places:
+        """Give k places for solvers: of `some` at most so many, the rest of all.
+
+        Both from the band where there is one, but for one draw in eight, which goes to all.
+        """
+        inside = self.within(places)
+        if inside is places:
+            return _filled_up(rng.sample(some, min(most, len(some))), places, k, rng)
+        banded = sum(rng.random() >= EXPLORED for _ in range(k))
+        wanted = [place for place in some if self.band.holds(self.rates[place])]
+        chosen = rng.sample(wanted, min(most, banded, len(wanted)))
+        return _filled_up(_filled_up(chosen, inside, banded, rng), places, k, rng)
 
 
 # ---------------------------------------------------------------- strategies
 
+
+def _uniform_references(shelf: Shelf, places: range, k: int, rng: Random) -> Places:
+    inside = shelf.within(places)
+    if inside is places:
+        return rng.sample(places, k)
+    return _filled_up(rng.sample(inside, min(k, len(inside))), places, k, rng)
+
+
 REFERENCE_SAMPLING: dict[str, Callable[[Shelf, range, int, Random], Places]] = {
-    "uniform": lambda _, places, k, rng: rng.sample(places, k),
+    "uniform": _uniform_references,
     "recency": lambda shelf, places, k, rng: sample_weighted(shelf.recency, places, k, rng),
     "easy": lambda shelf, places, k, rng: sample_weighted(shelf.easiness, places, k, rng),
 }
@@ -128,17 +174,17 @@ REFERENCE_SAMPLING: dict[str, Callable[[Shelf, range, int, Random], Places]] = {
 
 
 def _max_new(shelf: Shelf, places: range, k: int, rng: Random, since: int) -> Places:
-    new = shelf.new_among(places, since)
-    return _filled_up(rng.sample(new, min(k, len(new))), places, k, rng)
+    return shelf.sample(shelf.new_among(places, since), k, places, k, rng)
 
 
 def _half_new(shelf: Shelf, places: range, k: int, rng: Random, since: int) -> Places:
-    new = shelf.new_among(places, since)
-    return _filled_up(rng.sample(new, min(k // 2, len(new))), places, k, rng)
+    return shelf.sample(shelf.new_among(places, since), k // 2, places, k, rng)
 
 
-def _uniform(_shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
-    return rng.sample(places, k)
+def _uniform(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
+    if shelf.within(places) is places:
+        return rng.sample(places, k)
+    return shelf.sample((), 0, places, k, rng)
 
 
 def _step(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
@@ -146,8 +192,13 @@ def _step(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Plac
 
 
 def _learnable(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
-    learnable = shelf.learnable_among(places)
-    return _filled_up(rng.sample(learnable, min(k, len(learnable))), places, k, rng)
+    return shelf.sample(shelf.learnable_among(places), k, places, k, rng)
+
+
+def _learnability(shelf: Shelf, places: range, k: int, rng: Random, _since: int) -> Places:
+    inside = shelf.within(places)
+    clocks = ((rng.expovariate(learnability_weight(shelf.rates[p])), p) for p in inside)
+    return _filled_up([place for _, place in nsmallest(k, clocks)], places, k, rng)
 
 
 SOLVER_TASKS: dict[str, Callable[[Shelf, range, int, Random, int], Places]] = {
@@ -156,12 +207,13 @@ SOLVER_TASKS: dict[str, Callable[[Shelf, range, int, Random, int], Places]] = {
     "uniform": _uniform,
     "step": _step,
     "learnable": _learnable,
+    "learnability": _learnability,
 }
-"""AZR's code: pred_data_mix_strategy = max_new, half_new, uniform_total, step; `learnable` is
+"""AZR's code: pred_data_mix_strategy = max_new, half_new, uniform_total, step; the last two are
 ours. All without repetition, where AZR's may draw a new task twice and fails on small buffers."""
 
 
-def _filled_up(chosen: Places, places: range, k: int, rng: Random) -> Places:
+def _filled_up(chosen: Places, places: Sequence[int], k: int, rng: Random) -> Places:
     """The chosen ones and others, uniformly, up to k in all."""
     taken = set(chosen)
     # among this many there are enough that are not taken; the taken ones are then passed over

@@ -5,11 +5,20 @@ Older run folders write a case as a pair, [input, output]; both forms are read.
 
 import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, cast
 
 from azr.types import Case, Mode, Task
 
-__all__ = ["task_from_json", "task_in", "task_record", "task_to_json", "text_in", "texts_in"]
+__all__ = [
+    "content_hash",
+    "task_from_json",
+    "task_in",
+    "task_record",
+    "task_to_json",
+    "text_in",
+    "texts_in",
+]
 
 
 def task_record(task: Task) -> dict[str, Any]:
@@ -97,3 +106,13 @@ def task_from_json(line: str) -> Task:
         ValueError: The line is not such a record.
     """
     return task_in(json.loads(line))
+
+
+def content_hash(task: Task) -> bytes:
+    """Of all that a solver could be shown; when it was born does not matter."""
+    parts = (
+        task.program,
+        task.message,
+        *(text for c in task.cases for text in (c.input, c.output)),
+    )
+    return blake2b(json.dumps(parts).encode(), digest_size=16).digest()
