@@ -1,7 +1,7 @@
-"""One update's rollouts dealt to ranks, and their statistics put together again.
+"""Deals one update's rollouts to ranks, and combines the ranks' statistics.
 
-Ranks wait for each other in every layer of every micro-batch: all must compute equally many, and
-those computed at the same time should be about as long.
+Ranks wait for each other in every layer of every micro-batch. So all must compute equally many
+micro-batches, and those computed at the same time should be about equally long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ __all__ = ["deal", "over_ranks"]
 def deal(
     sequences: Sequence[Sequence1], max_tokens: int, ranks: Ranks, *, share_prompts: bool
 ) -> list[MicroBatch]:
-    """The micro-batches this rank computes, out of the same arguments on every rank.
+    """Return the micro-batches that this rank computes; all ranks pass the same arguments.
 
-    A rank by itself gets what `pack` makes. Several get equally many, each of at most
-    `max_tokens` tokens or one longer rollout, and a filler where there are not enough.
+    A rank that is alone gets what `pack` makes. Several ranks get equally many micro-batches, each
+    of at most `max_tokens` tokens or one longer rollout, and a filler if there are not enough.
     """
     if ranks.is_alone:
         return pack(sequences, max_tokens, share_prompts=share_prompts)
@@ -36,7 +36,7 @@ def deal(
 def balanced(
     sequences: Sequence[Sequence1], max_tokens: int, size: int, *, share_prompts: bool
 ) -> list[Row]:
-    """Rows, filled so little that their number is just about the next multiple of `size`."""
+    """Return rows filled so little that their number is nearly the next multiple of `size`."""
     rows = fill(sequences, max_tokens, share_prompts=share_prompts)
     limit = -(-len(rows) // size) * size
     low, high = 1, max_tokens  # `high` tokens are always enough for `limit` rows
@@ -51,7 +51,7 @@ def balanced(
 
 
 def filler(row: Row) -> MicroBatch:
-    """The least that a forward and backward can be made of: one token, which does not count."""
+    """Return the smallest thing with a forward and a backward: one token, which does not count."""
     rollout = row[0][0].rollout
     least = replace(
         rollout,
@@ -63,7 +63,7 @@ def filler(row: Row) -> MicroBatch:
 
 
 def over_ranks(totals: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
-    """Sums over all ranks; of a `*_max` the largest. The same names on every rank."""
+    """Sum over all ranks; of a `*_max` take the largest. All ranks pass the same names."""
     if ranks.is_alone:
         return dict(totals)
     values = torch.tensor([totals[name] for name in sorted(totals)], dtype=torch.float64)

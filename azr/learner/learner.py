@@ -1,11 +1,11 @@
-"""The model as a pupil: one AdamW step, or a few, from one step's graded rollouts.
+"""The learner: one AdamW step, or a few, from one step's graded rollouts.
 
 Master weights, gradients and the optimizer are float32. Forward and backward may run on a copy
 of the weights in bfloat16 (`model.dtype`), as the engine does; logits and the loss are float32.
 
-With several ranks each holds its rows of every parameter (sharding) and computes its share of
-the micro-batches (dealing). All are told the same rollouts, call the same methods in the same
-order, and return the same statistics: those of the whole update.
+With several ranks, each holds its rows of every parameter (sharding) and computes its share of the
+micro-batches (dealing). All get the same rollouts, call the same methods in the same order, and
+return the same statistics: those of the whole update.
 
 N experiences of a step, C completion tokens of a micro-batch.
 """
@@ -49,7 +49,7 @@ from azr.types import Experience
 __all__ = ["TorchLearner"]
 
 MOMENTS = "moments"
-"""The folder of the optimizer's moments in a checkpoint's `trainer`."""
+"""Folder of the optimizer's moments, in `trainer` of a checkpoint."""
 
 
 class TorchLearner:
@@ -67,8 +67,8 @@ class TorchLearner:
     ) -> None:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too).
 
-        `initial` is the model the run started from, which loss.kl and rewards.kl compare
-        with; None: `folder`.
+        `initial` is the model from which the run started; loss.kl and rewards.kl compare with it.
+        None stands for `folder`.
         """
         self._ranks = ranks
         self._seed = config.seed
@@ -103,7 +103,7 @@ class TorchLearner:
     def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
-        """Take rewards.kl off the rewards, if the run has it.
+        """Subtract rewards.kl from the rewards, if the run has it.
 
         Raises:
             TrainingDiverged: A log-probability is not finite.
@@ -115,9 +115,9 @@ class TorchLearner:
             return self.reward_kl.taken_off(experiences_N, self.divergences(sequences))
 
     def divergences(self, sequences: Sequence[Sequence1]) -> list[float]:
-        """Of each rollout from the reference, by the estimator of rewards.kl: nats, in all.
+        """Return each rollout's total divergence from the reference, in nats.
 
-        Every rank calls with all sequences.
+        The estimator is rewards.kl. Every rank must call, with all sequences.
         """
         kl, reference = self.reward_kl, self.reference
         assert kl is not None
@@ -133,16 +133,16 @@ class TorchLearner:
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
-        """Learn from one step; as `learn`, which the other ranks call."""
+        """Learn from one step; on the other ranks `learn` does the same."""
         with record_function("azr/update"):
             return self.learn(sequences_of(experiences_N, advantages_N))
 
     def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
-        """Learn from one step, by default in one optimizer step; returns its statistics.
+        """Learn from one step, by default in one optimizer step; return its statistics.
 
-        Every rank calls with all sequences. Rollouts whose advantage is exactly 0 count in every
-        mean, but are not computed where their gradient is 0. When nothing is left the weights stay
-        as they are: `skipped` is 1.
+        Every rank must call, with all sequences. Rollouts whose advantage is exactly 0 count in
+        every mean, but are computed only if they have a gradient. If nothing is left, the weights
+        stay as they are and `skipped` is 1.
 
         Raises:
             TrainingDiverged: Loss or gradient is not finite; that step was not taken.
@@ -247,7 +247,7 @@ class TorchLearner:
             return model.logprobs(batch)
 
     def save(self, folder: Path) -> None:
-        """Write this rank's part of a checkpoint: azr.models.checkpoint.Saveable."""
+        """Write this rank's part of a checkpoint (azr.models.checkpoint.Saveable)."""
         weights, trainer = whole_weights(self.model, self._ranks), folder / "trainer"
         with self._ranks.together(CheckpointError, (OSError, RuntimeError)):
             if not trainer.is_dir():
@@ -261,7 +261,7 @@ class TorchLearner:
         save_moments(trainer / MOMENTS, self.model, self.optimizer, self._ranks)
 
     def state(self) -> dict[str, Any]:
-        """Everything but weights and moments that the next update depends on: plain values."""
+        """Return as plain values all that the next update needs besides weights and moments."""
         return {
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
@@ -271,12 +271,12 @@ class TorchLearner:
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue where the checkpoint was made, by any number of ranks.
+        """Continue from a checkpoint, with any number of ranks.
 
-        The weights are those it was opened with.
+        The learner was opened with the checkpoint's weights.
 
         Raises:
-            CheckpointError: It cannot be read, or is another model's.
+            CheckpointError: It cannot be read, or belongs to another model.
         """
         state = checkpoint.trainer_state()
         if state.get("shapes") != self._shapes():
@@ -366,7 +366,7 @@ def check_finite(advantages: Sequence[float]) -> None:
 
 
 def renamed(means: Mapping[str, float]) -> dict[str, float]:
-    """The loss's metrics under the names a run reports."""
+    """Give the loss's metrics the names that a run reports."""
     names = {
         "tokens": "tokens",
         "entropy": "entropy",

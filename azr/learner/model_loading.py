@@ -1,6 +1,6 @@
-"""The models of a learner: the pupil with its float32 weights, and the frozen reference.
+"""Loads the models of a learner: the trained one with float32 weights, and the frozen reference.
 
-A run of several ranks has both cut over them (azr.models.sharding).
+In a run of several ranks both are sharded (azr.models.sharding).
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -25,23 +25,23 @@ from azr.models.sharding import broadcast_into, shard
 __all__ = ["load_model", "load_pupil", "load_reference", "read_model"]
 
 ATTENTIONS = ("full_attention", "sliding_attention")
-"""Kinds of layers that packed rows are exact for: states that run on would cross rollouts."""
+"""Kinds of layers for which packed rows are exact. States that run on would cross rollouts."""
 
 
 class Precisions(NamedTuple):
-    """Of a sharded model."""
+    """Precisions of a sharded model."""
 
     stored: torch.dtype
-    """What each rank keeps its rows in."""
+    """The precision in which each rank keeps its rows."""
     computed: torch.dtype
-    """What they are gathered in for forward and backward."""
+    """The precision in which they are gathered for forward and backward."""
 
 
 def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
-    """The model with float32 weights and no dropout, ready for packed sequences.
+    """Load the model with float32 weights and no dropout, ready for packed sequences.
 
     Raises:
-        ModelError: It cannot be read, or has layers that packing is not exact for.
+        ModelError: It cannot be read, or has layers for which packing is not exact.
     """
     return made_packable(read_model(folder), folder, gradient_checkpointing)
 
@@ -49,7 +49,7 @@ def load_model(folder: Path, gradient_checkpointing: bool) -> Any:
 def load_sharded(
     folder: Path, gradient_checkpointing: bool, ranks: Ranks, precisions: Precisions
 ) -> Any:
-    """`load_model`, cut over ranks (azr.models.sharding): the leader alone reads the weights.
+    """Do as `load_model` and shard the model over ranks; only the leader reads the weights.
 
     Raises:
         ModelError: As `load_model`, on every rank.
@@ -67,7 +67,7 @@ def load_sharded(
 
 
 def read_model(folder: Path) -> Any:
-    """The model on the host, in float32."""
+    """Read the model on the host, in float32."""
     disable_progress_bar()  # the run has its own display
     try:
         return AutoModelForCausalLM.from_pretrained(
@@ -80,7 +80,7 @@ def read_model(folder: Path) -> Any:
 
 
 def empty_model(folder: Path) -> Any:
-    """The model without values, on the meta device: its weights are not read."""
+    """Make the model without values, on the meta device; its weights are not read."""
     try:
         config = AutoConfig.from_pretrained(folder)
         with torch.device("meta"):
@@ -94,7 +94,7 @@ def empty_model(folder: Path) -> Any:
 
 
 def made_packable(model: Any, folder: Path, gradient_checkpointing: bool) -> Any:
-    """Without dropout; refused if packed rollouts would not stay apart in it."""
+    """Switch dropout off; refuse a model in which packed rollouts would not stay apart."""
     kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
     if unknown := sorted(kinds - set(ATTENTIONS)):
         raise ModelError(
@@ -112,9 +112,9 @@ def made_packable(model: Any, folder: Path, gradient_checkpointing: bool) -> Any
 
 
 def load_pupil(config: RunConfig, folder: Path, ranks: Ranks) -> WorkingModel:
-    """The model in `folder` with float32 weights, and what computes forward and backward.
+    """Load the model in `folder` with float32 weights, and what computes forward and backward.
 
-    In bfloat16 a rank by itself computes with a copy; several gather their rows in it.
+    In bfloat16, a rank that is alone computes with a copy; several ranks gather their rows in it.
     """
     checkpointing = config.model.gradient_checkpointing
     dtype = dtype_of(config)
@@ -126,7 +126,7 @@ def load_pupil(config: RunConfig, folder: Path, ranks: Ranks) -> WorkingModel:
 
 
 def load_reference(config: RunConfig, folder: Path, ranks: Ranks) -> PackedModel:
-    """The frozen model in `folder`, in the precision the pupil computes in (model.dtype)."""
+    """Load the frozen model in `folder`, in the precision of forward and backward (model.dtype)."""
     dtype = dtype_of(config)
     if ranks.is_alone:
         model = load_model(folder, gradient_checkpointing=False).requires_grad_(False)
@@ -139,5 +139,5 @@ def load_reference(config: RunConfig, folder: Path, ranks: Ranks) -> PackedModel
 
 
 def dtype_of(config: RunConfig) -> torch.dtype:
-    """What forward and backward compute in."""
+    """Return the precision of forward and backward."""
     return torch.bfloat16 if config.model.dtype == "bfloat16" else torch.float32

@@ -1,8 +1,8 @@
 """AdamW: which parameters it decays, and its moments on disk, for any number of ranks.
 
-torch.distributed.checkpoint writes and reads the moments: each rank those of its own rows, with
-their place in the whole, so that a run goes on with another number of ranks. The files are
-safetensors and hold nothing but numbers; DCP's default format would keep a pickle beside them.
+torch.distributed.checkpoint writes and reads the moments. Each rank writes those of its own rows,
+with their place in the whole, so a run can continue with another number of ranks. The files are
+safetensors and hold only numbers; DCP's default format would add a pickle.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -25,11 +25,11 @@ from azr.models.process_group import Ranks
 __all__ = ["adamw", "load_moments", "save_moments"]
 
 FILE_BYTES = 2**30
-"""Moments of about so many bytes go into one file: DCP makes a file in memory before it writes."""
+"""About so many bytes of moments go into one file: DCP makes a file in memory before it writes."""
 
 
 def adamw(model: Any, config: LearnerConfig, device: torch.device) -> torch.optim.AdamW:
-    """The optimizer; on a GPU fused, which needs no memory beside the moments."""
+    """Make the optimizer. On a GPU it is fused, which needs no memory besides the moments."""
     return torch.optim.AdamW(
         parameter_groups(model, config.weight_decay),
         lr=config.lr,
@@ -39,7 +39,7 @@ def adamw(model: Any, config: LearnerConfig, device: torch.device) -> torch.opti
 
 
 def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Norms and biases are not decayed."""
+    """Split the parameters: norms and biases are not decayed."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
@@ -50,11 +50,12 @@ def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
 def save_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
     """Write each parameter's moments and number of steps below `folder`, and flush them.
 
-    A collective: what fails on one rank fails on all. Nothing is written before the first step.
+    This is a collective: a failure on one rank is a failure on all. Before the first step nothing
+    is written.
 
     Raises:
-        OSError: Alone: the system's own error.
-        CheckpointError: With several ranks: the first one's words that failed.
+        OSError: On a single rank, the system's own error.
+        CheckpointError: On several ranks, with the words of the first that failed.
     """
     from torch.distributed import checkpoint as dcp  # noqa: PLC0415 - slow, and needed here alone
 
@@ -73,7 +74,7 @@ def save_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ran
 
 
 def files_of(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """Each tensor's file, by number from 1."""
+    """Assign each tensor to a file, by number from 1."""
     files, held, number = dict[str, int](), 0, 1
     for name, value in state.items():
         if held > FILE_BYTES:
@@ -84,10 +85,10 @@ def files_of(state: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def load_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
-    """Go on from what any number of ranks saved; each reads its rows, so it is no collective.
+    """Read what any number of ranks saved. Each rank reads its rows, so this is not a collective.
 
     Raises:
-        CheckpointError: The files cannot be read, or are not those of this model.
+        CheckpointError: The files cannot be read, or belong to another model.
     """
     from torch.distributed import checkpoint as dcp  # noqa: PLC0415 - slow, and needed here alone
 

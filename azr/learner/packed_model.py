@@ -1,6 +1,7 @@
 """A Hugging Face causal language model over packed micro-batches: states, head, log-probabilities.
 
-The pupil and its frozen reference are both read this way, so their log-probabilities compare.
+The trained model and its frozen reference are both read this way, so that their log-probabilities
+can be compared.
 C completion tokens of a micro-batch, H features, V words.
 """
 
@@ -25,14 +26,14 @@ __all__ = ["PackedModel", "loss_config_of"]
 
 @dataclass(frozen=True, slots=True)
 class PackedModel:
-    """Forward passes of one model; whose weights they are is its owner's business."""
+    """Forward passes of one model; its owner decides about the weights."""
 
     model: Any
     config: LossConfig
-    """What is done to the logits: temperature, scale, softcap."""
+    """What happens to the logits: temperature, scale, softcap."""
 
     def hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
-        """The states that predict completion tokens; the head is left to the loss."""
+        """Return the states that predict completion tokens; the loss applies the head."""
         states = last_states(
             self.model,
             input_ids=batch.input_ids[None],
@@ -43,12 +44,12 @@ class PackedModel:
         return states[0, batch.rows]
 
     def head(self) -> tuple[Tensor, Tensor | None]:  # [V, H], [V]
-        """The head's weight and bias, in the precision of the hidden states."""
+        """Return the head's weight and bias, in the precision of the hidden states."""
         return head_tensors(self.model.get_output_embeddings())
 
     @torch.no_grad()
     def logprobs(self, batch: MicroBatch, hidden: Tensor | None = None) -> Tensor:  # [C]
-        """Natural-log probability of each completion token; computes `hidden` if not given."""
+        """Return each completion token's natural-log probability; compute `hidden` if not given."""
         is_over = hidden is None  # no backward follows that needs what is whole now
         hidden = self.hidden(batch) if hidden is None else hidden.detach()
         weight, bias = self.head()
@@ -65,7 +66,7 @@ class PackedModel:
 
 
 def loss_config_of(config: RunConfig, model: Any) -> LossConfig:
-    """The run's loss with the sampler's temperature and what this model does to its logits."""
+    """Return the run's loss, with the sampler's temperature and this model's scale and cap."""
     text = model.config.get_text_config()
     scale = getattr(text, "logit_scale", None) or 1.0
     divisor = getattr(text, "logits_scaling", None) or 1.0

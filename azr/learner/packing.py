@@ -1,10 +1,10 @@
 """From rollouts to packed micro-batches: no padding, and a prompt is read once.
 
-Rollouts of equal prompts form a tree: the prompt is its stem, each completion a branch, and lies
-in the row once. The trees of a micro-batch lie one behind the other; positions restart with each
-tree and go on from the stem in each branch. A branch attends to its stem and itself alone
-(`packed_attention`), so every state is the one the rollout would have by itself. Only states that
-predict a completion token reach the head, so prompt tokens cost no logits.
+Rollouts of equal prompts form a tree. The prompt is its stem, which is in the row once, and each
+completion is a branch. The trees of a micro-batch follow each other. Positions restart with each
+tree, and continue from the stem in each branch. A branch attends only to its stem and itself
+(`packed_attention`), so every state is the same as for the rollout alone. Only states that predict
+a completion token reach the head, so prompt tokens cost no logits.
 
 T tokens of a micro-batch that the model reads, C of its completion tokens, B rollouts.
 """
@@ -45,8 +45,8 @@ PACKED_ATTENTION = "azr_packed"
 """The attention's name in transformers' registry (attn_implementation)."""
 
 JOINT_TOKENS = 512
-"""Branches of at most so many tokens together, and no more than their stem has, are attended to
-in one call with a mask. Longer ones cost more by what they must not see of each other."""
+"""Branches with at most so many tokens together, and no more than their stem, take one call of
+attention with a mask. For longer ones, the masked part would cost more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +58,40 @@ class Sequence1:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens the model reads: all but the last, which predicts nothing."""
+        """Tokens that the model reads: all but the last, which predicts nothing."""
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
 
 
 def sequences_of(
     experiences_N: Sequence[Experience], advantages_N: Sequence[float]
 ) -> list[Sequence1]:
-    """One step's rollouts with their advantages, in order."""
+    """Pair one step's rollouts with their advantages, in order."""
     pairs = zip(experiences_N, advantages_N, strict=True)
     return [Sequence1(experience.rollout, advantage) for experience, advantage in pairs]
 
 
 Row = Sequence[Sequence[Sequence1]]
-"""What goes into one micro-batch: rollouts in order, those of an equal prompt together."""
+"""The content of one micro-batch: rollouts in order, those of an equal prompt together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """How the tokens of some rollouts of one prompt lie in the row."""
+    """How the tokens of some rollouts of one prompt are placed in the row."""
 
     stem: int
-    """Tokens of the prompt; of a rollout by itself all that the model reads."""
+    """Tokens of the prompt; for a rollout alone, all that the model reads."""
     branches: tuple[int, ...] = ()
-    """Tokens the model reads of each completion: all but the last, which may be none."""
+    """Tokens that the model reads of each completion: all but the last, so there may be none."""
 
     @property
     def num_tokens(self) -> int:
-        """Tokens the model reads."""
+        """Tokens that the model reads."""
         return self.stem + sum(self.branches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicroBatch:
-    """What one forward-backward takes."""
+    """The input of one forward and backward."""
 
     input_ids: Tensor  # [T] int64
     positions: Tensor  # [T] int64, each token's place in its rollout
@@ -103,10 +103,10 @@ class MicroBatch:
     sequence_ids: Tensor  # [C] int64, in [0, B)
     sequences: tuple[Sequence1, ...]  # [B], as they were given
     is_filler: bool = False
-    """Computed so that a rank takes part in what all do together; none of its tokens counts."""
+    """Computed only so that a rank takes part in collectives; none of its tokens counts."""
 
     def to(self, device: torch.device) -> "MicroBatch":
-        """The same on another device."""
+        """Return the same on another device."""
         tensors = {
             name: value.to(device)
             for name in self.__slots__
@@ -116,7 +116,7 @@ class MicroBatch:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens the model reads."""
+        """Tokens that the model reads."""
         return self.input_ids.shape[0]
 
 
@@ -125,19 +125,19 @@ def pack(
 ) -> list[MicroBatch]:
     """Fill micro-batches, each with at most `max_tokens` tokens or one longer rollout.
 
-    Rollouts without a completion token have nothing to learn from and are left out. The others
-    stay in order, but for those of an equal prompt, which follow its first.
+    Rollouts without a completion token have nothing to teach and are left out. The others stay in
+    order, except that those of an equal prompt follow its first.
 
     Args:
-        sequences: Of one update.
-        max_tokens: Tokens the model reads at once: a prompt counts once in each micro-batch.
-        share_prompts: Off, every rollout has a prompt of its own.
+        sequences: The rollouts of one update.
+        max_tokens: Tokens that the model reads at once; a prompt counts once in each micro-batch.
+        share_prompts: If off, every rollout has a prompt of its own.
     """
     return [packed(row) for row in fill(sequences, max_tokens, share_prompts=share_prompts)]
 
 
 def fill(sequences: Iterable[Sequence1], max_tokens: int, *, share_prompts: bool) -> list[Row]:
-    """The rows that `pack` makes micro-batches of."""
+    """Return the rows from which `pack` makes micro-batches."""
     rows: list[Row] = []
     taken: list[list[Sequence1]] = []
     num_tokens = 0
@@ -158,15 +158,16 @@ def fill(sequences: Iterable[Sequence1], max_tokens: int, *, share_prompts: bool
 
 
 def row_tokens(row: Row) -> int:
-    """Tokens the model reads of a row."""
+    """Count the tokens of a row that the model reads."""
     return sum(_tree(family).num_tokens for family in row)
 
 
 def mini_batches(sequences: Sequence[Sequence1], number: int, seed: int) -> list[list[Sequence1]]:
-    """Deal an update's rollouts to optimizer steps, about as many to each; one gets all in order.
+    """Deal an update's rollouts to optimizer steps, about equally many to each.
 
-    Rollouts of an equal prompt stay together, so that it is read once; prompts are shuffled, so
-    that every mini-batch is of all streams. A function of its arguments.
+    A single step gets all, in order. Otherwise rollouts of an equal prompt stay together, so that
+    it is read once, and prompts are shuffled, so that every mini-batch has all streams. A function
+    of its arguments.
     """
     if number == 1:
         return [list(sequences)]
@@ -191,7 +192,7 @@ def _families(sequences: Iterable[Sequence1], share_prompts: bool) -> Iterable[l
 
 
 def packed(families: Row) -> MicroBatch:
-    """Lay the rollouts of one row one behind the other."""
+    """Place the rollouts of one row one after the other."""
     input_ids: list[int] = []
     positions: list[int] = []
     rows: list[int] = []
@@ -243,8 +244,8 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
 ) -> tuple[Tensor, None]:  # [1, T, heads, D]
     """Causal attention within each rollout of a packed row, and none across.
 
-    A loop of exact attentions over the trees: the cost grows with the sum of squared lengths, not
-    with the square of their sum. Without `trees` the row is one rollout.
+    It loops over the trees with exact attention, so the cost grows with the sum of squared lengths,
+    not with the square of their sum. Without `trees` the row is one rollout.
     """
     for name in ("softcap", "s_aux"):
         if kwargs.get(name) is not None:
@@ -266,7 +267,7 @@ def packed_attention(  # noqa: PLR0913 - transformers' signature
 
 
 Projections = tuple[Tensor, Tensor, Tensor]
-"""Query, key and value, [1, heads, tokens, D] each."""
+"""Query, key and value, each [1, heads, tokens, D]."""
 
 
 def _tree_attention(

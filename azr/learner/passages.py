@@ -1,4 +1,4 @@
-"""What one optimizer step is computed from, and the loss of a part of it.
+"""The input of one optimizer step, and the loss of a part of it.
 
 C completion tokens of a micro-batch.
 """
@@ -23,28 +23,28 @@ __all__ = ["MiniBatch", "Passage", "passage_loss"]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A micro-batch with what is known of it before the first optimizer step."""
+    """A micro-batch with the log-probabilities that are known before the first optimizer step."""
 
     batch: MicroBatch
     old: Tensor | None  # [C]
-    """Log-probabilities under those weights; None: take the current ones, which are the same."""
+    """Under the weights before that step; None: take the current ones, which are the same."""
     ref: Tensor | None  # [C]
     """Under the frozen reference; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class MiniBatch:
-    """What one optimizer step is computed from."""
+    """The input of one optimizer step."""
 
     passages: Sequence[Passage]
     whole: Normalizer
-    """Counts of all its rollouts, those that are not computed included."""
+    """Counts of all its rollouts, including those that are not computed."""
 
 
 def passage_loss(
     pupil: PackedModel, passage: Passage, normalizer: Normalizer, config: LossConfig
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """One micro-batch's part of the loss, to be added up, and its metrics' sums."""
+    """Return one micro-batch's part of the loss, to be added up, and its metrics' sums."""
     batch = passage.batch
     hidden = pupil.hidden(batch)
     weight, bias = pupil.head()

@@ -1,16 +1,17 @@
-"""A reward less what its rollout costs in divergence from the model the run started from.
+"""Lowers a rollout's reward by its divergence from the model the run started from.
 
     reward - c sum_t kl_t,    before rewards are compared (azr.game.rewards.advantages)
 
 kl_t estimates KL(policy, reference) from the sampled token (azr.learner.loss.formulas). The learner
-computes both sides, by one program: a policy that has not moved pays exactly nothing, where the
-engine's other rounding would be scaled up to advantages. c is constant, or moves as in Ziegler
-et al. 2019 (arXiv 1909.08593, section 2.2):
+computes both sides with one program, so a policy that has not moved pays exactly nothing. With the
+engine's log-probabilities, its different rounding would be scaled up to advantages. c is constant,
+or moves as in Ziegler et al. 2019 (arXiv 1909.08593, section 2.2):
 
     e = clip(KL / target - 1, -0.2, 0.2),    c <- c (1 + K e),    K = rollouts / horizon
 
-verl's apply_kl_penalty, with its KL: nats a token, each rollout's mean, and the mean of these. It
-takes kl_t off token by token; here, as in its GRPO and RLOO, a rollout's whole sum counts for each.
+This is verl's apply_kl_penalty, with its KL: nats per token, each rollout's mean, and the mean of
+these. verl subtracts kl_t token by token. Here, as in verl's GRPO and RLOO, a rollout's whole sum
+counts for each token.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -39,35 +40,35 @@ LARGEST_ERROR = 0.2
 
 @dataclass(slots=True)
 class RewardKl:
-    """Its state is a function of the divergences it has seen, and part of a checkpoint."""
+    """The penalty. Its state depends on the divergences it has seen; checkpoints hold it."""
 
     kind: Kl
     coef: float
-    """c, in reward a nat; never negative."""
+    """c, in reward per nat; never negative."""
     target: float
-    """Nats a token; 0 = c is constant."""
+    """Nats per token; 0 = c is constant."""
     horizon: float
     """Rollouts."""
 
     @classmethod
     def of(cls, config: RunConfig) -> "RewardKl | None":
-        """Start at the run's own coefficient; None if nothing is taken off, or nothing learned."""
+        """Start at the run's own coefficient; None without a penalty, or if nothing is learned."""
         rewards = config.rewards
         if rewards.kl == "none" or config.learner.lr == 0:
             return None
         return cls(Kl(rewards.kl), rewards.kl_coef, rewards.kl_target, rewards.kl_horizon)
 
     def of_tokens(self, logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
-        """The estimate for each token, in nats."""
+        """Return the estimate for each token, in nats."""
         return kl_penalty(logprobs, ref_logprobs, self.kind)
 
     def taken_off(
         self, experiences_N: Sequence[Experience], divergences_N: Sequence[float]
     ) -> tuple[list[Experience], dict[str, float]]:
-        """The step with penalised rewards, and what was found; moves the coefficient thereafter.
+        """Return the step with penalised rewards, and statistics; then move the coefficient.
 
         Args:
-            experiences_N: Of one step.
+            experiences_N: The experiences of one step.
             divergences_N: Each rollout's sum over its tokens, in nats.
         """
         pairs = list(zip(experiences_N, divergences_N, strict=True))
@@ -85,9 +86,9 @@ class RewardKl:
         """Move the coefficient after a step.
 
         Args:
-            divergence: The step's, in nats a token.
-            num_rollouts: What it is a mean of. More than a horizon count as one: with five, c
-                would fall below 0.
+            divergence: The step's divergence, in nats per token.
+            num_rollouts: How many rollouts it is the mean of. More than a horizon count as one
+                horizon; with five of them, c would fall below 0.
         """
         if self.target == 0 or not math.isfinite(divergence):
             return
@@ -95,11 +96,11 @@ class RewardKl:
         self.coef *= 1 + error * min(num_rollouts / self.horizon, 1.0)
 
     def state(self) -> dict[str, float]:
-        """What a resumed run needs."""
+        """Return what a resumed run needs."""
         return {"coef": self.coef}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Go on from `state()`: where the coefficient moves, from where it had come to."""
+        """Continue from `state()`; a coefficient that moves continues from where it was."""
         if self.target != 0:
             self.coef = state["coef"]
 
@@ -110,12 +111,13 @@ def rollout_sums(
     of_tokens: Callable[[MicroBatch], Tensor],
     ranks: Ranks,
 ) -> list[float]:
-    """Sums over each rollout's tokens of a number that is computed micro-batch by micro-batch.
+    """Sum over each rollout's tokens a number that is computed micro-batch by micro-batch.
 
     Args:
         sequences: All rollouts, the same on every rank; the result is in their order.
-        batches: What this rank computes of them (azr.learner.dealing.deal).
-        of_tokens: Of a micro-batch's completion tokens, [C]; may use collectives.
+        batches: The micro-batches that this rank computes (azr.learner.dealing.deal).
+        of_tokens: Returns the number for each completion token of a micro-batch, [C]; may use
+            collectives.
         ranks: All of them must call.
     """
     rows = {id(sequence): row for row, sequence in enumerate(sequences)}

@@ -1,4 +1,4 @@
-"""Which weights forward and backward are computed with: the master's, or a copy in bfloat16."""
+"""The weights of forward and backward: the master's, or a copy in bfloat16."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -25,7 +25,7 @@ class WorkingModel:
 
     @property
     def is_copy(self) -> bool:
-        """Whether weights and gradients have to be carried over."""
+        """Whether weights and gradients must be copied between the two."""
         return self.model is not self.master
 
     @torch.no_grad()
@@ -39,8 +39,8 @@ class WorkingModel:
     def collect_gradients(self) -> None:
         """Add a copy's gradients to the master's, in float32, and clear them.
 
-        Adding them up in bfloat16 would lose small ones beside large sums: call it after every
-        micro-batch.
+        Call it after every micro-batch: adding them up in bfloat16 would lose small gradients
+        beside large sums.
         """
         if not self.is_copy:
             return
@@ -54,7 +54,7 @@ class WorkingModel:
             mine.grad = None
 
     def forget_gradients(self) -> None:
-        """Clear them all."""
+        """Clear all gradients."""
         self.master.zero_grad(set_to_none=True)
         self.model.zero_grad(set_to_none=True)
 
@@ -63,10 +63,10 @@ class WorkingModel:
 
 
 def copy_in(model: Any, dtype: torch.dtype) -> Any:
-    """A deep copy with parameters in `dtype`, made one by one: no float32 twin in between.
+    """Make a deep copy with parameters in `dtype`, one by one, without a float32 copy in between.
 
-    Buffers stay as they are, as when a model is loaded in `dtype`: rotary frequencies rounded to
-    bfloat16 turn a token at place 1500 by up to 2 radians too much or too little.
+    Buffers stay as they are, as when a model is loaded in `dtype`. Rotary frequencies rounded to
+    bfloat16 would turn a token at place 1500 by up to 2 radians too much or too little.
     """
     made: dict[int, Any] = {
         id(value): nn.Parameter(value.detach().to(dtype), value.requires_grad)

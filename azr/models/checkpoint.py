@@ -1,13 +1,13 @@
-"""One consistent cut of a run on disk, there whole or not at all.
+"""Checkpoints: a consistent state of a run on disk, complete or not there at all.
 
     checkpoints/step_N/model/      weights and tokenizer, a Hugging Face model
                        trainer/    learner.json (counters, random state), moments/ (the optimizer's)
                        tasks.sqlite
                        state.json  (azr.models.manifest), written last
 
-Everything is written to a hidden folder beside it, flushed to the disk and renamed: a kill at any
-moment leaves the checkpoints that were there before, and no half one. Tensors are in safetensors,
-all else in JSON and SQLite: nothing that is read back can run code.
+Everything is written to a hidden folder beside it, flushed to the disk and renamed. A kill at any
+moment leaves the earlier checkpoints and no partial one. Tensors are in safetensors, everything
+else in JSON and SQLite, so nothing that is read back can run code.
 """
 
 import json
@@ -47,16 +47,16 @@ STATE = "learner.json"
 
 
 class Saveable(Protocol):
-    """What is saved besides the tasks (azr.learner.learner), by all ranks together."""
+    """What is saved besides the tasks (azr.learner.learner); all ranks save together."""
 
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer, and all else that the next update depends on.
 
-        The former into `folder`/model, in Hugging Face format, the latter into `folder`/trainer,
-        which is there; each rank flushes what it writes there beside the leader.
+        Weights and tokenizer go into `folder`/model, in Hugging Face format; the rest goes into
+        `folder`/trainer, which exists. Each rank flushes what it writes there beside the leader.
 
         Raises:
-            OSError, RuntimeError: It cannot be written, by whichever rank.
+            OSError, RuntimeError: Some rank cannot write.
         """
         ...
 
@@ -72,12 +72,12 @@ def write_trainer_state(folder: Path, state: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that was found whole."""
+    """A checkpoint that was found complete."""
 
     path: Path
     step: int
     version: int = FORMAT
-    """Of its format (azr.models.manifest)."""
+    """Version of its format (azr.models.manifest)."""
 
     @property
     def model(self) -> Path:
@@ -86,7 +86,7 @@ class Checkpoint:
 
     @property
     def trainer(self) -> Path:
-        """What a run goes on from, beside weights and tasks."""
+        """What a run continues from, besides weights and tasks."""
         return self.path / "trainer"
 
     @property
@@ -95,7 +95,7 @@ class Checkpoint:
         return self.path / "tasks.sqlite"
 
     def require_resumable(self) -> None:
-        """Refuse to go on from what an older azr wrote; its model and its tasks can be read.
+        """Refuse to continue from a checkpoint of an older azr; its model and tasks can be read.
 
         Raises:
             CheckpointError: Its optimizer is in files that this azr does not read.
@@ -108,10 +108,10 @@ class Checkpoint:
             )
 
     def trainer_state(self) -> dict[str, Any]:
-        """What was given to `write_trainer_state`.
+        """Return what was given to `write_trainer_state`.
 
         Raises:
-            CheckpointError: It cannot be read back, or an older azr wrote it.
+            CheckpointError: It cannot be read, or an older azr wrote it.
         """
         self.require_resumable()
         file = self.trainer / STATE
@@ -134,7 +134,7 @@ def save_checkpoint(
     """Write `folder`/step_N and remove all but the newest `keep`.
 
     Raises:
-        CheckpointError: It cannot be written; those that were there before still are.
+        CheckpointError: It cannot be written. The earlier ones are still there.
     """
     final, partial = folder / f"step_{step}", folder / f".step_{step}.partial"
     with _explained(folder, final):
@@ -156,22 +156,22 @@ def save_checkpoint(
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint, or None if there is none.
+    """Return the newest checkpoint, or None if there is none.
 
     Raises:
         CheckpointError: The newest is damaged, or of another version of azr. An older one is never
-            taken silently: that would throw steps away.
+            taken silently, because that would discard steps.
     """
     numbers = steps_in(folder)
     return read_checkpoint(folder / f"step_{numbers[-1]}") if numbers else None
 
 
 def read_checkpoint(path: Path, *, by_content: bool = True) -> Checkpoint:
-    """The checkpoint in this folder, after a look at all its files.
+    """Return the checkpoint in this folder, after checking all its files.
 
     Args:
         path: The folder.
-        by_content: Compare hashes too. Not needed of what another rank has just verified.
+        by_content: Compare hashes too. Not needed if another rank has just verified them.
 
     Raises:
         CheckpointError: It is missing, damaged, or of another version of azr.
@@ -189,7 +189,7 @@ def read_checkpoint(path: Path, *, by_content: bool = True) -> Checkpoint:
 
 
 def set_aside_after(folder: Path, step: int) -> list[Path]:
-    """Rename the checkpoints of later steps, so that none is taken for the newest; returns them."""
+    """Rename checkpoints of later steps, so that none counts as the newest; return them."""
     aside: list[Path] = []
     for number in (number for number in steps_in(folder) if number > step):
         names = (folder / f"set-aside-{k}-step_{number}" for k in count(1))

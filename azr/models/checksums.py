@@ -1,8 +1,8 @@
-"""What proves that weights arrived as they were sent: a number for all bits of each tensor.
+"""Checksums of weights: a number for all bits of each tensor, which proves that they arrived.
 
-Log-probabilities cannot prove it in 16 bits: an engine that is one update behind differs from the
-learner by as much as rounding does (docs/cluster.md). A checksum of the bits is exact, and sender
-and receiver each compute their own.
+In 16 bits, log-probabilities cannot prove it: an engine that is one update behind differs from the
+learner by as much as rounding does (docs/cluster.md). A checksum of the bits is exact. Sender and
+receiver each compute their own.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -19,31 +19,31 @@ from torch import Tensor
 __all__ = ["Receipt", "checksum", "noting"]
 
 GOLDEN = -7046029254386353131
-"""2**64 / the golden ratio, as a signed number: consecutive multiples of it look random."""
+"""2**64 / the golden ratio, as a signed number; consecutive multiples of it look random."""
 STEP = 6364136223846793005
-"""Odd, and therefore without loss: what a block's sum is multiplied with when the next comes."""
+"""Multiplies a block's sum when the next block comes. It is odd, so no information is lost."""
 WORDS = 2**16
-"""Words of a block. Their weights and one block's products stay in a processor's cache."""
+"""Words of a block. Their weights and one block's products fit into a processor's cache."""
 WORD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one engine was given by the last push that came to its end."""
+    """What one engine received in the last complete push."""
 
     version: int
-    """Of the policy: the step whose update made the weights."""
+    """The policy's version: the step whose update made the weights."""
     checksums: Mapping[str, int]
-    """By the parameter's Hugging Face name, in the precision the engine was given them in."""
+    """By the parameter's Hugging Face name, in the precision that the engine received."""
 
 
 def checksum(tensor: Tensor) -> int:
-    """A number in [-2**63, 2**63) that all bits of a tensor and their places decide.
+    """Return a number in [-2**63, 2**63) that depends on all bits of a tensor and their places.
 
     The bits are read as words of eight bytes, in the order of the tensor's elements. Each word is
-    multiplied with an odd number of its place and all are added, modulo 2**64: one changed word
-    always changes the sum, several do unless they cancel out by chance. It is the same on every
-    device, and no protection against somebody who wants two tensors to agree.
+    multiplied by an odd number that depends on its place, and all are added modulo 2**64. One
+    changed word always changes the sum; several do unless they cancel out by chance. The result is
+    the same on every device. It does not protect against somebody who wants two tensors to agree.
     """
     octets = tensor.detach().contiguous().view(-1).view(torch.uint8)
     num_whole = octets.numel() // WORD_BYTES * WORD_BYTES
@@ -59,7 +59,7 @@ def checksum(tensor: Tensor) -> int:
 def noting(
     parameters: Iterable[tuple[str, Tensor]], checksums: dict[str, int]
 ) -> Iterator[tuple[str, Tensor]]:
-    """The parameters as they are; the checksum of each is written down before it is handed on."""
+    """Yield the parameters unchanged; write down each one's checksum before it is handed on."""
     for name, value in parameters:
         checksums[name] = checksum(value)
         yield name, value
@@ -67,5 +67,5 @@ def noting(
 
 @cache
 def places(device: torch.device) -> Tensor:  # [WORDS]
-    """Odd numbers, one for each place of a block."""
+    """Return odd numbers, one for each place of a block."""
     return (torch.arange(1, WORDS + 1, device=device) * GOLDEN) | 1

@@ -1,4 +1,4 @@
-"""The memory of this machine's GPU, asked of the driver's own tool: no framework is loaded."""
+"""The memory of this machine's GPUs, from the driver's own tool; this loads no framework."""
 
 import os
 import shutil
@@ -10,26 +10,26 @@ MIB = 2**20
 
 
 def visible_gpu_bytes(processes: int = 1) -> int | None:
-    """All memory of the GPU that the poorest of so many processes gets, the largest being taken.
+    """Return the memory of the smallest of the GPUs that so many processes get.
 
-    The largest: which ones CUDA would take first is not known without CUDA, and a dry run should
-    not refuse what some of them could hold. Where there are fewer GPUs than processes, the others
-    are on other machines and taken to be like the smallest here. None where there is no GPU, or
-    none may be used.
+    The largest GPUs are taken, because without CUDA nobody knows which ones CUDA would take first,
+    and a dry run should not refuse what some of them could hold. If there are fewer GPUs than
+    processes, the others are on other machines and counted like the smallest here. None if there is
+    no GPU, or none may be used.
     """
     largest_first = sorted(memories(), reverse=True)
     return largest_first[:processes][-1] if largest_first else None
 
 
 def visible_gpus() -> int:
-    """How many GPUs a run on this machine may use."""
+    """Return how many GPUs a run on this machine may use."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = len(memories())
     return there if chosen is None else min(there, len(chosen.split(",")))
 
 
 def memories() -> list[int]:
-    """Bytes of each GPU; none where none may be used."""
+    """Return the bytes of each GPU; none if none may be used."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
         return []
     tool = shutil.which("nvidia-smi")

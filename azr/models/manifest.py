@@ -1,11 +1,11 @@
-"""What a checkpoint's folder must hold: size and SHA-256 of every file, in state.json.
+"""The manifest of a checkpoint's folder, state.json: size and SHA-256 of every file.
 
     {"format": 3, "step": 8, "files": {"tasks.sqlite": {"bytes": 94208, "sha256": "..."}, ...},
      "sha256": "..."}                                     the last of all that stands before it
 
-It is written last, so a folder without one is not whole; and a bit that has flipped anywhere in the
-folder is found before a run goes on from it. Format 1 had sizes alone, format 2 the optimizer in
-pickled tensors: their models can still be read.
+It is written last, so a folder without one is incomplete. A flipped bit anywhere in the folder is
+found before a run continues from it. Format 1 had only sizes, and format 2 had the optimizer in
+pickled tensors; the models of both can still be read.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ __all__ = [
 
 NAME = "state.json"
 FORMAT = 3
-"""Of the folder's layout; a number that is not known here is another version of azr."""
+"""Version of the folder's layout; an unknown number is another version of azr."""
 READERS = 4
-"""Files that are hashed at the same time: hashlib works beside Python."""
+"""Files that are hashed at the same time; hashlib works beside Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Kept:
 
     bytes: int
     sha256: str
-    """In hexadecimal; empty where an older azr did not keep it."""
+    """In hexadecimal; empty if an older azr did not store it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +51,29 @@ class Manifest:
 
     step: int
     version: int = FORMAT
-    """Of the format."""
+    """Version of the format."""
     files: Mapping[str, Kept]
     """By path within the folder."""
 
     @property
     def has_hashes(self) -> bool:
-        """Whether the contents can be verified, and not the sizes alone."""
+        """Whether the contents can be verified, and not only the sizes."""
         return all(kept.sha256 for kept in self.files.values())
 
     @property
     def bytes(self) -> int:
-        """Of all files together."""
+        """Bytes of all files together."""
         return sum(kept.bytes for kept in self.files.values())
 
 
 def steps_in(folder: Path) -> list[int]:
-    """The steps that have a checkpoint, oldest first; whole or not."""
+    """Return the steps that have a checkpoint, complete or not, oldest first."""
     names = (re.fullmatch(r"step_(\d{1,18})", path.name) for path in folder.glob("step_*"))
     return sorted(int(name[1]) for name in names if name)
 
 
 def manifest_of(folder: Path, step: int) -> Manifest:
-    """Look at all files that are there now."""
+    """Make the manifest of all files that are there now."""
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / NAME)
     hashes = digests(files)
     kept = zip(files, hashes, strict=True)
@@ -87,7 +87,7 @@ def manifest_of(folder: Path, step: int) -> Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write state.json; returns it."""
+    """Write state.json and return it."""
     files = {name: asdict(kept) for name, kept in manifest.files.items()}
     tree = {"format": FORMAT, "step": manifest.step, "files": files}
     file = folder / NAME
@@ -120,7 +120,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def kept_in(entry: object) -> Kept:
-    """A file's entry; of format 1, its size."""
+    """Read a file's entry; in format 1 it is only the size."""
     if isinstance(entry, int):
         return Kept(entry, "")
     known = cast(Mapping[str, Any], entry)
@@ -128,12 +128,12 @@ def kept_in(entry: object) -> Kept:
 
 
 def fault_in(folder: Path, manifest: Manifest, *, by_content: bool = True) -> str:
-    """What is wrong with the first file that is not as it was written; empty if all are.
+    """Say what is wrong with the first file that is not as it was written; empty if all are.
 
     Args:
-        folder: The checkpoint's.
+        folder: The checkpoint's folder.
         manifest: What it must hold.
-        by_content: Read all files and compare their hashes too: about a second a gigabyte.
+        by_content: Read all files and compare their hashes too, about a second per gigabyte.
     """
     for name, kept in manifest.files.items():
         file = folder / name
@@ -155,17 +155,17 @@ def fault_in(folder: Path, manifest: Manifest, *, by_content: bool = True) -> st
 
 
 def digests(files: Sequence[Path]) -> list[str]:
-    """SHA-256 of each file, several at a time."""
+    """Return the SHA-256 of each file; several are read at a time."""
     with ThreadPoolExecutor(READERS) as readers:
         return list(readers.map(digest_of, files))
 
 
 def digest_of(file: Path) -> str:
-    """SHA-256 of one file, read piece by piece."""
+    """Return the SHA-256 of one file, read piece by piece."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def own_digest(tree: Mapping[str, Any]) -> str:
-    """Of what state.json says, however it is laid out."""
+    """Return the hash of what state.json says, whatever its layout."""
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()

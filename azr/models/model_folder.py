@@ -21,7 +21,7 @@ __all__ = ["save_model", "tokenizer_files", "whole_weights"]
 def save_model(
     model: Any, folder: Path, weights: dict[str, Tensor] | None, tokenizer: Mapping[str, bytes]
 ) -> None:
-    """Write `weights`, or the model's own if it is whole, and the tokenizer's files unchanged.
+    """Write `weights`, or the model's own if they are complete, and the unchanged tokenizer files.
 
     Raises:
         OSError: They cannot be written.
@@ -35,7 +35,7 @@ def save_model(
 
 
 def whole_weights(model: Any, ranks: Ranks) -> dict[str, Tensor] | None:
-    """All weights on the leader's host, gathered one by one; None of a model that is whole.
+    """Gather all weights on the leader's host, one by one; None if the model is not sharded.
 
     A collective. The other ranks get nothing, and hold one whole parameter at a time.
     """
@@ -49,7 +49,10 @@ def whole_weights(model: Any, ranks: Ranks) -> dict[str, Tensor] | None:
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """All that is not weights or their configuration, so that a tokenizer is kept as it came."""
+    """Return the files that are not weights or their configuration.
+
+    So a tokenizer is kept unchanged.
+    """
     written = {"config.json", "generation_config.json", "model.safetensors.index.json"}
     kinds = {".json", ".jinja", ".model", ".txt"}
     files = (file for file in sorted(folder.iterdir()) if file.is_file())

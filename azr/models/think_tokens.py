@@ -1,8 +1,8 @@
 """`azr model strip-think`: a copy of a model whose tokenizer has no think tokens.
 
 Qwen3's tokenizers hold `<think>` and `</think>` as single added tokens, whose embeddings are
-untrained in the base models: a prompt that opens with one opens with noise. Without them the tags
-are spelled in ordinary tokens, as for any model before. (AZR: remove_think_qwen3_tokenizer)
+untrained in the base models. A prompt that opens with one opens with noise. Without them the tags
+are spelled in ordinary tokens, as in other models. (AZR: remove_think_qwen3_tokenizer)
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -27,15 +27,15 @@ SAMPLE = "Assistant: <think> 1 + 1\n</think>\n<answer>2</answer>"
 
 
 def strip_think_tokens(model: str, folder: Path | str) -> Path:
-    """Write the copy; the weights are linked where the file system allows it, else copied.
+    """Write the copy; weights are linked if the file system allows it, else copied.
 
     Args:
         model: Hugging Face id or local folder.
         folder: Where the copy goes; it must not exist, or be empty.
 
     Raises:
-        ModelError: There is no such model, its tokenizer has no think tokens or no
-            tokenizer.json, or the folder is taken.
+        ModelError: There is no such model, its tokenizer has no think tokens or no tokenizer.json,
+            or the folder is taken.
     """
     source, target = resolve_model(model), Path(folder)
     if not (source / "tokenizer.json").is_file():
@@ -66,7 +66,7 @@ def strip_think_tokens(model: str, folder: Path | str) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Link the file, or copy it where that cannot be."""
+    """Link the file, or copy it if that is not possible."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), target)  # hubs keep links to blobs
@@ -75,7 +75,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def rewritten(path: Path) -> str | None:
-    """The tokenizer's file without think tokens; None if it is another's, or has none."""
+    """Return the tokenizer's file without think tokens; None if it is another file, or has none."""
     strip = STRIPPERS.get(path.name)
     if strip is None:
         return None
@@ -88,7 +88,7 @@ def rewritten(path: Path) -> str | None:
 
 
 def strip_tokenizer(tree: dict[str, Any]) -> None:
-    """tokenizer.json: the list of added tokens, and the vocabulary if they stand there too."""
+    """Strip tokenizer.json: its list of added tokens, and the vocabulary if it has them too."""
     tree["added_tokens"] = without(tree.get("added_tokens"))
     vocabulary: object = tree.get("model", {}).get("vocab")
     if isinstance(vocabulary, dict):
@@ -96,7 +96,7 @@ def strip_tokenizer(tree: dict[str, Any]) -> None:
 
 
 def strip_config(tree: dict[str, Any]) -> None:
-    """tokenizer_config.json and special_tokens_map.json: wherever tokens are listed."""
+    """Strip tokenizer_config.json and special_tokens_map.json wherever they list tokens."""
     decoder: dict[str, Any] = tree.get("added_tokens_decoder", {})
     for number in [n for n, token in decoder.items() if content(token) in THINK_TOKENS]:
         del decoder[number]
@@ -106,7 +106,7 @@ def strip_config(tree: dict[str, Any]) -> None:
 
 
 def strip_words(tree: dict[str, Any]) -> None:
-    """added_tokens.json: token to number."""
+    """Strip added_tokens.json, from token to number."""
     for word in THINK_TOKENS:
         tree.pop(word, None)
 
@@ -120,12 +120,12 @@ STRIPPERS = {
 
 
 def without(tokens: list[Any] | None) -> list[Any]:
-    """The list without think tokens."""
+    """Return the list without think tokens."""
     return [token for token in tokens or [] if content(token) not in THINK_TOKENS]
 
 
 def content(token: Any) -> str:
-    """The text of a token, which is written as text or as a table."""
+    """Return the text of a token, which is written as text or as a table."""
     return str(token["content"] if isinstance(token, dict) else token)
 
 

@@ -1,4 +1,4 @@
-"""The learner's parameters as others may see them: to read, to compare with, never to change."""
+"""The learner's parameters for others to read and compare with, never to change."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -20,7 +20,7 @@ __all__ = ["TorchWeights"]
 class TorchWeights:
     """ports.Weights over a Hugging Face model; always the newest values, never a copy.
 
-    Of a sharded model everything here is a collective: all ranks call it, with equal arguments.
+    If the model is sharded, every method is a collective: all ranks call it, with equal arguments.
     """
 
     is_exact = True
@@ -31,18 +31,18 @@ class TorchWeights:
         self.is_exact = is_exact
 
     def named_parameters(self, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
-        """Each parameter once, under its Hugging Face name; a tied head is left out.
+        """Yield each parameter once, by its Hugging Face name; a tied head is left out.
 
         Args:
-            dtype: What the values are wanted in; None: as they are, float32. Of a sharded model
-                they are gathered in it, one whole parameter at a time: take each before the next.
+            dtype: Precision of the values; None: unchanged, float32. A sharded model gathers them
+                in this precision, one whole parameter at a time, so take each before the next.
         """
         for name, parameter in self._model.named_parameters():
             value = parameter.detach()
             yield name, whole(value if dtype is None else value.to(dtype))
 
     def checksums(self, dtype: str) -> dict[str, int]:
-        """Of each parameter's bits, as `named_parameters` hands it over in this precision."""
+        """Return each parameter's checksum, as `named_parameters` yields it in this precision."""
         found: dict[str, int] = {}
         for _ in noting(self.named_parameters(getattr(torch, dtype)), found):
             pass
@@ -50,7 +50,7 @@ class TorchWeights:
 
     @torch.no_grad()
     def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Natural-log probability of each token but the first, at temperature 1."""
+        """Return the natural-log probability of each token but the first, at temperature 1."""
         ids_1T = torch.tensor([list(token_ids)], device=self._model.device)
         logits_TV = self._model(input_ids=ids_1T, use_cache=False).logits[0, :-1].float()
         reshard(self._model)
@@ -58,10 +58,11 @@ class TorchWeights:
         return logprobs_TV.gather(1, ids_1T[0, 1:, None])[:, 0].tolist()
 
     def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
-        """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats.
+        """Return how far 16-bit arithmetic alone moves `probe_logprobs`: mean, in nats.
 
-        Measured on these weights: a master is read once more in bfloat16; what computes in
-        bfloat16 anyway (sharded) once more in float16, which rounds eight times finer.
+        It is measured on these weights. A master is read once more in bfloat16. A model that
+        computes in bfloat16 anyway (sharded) is read once more in float16, which rounds eight times
+        finer.
         """
         other = torch.bfloat16 if self.is_exact else torch.float16
         # a cache would keep 16-bit copies of all weights until the engine's thread needs room

@@ -1,11 +1,11 @@
-"""The policy loss: every loss of this field, without its [T, V] logits.
+"""The policy loss: PPO, GRPO and others, without their [T, V] logits.
 
     loss, metrics = policy_loss(hidden, weight, targets, old_logprobs, advantages, mask,
                                 sequence_ids=ids, normalizer=counts, config=config.loss)
     loss.backward()
 
-Read in this order: formulas (the maths), head (the vocabulary), engine (what both need of each
-other), fused (how the logits are avoided). native and triton are engines.
+Read in this order: formulas (the maths), head (the vocabulary), engine (what loss and engine need
+of each other), fused (how the logits are avoided). native and triton are engines.
 T tokens of a packed batch, H features, V words.
 """
 
@@ -56,26 +56,26 @@ def policy_loss(  # noqa: PLR0913 - the inputs of the formula, named as in the p
     all be in one call if the loss is defined over sequences.
 
     Args:
-        hidden: The states that predict each target: position i's state with token i + 1.
-        weight: The head's; tied embeddings are fine, autograd adds the two gradients. A DTensor
-            is taken as FSDP2's: gathered here, its gradient summed over ranks.
+        hidden: The states that predict the targets; the state at position i predicts token i + 1.
+        weight: The head's weight. It may be tied to the embedding: autograd adds the two gradients.
+            A DTensor is treated as FSDP2's: gathered here, and its gradient summed over ranks.
         targets: Words, in [0, V).
-        old_logprobs: Of the targets, under the weights before the update.
-        advantages: Of the targets.
+        old_logprobs: Log-probabilities of the targets under the weights before the update.
+        advantages: Advantages of the targets.
         mask: Which tokens are trained on.
-        ref_logprobs: Of the targets, under the frozen reference.
-        rollout_logprobs: Of the targets, as the sampler computed them.
+        ref_logprobs: Log-probabilities of the targets under the frozen reference.
+        rollout_logprobs: Log-probabilities of the targets as the sampler computed them.
         sequence_ids: Any number that differs between sequences.
-        bias: The head's.
+        bias: The head's bias.
         normalizer: Counts of the whole batch (`count`), so that the gradients of micro-batches
             and ranks add up to the batch's. None: this call is the whole batch.
-        config: Which loss. None: the defaults.
+        config: The loss. None: the defaults.
 
     Returns:
         The loss, a float32 scalar, and detached sums over tokens: `tokens`, and `*_sum` of
         logprob, entropy, ratio, clipped (1 where a clip acts), kl_old (r - 1 - log r),
         importance; kl_ref_sum with a reference; mismatch_sum and mismatch_max with
-        rollout_logprobs. `total_metrics` adds them up, `means_of` makes means of them.
+        rollout_logprobs. `total_metrics` adds them up, and `means_of` makes means of them.
 
     Raises:
         ValueError, TypeError: An argument is missing, misshapen or cannot be trained.
@@ -162,7 +162,7 @@ def count(
 ) -> Normalizer:
     """Count the tokens and sequences of one part of a batch; add up the parts for policy_loss.
 
-    Log-probabilities are needed only if the configuration rejects sequences by them.
+    Log-probabilities are needed only if the configuration drops sequences by them.
     """
     rows = mask.bool()
     nothing = torch.zeros_like(mask, dtype=torch.float32)
@@ -184,10 +184,10 @@ def differentiable_logprobs(
     bias: Tensor | None = None,  # [V]
     config: LossConfig | None = None,
 ) -> tuple[Tensor, Tensor]:  # [T], [T] float32
-    """Return log-probabilities and entropies for a loss of one's own, written in plain torch.
+    """Return log-probabilities and entropies, for a loss of your own in plain torch.
 
-    Costs a third more than `policy_loss`: the backward computes the logits a second time. Of the
-    configuration, only what concerns logits and the backend is used.
+    This costs a third more than `policy_loss`, because the backward computes the logits a second
+    time. Of the configuration, only the keys for logits and the backend are used.
     """
     config = config if config is not None else LossConfig()
     head = _head(weight, bias, config)
@@ -216,15 +216,15 @@ def token_logprobs(
 ) -> tuple[Tensor, Tensor]:  # [T], [T] float32
     """Return each target's log-probability and each distribution's entropy, without gradient.
 
-    Bitwise the same for a token whatever else is in the batch (native and Triton engines). A
-    configuration, if given, replaces temperature.
+    With the native and Triton engines a token's values are bitwise the same whatever else is in the
+    batch. A configuration, if given, replaces temperature.
     """
     config = config if config is not None else LossConfig(temperature=temperature)
     return differentiable_logprobs(hidden, weight, targets, bias=bias, config=config)
 
 
 def total_metrics(parts: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Add up the metrics of micro-batches; of a `_max` the largest is kept."""
+    """Add up the metrics of micro-batches; of a `_max` keep the largest."""
     totals: dict[str, float] = {}
     for part in parts:
         for name, value in part.items():

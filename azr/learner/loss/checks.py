@@ -1,4 +1,4 @@
-"""What can be wrong with the arguments, said by name. Nothing here changes a value."""
+"""Checks of the arguments; an error names the argument. Nothing here changes a value."""
 
 import torch
 from torch import Tensor
@@ -87,7 +87,7 @@ def check_tokens(tokens: Tokens, num_words: int) -> None:
 def check_finite_result(logprobs: Tensor, head: Head, hidden: Tensor) -> None:
     """Name the tensor at fault if a log-probability is not a finite number.
 
-    Looking at the result [T] finds every NaN that matters without reading [V, H] once more.
+    A look at the result [T] finds every NaN that matters, without reading [V, H] once more.
     """
     if bool(logprobs.isfinite().all()):
         return

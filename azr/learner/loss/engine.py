@@ -5,8 +5,8 @@ With u = the head's logits, p = softmax(u), H = the entropy:
     forward:   m = max_v u_v,  s = sum_v e^(u_v - m),  x = sum_v e^(u_v - m) (u_v - m),  u_y
     backward:  dL/du_v = a (1[v = y] - p_v) - b p_v (log p_v + H)
 
-Everything a loss needs follows from the first (`Statistics`), and everything it sends back fits
-into a and b. An engine knows no loss.
+All that a loss needs follows from the forward (`Statistics`), and all that it sends back fits into
+a and b. An engine knows no loss.
 """
 
 from dataclasses import dataclass
@@ -68,9 +68,9 @@ class Pass(Protocol):
     """One call's work on one head: the gradients add up here, chunk after chunk."""
 
     max_rows: int
-    """Tokens a chunk may have: what bounds the memory for logits."""
+    """Largest number of tokens in a chunk; it bounds the memory for logits."""
     row_multiple: int
-    """What the rows of a chunk are padded to: chunks of a multiple of it waste nothing."""
+    """The rows of a chunk are padded to a multiple of this."""
     grad_hidden: Tensor | None
     """[T, H] in hidden's dtype or float32, complete after the backward of the last token; None if
     unwanted."""

@@ -1,4 +1,4 @@
-"""Which engine works on which tensors."""
+"""Chooses the engine for given tensors."""
 
 import functools
 import importlib
@@ -24,10 +24,10 @@ MODULES = {
 
 
 def engine_for(backend: Backend, hidden: Tensor, head: Head) -> LossEngine | None:
-    """Return the engine for these tensors, None for the reference.
+    """Return the engine for these tensors; None for the reference.
 
     Raises:
-        ConfigError: If the configuration insists on an engine that cannot work on them.
+        ConfigError: The configuration insists on an engine that cannot take them.
     """
     if backend is Backend.REFERENCE:
         return None

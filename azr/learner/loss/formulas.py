@@ -2,9 +2,9 @@
 
     L = sum_t k_t (q_t l_t - entropy_coef H_t + kl_coef KL_t)
 
-k is the aggregation weight, q the importance correction. The engines do not know these formulas:
-they need the two numbers per token a = dL/dlogprob and b = dL/dH, which `coefficients` takes from
-here by automatic differentiation, so no second copy of the maths can drift from the first.
+k is the aggregation weight, q the importance correction. The engines do not know these formulas.
+They need two numbers per token, a = dL/dlogprob and b = dL/dH. `coefficients` takes them from here
+by automatic differentiation, so there is no second copy of the maths that could differ.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ class Objective:
         )
 
     def __getitem__(self, rows: slice) -> "Objective":
-        """Return the same loss restricted to some of its rows: the parts sum to the whole."""
+        """Return the same loss for some of its rows; the parts add up to the whole."""
         return Objective(
             config=self.config,
             tokens=self.tokens[rows],
@@ -212,4 +212,5 @@ TERMS: Mapping[LossKind, Term] = {
     LossKind.GSPO: Term(_gspo, is_coupled=True),
     LossKind.GSPO_TOKEN: Term(_gspo_token, is_coupled=True),
 }
-"""Every loss by its name. A new one is a function and an entry here, and a name in `LossKind`."""
+"""Every loss by its name. To add one, add a function and an entry here, and a name in `LossKind`.
+"""

@@ -1,11 +1,11 @@
 """The loss without its logits: how an engine's passes become a differentiable function.
 
-Two ways, by what a token's gradient depends on:
+There are two ways, depending on a token's gradient:
 
 * one pass (6 T H V operations): a and b of a token follow from its own log-probability, so the
-  gradients are made chunk by chunk in the forward, from logits that are still at hand;
+  forward makes the gradients chunk by chunk, from logits that it still has;
 * two passes (8 T H V): log-probabilities of all tokens first, then any loss in plain torch, then
-  the logits again. GSPO needs it, and so may any loss a user writes.
+  the logits again. GSPO needs this, and so may a loss of your own.
 """
 
 from collections.abc import Iterator

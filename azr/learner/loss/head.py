@@ -1,4 +1,4 @@
-"""From hidden states to log-probabilities: the definition that every engine is held to.
+"""From hidden states to log-probabilities: the definition to which every engine is held.
 
 T tokens of a packed batch, H features, V words of the vocabulary.
 """
@@ -17,18 +17,18 @@ __all__ = ["Head", "gathered", "head_tensors", "log_softmax_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The last layer of a language model and what is done to its logits."""
+    """The last layer of a language model, and what is done to its logits."""
 
     weight: Tensor
     """[V, H], possibly shared with the embedding."""
     bias: Tensor | None = None
-    """[V], None for none."""
+    """[V]; None without one."""
     temperature: float = 1.0
     """Divides the logits, last."""
     logit_scale: float = 1.0
     """Multiplies hidden @ weight.T + bias."""
     softcap: float = 0.0
-    """Logits become softcap tanh(logit / softcap) before the temperature; 0: none."""
+    """Logits become softcap tanh(logit / softcap) before the temperature; 0: no cap."""
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor | None, config: LossConfig) -> "Head":
@@ -103,8 +103,8 @@ def head_tensors(module: nn.Module) -> tuple[Tensor, Tensor | None]:
 def gathered(tensor: Tensor) -> Tensor:
     """Return a parameter of FSDP2 (a DTensor) whole, and any other tensor as it is.
 
-    A collective: every rank must call, forward and backward. The gradients of the ranks, each from
-    its own tokens, are summed and cut into the parameter's parts.
+    This is a collective: every rank must call, in forward and backward. The ranks' gradients, each
+    from its own tokens, are summed and cut into the parameter's parts.
     """
     if not hasattr(tensor, "full_tensor"):
         return tensor

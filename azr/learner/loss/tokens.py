@@ -1,7 +1,7 @@
-"""The tokens of one call, stripped of everything that cannot matter, with their weights.
+"""The tokens of one call that count, with their weights.
 
-Masked tokens are dropped before anything is computed, so that they cost nothing and nothing in
-them, not even a NaN, can reach the loss.
+Masked tokens are dropped before anything is computed. So they cost nothing, and nothing in them,
+not even a NaN, can reach the loss.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ __all__ = ["Normalizer", "Tokens", "normalizer_of", "sequence_mean", "sequence_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalizer:
-    """What the sums are divided by: counts of the whole batch, over ranks and micro-batches."""
+    """The divisors of the sums: counts of the whole batch, over ranks and micro-batches."""
 
     num_tokens: float
     """Tokens that count."""
@@ -71,7 +71,7 @@ class Tokens:
         return index, ids.shape[0]
 
     def kept(self, config: LossConfig) -> Tensor:  # [T] bool
-        """Return which tokens are left after sequences of excessive mismatch are dropped."""
+        """Return which tokens are left after sequences with too much mismatch are dropped."""
         if config.importance is not Importance.SEQUENCE_MASK:
             return torch.ones_like(self.targets, dtype=torch.bool)
         index, num = self.sequence_index()
@@ -80,7 +80,7 @@ class Tokens:
         return (ratio >= config.importance_low) & (ratio <= config.importance_high)
 
     def importance(self, config: LossConfig) -> Tensor:  # [T]
-        """Return the factor that corrects each token's term for who sampled it.
+        """Return the factor that corrects each token's term for the program that sampled it.
 
         `tis`: truncated importance sampling, Yao et al. 2025, "Your efficient RL framework
         secretly brings you off-policy RL training". `icepop`: Ring-1T, arXiv:2510.18855.
@@ -133,7 +133,7 @@ def sequence_mean(values: Tensor, index: Tensor, num: int) -> Tensor:
 
 
 def normalizer_of(tokens: Tokens, config: LossConfig) -> Normalizer:
-    """Count what the given tokens, all unmasked, add to the denominators of the loss."""
+    """Count what the given tokens, all unmasked, add to the loss's denominators."""
     kept = tokens[tokens.kept(config)]
     counts_sequences = config.aggregation is not Aggregation.TOKEN_MEAN
     known = kept.sequence_ids is not None
