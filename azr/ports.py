@@ -1,6 +1,6 @@
-"""What the trainer needs of the world, and no more: small ports, each with a scripted fake.
+"""What the trainer needs of the world: small protocols, each with a scripted fake in the tests.
 
-The trainer imports this file, never torch, vLLM or ZeroMQ; tests plug in scripted fakes.
+The trainer imports this file, and never torch, vLLM or the network.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,27 +47,27 @@ class Policy(Protocol):
     """The model as a player (azr.rollout: vLLM, or plain transformers)."""
 
     async def sample(self, prompt: Prompt) -> Rollout:
-        """Complete the prompt once; many calls may be under way at the same time."""
+        """Complete the prompt once; many calls may run at the same time."""
         ...
 
     async def adopt(self, weights: Weights, version: int) -> None:
         """Take over the learner's newest weights and prove it; later rollouts carry `version`.
 
         Raises:
-            StaleWeights: The engine's log-probabilities of a probe differ from the learner's.
+            StaleWeights: The engine does not have the learner's weights.
         """
         ...
 
     def close(self) -> None:
-        """Give back the engine's memory and threads."""
+        """Free the engine's memory and threads."""
         ...
 
 
 class Judge(Protocol):
-    """The executor behind it is hidden, and so is every way in which it can fail but one.
+    """Judges proposals and answers. It hides the executor, and all of its failures but one.
 
     Raises:
-        ExecutorUnavailable: The machinery failed. Never turned into a verdict.
+        ExecutorUnavailable: The machinery failed. It is never turned into a verdict.
     """
 
     async def admit(self, proposal: Proposal, born_step: int) -> Ruling:
@@ -75,24 +75,24 @@ class Judge(Protocol):
         ...
 
     async def grade(self, task: Task, answer: Answer) -> Grade:
-        """Is the answer right for this task?"""
+        """Decide whether the answer is right for this task."""
         ...
 
     async def refutes(self, task: Task, seed: int) -> bool:
-        """Whether a run of the task's program under other seeds gives another output."""
+        """Tell whether the task's program gives another output under other seeds."""
         ...
 
     async def compose(self, programs: Sequence[str], count: int) -> tuple[str, ...]:
-        """The first `count` of the programs that can be built upon, as functions g_0, g_1, ..."""
+        """Return the first `count` programs that can be built upon, as functions g_0, g_1, ..."""
         ...
 
     async def profile(self, programs: Sequence[str]) -> list[Profile | None]:
-        """What programs look like, in order; None where the analysis does not finish."""
+        """Return the programs' profiles, in order; None if an analysis does not finish."""
         ...
 
 
 class Learner(Protocol):
-    """The model as a pupil (azr.learner.learner: torch)."""
+    """The model as a learner (azr.learner.learner: torch)."""
 
     @property
     def weights(self) -> Weights:
@@ -102,17 +102,17 @@ class Learner(Protocol):
     def penalised(
         self, experiences_N: Sequence[Experience]
     ) -> tuple[Sequence[Experience], Mapping[str, float]]:
-        """One step with the rewards to learn from, in order, and statistics of the difference.
+        """Return one step with the rewards to learn from, in order, and statistics of the penalty.
 
-        They are less by what rewards.kl takes off for the divergence from the initial model;
-        without it, as they were.
+        rewards.kl lowers each reward by the divergence from the initial model. Without it, rewards
+        stay.
         """
         ...
 
     def update(
         self, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
     ) -> Mapping[str, float]:
-        """Learn from one step; returns statistics (loss, grad_norm, ...).
+        """Learn from one step; return statistics (loss, grad_norm, ...).
 
         Raises:
             TrainingDiverged: Loss or gradient is not finite; that optimizer step was not taken.
@@ -121,18 +121,18 @@ class Learner(Protocol):
 
 
 class Past(Protocol):
-    """Tasks to make prompts of. `seed` makes every draw a function of (contents, seed)."""
+    """Past tasks for prompts. `seed` makes every draw a function of (contents, seed)."""
 
     def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
-        """Up to `n` different past tasks a proposer of this mode is shown."""
+        """Draw up to `n` different past tasks to show to a proposer of this mode."""
         ...
 
     def draw(self, mode: Mode, seed: int) -> Task:
-        """One past task to solve."""
+        """Draw one past task to solve."""
         ...
 
     def program(self, modes: Sequence[Mode], seed: int) -> Task:
-        """A task of one of the modes, whose program another mode's proposer is shown."""
+        """Draw a task of one of the modes, whose program another mode's proposer is shown."""
         ...
 
 
@@ -140,7 +140,7 @@ class Buffers(Past, Protocol):
     """All valid tasks so far, by mode (azr.game.tasks.buffers: SQLite)."""
 
     def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
-        """Store in one transaction; duplicates by content are dropped. Returns how many are new."""
+        """Store tasks in one transaction, without duplicates; return how many are new."""
         ...
 
     def remeasure(self, attempts: Sequence[tuple[Task, bool]], weight: float) -> None:
@@ -148,19 +148,19 @@ class Buffers(Past, Protocol):
         ...
 
     def remove(self, tasks: Sequence[Task]) -> int:
-        """Forget these tasks; returns how many there were."""
+        """Forget these tasks; return how many there were."""
         ...
 
     def count(self, mode: Mode) -> int:
-        """All tasks of a mode."""
+        """Count all tasks of a mode."""
         ...
 
     def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
-        """All tasks of a mode but the `start` oldest, the oldest first."""
+        """Yield all tasks of a mode except the `start` oldest, oldest first."""
         ...
 
     def past(self, sampling: str, before: int | None) -> Past:
-        """What was there before a step (None = all there is), drawn by this weighting."""
+        """Return the tasks from before a step (None = all), drawn with this weighting."""
         ...
 
     def draw_batch(
@@ -173,7 +173,7 @@ class Buffers(Past, Protocol):
         since: int = 0,
         before: int | None = None,
     ) -> list[Task]:
-        """Exactly `n` tasks for solvers; those born at step `since` or later are the new ones."""
+        """Draw exactly `n` tasks for solvers; those born at step `since` or later are new."""
         ...
 
 
@@ -181,11 +181,11 @@ class Evaluation(Protocol):
     """Public suites during training (azr.evaluation.in_training)."""
 
     def is_due(self, step: int) -> bool:
-        """Whether the weights of this step are evaluated; step 0 is the untrained model."""
+        """Tell whether the weights of this step are evaluated; step 0 is the untrained model."""
         ...
 
     async def scores(self, step: int) -> Mapping[str, float]:
-        """What the policy scores now, as metrics; they win over others of the same name.
+        """Return the policy's current scores as metrics; they replace others of the same name.
 
         Raises:
             ExecutorUnavailable: The machinery failed.
@@ -194,7 +194,7 @@ class Evaluation(Protocol):
 
 
 class Recorder(Protocol):
-    """What survives the process: metrics, rollouts, checkpoints."""
+    """Writes all that survives the process: metrics, rollouts, checkpoints."""
 
     def record(
         self,
@@ -207,5 +207,5 @@ class Recorder(Protocol):
         ...
 
     def record_untrained(self, scores: Mapping[str, float]) -> None:
-        """Write what the model scores before it learns anything, as the metrics of step 0."""
+        """Write the scores of the untrained model, as the metrics of step 0."""
         ...

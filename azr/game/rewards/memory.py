@@ -1,16 +1,16 @@
-"""How like a program is to all that its mode has stored so far, however much that is.
+"""How similar a program is to all that its mode has stored, at a bounded cost.
 
-A proposer that pays for likeness to the newest tasks alone comes back to older ones. R-Diverse
-(arXiv 2602.13103, memory-augmented penalty) lets it pay for its greatest and its mean likeness to
-the whole past. Likeness is 1 - distance of the syntax trees (azr.game.rewards.distance).
+A proposer that pays only for likeness to the newest tasks returns to older ones. In R-Diverse
+(arXiv 2602.13103, memory-augmented penalty) it pays for its greatest and its mean likeness to the
+whole past. Likeness is 1 - distance of the syntax trees (azr.game.rewards.distance).
 
-Neither number asks for a look at all programs:
+Neither number needs a look at all programs:
 
-- the nearest is sought among those that share least hashes of node pairs (MinHash with bands:
-  Broder 1997, Indyk and Motwani 1998), of which each bucket holds the newest alone;
-- the mean is that over a uniform sample (reservoir sampling, Vitter 1985).
+- the nearest is sought among programs with the same least hashes of node pairs (MinHash with bands:
+  Broder 1997, Indyk and Motwani 1998), of which each bucket holds only the newest;
+- the mean is taken over a uniform sample (reservoir sampling, Vitter 1985).
 
-All of it is a function of the programs in the order they came: a resumed run has the same memory.
+Both are functions of the programs in the order they came, so a resumed run has the same memory.
 """
 
 import struct
@@ -31,19 +31,19 @@ from azr.types import Experience, Likeness, Profile
 __all__ = ["Memory", "buckets_of", "with_likeness_paid"]
 
 GRAM = 2
-"""Nodes in a row that are hashed together: pairs, for most programs are small."""
+"""Nodes in a row that are hashed together. Pairs suit programs, most of which are small."""
 BANDS, ROWS = 24, 2
 """Programs with a share J of their pairs in common meet with probability 1 - (1 - J^2)^24."""
 BUCKET = 32
-"""Programs of a bucket: the newest. What shares it is alike, so that little is lost."""
+"""Programs that a bucket keeps, the newest. Those in one bucket are similar, so little is lost."""
 CANDIDATES = 32
-"""Those that share the most buckets: to these alone the distance is computed."""
+"""The programs that share the most buckets; the distance is computed to these alone."""
 SAMPLE = 128
-"""Programs over which the mean is taken: its standard error is their spread / 11."""
+"""Programs in the sample for the mean; its standard error is their spread / 11."""
 
 
 class Memory:
-    """The programs of a mode's stored tasks; one that is stored twice counts twice."""
+    """The programs of a mode's stored tasks. A program that is stored twice counts twice."""
 
     def __init__(self) -> None:
         self.num_programs = 0
@@ -54,7 +54,7 @@ class Memory:
         self._sample: list[str] = []
 
     def add(self, profile: Profile) -> None:
-        """Remember one more."""
+        """Remember one more program."""
         sequence = profile.sequence
         self.num_programs += 1
         place = derive_seed("memory", self.num_programs) % self.num_programs
@@ -68,7 +68,7 @@ class Memory:
                 self._buckets[bucket].append(sequence)
 
     def likeness(self, profile: Profile) -> Likeness | None:
-        """To the nearest of them and, on average, to all; None if there are none."""
+        """Return likeness to the nearest program and, on average, to all; None without any."""
         if not self._sample:
             return None
         some = [Indel.normalized_similarity(profile.sequence, other) for other in self._sample]
@@ -87,7 +87,7 @@ class Memory:
 
 
 def buckets_of(sequence: str) -> list[bytes]:
-    """The buckets that a program is in, one a band: its number, and the band's least hashes."""
+    """Return a program's buckets, one per band: the band's number and its least hashes."""
     padded = sequence.rjust(GRAM)
     grams = {padded[start : start + GRAM] for start in range(len(padded) - GRAM + 1)}
     least = list(map(min, zip(*map(hashes_of, grams), strict=True)))
@@ -105,10 +105,10 @@ def hashes_of(gram: str) -> tuple[int, ...]:
 
 
 def with_likeness_paid(proposals: Sequence[Experience], config: NoveltyConfig) -> list[Experience]:
-    """Proposals, paid less for being like what is stored; in the same order.
+    """Lower proposals' pay for being similar to stored programs; keep their order.
 
-    The reward is max(0, r - memory_nearest * nearest - memory_mean * mean) where it was above 0,
-    and stays where it was not, or where nothing is stored.
+    The reward becomes max(0, r - memory_nearest * nearest - memory_mean * mean) if it was above 0.
+    It stays if it was not, or if nothing is stored.
     """
     paid = list(proposals)
     for place, proposal in enumerate(proposals):

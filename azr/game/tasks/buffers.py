@@ -1,8 +1,8 @@
-"""All valid tasks so far, in SQLite: every one stays on disk, the newest of a mode can be drawn.
+"""All valid tasks so far, in SQLite. Every task stays on disk; the newest of a mode can be drawn.
 
-Law of the module: a draw is a function of (tasks in the order they came, seed). Draws go by
-place, never by row id, so a run that was rewound and resumed draws what it would have drawn;
-azr.game.tasks.drawing has the strategies.
+A draw is a function of (tasks in the order they came, seed). It goes by place, never by row id, so
+a run that was rewound and resumed draws what it would have drawn. azr.game.tasks.drawing has the
+strategies.
 """
 
 import logging
@@ -60,17 +60,17 @@ class TaskBuffers:
     ) -> None:
         """Open or create the file.
 
-        A file of version 1 is brought up to date: its tasks' solve rates are unknown.
+        A file of version 1 is brought up to date; its tasks' solve rates are unknown.
 
         Args:
             path: The file; ":memory:" for none.
             max_tasks: How many of the newest tasks of a mode can be drawn.
-            keeps_copies: Equal tasks are all stored (novelty.dedupe = none).
+            keeps_copies: Store equal tasks again (novelty.dedupe = none).
             band: The solve rates of the tasks that are drawn (buffers.band).
-            say: Told once for each mode of which a draw found no task in the band.
+            say: Called once for each mode in which a draw found no task in the band.
 
         Raises:
-            CheckpointError: The file is no task buffer, or one of another version.
+            CheckpointError: The file is not a task buffer, or is one of another version.
         """
         self._max_tasks = max_tasks
         self._keeps_copies = keeps_copies
@@ -153,12 +153,12 @@ class TaskBuffers:
     # ------------------------------------------------------------ growing
 
     def add(self, tasks: Sequence[Task], solve_rates: Sequence[float | None] = ()) -> int:
-        """Store in one transaction; duplicates by content are dropped. Returns how many are new.
+        """Store tasks in one transaction, without duplicates by content; return how many are new.
 
         Args:
-            tasks: In the order in which they are to be remembered.
-            solve_rates: Aligned with them: the share of trials that passed, None = not tried.
-                Empty = none of them was.
+            tasks: In the order in which they will be remembered.
+            solve_rates: Aligned with the tasks: the share of trials that passed, None = not tried.
+                Empty = none was tried.
         """
         assert len(solve_rates) in (0, len(tasks)), "a solve rate for every task, or for none"
         new: list[tuple[int, Task, float | None]] = []
@@ -191,9 +191,9 @@ class TaskBuffers:
         """Let each attempt at a stored task move its solve rate; see `moved_rate`.
 
         Args:
-            attempts: Tasks, and whether they were solved, in the order in which they count. What
-                is not stored is passed over.
-            weight: Of one attempt, in [0, 1].
+            attempts: Tasks, and whether they were solved, in the order in which they count. Tasks
+                that are not stored are ignored.
+            weight: Weight of one attempt, in [0, 1].
         """
         find = "SELECT id FROM tasks WHERE mode = ? AND content_hash = ?"
         with self._transaction():
@@ -208,30 +208,30 @@ class TaskBuffers:
                 self._db.execute("UPDATE tasks SET solve_rate = ? WHERE id = ?", (rate, found[0]))
 
     def add_zero_tasks(self, modes: Sequence[Mode] = tuple(Mode)) -> int:
-        """Store the zero task of these modes, where self-play starts from."""
+        """Store the zero task of these modes, from which self-play starts."""
         return self.add([rules_of(mode).zero_task for mode in modes])
 
     # ------------------------------------------------------------ drawing
 
     def past(self, sampling: str = "uniform", before: int | None = None) -> "View":
-        """The buffers as a proposer sees them.
+        """Return the buffers as a proposer sees them.
 
         Args:
             sampling: buffers.reference_sampling: how references and programs are weighted.
-            before: Without the tasks born at this step or later; None = with all.
+            before: Leave out the tasks born at this step or later; None = include all.
         """
         return View(self, sampling, before)
 
     def references(
         self, mode: Mode, n: int, seed: int, sampling: str = "uniform", before: int | None = None
     ) -> list[Task]:
-        """Up to `n` different drawable tasks, without replacement."""
+        """Draw up to `n` different tasks, without replacement."""
         shelf = self._shelves[mode]
         places = shelf.references(sampling, n, Random(seed), before)  # noqa: S311 - not for secrets
         return [self._task(shelf.ids[place]) for place in places]
 
     def draw(self, mode: Mode, seed: int, before: int | None = None) -> Task:
-        """One drawable task, uniformly; of the band, where there is one, seven times in eight."""
+        """Draw one task uniformly; if there is a band, seven times in eight from it."""
         if not self._band.is_everything:
             return self.draw_batch(mode, 1, derive_seed(seed, "draw"), "uniform", before=before)[0]
         return self._one_of([mode], derive_seed(seed, "draw"), f"{mode} task", before=before)
@@ -246,18 +246,18 @@ class TaskBuffers:
         since: int = 0,
         before: int | None = None,
     ) -> list[Task]:
-        """Exactly `n` tasks for solvers, in random order; repeated only where there are fewer.
+        """Draw exactly `n` tasks for solvers, in random order; repeat only if there are fewer.
 
         Args:
-            mode: Whose tasks.
+            mode: The mode whose tasks are drawn.
             n: How many.
-            seed: Of the draw.
+            seed: Seed of the draw.
             strategy: selfplay.solver_tasks, all but same_step.
             since: Tasks born at this step or later are the new ones of max_new and half_new.
-            before: Without the tasks born at this step or later; None = with all.
+            before: Leave out the tasks born at this step or later; None = include all.
 
         Raises:
-            ConfigError: There is not one.
+            ConfigError: There is no task.
         """
         shelf = self._shelves[mode]
         if not shelf.drawable(before):
@@ -273,7 +273,7 @@ class TaskBuffers:
         sampling: str = "uniform",
         before: int | None = None,
     ) -> Task:
-        """A task of one of these modes, from all of them together."""
+        """Draw a task from those of all these modes together."""
         return self._one_of(
             modes, derive_seed(seed, "program"), "task with a program", sampling, before
         )
@@ -300,17 +300,17 @@ class TaskBuffers:
     # ------------------------------------------------------------ reading
 
     def count(self, mode: Mode) -> int:
-        """All tasks of a mode, those that can no longer be drawn included."""
+        """Count all tasks of a mode, including those that can no longer be drawn."""
         return len(self._shelves[mode].ids)
 
     def tasks(self, mode: Mode, start: int = 0) -> Iterator[Task]:
-        """All tasks of a mode but the `start` oldest, the oldest first."""
+        """Yield all tasks of a mode except the `start` oldest, oldest first."""
         return (task for task, _ in self.rated_tasks(mode, start))
 
     def rated_tasks(self, mode: Mode, start: int = 0) -> Iterator[tuple[Task, float | None]]:
-        """The same, each with its solve rate; None = not tried.
+        """Yield the same with their solve rates; None = not tried.
 
-        It is that of its trials, moved by later attempts where buffers.rate_weight says so.
+        The rate is that of the trials; later attempts move it if buffers.rate_weight says so.
         """
         for row_id in self._shelves[mode].ids[start:]:
             record, solve_rate = self._db.execute(
@@ -319,7 +319,7 @@ class TaskBuffers:
             yield task_from_json(record), solve_rate
 
     def stats(self) -> dict[str, float]:
-        """Sizes, different programs, types of outputs, share in the band, by mode: metrics."""
+        """Return metrics by mode: size, different programs, types of outputs, share in the band."""
         metrics: dict[str, float] = {}
         for mode, census in self._censuses.items():
             metrics |= census.as_metrics(mode)
@@ -332,10 +332,10 @@ class TaskBuffers:
     # ------------------------------------------------------------ going back, copying
 
     def remove(self, tasks: Sequence[Task]) -> int:
-        """Forget these tasks and their copies; returns how many there were.
+        """Forget these tasks and their copies; return how many there were.
 
-        The places of later tasks change, as in a rewind: what was derived from the tasks is to be
-        derived again.
+        As in a rewind, the places of later tasks change. Derive anew what was derived from the
+        tasks.
         """
         keys = [(task.mode, content_hash(task)) for task in tasks]
         command = "DELETE FROM tasks WHERE mode = ? AND substr(content_hash, 1, 16) = ?"
@@ -346,13 +346,13 @@ class TaskBuffers:
         return removed
 
     def rewind(self, step: int) -> int:
-        """Forget the tasks born after `step`; returns how many. For a resumed run."""
+        """Forget the tasks born after `step`, for a resumed run; return how many there were."""
         forgotten = self._db.execute("DELETE FROM tasks WHERE born_step > ?", (step,)).rowcount
         self._read_tasks()
         return forgotten
 
     def backup(self, path: Path | str) -> None:
-        """Write a consistent copy, complete in the one file, while the buffers stay open.
+        """Write a consistent copy into one file, while the buffers stay open.
 
         Raises:
             CheckpointError: It cannot be written.
@@ -362,7 +362,7 @@ class TaskBuffers:
             copy.execute("PRAGMA journal_mode = DELETE")  # no -wal file beside a checkpoint
 
     def restore(self, path: Path | str) -> None:
-        """Take over the contents of a copy that `backup` wrote; all or nothing.
+        """Take over the contents of a copy that `backup` wrote, completely or not at all.
 
         Raises:
             CheckpointError: There is no such copy, or it is damaged.

@@ -1,9 +1,9 @@
-"""Which tasks of the past are drawn: as references for proposers, and for solvers to solve.
+"""Draws of past tasks: references for proposers, and tasks for solvers.
 
-Everything here is about places: the n-th task of a mode, in the order in which they came. A draw
-is a function of (what came, seed) and never of row ids, so a run that was rewound and resumed
-draws what it would have drawn. It costs O(k log n) for k tasks out of n, and one pass over the
-n where k is more than a small part of them.
+Everything here is about places: the n-th task of a mode, in the order in which they came. A draw is
+a function of (what came, seed) and never of row ids, so a run that was rewound and resumed draws
+what it would have drawn. Drawing k of n tasks costs O(k log n), and one pass over the n if k is
+more than a small part of them.
 """
 
 import math
@@ -25,22 +25,22 @@ STORE: dict[str, Callable[[float], bool]] = {
     "non_one": lambda rate: rate < 1,
     "non_extremes": lambda rate: 0 < rate < 1,
 }
-"""buffers.store, by the solve rate. (AZR's code: valid_program_filter)"""
+"""buffers.store, by solve rate. (AZR's code: valid_program_filter)"""
 
 EASE_SCALE = 1000
-"""Ease as a whole number: sums of whole numbers are exact, in whatever order."""
+"""Scales ease to a whole number, because sums of whole numbers are exact in any order."""
 
 
 def is_stored(store: str, solve_rate: float | None) -> bool:
-    """Whether a valid proposal enters the buffers; one that was not tried always does."""
+    """Tell whether a valid proposal enters the buffers; one that was not tried always does."""
     return solve_rate is None or STORE[store](solve_rate)
 
 
 def ease(program: str, solve_rate: float | None) -> int:
-    """Weight under buffers.reference_sampling = easy: (0.1 + 0.8 p) / lines, p 1/2 if unknown.
+    """Return the weight for reference_sampling = easy: (0.1 + 0.8 p) / lines; p is 1/2 if unknown.
 
-    Never 0: what nobody solved, or a page of code, is still drawn now and then. Ours; the idea
-    is "easier first" of curriculum learning (Bengio et al., ICML 2009).
+    It is never 0, so a task that nobody solves, or a page of code, is still drawn now and then.
+    Ours; the idea is "easier first" of curriculum learning (Bengio et al., ICML 2009).
     """
     lines = max(count_lines(program), 1)
     rate = 0.5 if solve_rate is None else solve_rate
@@ -49,27 +49,27 @@ def ease(program: str, solve_rate: float | None) -> int:
 
 @dataclass(slots=True)
 class Shelf:
-    """What draws must know of one mode's tasks, in the order they came."""
+    """What draws must know of one mode's tasks, in the order in which they came."""
 
     max_tasks: int
-    """The newest so many can be drawn: a full buffer goes on taking in tasks."""
+    """How many of the newest tasks can be drawn; a full buffer still takes in tasks."""
     ids: list[int] = field(default_factory=list[int])
     births: list[int] = field(default_factory=list[int])
     rates: list[float | None] = field(default_factory=list[float | None])
     """Solve rates; None = never tried."""
     band: Band = EVERYTHING
-    """The rates of the tasks that are drawn, as long as there are some."""
+    """The rates of the tasks that are drawn, as long as there are such tasks."""
     recency: list[int] = field(default_factory=lambda: [0])
     """recency[i]: sum over the first i tasks of (born step + 1)."""
     easiness: list[int] = field(default_factory=lambda: [0])
-    """The same of `ease`, by the rate when the task was born."""
+    """The same sums of `ease`, by the rate when the task was born."""
     on_empty_band: Callable[[], None] = lambda: None
-    """Called when tasks are drawn and not one is in the band."""
+    """Called if a draw finds no task in the band."""
     _within: tuple[range, Places] | None = None
     """The last answer of `within`, until a rate changes or a task comes."""
 
     def append(self, row_id: int, task: Task, solve_rate: float | None) -> None:
-        """Take in the newest task."""
+        """Add the newest task."""
         self.rates.append(solve_rate)
         self._within = None
         self.ids.append(row_id)
@@ -78,7 +78,7 @@ class Shelf:
         self.easiness.append(self.easiness[-1] + ease(task.program, solve_rate))
 
     def drawable(self, before: int | None = None) -> range:
-        """The newest tasks, of those that were there before step `before` was played."""
+        """Return the places of the newest tasks, among those from before step `before`."""
         end = len(self.ids) if before is None else self._first_born_at(before)
         return range(max(0, end - self.max_tasks), end)
 
@@ -90,21 +90,21 @@ class Shelf:
         return place
 
     def references(self, sampling: str, k: int, rng: Random, before: int | None) -> Places:
-        """Up to k different places, as buffers.reference_sampling says."""
+        """Draw up to k different places, as buffers.reference_sampling says."""
         places = self.drawable(before)
         return REFERENCE_SAMPLING[sampling](self, places, min(max(k, 0), len(places)), rng)
 
     def batch(
         self, strategy: str, k: int, rng: Random, *, since: int, before: int | None
     ) -> Places:
-        """Exactly k places for solvers, in random order; different ones while there are enough.
+        """Draw exactly k places for solvers, in random order; repeat only if there are fewer.
 
         Args:
             strategy: selfplay.solver_tasks.
             k: How many.
-            rng: Where the draws come from.
+            rng: The source of the draws.
             since: Tasks born at this step or later are the new ones.
-            before: Only tasks born before this step; None = all there are.
+            before: Only tasks born before this step; None = all.
         """
         places = self.drawable(before)
         assert places, "there is a task to draw"
@@ -115,20 +115,20 @@ class Shelf:
         return chosen
 
     def new_among(self, places: range, since: int) -> range:
-        """Those born at step `since` or later."""
+        """Return the places of tasks born at step `since` or later."""
         return range(max(places.start, min(self._first_born_at(since), places.stop)), places.stop)
 
     def learnable_among(self, places: Sequence[int]) -> Places:
-        """Those with a solve rate strictly between 0 and 1."""
+        """Return the places of tasks with a solve rate strictly between 0 and 1."""
         return [p for p in places if (rate := self.rates[p]) is not None and 0 < rate < 1]
 
     def rate(self, place: int, solve_rate: float) -> None:
-        """Take note that a task is solved more often, or less, than it was."""
+        """Take note of a task's new solve rate."""
         self.rates[place] = solve_rate
         self._within = None
 
     def within(self, places: range) -> Sequence[int]:
-        """Those in the band; the range itself where it is off, or no task meets it."""
+        """Return the places in the band; the range itself if the band is off or empty."""
         if self.band.is_everything:
             return places
         if self._within is None or self._within[0] != places:
@@ -138,13 +138,13 @@ class Shelf:
         return self._within[1] or places
 
     def count_in_band(self, places: range) -> int:
-        """How many of them are in the band."""
+        """Count those in the band."""
         return sum(self.band.holds(self.rates[place]) for place in places)
 
     def sample(self, some: Sequence[int], most: int, places: range, k: int, rng: Random) -> Places:
-        """Give k places for solvers: of `some` at most so many, the rest of all.
+        """Draw k places for solvers: at most so many from `some`, the rest from all.
 
-        Both from the band where there is one, but for one draw in eight, which goes to all.
+        If there is a band, both come from it, except that one draw in eight goes to all.
         """
         inside = self.within(places)
         if inside is places:
@@ -210,7 +210,7 @@ SOLVER_TASKS: dict[str, Callable[[Shelf, range, int, Random, int], Places]] = {
     "learnability": _learnability,
 }
 """AZR's code: pred_data_mix_strategy = max_new, half_new, uniform_total, step; the last two are
-ours. All without repetition, where AZR's may draw a new task twice and fails on small buffers."""
+ours. None of them repeats a task. AZR's may draw a new task twice, and fails on small buffers."""
 
 
 def _filled_up(chosen: Places, places: Sequence[int], k: int, rng: Random) -> Places:
@@ -222,17 +222,17 @@ def _filled_up(chosen: Places, places: Sequence[int], k: int, rng: Random) -> Pl
 
 
 def sample_weighted(cumulative: Sequence[int], places: range, k: int, rng: Random) -> Places:
-    """Draw k different places one by one, each with the chance of its share of the weight.
+    """Draw k different places one by one, each with a chance in proportion to its weight.
 
-    Places drawn already are drawn again; when that has happened often (few tasks, or one that
-    outweighs all others) the rest is drawn in one pass with exponential clocks, which is the same
-    distribution (Efraimidis and Spirakis, Inf. Process. Lett. 97, 2006).
+    Places that were drawn already are drawn again. If that happens often (few tasks, or one that
+    outweighs all others), the rest is drawn in one pass with exponential clocks, which gives the
+    same distribution (Efraimidis and Spirakis, Inf. Process. Lett. 97, 2006).
 
     Args:
         cumulative: cumulative[i] is the sum of the weights of the first i places, all above 0.
         places: A contiguous part of them.
         k: At most len(places).
-        rng: Where the draws come from.
+        rng: The source of the draws.
     """
     chosen: dict[int, None] = {}
     low, high = cumulative[places.start], cumulative[places.stop]
@@ -253,7 +253,7 @@ def sample_weighted(cumulative: Sequence[int], places: range, k: int, rng: Rando
 def draw_one(
     shelves: Sequence[Shelf], sampling: str, rng: Random, before: int | None
 ) -> tuple[int, int] | None:
-    """One place of all the shelves' tasks together; (which shelf, place), None if there is none."""
+    """Draw one place from all the shelves' tasks together, as (shelf, place); None if empty."""
     parts = [shelf.drawable(before) for shelf in shelves]
     sums = [_sums(shelf, sampling) for shelf in shelves]
     weights = [

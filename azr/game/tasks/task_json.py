@@ -1,4 +1,4 @@
-"""A task as JSON: in the buffers, in a run's rollouts, and, one a line, in seed files.
+"""A task as JSON: in the buffers, in a run's rollouts and, one per line, in seed files.
 
 Older run folders write a case as a pair, [input, output]; both forms are read.
 """
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def task_record(task: Task) -> dict[str, Any]:
-    """The task as plain values."""
+    """Return the task as plain values."""
     record: dict[str, Any] = {
         "mode": task.mode.value,
         "program": task.program,
@@ -34,10 +34,10 @@ def task_record(task: Task) -> dict[str, Any]:
 
 
 def task_in(record: object) -> Task:
-    """The inverse of `task_record`.
+    """Read what `task_record` returned.
 
     Raises:
-        ValueError: It is no such record.
+        ValueError: It is not such a record.
     """
     if not isinstance(record, dict):
         raise ValueError("not a task record: no JSON object")  # noqa: TRY004 - of a file
@@ -69,10 +69,10 @@ def _case_in(case: object) -> Case:
 
 
 def text_in(record: Mapping[str, Any], key: str) -> str:
-    """A field of a record.
+    """Read a field of a record.
 
     Raises:
-        ValueError: It is no text.
+        ValueError: It is not a text.
     """
     value = record.get(key)
     if not isinstance(value, str):
@@ -81,10 +81,10 @@ def text_in(record: Mapping[str, Any], key: str) -> str:
 
 
 def texts_in(record: Mapping[str, Any], key: str) -> list[str]:
-    """A field that holds several.
+    """Read a field that holds several texts.
 
     Raises:
-        ValueError: It is no list, or not of texts.
+        ValueError: It is not a list of texts.
     """
     value = record.get(key)
     items = cast(list[object], value) if isinstance(value, list) else [None]
@@ -95,12 +95,12 @@ def texts_in(record: Mapping[str, Any], key: str) -> list[str]:
 
 
 def task_to_json(task: Task) -> str:
-    """One line of JSON."""
+    """Write the task as one line of JSON."""
     return json.dumps(task_record(task))
 
 
 def task_from_json(line: str) -> Task:
-    """The inverse of `task_to_json`.
+    """Read what `task_to_json` wrote.
 
     Raises:
         ValueError: The line is not such a record.
@@ -109,7 +109,7 @@ def task_from_json(line: str) -> Task:
 
 
 def content_hash(task: Task) -> bytes:
-    """Of all that a solver could be shown; when it was born does not matter."""
+    """Hash all that a solver could be shown; the time of birth does not matter."""
     parts = (
         task.program,
         task.message,

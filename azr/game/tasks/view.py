@@ -1,4 +1,4 @@
-"""What of the buffers a prompt may be made of."""
+"""The part of the buffers from which prompts are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class View:
     before: int | None
 
     def references(self, mode: Mode, n: int, seed: int) -> list[Task]:
-        """Up to `n` different tasks."""
+        """Draw up to `n` different tasks."""
         return self.buffers.references(mode, n, seed, self.sampling, self.before)
 
     def program(self, modes: Sequence[Mode], seed: int) -> Task:
-        """A task whose program another mode's proposer is shown."""
+        """Draw a task whose program another mode's proposer is shown."""
         return self.buffers.program(modes, seed, self.sampling, self.before)
 
     def draw(self, mode: Mode, seed: int) -> Task:
-        """One task, uniformly: what solvers are asked where nothing else is drawn for them."""
+        """Draw one task uniformly, for a solver that has no other task."""
         return self.buffers.draw(mode, seed, self.before)
