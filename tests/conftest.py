@@ -139,7 +139,10 @@ def scripted_experience(stream: Stream, chance: random.Random, skill: float) -> 
 @pytest.fixture
 def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"no shared data at {SHARED_DATA}; set AZR_SHARED_DATA")
+        pytest.skip(
+            "needs the public evaluation sets: docs/evaluation.md says where each is and in which"
+            f" form; AZR_SHARED_DATA names their folder (none at {SHARED_DATA})"
+        )
     return SHARED_DATA
 
 
