@@ -29,12 +29,12 @@ FILE_BYTES = 2**30
 
 
 def adamw(model: Any, config: LearnerConfig, device: torch.device) -> torch.optim.AdamW:
-    """Make the optimizer. On a GPU it is fused, which needs no memory besides the moments."""
+    """Return the optimizer, fused where torch has that: it needs no memory beside the moments."""
     return torch.optim.AdamW(
         parameter_groups(model, config.weight_decay),
         lr=config.lr,
         betas=config.betas,
-        fused=True if device.type == "cuda" else None,
+        fused=device.type in {"cpu", "cuda"},
     )
 
 

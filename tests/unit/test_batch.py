@@ -4,6 +4,7 @@ import copy
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from transformers import (
     Qwen3Config,
 )
 
+from azr.learner import packing
 from azr.learner.packing import (
     PACKED_ATTENTION,
     MicroBatch,
@@ -279,3 +281,24 @@ def test_what_the_attention_does_not_know_is_refused() -> None:
     tensor = torch.zeros(1, 1, 2, 4)
     with pytest.raises(NotImplementedError, match="softcap"):
         packed_attention(None, tensor, tensor, tensor, None, softcap=30.0)
+
+
+@pytest.mark.parametrize("branches", [(), (30, 50)])
+def test_attention_in_16_bits_is_at_least_as_exact_as_torch_s(branches: tuple[int, ...]) -> None:
+    tree = packing.Tree(100, branches)
+    torch.manual_seed(3)
+    exact = [torch.randn(1, 2, tree.num_tokens, 16, dtype=torch.float64) for _ in range(3)]
+    rounded = [tensor.bfloat16() for tensor in exact]
+
+    def gradients(tensors: list[torch.Tensor], few: int) -> list[torch.Tensor]:
+        with patch.object(packing, "FLOAT32_TOKENS", few):
+            leaves = [tensor.clone().requires_grad_() for tensor in tensors]
+            attended, _ = packed_attention(None, *leaves, None, trees=(tree,))
+            attended.sin().sum().backward()
+            return [attended, *(leaf.grad for leaf in leaves)]
+
+    truth = gradients([tensor.double() for tensor in rounded], 0)
+    ours, theirs = gradients(rounded, packing.FLOAT32_TOKENS), gradients(rounded, 0)
+    for right, mine, other in zip(truth, ours, theirs, strict=True):
+        assert mine.dtype == torch.bfloat16
+        assert (mine - right).norm() <= 1.01 * (other - right).norm()
