@@ -1,7 +1,7 @@
-"""Measuring a model on public suites: code in the sandbox, maths by math-verify.
+"""Measures a model on public suites: code in the sandbox, maths by math-verify.
 
-Read items.py (the nouns), suites.py (what there is), template.py (how it is asked), graders.py
+Read items.py (the nouns), suites.py (the suites), template.py (how items are asked), graders.py
 (who decides), runner.py (the loop), then estimates.py (what the figures mean).
 
-This file imports nothing: the maths worker is a process of its own and starts through it.
+This file imports nothing, because the maths worker is a process of its own that starts through it.
 """

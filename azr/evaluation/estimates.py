@@ -21,11 +21,11 @@ class Estimate:
     low: float
     high: float
     stderr: float
-    """Clustered by item; 0 where all items agree, which the interval does not believe."""
+    """Clustered by item. It is 0 if all items agree; the interval does not rely on that."""
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """Unbiased estimate of the chance that one of k attempts is right.
+    """Return an unbiased estimate of the chance that one of k attempts is right.
 
     1 - C(n-c, k) / C(n, k), as a product of ratios below 1, which neither overflows nor cancels.
     Source: Chen et al. 2021, Evaluating Large Language Models Trained on Code, arXiv 2107.03374,
@@ -42,18 +42,18 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def estimate(scores_N: Sequence[float], attempts: int) -> Estimate:
-    """Mean of the items' scores, with an interval for other items of the same kind.
+    """Return the mean of the items' scores, with an interval for other items of the same kind.
 
-    The attempts at one item are a cluster, so the standard error is that of the N item means: it
-    holds the spread of items, and of seeds and attempts within them (Miller 2024, Adding Error
-    Bars to Evals, arXiv 2411.00640, sections 2.1-2.2). The interval is Wilson's score interval
-    (Wilson 1927), at the effective number of draws p(1-p) / stderr^2 (Korn and Graubard 1998),
-    held between N and N * attempts. With one attempt an item it is Wilson's own; near 0 and 1 it
-    neither collapses nor leaves [0, 1], as the normal interval does.
+    The attempts at one item are a cluster, so the standard error is that of the N item means. It
+    contains the spread of items, and that of seeds and attempts within them (Miller 2024, Adding
+    Error Bars to Evals, arXiv 2411.00640, sections 2.1-2.2). The interval is Wilson's score
+    interval (Wilson 1927), at the effective number of draws p(1-p) / stderr^2 (Korn and Graubard
+    1998), held between N and N * attempts. With one attempt per item it is Wilson's own. Near 0 and
+    1 it neither collapses nor leaves [0, 1], unlike the normal interval.
 
     Args:
-        scores_N: Of each item the share of right attempts, or pass@k.
-        attempts: At each item.
+        scores_N: For each item the share of right attempts, or pass@k.
+        attempts: Attempts at each item.
 
     Raises:
         ValueError: There is no item.
@@ -70,7 +70,7 @@ def estimate(scores_N: Sequence[float], attempts: int) -> Estimate:
 
 
 def effective_draws(mean: float, variance: float, count: int, attempts: int) -> float:
-    """How many independent draws would know the mean as well as these clusters do."""
+    """Return how many independent draws would know the mean as well as these clusters do."""
     spread = mean * (1.0 - mean)
     if spread <= 0.0 or count == 1:
         return count
@@ -80,7 +80,7 @@ def effective_draws(mean: float, variance: float, count: int, attempts: int) -> 
 
 
 def wilson(mean: float, draws: float) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a proportion."""
+    """Return Wilson's 95 % score interval of a proportion."""
     z2 = Z_95**2 / draws
     centre = (mean + z2 / 2) / (1 + z2)
     half = Z_95 / (1 + z2) * math.sqrt(mean * (1 - mean) / draws + z2 / (4 * draws))

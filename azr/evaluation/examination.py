@@ -1,4 +1,4 @@
-"""An evaluation, assembled: suites in, files and a table out. The caller opens the engine."""
+"""An evaluation as a whole: suites in, files and a table out. The caller opens the engine."""
 
 import shlex
 import shutil
@@ -41,23 +41,23 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """All that is known before anything slow is started."""
+    """Everything that is known before anything slow starts."""
 
     config: RunConfig
-    """With the limits that an evaluation needs."""
+    """The configuration, with the limits that an evaluation needs."""
     subject: Subject
     suites: Sequence[SuiteData]
     plan: Plan
     folder: Path
     engine: str
-    """What samples here: azr.rollout.opening.build_here."""
+    """The engine that samples here: azr.rollout.opening.build_here."""
 
     async def run(self, policy: EnginePolicy, executor: Executor, show: Say, say: Say) -> None:
         """Attempt every suite, `show` the table and write the results.
 
         Raises:
-            CheckpointError: There is no room for attempts or results; started again, it goes on.
-            ExecutorUnavailable: The machinery failed; started again, it goes on.
+            CheckpointError: There is no room for attempts or results. A new start continues.
+            ExecutorUnavailable: The machinery failed. A new start continues.
         """
         async with AsyncExitStack() as opened:
             maths = await opened.enter_async_context(MathsGrader())
@@ -72,10 +72,10 @@ class Examination:
         self.conclude(results, show, say)
 
     def conclude(self, results: Sequence[SuiteResult], show: Say, say: Say) -> None:
-        """The table first: it needs no room on a disk.
+        """Show the table first, which needs no room on a disk, then write the results.
 
         Raises:
-            CheckpointError: There is none for the results.
+            CheckpointError: There is no room for the results.
         """
         show(table_of([(data.suite.title, summary) for data, summary, _ in results]))
         with written(self.folder):
@@ -97,7 +97,7 @@ class Examination:
         say(f"for lm-eval {write_lm_eval(self.folder, self.subject.name, self.plan, results, now)}")
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for attempts to belong together."""
+        """Return what must be the same for attempts to belong together."""
         return {
             "model": self.subject.name,
             "weights": weights_digest(self.subject.folder),
@@ -109,7 +109,7 @@ class Examination:
         }
 
     def description(self) -> dict[str, Any]:
-        """The whole plan, for results."""
+        """Return the whole plan, for the results."""
         return {
             **self.identity(),
             "step": self.subject.step,
@@ -125,14 +125,14 @@ def prepare(
 
     Args:
         request: The command line.
-        config: The run's, or the defaults, with all overrides.
-        subject: Whom it is about.
+        config: The run's configuration, or the defaults, with all overrides.
+        subject: The model or checkpoint to evaluate.
         context: Tokens of the model's context.
 
     Raises:
         ConfigError: A suite's file is missing, or the context is too short for the completions.
-        DataUnavailable: A suite is to be fetched and cannot be.
-        ModelError: The engine that is asked for cannot be used.
+        DataUnavailable: A suite must be fetched and cannot be.
+        ModelError: The requested engine cannot be used.
     """
     room = context - request.max_tokens
     if room < 1:
@@ -160,16 +160,16 @@ def prepare(
 
 
 def command_line() -> str:
-    """This process's, as one can type it again."""
+    """Return this process's command line, in a form that can be typed again."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def claim_folder(examination: Examination, *, overwrite: bool) -> None:
-    """Make the results' folder, or go on in the one that is there.
+    """Make the results' folder, or continue in an existing one.
 
     Raises:
         CheckpointError: It holds another evaluation, or cannot be written.
-        ConfigError: It was to be overwritten, but is none of ours; or it cannot be made.
+        ConfigError: It should be overwritten but is not ours, or it cannot be made.
     """
     folder = examination.folder
     if overwrite and folder.exists():
@@ -188,7 +188,7 @@ def claim_folder(examination: Examination, *, overwrite: bool) -> None:
 
 
 class Watch:
-    """Says how far a suite is, not more often than every few seconds."""
+    """Reports a suite's progress, at most every few seconds."""
 
     def __init__(self, data: SuiteData, plan: Plan, ledger: Ledger, say: Say) -> None:
         keys = [key for item in data.items for key in plan.keys(item)]
@@ -207,7 +207,7 @@ class Watch:
         say(f"{self._name}: {self._total} attempts, {self._done} of them done before")
 
     def attempted(self, attempt: Attempt) -> None:
-        """Count one more."""
+        """Count one more attempt."""
         self._done += 1
         self._right += attempt.mark.status is Status.PASSED
         now = time.monotonic()

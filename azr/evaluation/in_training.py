@@ -1,7 +1,7 @@
-"""Evaluation inside a run, every N steps and before the first: the weights as they are then.
+"""Evaluation inside a run, every N steps and before the first.
 
-A few items, greedy, one attempt an item, with the run's own template and limits, so that the
-curve is about the weights alone. The attempts are kept in RUN/eval/training/step_N.
+It makes one greedy attempt at each of a few items, with the run's own template and limits, so the
+curve depends only on the weights. RUN/eval/training/step_N holds the attempts.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ __all__ = ["TrainingEvaluation", "training_suites"]
 
 
 def training_suites(config: RunConfig) -> list[SuiteData]:
-    """The suites of `evaluation.suites`, cut to `evaluation.limit` items; none if it is off.
+    """Return the suites of `evaluation.suites`, cut to `evaluation.limit` items; none if it is off.
 
     Raises:
         ConfigError: A suite is unknown, or its file is missing.
-        DataUnavailable: A suite is to be fetched and cannot be.
+        DataUnavailable: A suite must be fetched and cannot be.
     """
     wanted = config.evaluation
     if wanted.every == 0 and not wanted.at_start:
@@ -40,7 +40,7 @@ def training_suites(config: RunConfig) -> list[SuiteData]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEvaluation:
-    """Called by the trainer after each step; answers on every `evaluation.every`-th.
+    """Called by the trainer after each step; evaluates every `evaluation.every`-th step.
 
     Step 0 is the untrained model: `evaluation.at_start`.
     """
@@ -50,22 +50,22 @@ class TrainingEvaluation:
     policy: EnginePolicy
     executor: Executor
     folder: Path
-    """Below which attempts are kept."""
+    """Folder of the attempts."""
     knows_untrained: bool = False
-    """The metrics have the untrained model's scores: the run is being resumed."""
+    """Whether the metrics have the untrained model's scores already, because the run is resumed."""
 
     def is_due(self, step: int) -> bool:
-        """Whether the weights of this step are evaluated."""
+        """Tell whether the weights of this step are evaluated."""
         wanted = self.config.evaluation
         if step == 0:
             return bool(self.suites) and wanted.at_start and not self.knows_untrained
         return bool(self.suites) and wanted.every > 0 and step % wanted.every == 0
 
     async def scores(self, step: int) -> dict[str, float]:
-        """`eval/<suite>/pass@1` and the ends of its 95 % interval.
+        """Return `eval/<suite>/pass@1` and the ends of its 95 % interval.
 
-        The policy's statistics of the step so far are among them: what the evaluation samples is
-        no part of them.
+        They include the policy's statistics of the step so far, so that the evaluation's own
+        samples are not part of these.
 
         Raises:
             ExecutorUnavailable: The machinery failed.

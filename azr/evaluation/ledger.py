@@ -1,6 +1,7 @@
 """Attempts on disk: one JSON line each, appended as they are graded, so that a kill loses little.
 
-A line that a kill has torn is dropped when the file is opened again; its attempt is made again.
+If a kill tears the last line, the line is dropped when the file is opened again, and its attempt is
+made again.
 """
 
 import json
@@ -19,10 +20,10 @@ class Ledger:
     """The attempts of one suite; close it, or use it as a context manager."""
 
     def __init__(self, file: Path) -> None:
-        """Read what is there and open for appending.
+        """Read the existing attempts and open the file for appending.
 
         Raises:
-            CheckpointError: A whole line is not an attempt: the file was not written by azr.
+            CheckpointError: A complete line is not an attempt, so azr did not write the file.
         """
         self._path = file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,7 @@ class Ledger:
         return self._attempts[key]
 
     def add(self, attempt: Attempt) -> None:
-        """Write it down; once this returns, only the machine's own death can lose it.
+        """Write one attempt down; after this, only a crash of the machine can lose it.
 
         Raises:
             CheckpointError: The disk is full or gone.
@@ -76,7 +77,7 @@ def read_whole_lines(file: Path) -> Iterator[Attempt]:
 
 
 def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
-    """Flat, in the order in which one reads it."""
+    """Write an attempt as flat JSON, in reading order."""
     return {
         "item": attempt.item,
         "seed": attempt.seed,
@@ -94,7 +95,7 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def attempt_of_json(record: Mapping[str, Any]) -> Attempt:
-    """The other way."""
+    """Read what `attempt_to_json` wrote."""
     mark = Mark(
         status=Status(record["status"]),
         parts=record["parts"],

@@ -1,7 +1,7 @@
-"""Results in the shape of lm-evaluation-harness: results_T.json and samples_SUITE_T.jsonl.
+"""Results in the format of lm-evaluation-harness: results_T.json and samples_SUITE_T.jsonl.
 
-Source of the shape: lm-eval 0.4.13, lm_eval/loggers/evaluation_tracker.py and evaluator.py
-(`example`). Our pass@k stand where its metrics do.
+The format is that of lm-eval 0.4.13, lm_eval/loggers/evaluation_tracker.py and evaluator.py
+(`example`). Our pass@k take the place of its metrics.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ __all__ = ["write_lm_eval"]
 def write_lm_eval(
     folder: Path, model: str, plan: Plan, results: Sequence[SuiteResult], now: datetime
 ) -> Path:
-    """Write both files below FOLDER/lm_eval/MODEL; T is `now`. Returns the aggregated one."""
+    """Write both files below FOLDER/lm_eval/MODEL and return the aggregated one; T is `now`."""
     there = folder / "lm_eval" / model.strip("/").replace("/", "__")
     stamp = now.astimezone(UTC).replace(tzinfo=None).isoformat().replace(":", "-")
     for data, _, attempts_by_item in results:
@@ -45,7 +45,7 @@ def write_lm_eval(
 def lm_eval_results(
     model: str, plan: Plan, results: Sequence[SuiteResult], now: datetime
 ) -> dict[str, Any]:
-    """The aggregated file."""
+    """Make the aggregated file."""
     names = [data.suite.name for data, _, _ in results]
     return {
         "results": {
@@ -81,7 +81,7 @@ def lm_eval_results(
 
 
 def lm_eval_metrics(metrics: Mapping[str, Estimate]) -> dict[str, float]:
-    """`metric,filter` and its standard error."""
+    """Return `metric,filter` and its standard error."""
     found: dict[str, float] = {}
     for name, value in metrics.items():
         found[f"{name},none"] = value.value
@@ -90,7 +90,7 @@ def lm_eval_metrics(metrics: Mapping[str, Estimate]) -> dict[str, float]:
 
 
 def generation_arguments(plan: Plan) -> dict[str, Any]:
-    """How completions were sampled."""
+    """Return how completions were sampled."""
     return {
         "do_sample": plan.temperature > 0,
         "temperature": plan.temperature,
@@ -101,7 +101,7 @@ def generation_arguments(plan: Plan) -> dict[str, Any]:
 def lm_eval_sample(
     number: int, item: Item, attempts: Sequence[Attempt], plan: Plan
 ) -> dict[str, Any]:
-    """All attempts at one item."""
+    """Return all attempts at one item."""
     target = target_of(item)
     asked = plan.template.ask(item, seed=0, temperature=plan.temperature, max_tokens=1)
     prompt = asked.text + asked.prefill
@@ -124,7 +124,7 @@ def lm_eval_sample(
 
 
 def target_of(item: Item) -> str:
-    """What would have been right."""
+    """Return the right answer."""
     match item:
         case CodeItem(gold=gold):
             return gold
@@ -135,5 +135,5 @@ def target_of(item: Item) -> str:
 
 
 def digest(text: str) -> str:
-    """lm-eval's hash_string."""
+    """Hash as lm-eval's hash_string does."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

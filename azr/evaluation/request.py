@@ -33,12 +33,12 @@ selfplay.envelope) work as in azr train; a run brings its own.
 """
 
 MODEL_TEMPLATE = "boxed"
-"""Of a model that no run says how to ask; one for all suites and all models, to be comparable."""
+"""For models without a run that says how to ask; the same for all suites, so that they compare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
-    """What shall be measured, and where the results go."""
+    """What to measure, and where the results go."""
 
     target: str
     suites: Sequence[Suite]
@@ -57,13 +57,13 @@ class EvaluationRequest:
     max_tokens: int = 2048
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant, before anything is loaded."""
+        """Refuse values that make no sense, before anything is loaded."""
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"--limit must be at least 1, got {self.limit}")
         self.plan(Template("none"))
 
     def plan(self, template: Template) -> "Plan":
-        """How each suite is asked."""
+        """Return how each suite is asked."""
         from azr.evaluation.runner import Plan
 
         return Plan(
@@ -75,7 +75,7 @@ class EvaluationRequest:
         )
 
     def overrides(self, *, of_run: bool) -> list[tuple[str, str]]:
-        """Configuration keys that the flags stand for; a run's own come before them."""
+        """Return the configuration keys that the flags set; a run's own keys come before them."""
         keys: list[tuple[str, str]] = [("model.name", self.target)]
         template = self.template or (None if of_run else MODEL_TEMPLATE)
         if template is not None:
@@ -86,13 +86,13 @@ class EvaluationRequest:
 
 
 def template_of(config: RunConfig) -> Template:
-    """The template that the configuration asks with."""
+    """Return the template that the configuration names."""
     game = config.selfplay
     return Template(game.envelope, game.chat_template, game.pattern_examples)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of `azr eval`."""
+    """Declare the flags of `azr eval`."""
     add = parser.add_argument
     add(
         "target",

@@ -1,9 +1,9 @@
-"""Results on disk, in the shapes that readers of evaluations expect.
+"""Results on disk, in formats that readers of evaluations expect.
 
-plan.json: what was asked, of which model. For each suite a folder with data.json (the digest of its
-data), attempts.jsonl (every attempt as it came, azr.evaluation.ledger), result.json (figures,
-intervals, attempts by item, versions) and, where EvalPlus knows the suite, samples.jsonl
-({task_id, solution}). The same for readers of lm-eval is written by azr.evaluation.lm_eval.
+plan.json says what was asked of which model. Each suite has a folder with data.json (the digest of
+its data), attempts.jsonl (every attempt as it came, azr.evaluation.ledger), result.json (figures,
+intervals, attempts by item, versions) and, if EvalPlus knows the suite, samples.jsonl
+({task_id, solution}). azr.evaluation.lm_eval writes the same for readers of lm-eval.
 """
 
 import json
@@ -29,12 +29,12 @@ SuiteResult = tuple[SuiteData, Summary, Sequence[Sequence[Attempt]]]
 
 
 def agree_on_plan(folder: Path, plan: Mapping[str, Any], name: str = "plan.json") -> None:
-    """Write down what is asked of which model, or find that it is the same as before.
+    """Write down what is asked of which model, or check that it is the same as before.
 
     Args:
-        folder: Where the file is.
+        folder: The file's folder.
         plan: What must be the same.
-        name: Of the file.
+        name: The file's name.
 
     Raises:
         CheckpointError: The folder holds another evaluation.
@@ -63,7 +63,7 @@ def agree_on_plan(folder: Path, plan: Mapping[str, Any], name: str = "plan.json"
 def write_suite(
     folder: Path, result: SuiteResult, plan: Mapping[str, Any], environment: Mapping[str, Any]
 ) -> Path:
-    """Write result.json, and samples.jsonl where EvalPlus knows the suite."""
+    """Write result.json, and samples.jsonl if EvalPlus knows the suite."""
     data, summary, attempts_by_item = result
     there = folder / data.suite.name
     pairs = list(zip(data.items, attempts_by_item, strict=True))
@@ -107,7 +107,7 @@ def summary_to_json(summary: Summary) -> dict[str, Any]:
 
 
 def evalplus_line(item: Item, attempt: Attempt) -> str:
-    """The very program that was graded; an empty one where there was no answer."""
+    """Return the very program that was graded; an empty one if there was no answer."""
     assert isinstance(item, CodeItem), "EvalPlus has suites of code only"
     solution = "" if attempt.answer is None else program_of(item, attempt.answer)
     return json.dumps({"task_id": item.id, "solution": solution}) + "\n"

@@ -1,7 +1,7 @@
-"""The loop: ask, read, grade, write down; many attempts at once, each of them once.
+"""The loop: ask, read, grade, write down. Many attempts run at once, and each is made once.
 
-Every attempt's seed is a function of (suite, item, seed, index), so an evaluation that was killed
-goes on with the attempts that an uninterrupted one would have made.
+Every attempt's seed is a function of (suite, item, seed, index). So an evaluation that was killed
+continues with the attempts that an uninterrupted one would have made.
 """
 
 import math
@@ -33,10 +33,10 @@ class Plan:
     """Attempts at each item with each seed."""
     seeds: tuple[int, ...] = (0,)
     max_tokens: int = 2048
-    """Of a completion."""
+    """Longest completion."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Refuse values that make no sense."""
         if not 0 <= self.temperature < math.inf:
             raise ConfigError(
                 f"--temperature must be a finite number, at least 0, got {self.temperature}"
@@ -55,11 +55,11 @@ class Plan:
 
     @property
     def attempts(self) -> int:
-        """At each item."""
+        """Attempts at each item."""
         return self.samples * len(self.seeds)
 
     def keys(self, item: Item) -> Iterator[tuple[str, int, int]]:
-        """The attempts at an item."""
+        """Return the keys of the attempts at an item."""
         for seed in self.seeds:
             for index in range(self.samples):
                 yield item.id, seed, index
@@ -67,14 +67,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examiner:
-    """Who asks and who decides."""
+    """The policy that is asked and the graders that decide."""
 
     policy: Policy
     grader: Grader
     count_tokens: Callable[[str], int]
     max_prompt_tokens: int
     max_concurrent: int = 256
-    """Attempts under way at once: enough to keep the engine full while others are graded."""
+    """Attempts at the same time: enough to keep the engine full while others are graded."""
 
 
 async def attempt_suite(
@@ -103,7 +103,7 @@ async def attempt_suite(
 async def attempt_item(
     data: SuiteData, item: Item, draw: tuple[int, int], plan: Plan, examiner: Examiner
 ) -> Attempt:
-    """One attempt, from the prompt to the mark."""
+    """Make one attempt, from the prompt to the mark."""
     seed, index = draw
     prompt = plan.template.ask(
         item,

@@ -1,4 +1,4 @@
-"""Whom an evaluation is about: a run's checkpoint, or a model."""
+"""The subject of an evaluation: a run's checkpoint, or a model."""
 
 import hashlib
 import os
@@ -18,18 +18,18 @@ EDGE_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A model folder and what it is called in results."""
+    """A model folder, and its name in results."""
 
     name: str
     folder: Path
     step: int | None = None
-    """Of a run's checkpoint."""
+    """The step of a run's checkpoint."""
     results: Path
-    """Below which its results are kept unless another folder is named."""
+    """Folder for its results, unless another one is named."""
 
 
 def find_subject(target: str, step: int | None) -> Subject:
-    """The model that the command line names.
+    """Return the model that the command line names.
 
     Raises:
         ConfigError: A step of something that is not a run.
@@ -59,10 +59,10 @@ def find_subject(target: str, step: int | None) -> Subject:
 
 
 def weights_digest(folder: Path) -> str:
-    """A digest of the model's files that tells one checkpoint from the next.
+    """Return a digest of the model's files that distinguishes one checkpoint from the next.
 
-    Names, sizes and both ends of each file: enough to notice other weights, and quick for large
-    ones. It does not vouch for every byte.
+    It covers names, sizes and both ends of each file. This is enough to notice other weights, and
+    quick for large ones, but it does not cover every byte.
     """
     digest = hashlib.sha256()
     for file in weight_files(folder):
@@ -75,6 +75,6 @@ def weights_digest(folder: Path) -> str:
 
 
 def weight_files(folder: Path) -> Iterator[Path]:
-    """What decides how the model behaves."""
+    """Return the files that decide how the model behaves."""
     for pattern in ("config.json", "generation_config.json", "tokenizer*", "*.safetensors"):
         yield from sorted(folder.glob(pattern))

@@ -1,4 +1,4 @@
-"""From a suite's attempts to its figures. Pure."""
+"""From a suite's attempts to its figures. Pure functions."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Summary:
 
     items: int
     attempts: int
-    """At each item: samples x seeds."""
+    """Attempts at each item: samples x seeds."""
     metrics: Mapping[str, Estimate]
     """`pass@k`, and `<part>/pass@1` for the parts of an item's checks (base, plus, ...)."""
     by_seed: Mapping[int, float]
@@ -41,17 +41,17 @@ class Summary:
 
 
 def parts_of(items: Sequence[Item]) -> tuple[str, ...]:
-    """Names of the parts that the items' checks have, in order; none of what is no program."""
+    """Return names of the parts in the items' checks, in order; only programs have parts."""
     checks = (check for item in items if isinstance(item, CodeItem) for check in item.checks)
     return tuple(dict.fromkeys(check.name for check in checks))
 
 
 def summarize(attempts_by_item: Sequence[Sequence[Attempt]], parts: Sequence[str] = ()) -> Summary:
-    """The figures of items that were all tried equally often.
+    """Return the figures of items that were all tried equally often.
 
     Args:
         attempts_by_item: In the items' order.
-        parts: Those that have a figure whether or not somebody came so far (`parts_of`).
+        parts: Parts that have a figure even if no attempt reached them (`parts_of`).
 
     Raises:
         ValueError: There is no item.
@@ -84,20 +84,20 @@ def summarize(attempts_by_item: Sequence[Sequence[Attempt]], parts: Sequence[str
 
 
 def has_passed(attempt: Attempt) -> bool:
-    """Right, by every check."""
+    """Tell whether an attempt is right by every check."""
     return attempt.mark.status is Status.PASSED
 
 
 def pass_rate(attempts: Sequence[Attempt]) -> float:
-    """Share of right attempts."""
+    """Return the share of right attempts."""
     return sum(map(has_passed, attempts)) / len(attempts)
 
 
 def share_of(attempts: Sequence[Attempt], part: str) -> float:
-    """Share of attempts that passed a part; one that is absent was not reached, or not there.
+    """Return the share of attempts that passed a part; an unreached part is not passed.
 
-    An item without that part has passed it when it has passed: LiveCodeBench has extra tests for
-    some items only.
+    An item without that part has passed it if the item has passed: LiveCodeBench has extra tests
+    for some items only.
     """
     return sum(attempt.mark.parts.get(part, has_passed(attempt)) for attempt in attempts) / len(
         attempts
@@ -108,7 +108,7 @@ HEAD = ("suite", "items", "n", "pass@1", "95 % interval", "others", "apart")
 
 
 def table_of(rows: Sequence[tuple[str, Summary]]) -> str:
-    """(title, figures) of each suite, as aligned columns."""
+    """Write each suite's (title, figures) as aligned columns."""
     cells = [HEAD, *(row_of(title, summary) for title, summary in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
     lines = [

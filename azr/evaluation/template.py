@@ -1,8 +1,8 @@
 """How an item is asked and how its answer is found: one template for all suites.
 
-The envelopes are those of training (ENVELOPES), and execution items have the very
-words of self-play. Readers are total and lenient: where the envelope is missing they look for the
-answer in the whole completion, since an evaluation measures answers, not obedience.
+The envelopes are those of training (ENVELOPES), and execution items use the words of self-play.
+Readers are lenient and accept any text. Without the envelope they look for the answer in the whole
+completion, because an evaluation measures answers, not obedience.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Shot:
     """One solved miniature."""
 
     statement: str
-    """In words; empty where the solution holds it."""
+    """In words; empty if the solution holds it."""
     solution: str
 
 
@@ -58,7 +58,7 @@ COMPLETED_FUNCTIONS = (
         "    return sum(word.startswith(letter) for word in text.split())",
     ),
 )
-"""For items whose opening says what is wanted."""
+"""For items whose opening says what the program must do."""
 
 WRITTEN_PROGRAMS = (
     Shot(
@@ -114,7 +114,7 @@ SOLVE = "Give the final answer as \\boxed{...}."
 
 PROGRAM_ENDS = (FENCE_END, "\nProgram:")
 FUNCTION_ENDS = (*PROGRAM_ENDS, "\nif __name__", "\nassert ", "\nprint(")
-"""Where a pattern of functions is over: models go on with a demonstration of what they wrote."""
+"""Where a pattern of functions ends; models continue with a demonstration of what they wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,13 @@ class Template:
 
     @property
     def name(self) -> str:
-        """For results."""
+        """Name in results."""
         if self.envelope == "completion" and self.num_examples != NUM_EXAMPLES:
             return f"completion-{self.num_examples}"
         return f"{self.envelope}+chat" if self.chat else self.envelope
 
     def ask(self, item: Item, *, seed: int, temperature: float, max_tokens: int) -> Prompt:
-        """The prompt of one attempt at an item."""
+        """Return the prompt of one attempt at an item."""
         asked = self._pattern(item) if self.envelope == "completion" else self._wrapped(item)
         return Prompt(
             role=Role.SOLVER,
@@ -156,7 +156,7 @@ class Template:
         )
 
     def num_shots(self, item: Item) -> int:
-        """How many solved miniatures stand before an item of this kind."""
+        """Return how many solved miniatures precede an item of this kind."""
         if self.envelope != "completion":
             return 0
         match item:
@@ -168,7 +168,7 @@ class Template:
                 return len(SOLVED_MATHS)
 
     def answer_in(self, item: Item, rollout: Rollout) -> str | None:
-        """The text to be graded, or None if there is none."""
+        """Return the text to grade, or None if there is none."""
         match item:
             case CodeItem():
                 return read_program(rollout, item.entry)
@@ -198,7 +198,7 @@ class Template:
 
 
 def instruction(item: Item) -> str:
-    """What is asked, in words."""
+    """Return the instruction in words."""
     match item:
         case CodeItem(statement="", opening=opening):
             return f"{WRITE_FUNCTION}\n{block('python', opening.rstrip())}"
@@ -213,7 +213,7 @@ def instruction(item: Item) -> str:
 
 
 def code_pattern(item: CodeItem) -> Pattern:
-    """Solved programs, then this one's opening."""
+    """Return solved programs, then this item's opening."""
     shown = [solved(shot) for shot in code_shots(item)]
     text = "\n\n".join([*shown, titled(item.statement)])
     stop = PROGRAM_ENDS if item.statement else FUNCTION_ENDS
@@ -222,7 +222,7 @@ def code_pattern(item: CodeItem) -> Pattern:
 
 
 def code_shots(item: CodeItem) -> tuple[Shot, ...]:
-    """Those that look like the item."""
+    """Return the shots that look like the item."""
     return WRITTEN_PROGRAMS if item.statement else COMPLETED_FUNCTIONS
 
 

@@ -1,1 +1,1 @@
-"""Who decides whether an answer of a suite is right."""
+"""The graders, which decide whether an answer to a suite's item is right."""

@@ -1,8 +1,8 @@
-"""How many instructions a program may spend on a check: a figure, not a clock.
+"""How many instructions a program may spend on a check. This is a number, not a clock.
 
-EvalPlus gives a program max(its floor, 4 x what the canonical solution takes), in seconds
-(evalplus 0.3.1, evaluate.py: gt_time_limit_factor). Here it is the same in fuel, so that the
-verdict is the same on any machine, under any load.
+EvalPlus gives a program max(a floor, 4 x what the canonical solution takes), in seconds (evalplus
+0.3.1, evaluate.py: gt_time_limit_factor). Here it is the same in fuel, so the verdict is the same
+on any machine, under any load.
 """
 
 from collections.abc import Mapping
@@ -53,13 +53,13 @@ CANONICAL_GIGAFUEL: Mapping[str, int] = {
     "LeetCode/find-the-number-of-subsequences-with-equal-gcd": 840,
     "LeetCode/maximum-number-of-moves-to-kill-all-pawns": 278,
 }
-"""Of the canonical solutions' slowest check, measured here, where 4 x it is above the floor."""
+"""Measured fuel of the canonical solutions' slowest check, if 4 times that is above the floor."""
 
 HEAVY_CHECKS = ("plus", "tests")
 
 
 def fuel_of(item: str, check: str) -> int:
-    """The budget of one check of an item."""
+    """Return the budget of one check of an item."""
     floor = LARGE_FUEL.get(check, BASE_FUEL)
     if check not in HEAVY_CHECKS:
         return floor
@@ -67,7 +67,7 @@ def fuel_of(item: str, check: str) -> int:
 
 
 def limits_of_part(item: str, part: Part) -> Limits:
-    """The limits of one check of an item."""
+    """Return the limits of one check of an item."""
     fuel = fuel_of(item, part.name)
     own = Limits(fuel=fuel, memory_bytes=MEMORY_BYTES, output_bytes=OUTPUT_BYTES)
     return limits_of(part.check, own)

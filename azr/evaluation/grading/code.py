@@ -1,7 +1,7 @@
-"""Grading programs: check after check in the sandbox, until one fails.
+"""Grades programs: runs check after check in the sandbox, until one fails.
 
-What runs and what is compared is `sandbox_wasm.grading`'s, which trainers' rewards use too. Here
-are an item's order of checks, its budgets of fuel, and what its mark says.
+`sandbox_wasm.grading` runs and compares, as for trainers' rewards. This module knows the order of
+an item's checks, their budgets of fuel, and the mark.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ __all__ = ["CodeGrader", "program_of"]
 
 
 def program_of(item: CodeItem, answer: str) -> str:
-    """The whole program: the answer, after the item's context unless it repeats it."""
+    """Return the whole program: the answer, after the item's context unless it repeats it."""
     if not item.context or item.context.strip() in answer:
         return answer
     return joined(f"{item.context.rstrip()}\n", answer)
@@ -39,12 +39,12 @@ class CodeGrader:
         self._soundness = Soundness()
 
     async def grade(self, item: CodeItem, answer: str) -> Mark:
-        """Whether the program passes every check of the item.
+        """Decide whether the program passes every check of the item.
 
         Raises:
-            ExecutorUnavailable: The machinery failed; says nothing about the program.
-            ConfigError: The item has no test, or one that an empty program passes or that cannot
-                be read or run, whatever the program is.
+            ExecutorUnavailable: The machinery failed; this says nothing about the program.
+            ConfigError: The item has no test, or a test that an empty program passes, or one that
+                cannot be read or run whatever the program is.
         """
         program = program_of(item, answer)
         parts: dict[str, bool] = {}
@@ -110,7 +110,7 @@ class CodeGrader:
 
 
 async def opened(checks: Sequence[Part | HiddenTests]) -> AsyncIterator[Part]:
-    """The checks in order, hidden ones unpacked where they stand, a few cases at a time."""
+    """Yield the checks in order; hidden ones are unpacked in place, a few cases at a time."""
     for check in checks:
         if isinstance(check, HiddenTests):
             for part in await asyncio.to_thread(open_hidden, check):
@@ -120,7 +120,7 @@ async def opened(checks: Sequence[Part | HiddenTests]) -> AsyncIterator[Part]:
 
 
 def failure_of(part: Part, case: CaseResult) -> tuple[Status, str]:
-    """The first case that did not pass, as a status and a reason."""
+    """Return the first failed case as a status and a reason."""
     out_of_fuel = case.outcome in (Outcome.OUT_OF_FUEL, Outcome.TIMED_OUT)
     status = Status.OUT_OF_FUEL if out_of_fuel else Status.WRONG
     return status, f"{part.name}: {case.reason}"

@@ -1,7 +1,7 @@
-r"""What one text says about an execution item: `[1]`, `**5**.`, `assert f(2) == 4`, `Output: 5`.
+r"""Forms of answers to an execution item: `[1]`, `**5**.`, `assert f(2) == 4`, `Output: 5`.
 
-What is said counts only where it is a literal (an argument list, where an input is asked for).
-Total, linear, and nothing is evaluated.
+A text counts only if it is a literal (an argument list, if an input is asked for). All functions
+work on any text in linear time, and evaluate nothing.
 """
 
 import re
@@ -57,16 +57,17 @@ MESSAGE = re.compile(r""",\s{0,3}f?("[^"\n]*"|'[^'\n]*')$""")
 WRAPPERS = (("**", "**"), ("`", "`"), ("*", "*"), ("$", "$"), ("\\(", "\\)"), ("\\text{", "}"))
 MOST_WRAPPERS = 6
 MOST_SPLITS = 8
-"""Places where a call's arguments could end; more are in no answer."""
+"""Places where a call's arguments could end; no real answer has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for, and what was given."""
+    """What the item asks for, and what it gives."""
 
     is_output: bool
     given: str
-    """The arguments, or the output where an input is asked for; canonical, "" if it has no form."""
+    """The arguments, or the output if an input is asked for; canonical, "" if it has no such form.
+    """
 
     @classmethod
     def of(cls, task: Task) -> Self:
@@ -79,11 +80,11 @@ class Asked:
 
     @property
     def tag(self) -> str:
-        """Of the fence that the prompt asks for."""
+        """Tag of the fence that the prompt asks for."""
         return "output" if self.is_output else "input"
 
     def whole(self, text: str, *, is_certain: bool) -> str | None:
-        """The answer that is all of a text: alone, as a call with its value, or after a label."""
+        """Return the answer if it is all of a text: alone, in a call with its value, labelled."""
         for said in (text, self._labelled(text) or ""):
             found = self.alone(said)
             if found is None:
@@ -97,7 +98,7 @@ class Asked:
         return next((one for one in map(self._answer, spellings(text)) if one is not None), None)
 
     def in_line(self, line: str) -> str | None:
-        """The answer in a line that names it."""
+        """Return the answer in a line that names it."""
         for said in (line, self._labelled(line), self._said(line)):
             found = None if said is None else self.in_call(said, is_certain=False)
             if found is None and said is not None and said is not line:
@@ -107,7 +108,7 @@ class Asked:
         return None
 
     def is_label(self, line: str) -> bool:
-        """Whether the answer is announced for the next line."""
+        """Tell whether a line announces the answer for the next line."""
         said = self._labelled(line)
         if said is None:
             return HEADINGS[self.is_output].fullmatch(line.strip(LEADING)) is not None
@@ -125,7 +126,7 @@ class Asked:
         return line[cues[-1].end() :] if cues else None
 
     def in_call(self, text: str, *, is_certain: bool) -> str | None:
-        """The answer in `f(..) == X`; where it may be another call, what was given must agree."""
+        """Return the answer in `f(..) == X`; for another call, the given part must agree."""
         for spelled in spellings(text):
             for arguments, value, is_right_way in equations(spelled):
                 found = self._side(arguments, value)
@@ -136,7 +137,7 @@ class Asked:
         return None
 
     def repeats(self, answer: str) -> bool:
-        """Whether an input is the given output: shown once more rather than found."""
+        """Tell whether an input is the given output, repeated rather than found."""
         return not self.is_output and canonical_or_none(canonical_literal, answer) == self.given
 
     def _side(self, arguments: str, value: str) -> str | None:
@@ -201,7 +202,7 @@ def equations(text: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def is_literal(text: str) -> bool:
-    """Whether the text is one, alone."""
+    """Tell whether the text is one literal and nothing else."""
     try:
         require_literal(text)
     except LiteralError:
@@ -210,7 +211,7 @@ def is_literal(text: str) -> bool:
 
 
 def canonical_or_none(canonical: Callable[[str], str], text: str) -> str | None:
-    """The canonical text, or None where there is none."""
+    """Return the canonical text, or None if there is none."""
     try:
         return canonical(text)
     except LiteralError:

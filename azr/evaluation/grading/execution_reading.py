@@ -1,8 +1,9 @@
-"""The answer to an execution item in a completion.
+"""Reads the answer to an execution item in a completion.
 
-Models write it in many forms, and all are read that can be nothing else (`execution_forms` says
-what one text says). What was asked for, a fence with the right tag, a box or an answer mark, wins
-over all others; of several of a kind the last wins; a thought never does. Total and linear.
+Models write answers in many forms. Every form is read that can be nothing else (`execution_forms`
+knows the forms of one text). A fence with the requested tag, a box or an answer mark wins over all
+others. Of several of one kind the last wins. A thought never counts. Works on any text in linear
+time.
 """
 
 import re
@@ -22,15 +23,15 @@ __all__ = ["read_execution"]
 
 THOUGHT = re.compile(r"\[THOUGHT\].*?(?:\[/THOUGHT\]|\Z)", re.DOTALL)
 MARKED = re.compile(r"\[ANSWER\](.*?)(?:\[/ANSWER\]|\Z)", re.DOTALL)
-"""As CRUXEval's own prompts have it (prompts.py of github.com/facebookresearch/cruxeval)."""
+"""As in CRUXEval's own prompts (prompts.py of github.com/facebookresearch/cruxeval)."""
 ESCAPED = re.compile(r"\\([{}_#$%&])")
 PLAIN_TAGS = READ_TAGS | {"json", "text", "txt", "plain", "plaintext", "result", "literal"}
 
 
 def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
-    """The literal or argument list; None where nothing can be taken for it.
+    """Return the literal or argument list; None if nothing can be taken for it.
 
-    A block of the right tag whose text is no literal is an answer too, and a wrong one.
+    A block with the right tag whose text is not a literal is an answer too, and a wrong one.
     """
     asked = Asked.of(item.task)
     parts = [
@@ -47,7 +48,7 @@ def read_execution(item: ExecutionItem, rollout: Rollout) -> str | None:
 
 
 def in_self_play(item: ExecutionItem, rollout: Rollout, part: str) -> str | None:
-    """What self-play finds in a text without an envelope, be it a literal or not."""
+    """Return what self-play would find in a text without an envelope, literal or not."""
     prompt = replace(rollout.prompt, envelope="none", prefill="")
     bare = replace(rollout, prompt=prompt, completion=part)
     answer = rules_of(item.task.mode).read_answer(bare)

@@ -1,4 +1,4 @@
-"""Who decides: one grader for each kind of item, behind one method."""
+"""The graders behind one method: one for each kind of item."""
 
 from typing import Protocol
 
@@ -18,16 +18,16 @@ class Grader(Protocol):
     """Decides about answers."""
 
     async def grade(self, item: Item, answer: str) -> Mark:
-        """What the answer is worth.
+        """Return the answer's mark.
 
         Raises:
-            ExecutorUnavailable: The machinery failed; never turned into a mark.
+            ExecutorUnavailable: The machinery failed; this is never turned into a mark.
         """
         ...
 
 
 class Graders:
-    """The real ones."""
+    """The real graders."""
 
     def __init__(self, executor: Executor, sandbox: SandboxConfig, maths: MathsGrader) -> None:
         self._code = CodeGrader(executor)
@@ -35,7 +35,7 @@ class Graders:
         self._maths = maths
 
     async def grade(self, item: Item, answer: str) -> Mark:
-        """Code by its checks, execution by self-play's judge, maths by math-verify."""
+        """Grade code by its checks, execution by self-play's judge, maths by math-verify."""
         match item:
             case CodeItem():
                 return await self._code.grade(item, answer)
@@ -46,7 +46,7 @@ class Graders:
 
 
 def evaluation_sandbox(config: SandboxConfig) -> SandboxConfig:
-    """The run's sandbox with the limits of evaluation: no module is banned, nothing is cut."""
+    """Return the run's sandbox with the limits of evaluation: nothing is banned, nothing is cut."""
     return config.changed(
         fuel=BASE_FUEL,
         memory_bytes=MEMORY_BYTES,
@@ -58,7 +58,7 @@ def evaluation_sandbox(config: SandboxConfig) -> SandboxConfig:
 
 
 def mark_of(grade: Grade) -> Mark:
-    """A grade of self-play as a mark."""
+    """Turn a grade of self-play into a mark."""
     if grade.verdict is Verdict.PASSED:
         return Mark(status=Status.PASSED)
     is_out = grade.reason in ("out of fuel", "timed out")

@@ -1,4 +1,4 @@
-"""Finding the program in a rollout: `sandbox_wasm.grading` reads, inside the envelope first."""
+"""Finds the program in a rollout with `sandbox_wasm.grading`, inside the envelope first."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,11 @@ FENCE_END = "\n```"
 
 
 def read_program(rollout: Rollout, entry: str) -> str | None:
-    """The program, inside the envelope if it is there; None without any.
+    """Return the program, from inside the envelope if it is there; None without any.
 
     Args:
-        rollout: What came from the model.
-        entry: The function or class to write; empty where it is not known.
+        rollout: A rollout of the model.
+        entry: The function or class to write; empty if it is not known.
     """
     found = (completions.read_program(text, entry) for text in readings(rollout))
     return next((program for program in found if program is not None), None)

@@ -1,4 +1,4 @@
-"""Whether an answer to a maths problem is right.
+"""Decides whether an answer to a maths problem is right.
 
-This file imports nothing: the worker is a process that starts through it.
+This file imports nothing, because the worker is a process that starts through it.
 """

@@ -1,7 +1,8 @@
-r"""What an answer claims, against what the gold is: one answer or as many, never a chain or a part.
+r"""What an answer claims, compared with the gold: as many answers, and no chain or part.
 
-math-verify takes the last thing it can read for the answer: of `17 \lor 18` or `3 = 18` it is
-18. So what goes to it is settled here: pairs of single expressions, all of which must be equal.
+math-verify takes the last thing it can read for the answer: in `17 \lor 18` or `3 = 18` it reads
+18. So this module decides what math-verify gets: pairs of single expressions, all of which must be
+equal.
 """
 
 import re
@@ -45,11 +46,11 @@ ALTERNATIVES = re.compile(
 
 
 class Undecidable(Exception):  # noqa: N818 - no error: a gold that no rule can compare
-    """The gold is maths and words, and the answer is not its very text."""
+    """The gold mixes maths and words, and the answer is not its exact text."""
 
 
 def pairs_to_compare(gold: str, answer: str, statement: str = "") -> bool | list[tuple[str, str]]:
-    """Whether the answer is right, or (gold, answer) pairs that must all be equal for it to be.
+    """Return whether the answer is right, or (gold, answer) pairs that must all be equal.
 
     Raises:
         Undecidable: Nobody can tell.

@@ -1,8 +1,8 @@
-"""Grading maths: math-verify in processes of its own, each answer with a deadline.
+"""Grades maths: math-verify runs in processes of its own, with a deadline for each answer.
 
-A process that is late, or that its answer has broken, is killed and replaced, and the answer is
-UNDECIDED: counted as wrong, reported apart. Only a worker that does not even start is a failure
-of the machinery.
+A process that is late, or that an answer has broken, is killed and replaced. The answer is then
+UNDECIDED: it counts as wrong and is reported separately. Only a worker that does not start is a
+failure of the machinery.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from sandbox_wasm.children import PYTHON
 __all__ = ["MathsGrader"]
 
 DEADLINE_S = 10.0
-"""Of one comparison, which takes 4-16 ms as a rule."""
+"""For one comparison, which usually takes 4-16 ms."""
 START_S = 120.0
-"""Of a worker: importing sympy, on a busy machine."""
+"""For a worker's start: it imports sympy, perhaps on a busy machine."""
 MAX_ANSWER_CHARS = 4_000
-"""Longer answers are nobody's number; parsing them could take the whole deadline."""
+"""Longer answers are not numbers; parsing them could take the whole deadline."""
 
 Worker = asyncio.subprocess.Process
 
@@ -34,9 +34,9 @@ class MathsGrader:
     """A pool of workers; open it with `async with`.
 
     Args:
-        workers: Processes; started when they are first needed.
-        deadline_s: Of one answer, in seconds of wall clock: on a slower machine more answers may
-            be undecided, which is why they are reported apart.
+        workers: Processes; they start when they are first needed.
+        deadline_s: For one answer, in seconds of wall clock. On a slower machine more answers may
+            be undecided, so these are reported separately.
     """
 
     def __init__(self, workers: int = 2, deadline_s: float = DEADLINE_S) -> None:
@@ -55,7 +55,7 @@ class MathsGrader:
                 await stop(worker)
 
     async def grade(self, item: MathsItem, answer: str) -> Mark:
-        """Whether the answer equals the gold one; not symmetric, see math-verify's docstring.
+        """Decide whether the answer equals the gold; not symmetric, see math-verify's docstring.
 
         Raises:
             ExecutorUnavailable: A worker cannot be started.
@@ -102,7 +102,7 @@ def mark_of(same: bool) -> Mark:
 
 
 async def start() -> Worker:
-    """A worker that has said that it is ready."""
+    """Return a worker that has said that it is ready."""
     worker = await asyncio.create_subprocess_exec(
         *PYTHON,
         "-m",
@@ -125,7 +125,7 @@ async def start() -> Worker:
 
 
 async def ask(worker: Worker, gold: str, target: str, deadline_s: float) -> bool | None:
-    """One comparison, or None if there is no verdict in time."""
+    """Return one comparison, or None if there is no verdict in time."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     worker.stdin.write(json.dumps([gold, target]).encode() + b"\n")
@@ -136,7 +136,7 @@ async def ask(worker: Worker, gold: str, target: str, deadline_s: float) -> bool
 
 
 async def stop(worker: Worker) -> None:
-    """Kill it, whatever it is computing."""
+    """Kill the worker, whatever it is computing."""
     with suppress(ProcessLookupError):
         worker.kill()
     await worker.wait()

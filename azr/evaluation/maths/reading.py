@@ -1,6 +1,6 @@
-r"""The final answer in a completion about maths: in a box, in a tag, or where it is called so.
+r"""Reads the final answer in a completion about maths: in a box, in a tag, or named as the answer.
 
-Only what is no thought is read. Total and linear.
+Thoughts are not read. Works on any text in linear time.
 """
 
 import re
@@ -22,12 +22,12 @@ CALLED = re.compile(
 ALONE = re.compile(
     r"\*\*([^*\n]{1,80})\*\*\.?|\$\$?([^$\n]{1,80})\$?\$\.?|\\[(\[]([^\n]{1,80})\\[)\]]\.?"
 )
-"""A last line that is nothing but bold, or a formula."""
+"""Matches a last line that is nothing but bold text, or a formula."""
 MAX_TAGGED_CHARS = 400
 
 
 def read_maths(rollout: Rollout) -> str | None:
-    r"""The last complete box; without one what an answer tag holds, or is called the answer."""
+    r"""Return the last complete box, else the content of an answer tag or a named answer."""
     parts = [part for text in readings(rollout) for part in answer_parts(text)]
     for read in (last_box, called_answer):
         for part in parts:
@@ -63,13 +63,13 @@ def last_box(text: str) -> str | None:
 
 
 def called_answer(text: str) -> str | None:
-    """What the last line like `The answer is: 5` or `#### 5` says."""
+    """Return what the last line like `The answer is: 5` or `#### 5` says."""
     found = max(CALLED.finditer(text), key=lambda one: one.start(), default=None)
     return (found[1] or found[2]).strip() if found else None
 
 
 def answer_alone(text: str, problem: str) -> str | None:
-    """A last line that is a number in bold or a formula alone, and none of the problem's own."""
+    """Return a last line that is only a bold number or a formula, and not from the problem."""
     line = text.rstrip().rpartition("\n")[2].strip()
     found = ALONE.fullmatch(line)
     held = next(filter(None, found.groups()), "").strip(" $.") if found else ""

@@ -1,1 +1,1 @@
-"""The public suites: what they hold and where it comes from."""
+"""The public suites: their content and its sources."""

@@ -1,4 +1,4 @@
-"""Finding and reading a suite's data: a file that was named, else the public one on the hub."""
+"""Finds and reads a suite's data: a file that was named, else the public one on the hub."""
 
 import gzip
 import hashlib
@@ -21,42 +21,42 @@ __all__ = ["SuiteData", "data_folder", "load_suite"]
 
 VARIABLE = "AZR_SHARED_DATA"
 SHIPPED = Path(__file__).parent
-"""Where the package has its own suites."""
+"""Folder of the suites that the package has."""
 BESIDE = Path("..") / "shared" / "data"
-"""Looked into before the hub is asked."""
+"""Folder that is searched before the hub is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteData:
-    """A suite's items, and which file they are from."""
+    """A suite's items, and the file from which they come."""
 
     suite: Suite
     items: tuple[Item, ...]
     sha256: str
-    """Of the file, or of the files one after another, so that results name their data."""
+    """Hash of the file, or of the files one after another, so that results identify their data."""
     origin: str
     """The file's path, or `hf://datasets/REPO@COMMIT`."""
     left_out: tuple[str, ...] = ()
-    """Records without any test, which no answer could fail: never asked, never counted."""
+    """Records without any test. No answer could fail them, so they are never asked or counted."""
 
     def first(self, limit: int | None) -> "SuiteData":
-        """The first items alone."""
+        """Return the suite with only its first items."""
         return self if limit is None else replace(self, items=self.items[:limit])
 
 
 def data_folder(named: Path | None) -> Path | None:
-    """The folder that was named, else $AZR_SHARED_DATA; None: whatever is found."""
+    """Return the folder that was named, else $AZR_SHARED_DATA; None if neither is set."""
     by_variable = os.environ.get(VARIABLE)
     return named or (Path(by_variable).expanduser() if by_variable else None)
 
 
 def load_suite(suite: Suite, folder: Path | None) -> SuiteData:
-    """Read a suite from the folder, or from the Hugging Face hub where none is named.
+    """Read a suite from the folder, or from the Hugging Face hub if none is named.
 
     Raises:
-        ConfigError: The file is not there (the message says where to get it), or is damaged, or
-            the hub's data set has another form than it had.
-        DataUnavailable: The hub is wanted and cannot be reached.
+        ConfigError: The file is missing (the message says where to get it) or damaged, or the hub's
+            data set has another form than expected.
+        DataUnavailable: The hub is needed and cannot be reached.
     """
     if suite.shipped:
         return load_file(suite, SHIPPED / suite.file)

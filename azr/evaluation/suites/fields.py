@@ -1,7 +1,7 @@
-"""The fields of a data set's record, each of the kind it must be.
+"""The fields of a data set's record, each with its type.
 
-Raises of the module: `FieldError`, which says the field, what it must be and what it is; whoever
-reads the file adds the file and the record.
+Functions raise `FieldError`, which names the field, what it must be and what it is. Whoever reads
+the file adds the file and the record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ SHOWN_CHARS = 60
 
 
 class FieldError(ValueError):
-    """A field is missing, or of another kind."""
+    """A field is missing, or of another type."""
 
 
 def field(record: Record, name: str, wanted: type, where: str = "") -> Any:
-    """The field, of that type."""
+    """Return the field, of that type."""
     if not isinstance(record, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise FieldError(f"{where or 'a record'} must be an object, got {kind_of(record)}")
     label = f"{where}.{name}" if where else name
@@ -38,17 +38,17 @@ def field(record: Record, name: str, wanted: type, where: str = "") -> Any:
 
 
 def kind_of(value: object) -> str:
-    """As JSON calls it."""
+    """Name a type as JSON does."""
     return KINDS.get(type(value), type(value).__name__)
 
 
 def text(record: Record, name: str, where: str = "") -> str:
-    """A text, which may be empty."""
+    """Return a text, which may be empty."""
     return cast("str", field(record, name, str, where))
 
 
 def tests_in(record: Record, name: str) -> str:
-    """Assert sources: an empty one would let everything pass."""
+    """Return assert sources; an empty one is refused, because every program would pass it."""
     found = text(record, name)
     if not found.strip():
         raise FieldError(f"{name} must hold a test, got an empty text")
@@ -56,7 +56,7 @@ def tests_in(record: Record, name: str) -> str:
 
 
 def literal(record: Record, name: str) -> str:
-    """What a program returns, as a literal that answers can be compared with."""
+    """Return a program's result as a literal with which answers can be compared."""
     found = text(record, name)
     try:
         require_literal(found)

@@ -1,4 +1,4 @@
-"""Opening the tests that stayed in their file."""
+"""Opens tests that stayed in their file."""
 
 import json
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from sandbox_wasm.job_fields import MAX_TEXT_BYTES
 __all__ = ["open_hidden"]
 
 CASES_AT_ONCE = 8
-"""So that a program that fails is not run on all the others."""
+"""Few, so that a program that fails does not run on all the others."""
 BYTES_AT_ONCE = 4 * 1024**2
-"""Of input in one check, if it is more than one case."""
+"""Most bytes of input in one check, if it has more than one case."""
 
 
 def open_hidden(tests: HiddenTests) -> list[Part]:
-    """The tests in order, a few cases a check.
+    """Return the tests in order, a few cases per check.
 
     Raises:
-        ConfigError: The file is gone, or the tests in it are not in LiveCodeBench's form.
+        ConfigError: The file is gone, or its tests are not in LiveCodeBench's form.
     """
     try:
         with tests.file.open("rb") as file:
@@ -40,9 +40,9 @@ def open_hidden(tests: HiddenTests) -> list[Part]:
 
 
 def chunks(cases: Sequence[Record]) -> list[list[Record]]:
-    """A few cases at a time; none whose input is longer than the sandbox takes.
+    """Yield a few cases at a time; cases whose input is too long for the sandbox are left out.
 
-    Never only some that expect no output: a program that prints nothing would pass these.
+    A chunk never holds only cases that expect no output: a program that prints nothing would pass.
     """
     parts: list[list[Record]] = []
     size = 0

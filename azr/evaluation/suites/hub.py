@@ -1,7 +1,7 @@
-"""Fetching a suite's public data set from the Hugging Face hub.
+"""Fetches a suite's public data set from the Hugging Face hub.
 
-The files come through huggingface_hub: cached below HF_HOME, not fetched when HF_HUB_OFFLINE is
-set, with HF_TOKEN where the data set is gated. They are data: no script of theirs is run, and
+The files come through huggingface_hub. It caches below HF_HOME, downloads nothing if HF_HUB_OFFLINE
+is set, and uses HF_TOKEN for gated data sets. The files are data: none of their scripts runs, and
 nothing is unpickled.
 """
 
@@ -45,12 +45,12 @@ class Fetched:
 
     @property
     def name(self) -> str:
-        """As the hub's own tools write it."""
+        """The data set's name as the hub's own tools write it."""
         return f"hf://datasets/{self.source.repo}@{self.commit}"
 
 
 def fetch(suite: str, source: HubSource) -> Fetched:
-    """Have the files: from the cache, else from the hub.
+    """Get the files from the cache, else from the hub.
 
     Raises:
         DataUnavailable: There is no network, or the hub does not answer.
@@ -96,7 +96,7 @@ def files_in(folder: Path, suite: str, source: HubSource) -> Iterator[Path]:
 
 
 def read_records(suite: str, fetched: Fetched, digest: Digest) -> Iterator[Mapping[str, Any]]:
-    """The records as azr has them, and the files' bytes into the digest.
+    """Read the records in azr's form, and put the files' bytes into the digest.
 
     Raises:
         ConfigError: A file is damaged, or lacks a column.
@@ -164,7 +164,7 @@ def parsed(line: bytes, where: str) -> dict[str, Any]:
 
 
 def read_parquet(file: Path, digest: Digest) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Parquet, through Arrow; all of it is in memory, so no large file is read this way."""
+    """Read Parquet through Arrow; all of it is in memory, so no large file is read this way."""
     try:
         import pyarrow.lib
         import pyarrow.parquet

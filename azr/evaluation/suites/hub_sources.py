@@ -1,8 +1,8 @@
 """Where each suite's public data set is on the Hugging Face hub, and how its columns become ours.
 
-Revisions are commits, so that a figure stays about the same data; `main` where no commit is known
-for sure, and then the results name the one that was found. docs/evaluation.md says what of this
-was read where.
+Revisions are commits, so that a figure stays about the same data. If no commit is known for sure,
+the revision is `main`, and the results name the commit that was found. docs/evaluation.md says
+where each fact was read.
 """
 
 import re
@@ -26,11 +26,11 @@ class HubSource:
     """Patterns of the files to fetch, read in this order; .jsonl or .parquet."""
     revision: str
     record_of: Callable[[Record, int], Record]
-    """A record of the hub, and its number from 0, as one of ours (docs/evaluation.md)."""
+    """Turns a record of the hub, and its number from 0, into one of ours (docs/evaluation.md)."""
     title: str = ""
-    """For tables, where the hub has more than the files that are named with --data."""
+    """Title for tables, if the hub has more than the files that --data names."""
     packed_column: str = ""
-    """Is left in the file: it is larger than everything else."""
+    """A column that stays in the file, because it is larger than everything else."""
 
 
 def humaneval_record(record: Record, _: int) -> Record:
@@ -221,4 +221,4 @@ HUB_SOURCES: Mapping[str, HubSource] = {
         record_of=gsm8k_record,
     ),
 }
-"""By the suite's name."""
+"""The sources, by the suite's name."""

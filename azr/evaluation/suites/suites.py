@@ -1,7 +1,7 @@
-"""The suites there are: where their data is, and how a record of it becomes an item.
+"""All suites: where their data is, and how a record becomes an item.
 
-Records are untrusted only in so far as a damaged file is a clear error; their programs run in the
-sandbox like a model's.
+A damaged file gives a clear error; otherwise records are trusted. Their programs run in the sandbox
+like a model's.
 """
 
 import re
@@ -36,16 +36,16 @@ class Suite:
 
     name: str
     title: str
-    """For tables: says what it is not, where that is needed."""
+    """Title for tables; it says what the suite is not, if that is needed."""
     file: str
-    """Below the data folder: gzipped JSON Lines, a record a line."""
+    """Path below the data folder: gzipped JSON Lines, one record per line."""
     origin: str
-    """Where the official data is, for whoever lacks the file."""
+    """Where the official data is, for people who lack the file."""
     item_of: Callable[[Record], Item]
     evalplus: bool = False
     """Whether EvalPlus can grade the same programs."""
     shipped: bool = False
-    """The file is in this package, plain JSON Lines; no folder is needed."""
+    """Whether the file is in this package as plain JSON Lines, so that no folder is needed."""
 
 
 def humaneval_item(record: Record) -> CodeItem:
@@ -296,10 +296,10 @@ SUITES: Mapping[str, Suite] = {
 
 
 def suites_named(names: list[str], key: str = "--suite") -> list[Suite]:
-    """The suites with these names, in this order, each once.
+    """Return the suites with these names, in this order, each once.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is no suite of that name.
     """
     unknown = next((name for name in names if name not in SUITES), None)
     if unknown is not None:
