@@ -1,6 +1,6 @@
-"""Files and folders that appear whole or not at all.
+"""Files and folders that appear complete or not at all.
 
-Of a disk that is full, or gone, one line names the place and the way out, without a traceback.
+If a disk is full or gone, one line names the place and the remedy, without a traceback.
 """
 
 import errno
@@ -15,21 +15,21 @@ from azr.errors import AzrError, CheckpointError
 __all__ = ["FULL", "is_full", "set_aside", "whole", "write_text", "written"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What writing says where there is no room."""
+"""Errors of a write that has no room."""
 ROOM = "make room, then start the same command again (azr train: with --resume)"
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether there was no room; torch and safetensors say so in words alone."""
+    """Tell whether there was no room; torch and safetensors say so only in words."""
     return getattr(error, "errno", None) in FULL or "No space left" in str(error)
 
 
 @contextmanager
 def written(path: Path | str) -> Generator[None]:
-    """Around what writes a file or a folder.
+    """Turn errors of writing a file or a folder into ours.
 
     Raises:
-        CheckpointError: It cannot be written; errors of ours pass as they are.
+        CheckpointError: It cannot be written; errors of ours pass unchanged.
     """
     try:
         yield
@@ -44,11 +44,11 @@ def written(path: Path | str) -> Generator[None]:
 
 @contextmanager
 def whole(path: Path, partial: str = "{}.partial") -> Generator[Path]:
-    """Where to write a file or a folder that appears under its name when complete, or not at all.
+    """Yield a path to write to; the file or folder appears under its own name when it is complete.
 
     Args:
-        path: The file, or a folder that is not there or empty; the folder around it is made.
-        partial: Its name until then, beside it; {} is its own.
+        path: The file, or a folder that is missing or empty; the folder around it is made.
+        partial: Its name until then, in the same folder; {} stands for its own name.
 
     Raises:
         CheckpointError: As `written`.
@@ -74,7 +74,7 @@ def _remove(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole, in UTF-8.
+    """Write a file completely or not at all, in UTF-8.
 
     Raises:
         CheckpointError: As `written`.
@@ -84,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file or a folder that cannot be used, beside where it is; returns its new path.
+    """Rename an unusable file or folder in its place; return its new path.
 
     Raises:
         OSError: It cannot be renamed.

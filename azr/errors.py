@@ -42,11 +42,11 @@ class ModelError(AzrError):
 
 
 class DataUnavailable(AzrError):  # noqa: N818 - reads as a state
-    """A suite's public data is neither on this machine nor to be fetched."""
+    """A suite's public data is not on this machine, and cannot be fetched."""
 
 
 class ExecutorUnavailable(AzrError, ConnectionError):  # noqa: N818 - reads as a state
-    """The executor did not answer within its deadline; the step must be retried, never scored."""
+    """The executor did not answer in time. The step must be tried again, and never scored."""
 
 
 class StaleWeights(AzrError):  # noqa: N818 - reads as a state
@@ -70,6 +70,6 @@ class CheckpointError(AzrError, OSError):
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of what a library has to say, and of which kind it is."""
+    """Return the first line of a library's error, and its kind."""
     lines = str(error).strip().split("\n")
     return f"{type(error).__name__}: {lines[0]}" if lines[0] else type(error).__name__

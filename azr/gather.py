@@ -1,4 +1,4 @@
-"""Coroutines run together: all of them finish, or the first failure is the failure of all."""
+"""Runs coroutines together: all of them finish, or the first failure fails all."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

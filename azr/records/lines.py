@@ -1,7 +1,7 @@
-"""JSON Lines as they are after years on a disk: what can be read, and what had to be left out.
+"""Reads JSON Lines that may be damaged: what can be read, and what had to be left out.
 
-Lines end at newlines and nowhere else. A line that is no JSON object costs that line and no other;
-what was left out is said once a file, with the line's number.
+Lines end only at newlines. A line that is not a JSON object costs that line and no other. What was
+left out is reported once per file, with the line's number.
 """
 
 import json
@@ -16,15 +16,15 @@ __all__ = ["objects_in", "say_left_out"]
 logger = logging.getLogger(__name__)
 
 MAX_SAID = 3
-"""Lines that are told one by one; of more, how many there are."""
+"""Lines that are reported one by one; of more, only the number is."""
 
 
 def objects_in(lines: Iterable[bytes], faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The number of each line, from 1, and its object; blank lines are none.
+    """Yield each line's number, from 1, and its object; blank lines are skipped.
 
     Args:
-        lines: Of a file that is open in binary mode, which ends them at newlines alone.
-        faults: What is wrong with the others is added: `line 3: not JSON`.
+        lines: Lines of a file that is open in binary mode, which splits only at newlines.
+        faults: Faults of the other lines are added: `line 3: not JSON`.
     """
     number = 0
     try:
@@ -46,7 +46,7 @@ def objects_in(lines: Iterable[bytes], faults: list[str]) -> Iterator[tuple[int,
 
 
 def say_left_out(file: Path, faults: list[str]) -> None:
-    """One line a fault, or for the first few of many; to stderr, and into the log of a run."""
+    """Report the faults, one per line and only the first of many, to stderr and the run's log."""
     for fault in faults[:MAX_SAID]:
         logger.warning("%s, %s: left out", file, fault)
     if len(faults) > MAX_SAID:

@@ -29,11 +29,12 @@ from azr.types import STREAMS, Experience, Role, Verdict, count_lines, stream_na
 __all__ = ["Stopwatch", "step_metrics"]
 
 TOKENS = "rollout/completion_tokens"
-"""A policy that reports all it sampled, trials included, under this name decides tokens/s."""
+"""If a policy reports all that it sampled (including trials) under this name, it decides tokens/s.
+"""
 
 
 class Stopwatch:
-    """Where a step's time goes; made when the step starts."""
+    """Where a step's time goes; make it when the step starts."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -42,7 +43,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Generator[None]:
-        """Count the block's time to `name`; the same name may come again, and adds up."""
+        """Add the block's time to `name`; the same name may come again, and adds up."""
         started = self._clock()
         try:
             yield
@@ -50,7 +51,7 @@ class Stopwatch:
             self._phases[name] += self._clock() - started
 
     def seconds(self) -> dict[str, float]:
-        """`time/<phase>` for each phase, `time/step` since the start, `time/other` the rest."""
+        """Return `time/<phase>` for each phase, `time/step` since the start, and `time/other`."""
         total = self._clock() - self._started
         phases = {f"time/{name}": seconds for name, seconds in self._phases.items()}
         other = max(0.0, total - sum(phases.values()))
@@ -62,13 +63,13 @@ def step_metrics(
     advantages_N: Sequence[float],
     statistics: Mapping[str, float],
 ) -> dict[str, float]:
-    """All metrics of one step.
+    """Return all metrics of one step.
 
     Args:
         experiences_N: The step's experiences, streams mixed, in any order.
         advantages_N: Aligned with them.
-        statistics: What learner, policy, judge and stopwatch measured; passed through, except
-            that `perf/tokens_per_s` is derived unless it is there.
+        statistics: What learner, policy, judge and stopwatch measured. They are passed through,
+            except that `perf/tokens_per_s` is derived if it is missing.
     """
     metrics: dict[str, float] = dict(statistics)
     metrics["rollouts"] = len(experiences_N)
@@ -92,10 +93,10 @@ def step_metrics(
 
 
 def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Share of the play in which the engine computed; the rest it waited, for verdicts mostly.
+    """Return the share of play in which the engine computed and did not wait.
 
-    Left out where the engine did more than play: it seeded the buffers before step 1, and takes
-    the suites of an evaluation.
+    It mostly waits for verdicts. The share is left out if the engine did more than play: it seeds
+    the buffers before step 1, and samples for evaluations.
     """
     busy_s, play_s = metrics.get("rollout/busy_s"), metrics.get("time/play", 0.0)
     if busy_s is None or "time/evaluate" in metrics or not 0 < busy_s <= play_s:
@@ -104,7 +105,7 @@ def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """What every stream has, proposer or solver."""
+    """Return what every stream has, proposer or solver."""
     rollouts = [e.rollout for e in experiences]
     lengths = [len(rollout.completion_ids) for rollout in rollouts]
     logprobs = [logprob for rollout in rollouts for logprob in rollout.rollout_logprobs]
@@ -120,12 +121,12 @@ def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, fl
 
 
 def solver_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """Share of answers that are right."""
+    """Return the share of right answers."""
     return {f"accuracy/solver/{mode}": share(e.verdict == Verdict.PASSED for e in experiences)}
 
 
 def proposer_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """How many proposals became tasks, and what these are like."""
+    """Return how many proposals became tasks, and what these are like."""
     tasks = [e.task for e in experiences if e.verdict == Verdict.PASSED and e.task is not None]
     rates = [e.solve_rate for e in experiences if e.solve_rate is not None]
     metrics = {f"valid/{mode}": share(e.verdict == Verdict.PASSED for e in experiences)}
@@ -148,7 +149,7 @@ def proposer_metrics(mode: str, experiences: Sequence[Experience]) -> dict[str, 
 
 
 def refusals(experiences: Sequence[Experience]) -> dict[str, float]:
-    """How many proposals were turned down, by reason."""
+    """Return how many proposals were refused, by reason."""
     reasons = Counter(
         slug(e.reason) or "unknown"
         for e in experiences
@@ -158,7 +159,7 @@ def refusals(experiences: Sequence[Experience]) -> dict[str, float]:
 
 
 def outcomes(experiences: Sequence[Experience]) -> dict[str, float]:
-    """Share of each kind of end, by role; the shares of a role sum to 1."""
+    """Return the share of each kind of end, by role; the shares of a role sum to 1."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for e in experiences:
         kind = "passed" if e.verdict == Verdict.PASSED else slug(e.reason.partition(":")[0])
@@ -171,9 +172,9 @@ def outcomes(experiences: Sequence[Experience]) -> dict[str, float]:
 
 
 def slug(reason: str) -> str:
-    """A reason as the last word of a metric's name: `raised: ValueError` -> `raised.ValueError`.
+    """Make a reason the end of a metric's name: `raised: ValueError` -> `raised.ValueError`.
 
-    Only the kind and its first detail stay, or a message with a value in it would make a new
+    Only the kind and its first detail stay. A message with a value in it would otherwise make a new
     metric in every step.
     """
     parts = [re.sub(r"\W+", "_", part).strip("_")[:40] for part in reason.split(":")[:2]]
@@ -181,13 +182,13 @@ def slug(reason: str) -> str:
 
 
 def share(flags: Iterable[bool]) -> float:
-    """Share of true ones; of none, 0."""
+    """Return the share of true ones; 0 of none."""
     values = list(flags)
     return sum(values) / len(values) if values else 0.0
 
 
 def spread(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Mean, least and greatest."""
+    """Return mean, least and greatest."""
     return {
         f"{name}/mean": fmean(values),
         f"{name}/min": min(values),

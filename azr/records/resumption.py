@@ -15,11 +15,11 @@ __all__ = ["changes", "keep_configuration", "nothing_there"]
 
 
 def changes(folder: Path, config: RunConfig, attempt: int) -> tuple[str, ...]:
-    """A line for each key that has another value than when the run was last started.
+    """Return a line for each key whose value differs from the last start's.
 
     Args:
-        folder: The run's, as the last attempt left it.
-        config: What it goes on with.
+        folder: The run's folder, as the last attempt left it.
+        config: The configuration with which the run continues.
         attempt: The number of this attempt.
     """
     try:
@@ -36,7 +36,7 @@ def changes(folder: Path, config: RunConfig, attempt: int) -> tuple[str, ...]:
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Dotted keys with their values."""
+    """Return dotted keys with their values."""
     for word, value in tree.items():
         if isinstance(value, dict):
             yield from leaves(cast(Mapping[str, Any], value), f"{prefix}{word}.")

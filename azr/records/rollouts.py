@@ -1,7 +1,7 @@
-"""Experiences as lines of JSON: what a run folder keeps of every rollout, and reads back.
+"""Experiences as lines of JSON: a run folder keeps every rollout in this form, and reads it back.
 
-One `rollouts/step_N.jsonl.gz` a step, one experience a line, all values plain. The report and
-`azr inspect` read nothing else, and neither they nor anybody else evaluates what a model wrote.
+There is one `rollouts/step_N.jsonl.gz` per step, with one experience per line, all values plain.
+The report and `azr inspect` read nothing else. Nobody evaluates what a model wrote.
 """
 
 import gzip
@@ -33,7 +33,7 @@ Record = Mapping[str, Any]
 def rollout_records(
     step: int, experiences_N: Sequence[Experience], advantages_N: Sequence[float]
 ) -> Iterator[dict[str, Any]]:
-    """One plain record per experience, in order."""
+    """Return one plain record per experience, in order."""
     for experience, advantage in zip(experiences_N, advantages_N, strict=True):
         rollout = experience.rollout
         yield {
@@ -58,25 +58,25 @@ def rollout_records(
 
 
 def merits_record(appraisal: Appraisal) -> dict[str, Any]:
-    """The intrinsic values that a task has, and the hash that copies of its program share."""
+    """Return the task's intrinsic values, and the hash that copies of its program share."""
     merits = {name: value for name, value in asdict(appraisal.merits).items() if value is not None}
     structure = None if appraisal.profile is None else appraisal.profile.structure
     return {**merits, "structure": structure}
 
 
 def task_of(record: Record) -> Task | None:
-    """The record's task, if it has one.
+    """Return the record's task, if it has one.
 
     Raises:
-        CheckpointError: The record was written by another version, with a mode unknown here.
-        ValueError: The task is no task record.
+        CheckpointError: Another version wrote the record, with a mode that is unknown here.
+        ValueError: The task is not a task record.
     """
     found = record["task"]
     return None if found is None else task_in({**found, "mode": mode_of(record)})
 
 
 def mode_of(record: Record) -> Mode:
-    """The mode of the record's stream."""
+    """Return the mode of the record's stream."""
     name = record["stream"].partition("/")[2]
     try:
         return Mode(name)
@@ -85,7 +85,7 @@ def mode_of(record: Record) -> Mode:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write the file whole or not at all: it appears under its name when complete.
+    """Write the file completely or not at all: it appears under its name when it is complete.
 
     Raises:
         CheckpointError: The disk is full or gone.
@@ -101,12 +101,12 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of one file, in order; what cannot be read is told and left out."""
+    """Yield the objects of one file, in order; report and leave out what cannot be read."""
     yield from told(path, lambda _: "")
 
 
 def read_rollouts(path: Path) -> Iterator[dict[str, Any]]:
-    """The rollouts of one step: records of another form are told and left out as well."""
+    """Yield the rollouts of one step; report and leave out records of another form, too."""
     yield from told(path, fault_in)
 
 
@@ -142,11 +142,11 @@ FORM: dict[str, tuple[type, ...]] = {
     "truncated": (bool,),
     "task": (dict, type(None)),
 }
-"""What a reader counts on; the other keys are of some versions alone."""
+"""Keys that a reader can rely on; other keys exist only in some versions."""
 
 
 def fault_in(record: Record) -> str:
-    """What of a record is not as `rollout_records` writes it; empty if nothing is."""
+    """Say how a record differs from what `rollout_records` writes; empty if it does not."""
     for name, kinds in FORM.items():
         value = record.get(name, ...)
         if not isinstance(value, kinds) or (kinds is NUMBER and not math.isfinite(value)):

@@ -1,4 +1,4 @@
-"""Text of a model made safe to look at: a terminal obeys escape sequences, a picture of one not."""
+"""Replaces control characters by visible symbols, so that model text cannot drive the terminal."""
 
 __all__ = ["inert"]
 
@@ -12,5 +12,5 @@ CONTROL_PICTURES = {
 
 
 def inert(text: str) -> str:
-    """The text with every control character but tab and newline as a picture of it."""
+    """Replace every control character except tab and newline by a symbol for it."""
     return text.translate(CONTROL_PICTURES)

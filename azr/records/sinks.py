@@ -1,4 +1,4 @@
-"""Where a step's metrics are written: metrics.jsonl, and TensorBoard or W&B if a run asks."""
+"""Writes a step's metrics to metrics.jsonl, and to TensorBoard or W&B if a run asks for it."""
 
 import importlib
 import json
@@ -18,7 +18,7 @@ __all__ = ["MetricsWriter"]
 
 
 class Sink(Protocol):
-    """Another place where metrics go."""
+    """Another place for metrics."""
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take one step's metrics."""
@@ -30,16 +30,16 @@ class Sink(Protocol):
 
 
 class MetricsWriter:
-    """metrics.jsonl, one line a step, on the disk when `write` returns; and other sinks if asked.
+    """Writes metrics.jsonl, one line per step, and other sinks; `write` returns when it is on disk.
 
     Args:
         folder: The run's folder.
-        config: `config.logging` says which sinks.
-        first_step: The step that will be written first; what TensorBoard has from it on is
-            hidden, so that steps replayed after a resume do not show twice.
+        config: `config.logging` names the sinks.
+        first_step: The step that is written first. TensorBoard's data from this step on is hidden,
+            so that steps which a resumed run replays do not show twice.
 
     Raises:
-        ConfigError: A sink was asked for that is not installed.
+        ConfigError: A requested sink is not installed.
     """
 
     def __init__(self, folder: Path, config: RunConfig, first_step: int = 1) -> None:
@@ -135,10 +135,10 @@ class WandbSink:
 
 
 def optional(module: str) -> ModuleType:
-    """Import what only some runs need.
+    """Import a package that only some runs need.
 
     Raises:
-        ConfigError: It is not installed; the message says how to do without.
+        ConfigError: It is not installed; the message says how to do without it.
     """
     try:
         return importlib.import_module(module)

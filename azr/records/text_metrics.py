@@ -4,8 +4,8 @@
     reflection/<stream>   reflection_right/<stream>   comments/<stream>
     types/{input,output}/<type>   types/{input,output}/distinct
 
-Everything here reads text, none of it feeds back into rewards. The reference's names for the
-same quantities stand in docs/metrics.md.
+Everything here reads text, and none of it feeds back into rewards. docs/metrics.md has AZR's names
+for the same quantities.
 """
 
 import re
@@ -35,20 +35,20 @@ REFLECTION_WORDS = (
     "recompute", "redo", "retry", "try again", "start over", "go back", "on second thought",
     "alternatively", "however", "actually", "mistake", "i was wrong",
 )  # fmt: skip
-"""Words of a text that looks back at itself. AZR counts a list of its own of 38
-(auxiliary.reflection_keywords), which was not at hand: these 38 are ours, after the words that
-work on R1-like training counts. Compare the curve with itself, not with the paper's."""
+"""Words of a text that looks back at itself. AZR counts a list of 38 words of its own
+(auxiliary.reflection_keywords), which we did not have. These 38 are ours, after the words in
+published counts of R1-like training. Compare the curve with itself, not with the paper's."""
 
 REFLECTION = re.compile(
     rf"\b(?:{'|'.join(map(re.escape, REFLECTION_WORDS))})\b", re.IGNORECASE | re.ASCII
 )
 
 MARKS = re.compile(r"\\.|'''|\"\"\"|['\"#\n]", re.DOTALL)
-"""All that decides whether a `#` opens a comment."""
+"""Everything that decides whether a `#` opens a comment."""
 
 
 def text_metrics(experiences_N: Sequence[Experience]) -> dict[str, float]:
-    """All metrics of this module, of one step; what there is no data for is left out."""
+    """Return all metrics of this module for one step; those without data are left out."""
     metrics: dict[str, float] = {}
     for stream in STREAMS:
         mine = [e for e in experiences_N if e.stream == stream]
@@ -63,10 +63,10 @@ def text_metrics(experiences_N: Sequence[Experience]) -> dict[str, float]:
 
 
 def lengths(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """Mean tokens of completions that passed and of those that did not; tokens of prompts.
+    """Return mean tokens of completions that passed and of those that did not; tokens of prompts.
 
-    A proposal is right when it is valid. (The reference takes a reward of 1 for right, which no
-    proposer can get.)
+    A proposal is right if it is valid. (AZR counts a reward of 1 as right, which no proposer can
+    get.)
     """
     metrics: dict[str, float] = {}
     for label, is_right in (("right", True), ("wrong", False)):
@@ -83,7 +83,7 @@ def lengths(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
 
 
 def reflections(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """Share of completions that reflect, and of these the share that is right."""
+    """Return the share of completions that reflect, and the share of these that is right."""
     reflective = [e for e in experiences if is_reflective(e.rollout.completion)]
     metrics = {f"reflection/{name}": len(reflective) / len(experiences)}
     if reflective:
@@ -93,12 +93,12 @@ def reflections(name: str, experiences: Sequence[Experience]) -> dict[str, float
 
 
 def is_reflective(text: str) -> bool:
-    """Whether the text holds a reflection word, as a word of its own."""
+    """Tell whether the text holds a reflection word, as a word of its own."""
     return REFLECTION.search(text) is not None
 
 
 def comments(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
-    """Share of the programs in the completions that hold a comment."""
+    """Return the share of programs in the completions that hold a comment."""
     programs = [program for e in experiences if (program := written_program(e.rollout))]
     if not programs:
         return {}
@@ -106,9 +106,9 @@ def comments(name: str, experiences: Sequence[Experience]) -> dict[str, float]:
 
 
 def written_program(rollout: Rollout) -> str | None:
-    """The last program of the completion, if it was for the policy to write one.
+    """Return the last program of the completion, if the policy had to write one.
 
-    Without lines that give an input: these are a part of the answer, not a comment on it.
+    Lines that give an input are removed: they are a part of the answer, not a comment on it.
     """
     role, rules = rollout.prompt.role, rules_of(rollout.prompt.mode)
     body = answer_body(rollout)
@@ -119,7 +119,7 @@ def written_program(rollout: Rollout) -> str | None:
 
 
 def has_comment(program: str) -> bool:
-    """Whether a `#` stands outside of strings; in time linear in the text, which may be any."""
+    """Tell whether a `#` is outside of strings, in time linear in the text, for any text."""
     opened, place = "", 0
     while found := MARKS.search(program, place):
         mark, place = found.group(), found.end()
@@ -137,7 +137,7 @@ def has_comment(program: str) -> bool:
 
 
 def type_counts(name: str, types: Iterable[str]) -> dict[str, float]:
-    """How many of the new cases have each type, and how many types there are."""
+    """Return how many of the new cases have each type, and how many types there are."""
     counts = Counter(types)
     if not counts:
         return {}
@@ -146,7 +146,7 @@ def type_counts(name: str, types: Iterable[str]) -> dict[str, float]:
 
 
 def input_type(arguments: str) -> str:
-    """The type of the one argument, or `several` (AZR: tuple)."""
+    """Return the type of the one argument, or `several` (AZR: tuple)."""
     try:
         kinds = [kind for _, kind in argument_types(arguments)]
     except LiteralError:
