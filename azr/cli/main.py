@@ -43,6 +43,7 @@ inside WebAssembly.
   azr doctor                                     what is missing on this machine
   azr demo                                       a small real run on a CPU, with a report
   azr train configs/smollm2-135m.toml            a run; its folder is runs/NAME
+  azr view                                       a page that follows the runs in runs/
   azr report runs/NAME                           its report, one HTML file
   azr eval runs/NAME --suite cruxeval-o          what it can do, on public suites
 """
@@ -256,6 +257,7 @@ def train(config: RunConfig, arguments: argparse.Namespace) -> int:
         from azr.run.display import Display
         from azr.run.session import run_training
 
+        say(f"watch       azr view {config.runs}")
         with Display(config) as display:
             return run_training(
                 config,

@@ -14,6 +14,8 @@ from azr.cli.report import EXAMPLES as REPORT_EXAMPLES
 from azr.cli.report import add_arguments as add_report
 from azr.cli.tasks import EXAMPLES as TASKS_EXAMPLES
 from azr.cli.tasks import add_arguments as add_tasks
+from azr.cli.view import EXAMPLES as VIEW_EXAMPLES
+from azr.cli.view import add_arguments as add_view
 from azr.config.run import RunConfig
 from sandbox_wasm.places import expanded, place
 
@@ -24,6 +26,8 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     """The commands that train nothing."""
     text = "write a run's report, or a comparison of several: one self-contained HTML file"
     add_report(command("report", report_command, text, REPORT_EXAMPLES))
+    text = "a page on this machine that follows runs while they write"
+    add_view(command("view", view_command, text, VIEW_EXAMPLES))
     text = "read a run in the terminal: its curriculum, tasks, answers"
     add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
     export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
@@ -48,6 +52,14 @@ def report_command(arguments: argparse.Namespace) -> int:
     from azr.cli.report import answer
 
     answer(arguments, print, say)
+    return 0
+
+
+def view_command(arguments: argparse.Namespace) -> int:
+    """`azr view`."""
+    from azr.cli.view import answer
+
+    answer(arguments, say)
     return 0
 
 

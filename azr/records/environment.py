@@ -28,6 +28,7 @@ def environment() -> dict[str, Any]:
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {
+        "host": platform.node(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),

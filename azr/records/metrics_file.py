@@ -1,13 +1,14 @@
 """metrics.jsonl, read back: one row a step, numbers alone."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azr.records.lines import objects_in, say_left_out
 
-__all__ = ["Rows", "read_metrics", "rows_in"]
+__all__ = ["Rows", "read_metrics", "rows_in", "rows_of"]
 
 FILE = "metrics.jsonl"
 
@@ -31,17 +32,25 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def rows_in(folder: Path) -> Rows:
     """The same, with the faults for whoever calls."""
-    file, faults, rows = folder / FILE, list[str](), list[dict[str, Any]]()
+    file, faults = folder / FILE, list[str]()
     if not file.exists():
-        return Rows(rows, faults)
+        return Rows([], faults)
     try:
         with file.open("rb") as opened:
             lines = opened.readlines()
     except OSError as error:
-        return Rows(rows, [f"line 1 and after: cannot be read ({error.strerror})"])
+        return Rows([], [f"line 1 and after: cannot be read ({error.strerror})"])
     if lines and not lines[-1].endswith(b"\n"):  # the process died while writing it
         lines.pop()
-    for number, found in objects_in(lines, faults):
+    return Rows(rows_of(objects_in(lines, faults), faults), faults)
+
+
+def rows_of(
+    numbered: Iterable[tuple[int, dict[str, Any]]], faults: list[str]
+) -> list[dict[str, Any]]:
+    """Lines' objects as rows; what is wrong with the others is added to the faults."""
+    rows: list[dict[str, Any]] = []
+    for number, found in numbered:
         step = found.get("step")
         if type(step) is not int or not 0 <= step < 2**53:
             faults.append(f"line {number}: no step")
@@ -51,7 +60,7 @@ def rows_in(folder: Path) -> Rows:
         if wrong:
             faults.append(f"line {number}: {wrong[0]} is no number")
         rows.append({name: value for name, value in row.items() if value is not UNREADABLE})
-    return Rows(rows, faults)
+    return rows
 
 
 UNREADABLE = object()

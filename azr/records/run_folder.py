@@ -28,7 +28,7 @@ from azr.records.metrics_file import read_metrics, rows_in
 from azr.records.resumption import changes, keep_configuration, nothing_there
 from azr.records.rollouts import write_records
 
-__all__ = ["RunFolder", "export_model", "rollout_files"]
+__all__ = ["LOCK", "RunFolder", "export_model", "is_run", "rollout_files"]
 
 LOCK = ".lock"
 CONTENTS = (

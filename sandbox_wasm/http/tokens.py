@@ -24,17 +24,21 @@ _MAX_FILE_BYTES: Final = 4096
 _HINT: Final = "16 to 1024 letters, digits and ._~+/=-, as `openssl rand -hex 32` writes"
 
 
-def read_token(path: Path | None) -> str | None:
+def read_token(path: Path | None, variable: str = TOKEN_VARIABLE) -> str | None:
     """Read the token from a file, else from the environment; None where neither has one.
+
+    Args:
+        path: The file, if one was named.
+        variable: Of the environment.
 
     Raises:
         ValueError: It cannot be read, or is no token.
     """
     if path is None:
-        token = os.environ.get(TOKEN_VARIABLE)
+        token = os.environ.get(variable)
         if token is None:
             return None
-        source = f"${TOKEN_VARIABLE}"
+        source = f"${variable}"
     else:
         token, source = _read(path), f"--token-file {path}"
     token = token.strip()

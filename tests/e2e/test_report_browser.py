@@ -2,9 +2,7 @@
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +12,10 @@ import pytest
 
 from azr.report.html import write_report
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
+from tests.browser import browser_path
 from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ATTACK = (
     "</script><script>document.title='owned'</script>"
     "<img src=x onerror=\"document.title='owned'\"><!--<script>"
@@ -30,12 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="session")
 def browser() -> str:
     """The browser's path; only a person who says so may do without one."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None and os.environ.get("AZR_WITHOUT_BROWSER") == "1":
-        pytest.skip("AZR_WITHOUT_BROWSER=1: the report is not tested in a browser")
-    if found is None:
-        pytest.fail("no chromium found: apt-get install chromium, or set AZR_WITHOUT_BROWSER=1")
-    return found
+    return browser_path()
 
 
 def browse(browser: str, page: Path, folder: Path, *flags: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ What models wrote is data here too: it enters the page as escaped JSON, is set a
 content security policy with hashes allows no script but ours.
 """
 
-from azr.report.html.page import fill_page, render_report, script_json, write_report
+from azr.report.html.filling import fill_page, script_json
+from azr.report.html.page import render_report, write_report
 
 __all__ = ["fill_page", "render_report", "script_json", "write_report"]

@@ -1,16 +1,9 @@
-"""The page: data, style and scripts in one file."""
+"""What the report of some runs shows, and the file it is written to."""
 
-import base64
-import hashlib
-import html
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from azr import __version__
 from azr.atomic_write import whole
@@ -20,15 +13,12 @@ from azr.report.html.charts import charts_of, stacks_of, tiles_of
 from azr.report.html.contract import Figure, FinalRow, Page, Run
 from azr.report.html.data import MAX_STORIES, Collected, collect
 from azr.report.html.decay import in_words
+from azr.report.html.filling import fill_page
 from azr.report.html.labels import FINAL_FIGURES, label_of
 from azr.types import Mode
 
-__all__ = ["fill_page", "render_report", "run_names", "script_json", "write_report"]
+__all__ = ["now", "page_of", "render_report", "run_names", "write_report"]
 
-STYLES = ("uplot/LICENSE", "uplot/uPlot.min.css", "style.css")
-UPLOT = ("uplot/LICENSE", "uplot/uPlot.iife.min.js")
-SCRIPTS = (*UPLOT, "plots.js", "cards.js", "tables.js", "main.js")
-"""uPlot is MIT: its licence goes wherever it goes."""
 LEAST_STORIES = 60
 """Of each of many compared runs."""
 
@@ -170,42 +160,3 @@ def final_row(metric: str, figures: Sequence[Figure | None], *, is_part: bool) -
         figures=figures,
         differences=differences,
     )
-
-
-def fill_page(title: str, data: object) -> str:
-    """Put data, style and scripts into the page, and their hashes into its policy."""
-    style, script = assets(STYLES), assets(SCRIPTS)
-    slots = {
-        "TITLE": html.escape(f"{title} - azr"),
-        "STYLE_HASH": source_hash(style),
-        "SCRIPT_HASH": source_hash(script),
-        "STYLE": style,
-        "SCRIPT": script,
-        "DATA": script_json(data),
-    }
-    pieces = assets(["page.html"]).split("%")
-    # one pass over the template, so that a %SLOT% inside the data stays what it is
-    return "".join(slots.get(piece, piece) for piece in pieces)
-
-
-def assets(names: Sequence[str]) -> str:
-    """The files' texts, one after the other; a licence becomes a comment of what follows it."""
-    folder = files("azr.report.html").joinpath("assets")
-    texts = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
-    return "\n".join(f"/*\n{t}*/" if n.endswith("LICENSE") else t for n, t in texts.items())
-
-
-def script_json(data: object) -> str:
-    """JSON that cannot end the script element it stands in, whatever it holds."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True, default=as_object)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def as_object(found: Any) -> dict[str, Any]:
-    """A dataclass of azr.report.html.contract, for JSON."""
-    return {entry.name: getattr(found, entry.name) for entry in fields(found)}
-
-
-def source_hash(text: str) -> str:
-    """As a content security policy names an inline source."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -105,7 +105,7 @@ function answersOf(story) {
 
 function card(story) {
   const isAgain = story.verdict === "again";
-  return make("article", { class: "task" },
+  return make("article", { class: "task", "aria-label": `${story.mode}, step ${story.step}, ${WORDS[story.verdict] || story.verdict}` },
     make("header", {}, modeCell(story.mode), make("span", { class: "when" }, `step ${story.step}${isAgain ? `, ${story.born ? `made in step ${story.born}` : "a seed"}` : ""}`),
       make("span", { class: "name mono" }, story.name), pill(story.verdict, WORDS)),
     clip(story.program, 14),

@@ -114,6 +114,7 @@ function options(plot, width) {
 
 const PLOTS = new Set();
 const recolor = () => PLOTS.forEach((plot) => plot.redraw());
+const dropPlots = () => { PLOTS.forEach((plot) => plot.destroy()); PLOTS.clear(); };
 
 // A card with a plot that `draw()` describes, or null for one without data; returns what draws it again.
 function addChart(grid, { title, unit, control, draw }) {
@@ -136,7 +137,6 @@ function addChart(grid, { title, unit, control, draw }) {
     if (plot) PLOTS.add(plot);
     host.replaceChildren(plot ? plot.root : make("p", { class: "empty" }, "no data in this run"));
   }
-  redraw();
   new ResizeObserver(() => plot && plot.width !== host.clientWidth && requestAnimationFrame(() => plot.setSize({ width: host.clientWidth, height: HEIGHT }))).observe(host);
   return redraw;
 }

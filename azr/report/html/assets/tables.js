@@ -103,8 +103,9 @@ function finalTable(host, arms, rows) {
   const line = (row) => make("tr", { class: row.is_part ? "part" : null },
     make("th", { scope: "row" }, row.is_part ? row.title.split(", ").at(-1) : row.title, row.is_part ? null : make("small", {}, ` ${row.unit}`)),
     ...row.figures.map((figure, i) => make("td", { class: "num" }, figureCell(figure, row), i ? differenceCell(row.differences[i - 1], row) : null)));
-  const table = make("table", { class: "finals" }, make("thead", {}, head), make("tbody", {}, ...rows.map(line)));
-  const fold = make("button", { class: "more", type: "button", "aria-expanded": "false" }, "show modes");
+  const wasOpen = Boolean(host.querySelector(".open")); // before these figures came
+  const table = make("table", { class: wasOpen ? "finals open" : "finals" }, make("thead", {}, head), make("tbody", {}, ...rows.map(line)));
+  const fold = make("button", { class: "more", type: "button", "aria-expanded": String(wasOpen) }, wasOpen ? "hide modes" : "show modes");
   fold.addEventListener("click", () => {
     const isOpen = table.classList.toggle("open");
     fold.setAttribute("aria-expanded", String(isOpen));
@@ -128,7 +129,7 @@ function fallCells(fall) {
 
 function fallCell(fall) {
   if (!fall) return make("td", { class: "num" }, "");
-  return make("td", { class: "num" }, make("div", {}, stepOf(fall), fall.step === null ? null : unsure(fall)), make("small", {}, `half-life ${halfOf(fall)}`));
+  return make("td", { class: "num" }, make("div", {}, stepOf(fall), fall.step === null ? null : unsure(fall)), fall.half_life === null ? null : make("small", {}, `half-life ${halfOf(fall)}`));
 }
 
 function fallTable(host, runs) {
