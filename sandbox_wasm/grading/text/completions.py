@@ -58,9 +58,9 @@ def read_program(text: str, entry: str = "") -> str | None:
 
     The reader looks behind the thought, in `<answer>` first. If `entry` is known, it takes the last
     fenced block that defines it, else an open block or bare code that does. Otherwise it takes the
-    last block that is tagged as Python, or that is untagged and looks like Python, and is not a
-    usage of a block before it; else an open block; else bare code. Blocks of other languages,
-    outputs and transcripts of shells are never the program.
+    last block tagged as Python, else an untagged block that looks like code, else an open block,
+    else bare code; of several, one that only uses what another before it defines does not count.
+    Blocks of other languages, outputs and transcripts of shells are never the program.
 
     Args:
         text: Untrusted, of any length.
