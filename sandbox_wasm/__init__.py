@@ -14,7 +14,9 @@ from sandbox_wasm.errors import (
     ProtocolError,
     SandboxError,
     SandboxUnavailable,
+    SessionGone,
 )
+from sandbox_wasm.sessions import Session, SessionLimits, TurnResult
 from sandbox_wasm.types import (
     DEFAULT_BANNED_MODULES,
     FUEL_A_SECOND,
@@ -44,6 +46,10 @@ __all__ = [
     "SandboxClient",
     "SandboxError",
     "SandboxUnavailable",
+    "Session",
+    "SessionGone",
+    "SessionLimits",
+    "TurnResult",
 ]
 
 

@@ -11,7 +11,28 @@ class Tuples(enum.Enum):
     LISTS_OUTERMOST = 1
     LISTS = 2
 
-_Call = tuple[int, str | None, str | None, int, str | None, str | None, str | None]
+class State:
+    def save(self, image_key: str, /) -> bytes: ...
+    @property
+    def flavor(self) -> int: ...
+    @property
+    def fuel(self) -> int: ...
+    @property
+    def turns(self) -> int: ...
+    @property
+    def num_bytes(self) -> int: ...
+
+_Call = tuple[
+    int,
+    str | None,
+    str | None,
+    int,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    State | None,
+]
 Report = tuple[int, str | None, list[_Call]]
 
 class Reports:
@@ -49,8 +70,13 @@ class Pool:
         banned_modules: Sequence[str],
         want_stdout: bool,
         want_stderr: bool,
+        turn: tuple[State | None, int] | None,
         /,
     ) -> None: ...
+    def read_state(
+        self, packed: bytes, flavor: int, image_key: str, max_bytes: int, /
+    ) -> State: ...
+    def state_bytes(self) -> int: ...
     def cancel(self, reports: Reports, ticket: int, /) -> bool: ...
     def counters(self) -> dict[str, int]: ...
     def dirty_pages(self) -> str: ...

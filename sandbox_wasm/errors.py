@@ -2,6 +2,7 @@
 
 * SandboxError
   - BadJob: the caller's job or literal is malformed; nothing was run (also a ValueError)
+  - SessionGone: the state of a session is kept no more (it expired, or its server was restarted)
   - ProtocolError: a frame is not of this protocol, or is of another version
   - SandboxUnavailable: the machinery failed; this says nothing about the program (also a
     ConnectionError)
@@ -10,7 +11,8 @@
 A wrong, broken or hostile *program* is never an exception: it is an `Outcome`.
 """
 
-__all__ = ["BadJob", "ImageError", "ProtocolError", "SandboxError", "SandboxUnavailable"]
+__all__ = ["BadJob", "ImageError", "ProtocolError", "SandboxError",
+           "SandboxUnavailable", "SessionGone"]  # fmt: skip
 
 
 class SandboxError(Exception):
@@ -19,6 +21,10 @@ class SandboxError(Exception):
 
 class BadJob(SandboxError, ValueError):  # noqa: N818 - reads as a state
     """A job breaks the contract; the message names the field, the value and what is allowed."""
+
+
+class SessionGone(SandboxError):  # noqa: N818 - reads as a state
+    """The state of a session is kept no more, so its next turn cannot run; begin another."""
 
 
 class ProtocolError(SandboxError):

@@ -74,6 +74,7 @@ def are_right(job: Any) -> bool:
         and type(job.want_stdout) is bool
         and type(job.want_stderr) is bool
         and _are_names(job.packages)
+        and (job.state is None or _is_name(job.state))
     )
 
 
@@ -94,6 +95,7 @@ def what_is_wrong(job: Any) -> str:
         ("want_stdout", job.want_stdout, type(job.want_stdout) is bool, "True or False"),
         ("want_stderr", job.want_stderr, type(job.want_stderr) is bool, "True or False"),
         ("packages", job.packages, _are_names(job.packages), _NAMES),
+        ("state", job.state, job.state is None or _is_name(job.state), f"None or {_NAME}"),
     ]  # fmt: skip
     for field, value, is_right, allowed in checks:
         if not is_right:

@@ -1,4 +1,4 @@
-"""`Sandbox`: an in-process pool of WebAssembly slots behind four methods.
+"""`Sandbox`: an in-process pool of WebAssembly slots, for jobs and for sessions.
 
 Jobs go to native worker threads, one a core. Who calls `run` or `stream` waits for their reports
 itself; one Python thread here hands on those of `submit`.
@@ -12,21 +12,21 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Self, cast
 
-from sandbox_wasm import _pool
+from sandbox_wasm import _pool, native_jobs
 from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.image.build import BuiltGuest, build_guest
-from sandbox_wasm.types import CallResult, Job, JobResult, Outcome, refused_unread
+from sandbox_wasm.sessions.session import Session, StateRef
+from sandbox_wasm.sessions.states import SessionLimits, StateTable
+from sandbox_wasm.types import Job, JobResult, Outcome, refused_unread
 
 __all__ = ["Sandbox"]
 
-_OUTCOMES: Final = tuple(Outcome)
-"""Native code counts outcomes in the order of the enum."""
 _NET: Final = (30_000, 50_000)
 """A run may use the larger of so many ms of CPU time, and a ms for so much fuel of its limit."""
 _TAKE_LIMIT: Final = 256
 _TAKE_WAIT_MS: Final = 1000
-_GAUGES: Final = frozenset({"hot_pages", "queued", "isolation_lost"})
+_GAUGES: Final = frozenset({"hot_pages", "queued", "isolation_lost", "state_bytes"})
 _CANARY: Final = """
 import builtins, math, sys
 def f():
@@ -73,6 +73,7 @@ class Sandbox:
         packages: Iterable[str] = (),
         check_every: int = 8192,
         cache_bytes: int = 64 * 1024 * 1024,
+        sessions: SessionLimits | None = None,
     ) -> None:
         """Start the workers.
 
@@ -85,6 +86,7 @@ class Sandbox:
             check_every: Compare a slot's whole memory with its image after so many calls; a
                 difference is a machine failure. 0 never compares.
             cache_bytes: Bound of the cache of compiled programs.
+            sessions: What its sessions may hold; None takes the defaults.
 
         Raises:
             ImageError: The guest cannot be built, found or trusted.
@@ -101,7 +103,11 @@ class Sandbox:
         self._images = images
         self._image_id = guest.image_id
         self._flavors = [flavor.packages for flavor in guest.flavors]
+        self._keys = [flavor.key for flavor in guest.flavors]
         self._pool = _open_pool(guest, workers, check_every=check_every, cache_bytes=cache_bytes)
+        self._states: StateTable[_pool.State] = StateTable(
+            sessions or SessionLimits(), self._pool.state_bytes
+        )
         del guest
         _pool.give_back_freed_memory()  # the guest's files: tens of megabytes an image
         self._pid = os.getpid()
@@ -162,6 +168,44 @@ class Sandbox:
             raise
         return future
 
+    def session(
+        self, *, packages: Iterable[str] = (), banned_modules: Iterable[str] = ()
+    ) -> Session:
+        """Begin a session: an interpreter whose state goes on from turn to turn.
+
+        Args:
+            packages: Third-party packages that it may import, as of a job.
+            banned_modules: Modules that its turns may not import, as of a job.
+        """
+        return Session(self, packages=frozenset(packages), banned_modules=frozenset(banned_modules))
+
+    def load_session(self, saved: bytes, *, banned_modules: Iterable[str] = ()) -> Session:
+        """Go on with a session that `Session.save` wrote, here or elsewhere. It may be forged.
+
+        Raises:
+            BadJob: It is damaged, too large, or of another image; the message says which.
+        """
+        limits = self._states.limits
+        flavor = next((i for i, key in enumerate(self._keys) if key.encode() in saved[:64]), 0)
+        key = self._keys[flavor]
+        try:
+            state = self._pool.read_state(saved, flavor, key, limits.max_session_bytes)
+        except ValueError as exc:
+            raise BadJob(str(exc)) from exc
+        ref = StateRef(self, self._states.put(state))
+        return Session(
+            self, ref, packages=self._flavors[flavor], banned_modules=frozenset(banned_modules)
+        )
+
+    def save_state(self, name: str) -> bytes:
+        """Return the state of a session as bytes (`Session.save`)."""
+        state = self._states.get(name)
+        return state.save(self._keys[state.flavor])
+
+    def drop_state(self, name: str) -> None:
+        """Keep the state of a session no longer."""
+        self._states.drop(name)
+
     def stats(self) -> dict[str, Any]:
         """Return counters since the start, and what the pool is made of.
 
@@ -175,6 +219,8 @@ class Sandbox:
             images=self._images,
             image=self._image_id,
             dirty_pages=self._pool.dirty_pages(),
+            sessions=len(self._states),
+            sessions_expired=self._states.num_expired,
         )
         return counters
 
@@ -186,6 +232,7 @@ class Sandbox:
             self._closed = True
         if os.getpid() != self._pid:
             return  # a fork: the threads are the parent's
+        self._states.clear()
         self._pool.close()  # every job that was queued has a report now
         if self._collector is not None and threading.current_thread() is not self._collector:
             self._collector.join()
@@ -251,27 +298,12 @@ class Sandbox:
         return len(self._flavors) - 1 if job.packages <= self._flavors[-1] else None
 
     def _submit(self, job: Job, reports: _pool.Reports, ticket: int) -> None:
-        limits = job.limits
-        try:
-            self._pool.submit(
-                reports,
-                ticket,
-                self._flavor_of(job) or 0,
-                job.source,
-                job.calls,
-                job.entry,
-                job.entry.isidentifier(),
-                job.expressions,
-                job.stdin,
-                job.tests,
-                (limits.fuel, limits.memory_bytes, limits.output_bytes),
-                job.images,
-                sorted(job.banned_modules),
-                job.want_stdout or job.stdin is not None,
-                job.want_stderr,
-            )
-        except (RuntimeError, MemoryError) as exc:
-            raise SandboxUnavailable(str(exc)) from exc
+        flavor, turn = self._flavor_of(job) or 0, None
+        if job.state is not None:
+            before = self._states.get(job.state) if job.state else None
+            turn = (before, self._states.limits.max_session_bytes)
+            flavor = flavor if before is None else before.flavor
+        native_jobs.submit(self._pool, reports, ticket, flavor, job, turn)
 
     def _results(self, jobs: list[Job], *, at_once: bool) -> Iterator[tuple[int, JobResult]]:
         """Queue the jobs, then yield (index, result): when all are done, or each when it is."""
@@ -288,7 +320,10 @@ class Sandbox:
             at_least = num_left if at_once else 1
             for report in reports.take(at_least, num_left, _TAKE_WAIT_MS):
                 num_left -= 1
-                yield report[0], _job_result(jobs[report[0]].id, report)
+                yield report[0], self._result(jobs[report[0]].id, report)
+
+    def _result(self, job_id: str, report: "_pool.Report") -> JobResult:
+        return native_jobs.job_result(job_id, report, self._states.put)
 
     def _start_collector(self) -> None:
         with self._lock:
@@ -311,7 +346,7 @@ class Sandbox:
                 if not future.set_running_or_notify_cancel():
                     continue
                 try:
-                    result = _job_result(job_id, report)
+                    result = self._result(job_id, report)
                 except BaseException as exc:  # noqa: BLE001 - whoever waits must hear of it
                     future.set_exception(exc)
                 else:
@@ -335,30 +370,3 @@ def _open_pool(
         )
     except (RuntimeError, MemoryError) as exc:
         raise SandboxUnavailable(f"the sandbox cannot start: {exc}") from exc
-
-
-def _job_result(job_id: str, report: "_pool.Report") -> JobResult:
-    _, failure, calls = report
-    if failure is not None:
-        raise SandboxUnavailable(f"job {job_id!r}: {failure}")
-    return JobResult(id=job_id, calls=tuple([_call_result(*call) for call in calls]))
-
-
-def _call_result(  # noqa: PLR0913, PLR0917 - the fields of native code's tuple
-    outcome: int,
-    value: str | None,
-    error: str | None,
-    fuel: int,
-    stdout: str | None,
-    stderr: str | None,
-    differs: str | None,
-) -> CallResult:
-    return CallResult(
-        outcome=_OUTCOMES[outcome],
-        value=value,
-        error=error,
-        fuel=fuel,
-        stdout=stdout,
-        stderr=stderr,
-        differs=differs,
-    )

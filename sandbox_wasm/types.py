@@ -156,6 +156,9 @@ class Job:
     packages: frozenset[str] = frozenset()
     """Third-party packages that the program imports, by their modules' names. The sandbox must have
     loaded them."""
+    state: str | None = None
+    """Makes it a session's turn (sandbox_wasm/sessions): the source runs in this state, and may
+    read `stdin`; "" begins a session."""
 
     def __post_init__(self) -> None:
         """Freeze collections; refuse fields of the wrong type or size, and contradictory jobs."""
@@ -171,11 +174,18 @@ class Job:
             raise self._bad(job_fields.what_is_wrong(self))
         if type(self.limits) is not Limits:
             raise self._bad(f"limits must be a Limits, got {job_fields.short_repr(self.limits)}")
+        self._check_way()
+
+    def _check_way(self) -> None:
         if (
             bool(self.calls) + bool(self.expressions) + (self.stdin is not None)
             + (self.tests is not None)
         ) > 1:  # fmt: skip
             raise self._bad("give only one of calls, expressions, stdin, tests")
+        if self.state is not None and (
+            self.calls or self.expressions or self.tests is not None or self.images != 1
+        ):
+            raise self._bad("a session's turn has no calls, expressions or tests, and one image")
 
     def _bad(self, why: str) -> BadJob:
         return BadJob(f"job {job_fields.short_repr(self.id)}: {why}")
@@ -200,6 +210,10 @@ class CallResult:
     it (at most 16 KiB). It is untrusted text for a model to read; None if the job did not ask."""
     differs: str | None = None
     """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
+    traceback: str | None = None
+    """Of a session's turn: what CPython would show of what was raised, apart from stderr."""
+    state: str | None = None
+    """Of a session's turn: the state that it left, to go on from; None where it left none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

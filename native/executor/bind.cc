@@ -11,6 +11,7 @@
 #include "executor/pool/builder.h"
 #include "executor/pool/pool.h"
 #include "executor/pool/shared_parts.h"
+#include "executor/session/state_file.h"
 #include "executor/values/literal.h"
 #include "executor/values/literal_value.h"
 #include "executor/values/value_text.h"
@@ -55,11 +56,13 @@ py::object from_utf8(const std::optional<std::string>& text, const char* errors)
 }
 
 py::tuple to_python(const CallReport& call) {
-  return py::make_tuple(static_cast<int>(call.outcome), from_utf8(call.value, "surrogatepass"),
-                        from_utf8(call.error, "replace"), call.fuel,
-                        from_utf8(call.out, "backslashreplace"),
-                        from_utf8(call.err, "backslashreplace"),
-                        call.differs == nullptr ? py::object(py::none()) : py::str(call.differs));
+  return py::make_tuple(
+      static_cast<int>(call.outcome),
+      from_utf8(call.value, call.is_turn ? "replace" : "surrogatepass"),
+      from_utf8(call.error, "replace"), call.fuel, from_utf8(call.out, "backslashreplace"),
+      from_utf8(call.err, "backslashreplace"),
+      call.differs == nullptr ? py::object(py::none()) : py::str(call.differs),
+      from_utf8(call.trace, "backslashreplace"), std::const_pointer_cast<State>(call.state));
 }
 
 py::list take_reports(Reports& reports, size_t at_least, size_t limit, uint64_t timeout_ms) {
@@ -84,7 +87,8 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
                 bool entry_is_name, const py::sequence& expressions, const py::object& stdin_text,
                 const py::object& tests, std::tuple<uint64_t, uint64_t, uint64_t> limits,
                 uint32_t images, const py::sequence& banned_modules, bool want_stdout,
-                bool want_stderr) {
+                bool want_stderr,
+                std::optional<std::tuple<std::shared_ptr<State>, uint64_t>> turn) {
   JobSpec job;
   job.reports = std::move(reports);
   job.ticket = ticket;
@@ -101,6 +105,7 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
   job.banned_modules = to_utf8_list(banned_modules);
   job.want_stdout = want_stdout;
   job.want_stderr = want_stderr;
+  if (turn) job.turn = TurnSpec{std::get<0>(*turn), std::get<1>(*turn)};
   pool.submit(std::move(job));
 }
 
@@ -130,6 +135,7 @@ py::dict counters_to_python(Pool& pool) {
   result["restore_checks"] = workers.slots.checks;
   result["restore_check_failures"] = workers.slots.failed_checks;
   result["queued"] = counters.queued;
+  result["state_bytes"] = counters.state_bytes;
   result["isolation_lost"] = counters.isolation_lost ? 1 : 0;
   return result;
 }
@@ -258,12 +264,27 @@ std::unique_ptr<Pool> make_pool(const std::string& wasmtime_path,
 
 }  // namespace
 
+py::bytes saved_state(const State& state, const std::string& image_key) {
+  return py::bytes(pack_state(state, image_key));
+}
+
+std::shared_ptr<State> read_state(Pool& pool, const py::bytes& packed, uint32_t flavor,
+                                  const std::string& image_key, uint64_t max_bytes) {
+  return pool.read_state(std::string_view(packed), flavor, image_key, max_bytes);
+}
+
 PYBIND11_MODULE(_pool, module) {
   module.doc() = "The executor's native core";
   py::register_exception<LiteralError>(module, "LiteralError", PyExc_ValueError);
   py::class_<Reports, std::shared_ptr<Reports>>(module, "Reports")
       .def(py::init<>())
       .def("take", &take_reports, py::arg("at_least"), py::arg("limit"), py::arg("timeout_ms"));
+  py::class_<State, std::shared_ptr<State>>(module, "State")
+      .def("save", &saved_state)
+      .def_readonly("flavor", &State::flavor)
+      .def_readonly("fuel", &State::fuel)
+      .def_readonly("turns", &State::turns)
+      .def_property_readonly("num_bytes", &State::bytes);
   py::class_<Pool>(module, "Pool")
       .def(py::init(&make_pool), py::kw_only(), py::arg("wasmtime_path"),
            py::arg("compile_module_path"), py::arg("compile_image"), py::arg("flavors"),
@@ -271,6 +292,8 @@ PYBIND11_MODULE(_pool, module) {
            py::arg("cache_bytes"), py::arg("net"))
       .def("submit", &submit_job)
       .def("cancel", &cancel_job)
+      .def("read_state", &read_state)
+      .def("state_bytes", &Pool::state_bytes)
       .def("counters", &counters_to_python)
       .def("dirty_pages", &Pool::dirty_pages)
       .def("close", &Pool::close, py::call_guard<py::gil_scoped_release>());

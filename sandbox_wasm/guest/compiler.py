@@ -53,6 +53,10 @@ def find_banned(tree, banned):
 
 
 def _code_names(code, names):
+    if type(code) is tuple:  # of a turn
+        for one in filter(None, code):
+            _code_names(one, names)
+        return
     names.update(code.co_names)
     for constant in code.co_consts:
         if type(constant) is type(code):
@@ -73,6 +77,18 @@ def display(error, text, name):
     return f"{head}{text}\n"
 
 
+def compiled(text, name, kind):
+    """Return code; of a session's turn a pair of codes, the last expression apart."""
+    if kind != "turn":
+        return compile(text, name, kind, 0, True)
+    tree = ast.parse(text, name)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not text.rstrip().endswith(";"):
+        shown = ast.Expression(tree.body.pop().value)
+        last = compile(shown, name, "eval", 0, True)
+    return compile(tree, name, "exec", 0, True), last
+
+
 def make_compiler():
     """Build `run(request) -> status`; warnings and garbage collection are off in this stage."""
     warnings.simplefilter("ignore")
@@ -90,7 +106,7 @@ def make_compiler():
 
     def answer(source, name, kind, banned):
         text = source.decode()
-        code = compile(text, name, kind, 0, True)
+        code = compiled(text, name, kind)
         if banned and (b"import" in source or not source.isascii()):
             name = check(text, code, banned)
             if name is not None:

@@ -4,6 +4,7 @@ The host sends a marshal tuple and reads one reply frame: a letter, then a body.
 
     V marshalled value      E "TypeName: message" of what was raised
     M ditto, no memory      X ditto, SystemExit       N the name of a type that has no literal
+    R, T what a turn of a session shows (turns.py)
 
 Everything used after the program ran was captured before it ran. A program controls this
 interpreter all the same and may write a frame itself: it can claim any *value*, which it could
@@ -19,7 +20,7 @@ import random
 import sys
 import types
 
-_CALL_NAME, _CALL_EXPRESSION, _EXPRESSION, _MAIN, _TESTS, _MAIN_TO_ITS_END = range(6)
+_CALL_NAME, _CALL_EXPRESSION, _EXPRESSION, _MAIN, _TESTS, _MAIN_TO_ITS_END, _TURN = range(7)
 _REPLY_FD = 1000003
 _MAX_ERROR_CHARACTERS = 1000
 _SCALARS = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -59,10 +60,10 @@ def make_ending():
     return end
 
 
-def make_runner(tell):  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
+def make_runner(tell, take_turn):  # noqa: C901, PLR0915 - one closure: no name is left in a module to patch
     """Build `run(request) -> status` with everything it needs bound beforehand.
 
-    `tell` writes tracebacks for requests that bring their texts.
+    `tell` writes tracebacks for requests that bring their texts; `take_turn` is of turns.py.
     """
     loads, dumps, write = marshal.loads, marshal.dumps, os.write
     execute, evaluate, is_instance, integer = exec, eval, isinstance, int
@@ -163,7 +164,10 @@ def make_runner(tell):  # noqa: C901, PLR0915 - one closure: no name is left in 
         """Return the reply, and what was raised, if that is to be told."""
         is_whole = mode in (_MAIN, _MAIN_TO_ITS_END)
         try:
-            reply = frame(perform(code, mode, aux, arguments))
+            if mode == _TURN:
+                reply = take_turn(code, aux, texts[0], arguments, main_names)
+            else:
+                reply = frame(perform(code, mode, aux, arguments))
             if not is_whole:
                 flush()
         except SystemExit as error:

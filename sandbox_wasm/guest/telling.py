@@ -1,9 +1,11 @@
 """Tells what a program raised, as CPython does but for its carets. Shipped as text into run images.
 
 What it writes is text for a model to read, and no verdict rests on it: a program may well change
-what it says. It imports nothing, as the module traceback would, and its work is bounded.
+what it says. It imports nothing when it tells, as the module traceback would, and its work is
+bounded.
 """
 
+import linecache
 import os
 import sys
 
@@ -21,6 +23,9 @@ _trace_of = BaseException.__traceback__.__get__
 
 
 def _lines_of(source, more):
+    if more is None:  # a session: the lines of all its turns
+        kept = linecache.cache.items()
+        return {name: entry[2] for name, entry in kept if name.startswith("<turn ")}
     lines = [text.replace("\r\n", "\n").replace("\r", "\n").split("\n") for text in (source, more)]
     return {"<program>": lines[0], "<tests>": lines[1], "<expression>": lines[1]}
 

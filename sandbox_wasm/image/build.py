@@ -66,6 +66,8 @@ class BuiltFlavor:
     """What runs programs that may import a flavor's packages."""
 
     packages: frozenset[str]
+    key: str
+    """Equal keys, equal images."""
     module: OpenFile
     """The compiled guest, metered; native code, loaded by wasmtime itself, from the open file."""
     images: tuple[bytes, ...]
@@ -103,7 +105,10 @@ def _guest_source(name: str) -> str:
 
 
 COMPILER: Final = (("compiler.py",), "names['make_compiler']")
-RUNNER: Final = (("telling.py", "runner.py"), "lambda: names['make_runner'](names['tell'])")
+RUNNER: Final = (
+    ("telling.py", "turns.py", "runner.py"),
+    "lambda: names['make_runner'](names['tell'], names['make_turn']())",
+)
 """Sources of an image, and what makes of their names the function that it calls."""
 
 
@@ -204,7 +209,7 @@ class _Builder:
             )
             for index, seed in enumerate(_RUN_SEEDS[:images])
         )
-        return BuiltFlavor(flavor.packages, module, made, library)
+        return BuiltFlavor(flavor.packages, self._key_of(flavor), module, made, library)
 
     def _read(self, name: str, build: Callable[[], bytes]) -> bytes:
         self._names.append(name)

@@ -54,6 +54,8 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
     Raises:
         BadJob: It, or its answer, would be too large; nothing was sent.
     """
+    if job.state is not None:
+        raise BadJob(f"job {short_repr(job.id)}: a session's turn runs where its sandbox is")
     _check_reply(job)
     limits = job.limits
     fields = (

@@ -254,8 +254,7 @@ Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net)
   const EngineOptions& options = engine_.options();
   io_.slot = &slot_;
   io_.counts_fuel = options.fuel;
-  const size_t size_before = slot_.size();
-  io_.paid_size = size_before;
+  io_.paid_size = slot_.size();
   if (options.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
   watch_.begin(net);
   api_.wasmtime_context_set_epoch_deadline(context_, 1);
@@ -267,7 +266,7 @@ Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net)
     check(api_, "fuel", api_.wasmtime_context_get_fuel(context_, &left));
     result.fuel_used = fuel - left;
   }
-  is_fresh_ = result.ending == Ending::kFinished && slot_.size() == size_before &&
+  is_fresh_ = result.ending == Ending::kFinished && slot_.size() == slot_.image().size() &&
               slot_.gc().size() == 0 && stack_pointer() == stack_top_ && ++runs_ < kRunsPerInstance;
   return result;
 }

@@ -102,8 +102,8 @@ class Instance {
   // Where the stack pointer is while nothing runs.
   int32_t stack_top() const { return stack_top_; }
 
-  // False after a run that did not finish, grew the memory, moved the stack pointer or used
-  // wasmtime's own heap, and after kRunsPerInstance runs.
+  // False after a run that did not finish, left more memory than the image's, moved the stack
+  // pointer or used wasmtime's own heap, and after kRunsPerInstance runs.
   bool is_fresh() const { return is_fresh_; }
 
  private:

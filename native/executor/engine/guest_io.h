@@ -59,7 +59,8 @@ struct GuestIo {
 
   // Outputs.
   std::string out;
-  std::string error;  // stderr and a traceback, bounded
+  std::string error;           // stderr and a traceback, bounded
+  size_t trace_at = SIZE_MAX;  // where the traceback begins in it
   std::string reply;
   uint32_t reply_writes = 0;
   HostStop stop = HostStop::kNone;

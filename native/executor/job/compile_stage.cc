@@ -24,19 +24,27 @@ constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
 // under fuel, which decides.
 constexpr uint64_t kUnmeteredMs = 200;
 
-// What an error calls the code: the program's lines are its own, whatever runs after it.
-std::string_view name_of(char kind) {
-  if (kind == 'x') return "<program>";
-  return kind == 'e' ? "<expression>" : "<tests>";
+// How the compiler reads a source; guest/compiler.py holds the same words.
+std::string_view reading_of(char kind) {
+  if (kind == 'c') return "turn";
+  return kind == 'e' ? "eval" : "exec";
 }
 
 }  // namespace
+
+// What an error calls the code: the program's lines are its own, whatever runs after it.
+std::string Worker::name_of(const JobSpec& job, char kind) {
+  if (kind == 'c') return turn_name(job);
+  if (kind == 'x') return "<program>";
+  return kind == 'e' ? "<expression>" : "<tests>";
+}
 
 std::shared_ptr<const CompiledCode> Worker::compile(const JobSpec& job, std::string_view source,
                                                     char kind) {
   // Each field with its length, as marshal has it: no text can pass for another field's end.
   std::string key(1, kind);
   MarshalWriter(key).texts(job.banned_modules);
+  MarshalWriter(key).text(name_of(job, kind));
   key.append(source);
   if (auto known = shared_.cache->find(key)) {
     ++counters_.cache_hits;
@@ -53,8 +61,8 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
   MarshalWriter request(request_);
   request.tuple(4);
   request.bytes(source);
-  request.text(name_of(kind));
-  request.text(kind == 'e' ? "eval" : "exec");
+  request.text(name_of(job, kind));
+  request.text(reading_of(kind));
   request.texts(job.banned_modules);
   const Run run = compile_guest();
   if (run.ending == Ending::kInterrupted) {

@@ -43,6 +43,16 @@ void read_value(std::string_view marshal, size_t max_bytes, CallReport& report) 
   }
 }
 
+// What a turn of a session shows of its last expression: nothing, or a text. Only a turn may say
+// so: the value of any other run is a literal, which the host wrote.
+bool read_shown(std::string_view reply, size_t max_bytes, CallReport& report) {
+  if (!report.is_turn || (reply[0] != 'T' && reply[0] != 'R')) return false;
+  const std::string_view text = reply.substr(1);
+  report.outcome = text.size() <= max_bytes ? Outcome::kReturned : Outcome::kOutputTooLarge;
+  if (reply[0] == 'R' && text.size() <= max_bytes) report.value = text;
+  return true;
+}
+
 // Equal values may be dicts filled in another order: judged without it.
 bool same_value(std::string_view reply, std::string_view other_reply, size_t max_bytes) {
   std::string text;
@@ -75,6 +85,7 @@ void read_reply(const GuestIo& io, size_t max_bytes, CallReport& report) {
     report.error = "a malformed reply";
     return;
   }
+  if (read_shown(reply, max_bytes, report)) return;
   const std::string_view body = reply.substr(1);
   switch (reply[0]) {
     case 'V':

@@ -14,6 +14,7 @@
 #include "executor/job/run_failures.h"
 #include "executor/job/source_signs.h"
 #include "executor/memory/trial.h"
+#include "executor/session/turn.h"
 #include "executor/values/literal.h"
 #include "executor/values/marshal_writer.h"
 #include "executor/wasi/wasi_price.h"
@@ -37,7 +38,7 @@ bool met_limit(Outcome outcome) {
 
 }  // namespace
 
-// How the runner uses the code; guest/runner.py holds the same numbers.
+// How the runner uses the code; guest/runner.py holds the same numbers, and one more: kTurnMode.
 enum class Worker::Mode : uint8_t {
   kCallName,
   kCallExpression,
@@ -114,6 +115,10 @@ std::optional<JobReport> Worker::process(const JobSpec& job) {
 }
 
 void Worker::process_calls(const JobSpec& job, JobReport& report) {
+  if (job.turn) {
+    report.calls.push_back(run_turn(job));
+    return;
+  }
   const auto code = compile(job, job.source, 'x');
   if (code->outcome != Outcome::kReturned) {
     report.calls.push_back(failed(*code, job.want_stderr));
@@ -208,6 +213,11 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   write_request(job, task, entropy);
   io_.stdin_text = job.stdin_text ? std::string_view(*job.stdin_text) : std::string_view();
   io_.entropy = entropy | 1;
+  return run_request(job, image);
+}
+
+// Runs `request_` for a job; stdin and entropy are set.
+CallReport Worker::run_request(const JobSpec& job, size_t image, Turn* turn) {
   set_clocks(image, io_);
   io_.stdout_cap = job.output_bytes;
   io_.tmp.cap = std::min(TmpFiles::kMaxBytes, job.memory_bytes / kMemoryPerTmp);
@@ -215,7 +225,7 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
   const Flavor& flavor = shared_.flavors.at(job.flavor);
   Seat& seat = seat_of(job, image);
   const Run run = run_guest(*flavor.engine, seat, *flavor.zip,
-                            {job.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)});
+                            {job.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)}, turn);
   if (run.ending == Ending::kInterrupted) {
     expect_net_hit(job, run.interrupt);
     return failed(Outcome::kTimedOut, "used up the CPU time of the safety net");
@@ -271,6 +281,7 @@ void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entrop
 // Why a run ended, the first cause first; what it replied, where it ended by itself.
 CallReport Worker::report_of(const JobSpec& job, const Run& run, bool memory_full) {
   CallReport report;
+  report.is_turn = job.turn.has_value();
   if (run.ending == Ending::kFinished && run.status == 0) {
     read_reply(io_, job.output_bytes, report);
   } else if (run.ending == Ending::kOutOfFuel) {
@@ -301,6 +312,7 @@ Worker::Seat& Worker::seat_of(const JobSpec& job, size_t image) {
 void Worker::clear_outputs() {
   io_.out.clear();
   io_.error.clear();
+  io_.trace_at = SIZE_MAX;
   io_.reply.clear();
   io_.reply_writes = 0;
   io_.stop = HostStop::kNone;
@@ -320,20 +332,33 @@ void Worker::expect_net_hit(const JobSpec& job, Interrupt why) {
   timed_out_ = true;
 }
 
-// Runs `request_` in a fresh state and restores it. An interrupted run is the caller's to judge.
-Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip,
-                      const Bounds& bounds) {
+void Worker::sit(const Engine& engine, Seat& seat) {
+  if (seat.instance != nullptr) return;
+  seat.instance = std::make_unique<Instance>(engine, seat.slot, io_);
+  ++counters_.instances;
+}
+
+// Runs `request_` in a fresh state, or in a session's, and restores the slot. An interrupted run is
+// the caller's to judge.
+Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds,
+                      Turn* turn) {
   clear_outputs();
   io_.zip = zip;
-  if (seat.instance == nullptr) {
-    seat.instance = std::make_unique<Instance>(engine, seat.slot, io_);
-    ++counters_.instances;
+  if (turn != nullptr && turn->grows(seat.slot)) {
+    seat.instance.reset();  // it would not know how large the memory is
+  } else {
+    sit(engine, seat);
   }
   Run run;
   seat.slot.begin(bounds.memory_bytes);
   try {
+    if (turn != nullptr) turn->enter(seat.slot, io_);
+    sit(engine, seat);
     run = seat.instance->run(request_, bounds.fuel,
                              {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_});
+    if (turn != nullptr && run.ending == Ending::kFinished && run.status == 0) {
+      turn->leave(seat, io_, shared_.account);
+    }
   } catch (...) {
     seat.instance.reset();
     restore(seat);

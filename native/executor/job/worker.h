@@ -11,6 +11,7 @@
 #include "executor/engine/engine.h"
 #include "executor/job/code_cache.h"
 #include "executor/pool/outcome.h"
+#include "executor/session/state.h"
 
 namespace azr::executor {
 
@@ -30,6 +31,7 @@ struct Shared {
   NetHeight net;
   const Way* way = &kCompareWay;  // of knowing what a program wrote
   std::unique_ptr<CodeCache> cache;
+  std::shared_ptr<Account> account = std::make_shared<Account>();  // of the states of sessions
   // A slot was not as its image after a restore. Set by any worker, for good: no result counts.
   mutable std::atomic<bool> isolation_lost = false;
 };
@@ -74,6 +76,7 @@ class Worker {
     uint64_t memory_bytes;
     uint64_t cpu_ms;  // see SafetyNet
   };
+  struct Turn;  // session/turn.h
 
   void process_calls(const JobSpec& job, JobReport& report);
   void call_entry(const JobSpec& job, Task& task, JobReport& report);
@@ -83,6 +86,11 @@ class Worker {
                 JobReport& report);
   CallReport run_in_images(const JobSpec& job, const Task& task);
   CallReport run_once(const JobSpec& job, const Task& task, size_t image);
+  CallReport run_turn(const JobSpec& job);
+  static std::string name_of(const JobSpec& job, char kind);
+  static std::string turn_name(const JobSpec& job);
+  void write_turn(const JobSpec& job, const CompiledCode& code);
+  CallReport run_request(const JobSpec& job, size_t image, Turn* turn = nullptr);
   void write_request(const JobSpec& job, const Task& task, uint64_t entropy);
   void pay_for_literal(const JobSpec& job, CallReport& report);
   CallReport report_of(const JobSpec& job, const Run& run, bool memory_full);
@@ -91,7 +99,9 @@ class Worker {
   CompiledCode compile_now(const JobSpec& job, std::string_view source, char kind);
   Run compile_guest();
   Seat& seat_of(const JobSpec& job, size_t image);
-  Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds);
+  Run run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds,
+                Turn* turn = nullptr);
+  void sit(const Engine& engine, Seat& seat);
   void check_isolation() const;
   void lose_isolation() const;
   void restore(Seat& seat);

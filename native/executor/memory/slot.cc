@@ -2,9 +2,12 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "executor/memory/dirty/pagemap.h"
 
@@ -98,10 +101,39 @@ void Slot::shrink() {
   size_ = opened_ = image_->size();
 }
 
-bool Slot::restore() {
+void Slot::find_written_pages() {
+  if (knowledge_) return;
   written_.clear();
+  knowledge_ = dirty_->find(hot_, written_);
+}
+
+std::vector<uint32_t> Slot::changed_pages(size_t most) {
+  static constexpr std::array<uint8_t, kPageBytes> kZeros{};
+  find_written_pages();
+  std::vector<PageRange> candidates{{0, hot_.pages()}};
+  if (knowledge_ == Knowledge::kAll) {
+    candidates = hot_.ranges();
+    candidates.insert(candidates.end(), written_.begin(), written_.end());
+    std::ranges::sort(candidates, {}, &PageRange::first);
+  }
+  std::vector<uint32_t> changed;
+  for (const PageRange& pages : candidates) {
+    for (size_t page = pages.first; page < pages.first + pages.count; ++page) {
+      if (memory().differs({page, 1})) changed.push_back(static_cast<uint32_t>(page));
+    }
+  }
+  for (size_t page = hot_.pages(); page < size_ / kPageBytes && changed.size() <= most; ++page) {
+    if (std::memcmp(base_ + page * kPageBytes, kZeros.data(), kPageBytes) != 0) {
+      changed.push_back(static_cast<uint32_t>(page));
+    }
+  }
+  return changed;
+}
+
+bool Slot::restore() {
   ++counters_.restores;
-  Knowledge knowledge = dirty_->find(hot_, written_);
+  find_written_pages();
+  Knowledge knowledge = *std::exchange(knowledge_, std::nullopt);
   shrink();
   const bool is_sample = counters_.restores % kSampleEvery == 0;
   if (is_sample) sample_hot_pages();

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "executor/memory/dirty/dirty_pages.h"
@@ -74,6 +75,10 @@ class Slot {
   // errno of a system call that was refused during the run; 0: none was.
   int refusal() const { return refusal_ != 0 ? refusal_ : gc_.refusal(); }
 
+  // After a run, before its restore: the pages that differ from the image, and those of grown
+  // memory that are not zero, in ascending order. More than `most` are not looked for.
+  std::vector<uint32_t> changed_pages(size_t most);
+
   // Makes the memory equal to the image again. No store may use the slot any more.
   // Returns false when a sampled comparison failed: the slot has been renewed, but the results
   // since the last good comparison cannot be trusted. Throws std::system_error when the machine
@@ -85,6 +90,7 @@ class Slot {
   void map_image();
   void shrink();
   void renew();
+  void find_written_pages();
   void copy_hot_pages();
   void sample_hot_pages();
   bool restore_written_pages();
@@ -101,7 +107,8 @@ class Slot {
   int refusal_ = 0;
   uint64_t check_every_;
   HotPages hot_;
-  std::vector<PageRange> written_;  // by the last run, outside the hot set
+  std::vector<PageRange> written_;      // by the last run, outside the hot set
+  std::optional<Knowledge> knowledge_;  // of them; nothing before they were looked for
   std::unique_ptr<DirtyPages> dirty_;
   GcRegion gc_;
   SlotCounters counters_;

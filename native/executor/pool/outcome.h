@@ -25,6 +25,13 @@ enum class Outcome : uint8_t {
 };
 
 class Reports;
+struct State;
+
+// A job that is a turn of a session: its source runs in the state that the turns before it left.
+struct TurnSpec {
+  std::shared_ptr<const State> before;  // null: the first turn
+  uint64_t max_bytes = 0;               // of the state that it leaves
+};
 
 struct JobSpec {
   uint64_t ticket = 0;
@@ -44,6 +51,7 @@ struct JobSpec {
   std::vector<std::string> banned_modules;  // sorted
   bool want_stdout = false;
   bool want_stderr = false;
+  std::optional<TurnSpec> turn;
   // Of the pool: the worker whose safety net the job has hit, where it was tried once.
   std::optional<size_t> first_worker;
 };
@@ -56,6 +64,11 @@ struct CallReport {
   std::optional<std::string> out;  // raw bytes of stdout
   std::optional<std::string> err;  // raw bytes of stderr, then the traceback
   const char* differs = nullptr;   // "outcome", "value" or "stdout"
+  // Of a turn: the value is text that the guest made, the traceback is apart from stderr, and there
+  // is a state where the turn left one.
+  bool is_turn = false;
+  std::optional<std::string> trace;
+  std::shared_ptr<const State> state;
 };
 
 struct JobReport {

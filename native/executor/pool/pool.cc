@@ -8,6 +8,7 @@
 
 #include "executor/memory/trial.h"
 #include "executor/pool/shared_parts.h"
+#include "executor/session/state_file.h"
 
 namespace azr::executor {
 namespace {
@@ -215,8 +216,22 @@ PoolCounters Pool::counters() {
     total.workers.slots.failed_checks += one.slots.failed_checks;
   }
   total.queued = jobs_.size();
+  total.state_bytes = shared_.account->bytes;
   total.isolation_lost = shared_.isolation_lost;
   return total;
+}
+
+std::shared_ptr<State> Pool::read_state(std::string_view packed, uint32_t flavor,
+                                        std::string_view image_key, uint64_t max_bytes) {
+  std::shared_ptr<const Image> image;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closing_) throw std::runtime_error("the pool is closed");
+    image = shared_.flavors.at(flavor).images.front();
+  }
+  auto state = unpack_state(packed, {image_key, image->size(), max_bytes}, shared_.account);
+  state->flavor = flavor;
+  return state;
 }
 
 void Pool::close() {

@@ -47,6 +47,7 @@ struct PoolOptions {
 struct PoolCounters {
   WorkerCounters workers;
   uint64_t queued = 0;
+  uint64_t state_bytes = 0;     // of the states of sessions, wherever they are held
   bool isolation_lost = false;  // the pool answers nothing any more
 };
 
@@ -64,6 +65,11 @@ class Pool {
   // Ends a job that nobody waits for, whether it waits or runs: its report comes soon, and is a
   // failure. False when the job has its report already, or never was.
   bool cancel(const std::shared_ptr<Reports>& reports, uint64_t ticket);
+  // A state that was saved as bytes (session/state_file.h), for a flavor's images.
+  std::shared_ptr<State> read_state(std::string_view packed, uint32_t flavor,
+                                    std::string_view image_key, uint64_t max_bytes);
+  // Of the states of sessions, wherever they are held.
+  uint64_t state_bytes() const { return shared_.account->bytes; }
   std::string_view dirty_pages() const { return shared_.way->name; }
   // Fails the jobs that have not started, interrupts those that run, ends the threads, and gives
   // their memory back.

@@ -73,10 +73,20 @@ std::vector<std::pair<std::string, TmpNodePtr>> TmpFiles::list(const std::string
   return found;
 }
 
+TmpNodePtr TmpFiles::put(const std::string& path, bool has_name, bool is_folder, uint64_t number,
+                         std::string_view data) {
+  auto node = std::make_shared<TmpNode>(is_folder, number, used_);
+  node->path = path;
+  node->resize(data.size(), UINT64_MAX);
+  node->write(0, reinterpret_cast<const uint8_t*>(data.data()), data.size());
+  if (has_name) nodes_[path] = node;
+  return node;
+}
+
 void TmpFiles::clear() {
-  if (nodes_.empty() && next_number_ == 100) return;
+  if (nodes_.empty() && next_number_ == kFirstNumber) return;
   nodes_.clear();
-  next_number_ = 100;
+  next_number_ = kFirstNumber;
 }
 
 }  // namespace azr::executor

@@ -41,6 +41,7 @@ class TmpFiles {
   static constexpr size_t kMaxNodes = 1024;
   // What a file without contents takes.
   static constexpr uint64_t kNodeBytes = 512;
+  static constexpr uint64_t kFirstNumber = 100;
 
   // The most that all files may take; set before a run.
   uint64_t cap = 0;
@@ -60,10 +61,17 @@ class TmpFiles {
   size_t count() const { return nodes_.size(); }
   void clear();
 
+  // What outlives a run of a session, and how the next one gets it back.
+  const std::map<std::string, TmpNodePtr>& nodes() const { return nodes_; }
+  uint64_t next_number() const { return next_number_; }
+  void set_next_number(uint64_t number) { next_number_ = number; }
+  TmpNodePtr put(const std::string& path, bool has_name, bool is_folder, uint64_t number,
+                 std::string_view data);
+
  private:
   std::map<std::string, TmpNodePtr> nodes_;  // by path; a folder comes before what it holds
   std::shared_ptr<uint64_t> used_ = std::make_shared<uint64_t>(0);
-  uint64_t next_number_ = 100;
+  uint64_t next_number_ = kFirstNumber;
 };
 
 }  // namespace azr::executor

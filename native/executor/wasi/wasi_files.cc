@@ -286,6 +286,7 @@ int32_t fd_write(HostCall& call) {
   } else if (fd == kStderr) {
     append(call, vectors, io.error, kMaxStderr);
   } else if (fd == kTraceFd) {
+    io.trace_at = std::min(io.trace_at, io.error.size());
     append(call, vectors, io.error, kMaxStderr + kMaxTrace);
   } else {
     ++io.reply_writes;
