@@ -71,6 +71,9 @@ class FakeSandbox:
         """Run all, in order."""
         return [future.result() for future in [self.submit(job) for job in jobs]]
 
+    def drop_state(self, name: str) -> None:
+        """It keeps none."""
+
     def stats(self) -> dict[str, Any]:
         """Return counters, as the real one does."""
         return {"workers": self._workers, "jobs": self._num_jobs, "image": "fake"}

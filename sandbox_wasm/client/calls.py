@@ -85,6 +85,8 @@ class Item:
     index: int
     num_attempts: int = 0
     """How often a server failed with the job, or died while it had it."""
+    server: str | None = None
+    """The one that keeps the state from which it goes on, where it is a session's turn."""
     avoid: object = None
     """The link on which the machine failed with the job; another one is taken if there is one."""
 

@@ -15,9 +15,11 @@ from typing import Any, Self
 import zmq
 
 from sandbox_wasm.client.calls import Answer, Call, Item, LoopBridge
-from sandbox_wasm.client.connection import CurveKeys, LinkOptions, State
+from sandbox_wasm.client.connection import State
 from sandbox_wasm.client.io_thread import Wire, WireOptions
-from sandbox_wasm.errors import ProtocolError, SandboxUnavailable
+from sandbox_wasm.client.options import CurveKeys, LinkOptions
+from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.sessions.session import Session
 from sandbox_wasm.types import Job, JobResult, refused_unread
 from sandbox_wasm.wire import codec
 from sandbox_wasm.wire.endpoints import parse_endpoint
@@ -148,6 +150,28 @@ class SandboxClient:
         self._start([job], timeout_s, settle)
         return future
 
+    # ------------------------------------------------------------------ sessions
+
+    def session(
+        self, *, packages: Iterable[str] = (), banned_modules: Iterable[str] = ()
+    ) -> Session:
+        """Begin a session, as `Sandbox.session`; one server keeps it for as long as it runs."""
+        return Session(self, packages=frozenset(packages), banned_modules=frozenset(banned_modules))
+
+    def save_state(self, name: str) -> bytes:
+        """Not there: a server keeps states to itself.
+
+        Raises:
+            BadJob: Always.
+        """
+        raise BadJob(
+            f"session {name[:8]}...: it can be saved where its sandbox is, not over ZeroMQ"
+        )
+
+    def drop_state(self, name: str) -> None:
+        """Have the state of a session kept no longer, soon."""
+        self._wire.drop_state(name)
+
     # ------------------------------------------------------------------ async
 
     async def arun(self, jobs: Iterable[Job], *, timeout_s: float | None = None) -> list[JobResult]:
@@ -273,7 +297,13 @@ class SandboxClient:
         refused = {index: answer for index, job in enumerate(jobs)
                    if (answer := refused_unread(job)) is not None}  # fmt: skip
         items = [
-            Item(number, codec.pack_job(number, job, max_bytes), call, index)
+            Item(
+                number,
+                codec.pack_job(number, job, max_bytes),
+                call,
+                index,
+                server=codec.server_of(job),
+            )
             for index, (number, job) in enumerate(zip(numbers, jobs, strict=False))
             if index not in refused
         ]

@@ -8,21 +8,22 @@ socket to arrive at, so no job can be answered twice.
 import contextlib
 import logging
 import random
-from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final, Protocol
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from sandbox_wasm.client.calls import Item
-from sandbox_wasm.errors import ProtocolError
+from sandbox_wasm.client.options import LinkOptions
+from sandbox_wasm.errors import BadJob, ProtocolError, SessionGone
 from sandbox_wasm.types import CallResult
 from sandbox_wasm.wire import codec, protocol
 from sandbox_wasm.wire.endpoints import Endpoint
 from sandbox_wasm.wire.protocol import ErrorCode, Kind, ServerInfo
 
-__all__ = ["CurveKeys", "Link", "LinkOptions", "LinkOwner"]
+__all__ = ["Link", "LinkOwner"]
 
 log = logging.getLogger(__name__)
 
@@ -43,26 +44,6 @@ _MONITORED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CurveKeys:
-    """Keys of a connection: the server's public key, and this client's pair."""
-
-    server_public: bytes
-    client_public: bytes
-    client_secret: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkOptions:
-    """How a client treats a server."""
-
-    name: str
-    max_outstanding: int
-    heartbeat_s: float
-    liveness_s: float
-    curve: CurveKeys | None
-
-
 class LinkOwner(Protocol):
     """Whom a link reports to, on the client's thread."""
 
@@ -70,8 +51,8 @@ class LinkOwner(Protocol):
         """Take a job's results."""
         ...
 
-    def rejected(self, item: Item, message: str) -> None:
-        """Hear that a job is malformed."""
+    def refused(self, item: Item, error: Exception) -> None:
+        """Hear that a job is malformed, or that its session's state is gone."""
         ...
 
     def came_back(self, link: "Link", items: list[Item], why: str, *, is_failure: bool) -> None:
@@ -127,7 +108,8 @@ class Link:
             Kind.WELCOME: self._welcome,
             Kind.RESULTS: self._take_results,
             Kind.FAILED: self._take_failed,
-            Kind.REJECTED: self._take_rejected,
+            Kind.REJECTED: partial(self._take_refused, BadJob),
+            Kind.GONE: partial(self._take_refused, SessionGone),
             Kind.BUSY: self._back_off,
             Kind.BYE: self._hear_bye,
             Kind.ERROR: self._hear_error,
@@ -261,6 +243,11 @@ class Link:
         assert info is not None, self.state
         return len(item.data) > min(info.max_message_bytes - 64, info.max_client_bytes)
 
+    def drop(self, states: list[str], now: float) -> None:
+        """Have the server keep states of sessions no longer, if it can be told now."""
+        if self.state is State.READY:
+            self._send(protocol.pack(Kind.DROP, states), now)
+
     def cancel(self, numbers: list[int], now: float) -> None:
         """Forget jobs whose caller has gone, and ask the server to do so, too."""
         for number in numbers:
@@ -329,7 +316,7 @@ class Link:
         handler(body, now)
 
     def _take_results(self, body: tuple[Any, ...], _now: float) -> None:
-        entries = codec.results_of(body)
+        entries = codec.results_of(body, self.info.server_id if self.info else "")
         self._busy_s = 0.0
         self._allowance = min(self._limit(), self._allowance + len(entries))
         for number, calls in entries:
@@ -347,11 +334,12 @@ class Link:
                 why = f"{self.endpoint.url}: {message}"
                 self._owner.came_back(self, [item], why, is_failure=True)
 
-    def _take_rejected(self, body: tuple[Any, ...], _now: float) -> None:
+    def _take_refused(self, kind: type[Exception], body: tuple[Any, ...], _now: float) -> None:
         for number, message in codec.pairs_of(body):
             item = self._take(number)
             if item is not None:
-                self._owner.rejected(item, message)
+                job_id = item.call.ids[item.index]
+                self._owner.refused(item, kind(f"job {job_id!r}: {message}"))
 
     def _hear_bye(self, _body: tuple[Any, ...], _now: float) -> None:
         self._is_leaving = True

@@ -19,8 +19,9 @@ from typing import Final
 import zmq
 
 from sandbox_wasm.client.calls import Call, Item
-from sandbox_wasm.client.connection import FIRST_RETRY_S, Link, LinkOptions, State
-from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.client.connection import FIRST_RETRY_S, Link, State
+from sandbox_wasm.client.options import LinkOptions
+from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable, SessionGone
 from sandbox_wasm.types import CallResult
 from sandbox_wasm.wire.endpoints import Endpoint
 from sandbox_wasm.wire.waker import Waker
@@ -35,6 +36,7 @@ WORTH_JOBS: Final = 32
 IDLE_JOBS: Final = 64
 """A server with fewer unanswered jobs gets more at once, however few they are."""
 LINGER_S: Final = 0.001
+TURN_RETRY_S: Final = 0.02
 MAX_SLEEP_S: Final = 1.0
 HELD_UP_S: Final = 5.0
 """If a turn comes so late, the whole process was held up, and nothing can have been heard
@@ -59,6 +61,9 @@ class Wire:
         self._inbox: deque[tuple[Call, list[Item]]] = deque()
         self._abandoned: deque[Call] = deque()
         self._pending: deque[Item] = deque()
+        self._turns: deque[Item] = deque()
+        """Pending, too, but for one server each."""
+        self._dropped: deque[str] = deque()
         self._delayed: list[tuple[float, int, Item]] = []
         self._deadlines: list[tuple[float, int, Call]] = []
         self._sequence = itertools.count()
@@ -93,6 +98,10 @@ class Wire:
         """Stop a call whose caller no longer waits. Safe from any thread."""
         self._abandoned.append(call)
         self._waker.wake()
+
+    def drop_state(self, name: str) -> None:
+        """Have a state kept no longer; safe from any thread, and in a finalizer."""
+        self._dropped.append(name)  # wakes nobody: it can wait for the thread's next turn
 
     def close(self) -> None:
         """End every call with SandboxUnavailable, close the sockets, join; safe from any thread."""
@@ -157,9 +166,13 @@ class Wire:
         while inbox:
             call, items = inbox.popleft()
             self._remind(call)
-            self._pending.extend(items)
+            for item in items:
+                self._enqueue(item)
         while self._abandoned:
             self._drop(self._abandoned.popleft(), SandboxUnavailable("the caller stopped waiting"))
+
+    def _enqueue(self, item: Item) -> None:
+        (self._pending if item.server is None else self._turns).append(item)
 
     def _remind(self, call: Call) -> None:
         """Look at the call again when it is due."""
@@ -187,7 +200,7 @@ class Wire:
                 f" {call.timeout_s:g} s ({where})"
             ))  # fmt: skip
         while self._delayed and self._delayed[0][0] <= now:
-            self._pending.append(heapq.heappop(self._delayed)[2])
+            self._enqueue(heapq.heappop(self._delayed)[2])
         if self._has_dead_items:
             self._has_dead_items = False
             self._pending = deque(item for item in self._pending if not item.call.is_over)
@@ -202,7 +215,34 @@ class Wire:
 
     # ------------------------------------------------------------------ jobs out
 
+    def _send_turns(self, now: float) -> None:
+        """Send turns of sessions to the servers that keep their states."""
+        turns, self._turns = self._turns, deque()
+        for item in turns:
+            if item.call.is_over:
+                continue
+            link = self._server(item.server)
+            if link is None:
+                self.refused(item, SessionGone("the session is gone: the server that kept it was"
+                                               " started again; begin another"))  # fmt: skip
+            elif not (link.room(now) and link.send_jobs([item], now)):
+                heapq.heappush(self._delayed, (now + TURN_RETRY_S, next(self._sequence), item))
+
+    def _server(self, server_id: str | None) -> Link | None:
+        """Find the link to a server; None when another one stands in its place."""
+        named = (link for link in self.links if link.info and link.info.server_id == server_id)
+        return next(named, None)
+
+    def _send_dropped(self, now: float) -> None:
+        while self._dropped:
+            server_id, _, state = self._dropped.popleft().rpartition("/")
+            link = self._server(server_id)
+            if link is not None:
+                link.drop([state], now)
+
     def _flush(self, now: float) -> None:
+        self._send_turns(now)
+        self._send_dropped(now)
         if self._pending and all(link.refusal is not None for link in self.links):
             self._give_up("; ".join(str(link.refusal) for link in self.links))
         is_idle = not any(link.outstanding for link in self.links)
@@ -246,8 +286,9 @@ class Wire:
             if has_others and item.avoid is link:
                 kept.append(item)
             elif link.is_too_large(item):
-                self.rejected(item, f"{len(item.data)} bytes encoded are more than"
-                                    f" {link.endpoint.url} accepts")  # fmt: skip
+                self.refused(item, BadJob(f"job {item.call.ids[item.index]!r}: {len(item.data)}"
+                                          f" bytes encoded are more than {link.endpoint.url}"
+                                          " accepts"))  # fmt: skip
             elif items and not link.fits(size_bytes, item):
                 pending.appendleft(item)
                 break
@@ -269,10 +310,10 @@ class Wire:
         """Take a job's results."""
         item.call.deliver(item.index, calls)
 
-    def rejected(self, item: Item, message: str) -> None:
-        """Fail the call of a malformed job."""
+    def refused(self, item: Item, error: Exception) -> None:
+        """Fail the call of a job that no server will run."""
         if not item.call.is_over:
-            self._drop(item.call, BadJob(f"job {item.call.ids[item.index]!r}: {message}"))
+            self._drop(item.call, error)
 
     def came_back(self, link: Link, items: list[Item], why: str, *, is_failure: bool) -> None:
         """Send jobs again: to another server if there is one, and later if the machine failed."""
@@ -297,4 +338,5 @@ class Wire:
                 heapq.heappush(self._delayed, (now + delay_s, next(self._sequence), item))
             else:
                 again.append(item)
-        self._pending.extendleft(reversed(again))
+        self._turns.extend(item for item in again if item.server is not None)
+        self._pending.extendleft(item for item in reversed(again) if item.server is None)

@@ -20,6 +20,10 @@ class Executor(Protocol):
         """Queue one job without blocking."""
         ...
 
+    def drop_state(self, name: str) -> None:
+        """Keep the state of a session no longer."""
+        ...
+
     def stats(self) -> dict[str, Any]:
         """Return counters for the metrics."""
         ...

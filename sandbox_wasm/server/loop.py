@@ -16,7 +16,7 @@ from typing import Any
 
 import zmq
 
-from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
+from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable, SessionGone
 from sandbox_wasm.job_fields import MAX_NAME_CHARS
 from sandbox_wasm.server.door import Door, key_of
 from sandbox_wasm.server.executor import Executor
@@ -174,7 +174,8 @@ class Broker:
         kind, body = protocol.unpack(frame)
         if kind is Kind.HELLO:
             self._greet(identity, body, key_of(message))
-            self._welcome(message)
+            if self._door is not None:
+                self._door.welcome(message)
             return
         if session is None:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
@@ -182,10 +183,17 @@ class Broker:
         session.last_heard_at = time.monotonic()
         if kind is Kind.JOBS:
             self._accept(session, body, len(frame))
-        elif kind is Kind.CANCEL:
-            numbers = codec.numbers_of(body)
-            tickets = [session.tickets[n] for n in numbers if n in session.tickets]
+        else:
+            self._hear(session, kind, body)
+
+    def _hear(self, session: Session, kind: Kind, body: tuple[object, ...]) -> None:
+        if kind is Kind.CANCEL:
+            numbers, held = codec.numbers_of(body), session.tickets
+            tickets = [held[number] for number in numbers if number in held]
             self._counters.cancelled += self._queue.cancel(session, tickets)
+        elif kind is Kind.DROP:
+            for name in codec.names_of(body):
+                self._executor.drop_state(name)
         elif kind is Kind.PING:
             token = body[0] if body and type(body[0]) is int else 0
             self._outbox.post(session, protocol.pack(Kind.PONG, token))
@@ -193,10 +201,6 @@ class Broker:
             self._forget(session)
         else:
             raise ProtocolError(f"$[1]: a client may not send {kind.value!r}")
-
-    def _welcome(self, hello: zmq.Frame) -> None:
-        if self._door is not None:
-            self._door.welcome(hello)
 
     def _greet(self, identity: bytes, body: tuple[object, ...], key: bytes | None) -> None:
         name = body[0] if len(body) == 1 else None
@@ -307,19 +311,21 @@ class Broker:
 
     def _reject(self, session: Session, number: int, message: str) -> None:
         self._counters.rejected += 1
-        pair = codec.pack_pair(number, message)
-        self._outbox.post(session, protocol.frame_of_parts(Kind.REJECTED, [pair]))
+        parts = [codec.pack_pair(number, message)]
+        self._outbox.post(session, protocol.frame_of_parts(Kind.REJECTED, parts))
 
     def _fail(self, ticket: Ticket, exc: BaseException) -> None:
         if isinstance(exc, BadJob):
             self._reject(ticket.session, ticket.number, str(exc))
             return
-        self._counters.failed += 1
-        if not isinstance(exc, SandboxUnavailable):
+        is_gone = isinstance(exc, SessionGone)
+        self._counters.failed += not is_gone
+        if not isinstance(exc, SandboxUnavailable | SessionGone):
             self._quiet.write(logging.ERROR, ticket.session.name, "event=executor_error error=%r",
                               exc, exc=exc)  # fmt: skip
         pair = codec.pack_pair(ticket.number, str(exc) or type(exc).__name__)
-        self._outbox.post(ticket.session, protocol.frame_of_parts(Kind.FAILED, [pair]))
+        kind = Kind.GONE if is_gone else Kind.FAILED
+        self._outbox.post(ticket.session, protocol.frame_of_parts(kind, [pair]))
 
     def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
         self._counters.malformed += code is not ErrorCode.HELLO_FIRST

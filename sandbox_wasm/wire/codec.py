@@ -18,6 +18,7 @@ __all__ = [
     "calls_a_job",
     "job_of_fields",
     "jobs_of",
+    "names_of",
     "number_of_fields",
     "numbers_of",
     "pack_job",
@@ -26,6 +27,7 @@ __all__ = [
     "pairs_of",
     "reply_bytes",
     "results_of",
+    "server_of",
 ]
 
 Fields = tuple[Any, ...]
@@ -33,7 +35,7 @@ Fields = tuple[Any, ...]
 
 _NAMES: Final = (
     "number", "id", "source", "calls", "entry", "expressions", "stdin", "tests", "limits",
-    "images", "banned_modules", "want_stdout", "want_stderr", "packages",
+    "images", "banned_modules", "want_stdout", "want_stderr", "packages", "state",
 )  # fmt: skip
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _THREE_INTS: Final = [int, int, int]
@@ -54,8 +56,6 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
     Raises:
         BadJob: It, or its answer, would be too large; nothing was sent.
     """
-    if job.state is not None:
-        raise BadJob(f"job {short_repr(job.id)}: a session's turn runs where its sandbox is")
     _check_reply(job)
     limits = job.limits
     fields = (
@@ -63,6 +63,7 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
         (limits.fuel, limits.memory_bytes, limits.output_bytes), job.images,
         tuple(sorted(job.banned_modules)) if job.banned_modules else (), job.want_stdout,
         job.want_stderr, tuple(sorted(job.packages)) if job.packages else (),
+        job.state and job.state.rpartition("/")[2],
     )  # fmt: skip
     data = cast("bytes", _packb(fields, unicode_errors="surrogatepass"))
     if len(data) > max_bytes:
@@ -101,11 +102,11 @@ def job_of_fields(fields: Fields, path: str) -> Job:
         BadJob: A field has the wrong type, is too large, or contradicts another.
     """
     (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
-     want_stderr, packages) = fields  # fmt: skip
+     want_stderr, packages, state) = fields  # fmt: skip
     try:
         job = Job(
             id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
-            _names(banned), want, want_stderr, _names(packages),
+            _names(banned), want, want_stderr, _names(packages), state,
         )  # fmt: skip
         _check_reply(job)
     except BadJob as exc:
@@ -137,8 +138,9 @@ def _names(values: Any) -> Any:
 def reply_bytes(job: Job) -> int:
     """Bound the size of the answer before running anything, so that it can always be sent."""
     num_calls = len(job.calls) or len(job.expressions) or 1
-    per_call = job.limits.output_bytes * (2 if job.want_stdout else 1)
-    stderr_bytes = _STDERR_BYTES if job.want_stderr else 0
+    is_turn = job.state is not None
+    per_call = job.limits.output_bytes * (2 if job.want_stdout or is_turn else 1)
+    stderr_bytes = _STDERR_BYTES if job.want_stderr or is_turn else 0
     return num_calls * (per_call + stderr_bytes + _CALL_OVERHEAD_BYTES)
 
 
@@ -167,6 +169,8 @@ def pack_result(number: int, result: JobResult) -> bytes:
             call.stdout,
             call.stderr,
             call.differs,
+            call.traceback,
+            call.state,
         )
         for call in result.calls
     ]
@@ -178,21 +182,28 @@ def pack_pair(number: int, message: str) -> bytes:
     return cast("bytes", _packb((number, message[:2000]), unicode_errors="surrogatepass"))
 
 
-def results_of(body: Fields) -> list[tuple[int, tuple[CallResult, ...]]]:
-    """Decode the body of `results`.
+def server_of(job: Job) -> str | None:
+    """Name the server that keeps the state from which a turn goes on; None if any may run it."""
+    return job.state.rpartition("/")[0] or None if job.state else None
+
+
+def results_of(body: Fields, server_id: str = "") -> list[tuple[int, tuple[CallResult, ...]]]:
+    """Decode the body of `results`; a state is named after the server that keeps it, too.
 
     Raises:
         ProtocolError: The server does not speak this protocol; nothing of the frame is used.
     """
-    entries = body[0] if len(body) == 1 else None
+    entries: Any = body[0] if len(body) == 1 else None
     try:
-        return [(number, tuple([_call(call) for call in calls])) for number, calls in entries]  # pyright: ignore
+        return [
+            (number, tuple([_call(call, server_id) for call in calls])) for number, calls in entries
+        ]
     except (TypeError, ValueError, KeyError) as exc:
         raise ProtocolError(f"$[2]: not an array of results: {short_repr(str(exc))}") from exc
 
 
-def _call(fields: Fields) -> CallResult:
-    outcome, value, error, fuel, stdout, stderr, differs = fields
+def _call(fields: Fields, server_id: str) -> CallResult:
+    outcome, value, error, fuel, stdout, stderr, differs, traceback, state = fields
     if (
         type(fuel) is not int
         or not 0 <= fuel <= MAX_NUMBER
@@ -201,11 +212,14 @@ def _call(fields: Fields) -> CallResult:
         or not _is_str_or_none(stdout)
         or not _is_str_or_none(stderr)
         or not _is_str_or_none(differs)
+        or not _is_str_or_none(traceback)
+        or not _is_str_or_none(state)
     ):
         raise TypeError("a call's field has the wrong type")
     return CallResult(
         outcome=_OUTCOMES[outcome], value=value, error=error, fuel=fuel, stdout=stdout,
-        stderr=stderr, differs=differs,
+        stderr=stderr, differs=differs, traceback=traceback,
+        state=state and f"{server_id}/{state}",
     )  # fmt: skip
 
 
@@ -223,6 +237,14 @@ def numbers_of(body: Fields) -> list[int]:
         if type(number) is not int:
             raise ProtocolError(f"$[2][{index}]: expected an integer, got {short_repr(number)}")
     return numbers
+
+
+def names_of(body: Fields) -> list[str]:
+    """Decode the states of `drop`."""
+    values = cast("Fields", body[0]) if body and type(body[0]) is tuple else None
+    if values is None or not all(type(name) is str for name in values):
+        raise ProtocolError("$[2]: expected an array of states")
+    return list(values)
 
 
 def pairs_of(body: Fields) -> list[tuple[int, str]]:

@@ -8,6 +8,7 @@ opens a socket, and nothing decoded here is trusted until `codec` or this module
     hello   [client_name]                     welcome  [ServerInfo fields]
     jobs    [[job, ...]]                      results  [[[number, calls], ...]]
     cancel  [[number, ...]]                   failed   [[[number, message], ...]]  machine failures
+    drop    [[state, ...]]                    gone     [[[number, message], ...]]  no such state
     ping    [token]                           rejected [[[number, message], ...]]  a bad job
     bye     [reason]                          busy     [[number, ...], message]    send again later
                                               pong     [token]
@@ -43,7 +44,7 @@ __all__ = [
     "unpack",
 ]
 
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
@@ -66,9 +67,11 @@ class Kind(StrEnum):
     WELCOME = "welcome"
     JOBS = "jobs"
     CANCEL = "cancel"
+    DROP = "drop"
     RESULTS = "results"
     FAILED = "failed"
     REJECTED = "rejected"
+    GONE = "gone"
     BUSY = "busy"
     PING = "ping"
     PONG = "pong"

@@ -58,7 +58,7 @@ def wire_job(number: object = 1, **changes: object) -> list:
         "number": number, "id": "a", "source": "echo", "calls": ["1"], "entry": "f",
         "expressions": [], "stdin": None, "tests": None, "limits": [10**9, 2**28, 65536],
         "images": 1, "banned": [], "want_stdout": False, "want_stderr": False,
-        "packages": [],
+        "packages": [], "state": None,
     }  # fmt: skip
     return list((fields | changes).values())
 
@@ -105,14 +105,14 @@ def assert_serves_others(server) -> None:
         (msgpack.packb(b"raw"), r"malformed: \$: not one valid msgpack.*bin"),
         (msgpack.packb(7), r"malformed: \$: expected \[version, kind"),
         (msgpack.packb(["1", "jobs"]), r"malformed: \$\[0\]: expected the protocol version"),
-        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 3"),
+        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 4"),
         (packed("steal"), r"malformed: \$\[1\]: unknown kind 'steal', expected one of"),
         (packed(5), r"malformed: \$\[1\]: unknown kind 5"),
         (packed("results", []), r"malformed: \$\[1\]: a client may not send 'results'"),
         (packed("jobs"), r"malformed: \$\[2\]: expected one array of at most"),
         (packed("jobs", "x"), r"malformed: \$\[2\]: expected one array of at most"),
         (packed("jobs", [wire_job()] * 1025), r"\$\[2\]: expected one array"),
-        (packed("jobs", [7]), r"malformed: \$\[2\]\[0\]: a job is an array of 14"),
+        (packed("jobs", [7]), r"malformed: \$\[2\]\[0\]: a job is an array of 15"),
         (packed("jobs", [wire_job(), wire_job()[:-1]]), r"\$\[2\]\[1\]: a job is"),
         (packed("jobs", [wire_job("one")]), r"\$\[2\]\[0\]\.number: expected a req"),
         (packed("jobs", [wire_job(-1)]), r"\$\[2\]\[0\]\.number: expected a req"),

@@ -1,0 +1,89 @@
+"""Sessions over ZeroMQ: one server keeps each; a server that starts again has lost them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox_wasm import BadJob, Outcome, Sandbox, SandboxClient, Session, SessionGone
+from tests.fake_sandbox import serve_in_thread
+
+pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[list[Sandbox]]:
+    with Sandbox(workers=1, images=1) as one, Sandbox(workers=1, images=1) as other:
+        yield [one, other]
+
+
+def values(session: Session, *sources: str) -> list[str | None]:
+    return [session.run(source).value for source in sources]
+
+
+def test_a_session_over_zeromq_is_as_one_in_process(pools: list[Sandbox], tmp_path: Path) -> None:
+    turns = ["x = [1]", "x.append(2); x", "1 // 0", "print(x)", "x = ="]
+    turns.append("open('/tmp/a', 'w').write('a')")
+    bind = f"ipc://{tmp_path}/s"
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=60) as client:
+        here, there = pools[1].session(), client.session()
+        for source in turns:
+            assert here.run(source) == there.run(source)
+        fork = there.fork()
+        assert values(there, "x.append(3); x", "input()") == ["[1, 2, 3]", None]
+        assert there.run("input()", stdin="word").value == "'word'"
+        assert values(fork, "x", "open('/tmp/a').read()") == ["[1, 2]", "'a'"]
+        with pytest.raises(BadJob, match="saved where its sandbox is"):
+            fork.save()
+
+
+def test_sessions_stay_at_their_server_and_are_dropped_with_their_last_reference(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    num_before = sum(pool.stats()["sessions"] for pool in pools)
+    binds = [f"ipc://{tmp_path}/{n}" for n in range(2)]
+    with serve_in_thread(pools[0], binds[0]), serve_in_thread(pools[1], binds[1]), \
+            SandboxClient(binds, timeout_s=60) as client:  # fmt: skip
+        client.wait_ready()
+        sessions = [client.session() for _ in range(12)]
+        for number, session in enumerate(sessions):
+            session.run(f"x = {number}")
+        forks = [session.fork() for session in sessions]
+        for fork in forks:
+            fork.run("x = 'fork'")
+        assert [session.run("x").value for session in sessions] == [str(n) for n in range(12)]
+        for session in [*sessions, *forks]:
+            session.close()
+        client.session().run("1")  # a turn of the thread, after which the drops are sent
+        client.session().run("1")
+        assert sum(pool.stats()["sessions"] for pool in pools) <= num_before + 2
+
+
+def test_a_server_that_starts_again_loses_sessions_with_a_clear_error_and_no_client(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    with SandboxClient(bind, timeout_s=60) as client:
+        with serve_in_thread(pools[0], bind):
+            session = client.session()
+            session.run("x = 1")
+            kept = session.fork()
+        with serve_in_thread(pools[0], bind):
+            with pytest.raises(SessionGone, match="was started again; begin another"):
+                session.run("x")
+            with pytest.raises(SessionGone):
+                kept.run("x")
+            assert client.session().run("1 + 1").value == "2"
+
+
+def test_a_state_that_the_server_gave_up_is_gone_and_nothing_is_tried_again(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=60) as client:
+        session = client.session()
+        assert session.run("x = 1").outcome is Outcome.RETURNED
+        pools[0]._states.clear()
+        with pytest.raises(SessionGone, match="begin another"):
+            session.run("x")
+        assert client.stats()["resent"] == 0
