@@ -38,8 +38,8 @@ class SelfPlayConfig(Section, title="selfplay"):
         Mode.ABDUCTION,
         Mode.INDUCTION,
     )
-    """Which kinds of tasks are played. (paper: the default three; error is an experiment of its
-    D.1) Leave some out to study the others, or add error."""
+    """The kinds of tasks. (paper: the default three; error is an experiment of its D.1) Leave some
+    out to study the others, or add error."""
     batch_size: Count = 64
     """Proposals, and as many answers, per mode and step. (AZR, scripts/selfplay/7b.sh) Lower it on
     a small machine; a stream needs several to be compared."""
@@ -55,12 +55,13 @@ class SelfPlayConfig(Section, title="selfplay"):
     """Inputs that an induction proposer gives; the first half is shown to the solver. (AZR:
     num_inputs) Lower it for models that cannot write ten good ones."""
     envelope: Literal["r1", "boxed", "none", "completion"] = "r1"
-    """How an instruction is put and an answer wrapped: r1 (think and answer tags), boxed, none, or
-    completion (a few-shot pattern to continue). Take completion for models below 1B, boxed or none
-    for tuned models that ignore the tags."""
+    """How an instruction is presented and an answer is wrapped: r1 (think and answer tags), boxed,
+    none, or completion (a few-shot pattern to continue). Take completion for models below 1B, boxed
+    or none for tuned models that ignore the tags."""
     pattern_examples: Count = 3
-    """Envelope completion: solved miniatures fill a pattern up to so many examples where there are
-    fewer references. Lower it to shorten prompts, at the price of fewer well-formed completions."""
+    """With envelope completion: if there are fewer references, solved miniatures fill the pattern
+    up to this number of examples. Lower it to shorten prompts, at the price of fewer well-formed
+    completions."""
     chat_template: bool = False
     """Wrap prompts in the model's chat template; off is plain text. (AZR: off for base models)
     Switch it on for instruction-tuned models."""
@@ -71,19 +72,19 @@ class SelfPlayConfig(Section, title="selfplay"):
     `enable_thinking = false`, on the command line as JSON. (vLLM, TRL: the same name) Set what the
     model's card names."""
     same_step_tasks: bool = True
-    """Solve a step's new tasks in that step (the paper's Algorithm 1); off is one step later.
-    Switch it off to repeat the authors' code, or to keep a GPU busy."""
+    """Solve a step's new tasks in that step (the paper's Algorithm 1); off solves them one step
+    later. Switch it off to repeat the authors' code, or to keep a GPU busy."""
     train_proposer: bool = True
-    """Propose tasks and learn from it; off trains the solver alone, on its seeds. (AZR:
-    train_propose) Switch it off for the paper's ablation."""
+    """Propose tasks and learn from proposing; off trains the solver alone, on the run's seeds.
+    (AZR: train_propose) Switch it off for the paper's ablation."""
     error_banned: ListOf[Literal["assert", "raise", "try", "except"]] = ()
-    """Statements that programs of error tasks may not use. (AZR: an option) Ban some when errors
-    are only ever raised on purpose."""
+    """Statements that programs of error tasks may not use. (AZR: an option) Ban some when all
+    errors are raised on purpose."""
     propose_untrained: bool = False
-    """With train_proposer off: propose all the same, so that the buffers grow (AZR's code); off
-    proposes nothing. Switch it on to repeat the authors' ablation."""
+    """With train_proposer off: still propose, so that the buffers grow (AZR's code); off proposes
+    nothing. Switch it on to repeat the authors' ablation."""
     pretrain_solver_steps: Natural = 0
-    """First steps that train the solver alone, on what is in the buffers. (AZR:
+    """Number of first steps that train the solver alone, on tasks of the buffers. (AZR:
     pretrain_pred_steps) Set it with a seed file, when solvers fail nearly everything."""
     solver_tasks: Literal[
         "same_step", "max_new", "half_new", "uniform", "step", "learnable", "learnability"
@@ -93,11 +94,11 @@ class SelfPlayConfig(Section, title="selfplay"):
     (solve rate not 0 or 1), learnability (by the rate p, weight p (1 - p); both ours). Take max_new
     to repeat the authors' code; docs/method/tasks.md compares them."""
     update_iteration: Count = 1
-    """Steps whose prompts are drawn from the buffers as they were before the first of them; also
-    the window of max_new and half_new. (AZR: update_iteration) Leave it at 1 but to repeat a run of
-    the authors'."""
+    """Steps that form a block: their prompts are drawn from the buffers as they were before it;
+    also the window of max_new and half_new. (AZR: update_iteration) Change it only to repeat a run
+    of the authors'."""
     train_on_trials: bool = False
-    """Learn from the trials of a valid proposal in place of one attempt more; with train_proposer
+    """Learn from the trials of a valid proposal instead of one more attempt; with train_proposer
     off each drawn task is tried so often. (AZR: off; arXiv 2604.27644: on) Switch it on to use the
     80 % of generations that the paper throws away."""
 
@@ -146,25 +147,25 @@ class ParsingConfig(Section, title="parsing"):
     """
 
     format: Literal["prefix", "strict", "exact"] = "strict"
-    """r1 envelope, how strictly it is read: prefix (AZR's get_format_reward: whatever follows the
-    first answer), strict (the last answer is closed as well), exact (one thought, one answer,
-    nothing else). Take exact for models that go on talking after the answer."""
+    """How strictly the r1 envelope is read. prefix: anything may follow the first answer (AZR's
+    get_format_reward); strict: the last answer is closed as well; exact: one thought, one answer,
+    nothing else. Take exact for models that go on talking after the answer."""
     code_block: Literal["first", "last"] = "first"
     """Which block of code is a proposal's program. (AZR: code_location) Take last for models that
     draft before they write."""
     entry: Literal["f", "not_first", "not_last", "any_first", "any_last"] = "f"
-    """Which module-level function is the entry: f (it is called so), or one that is renamed to f:
-    not_first (the first, always), not_last (the last, always), any_first, any_last (f if there is
-    one, else the first, the last). (AZR: f_replace_location, not_first) Take any_last for models
+    """The module-level function that is the entry. f: the one of that name; not_first, not_last:
+    the first, or the last, is always renamed to f; any_first, any_last: f if there is one, else the
+    first, or the last, is renamed. (AZR: f_replace_location, not_first) Take any_last for models
     that name their functions otherwise."""
     reject_multiple_functions: bool = False
     """Refuse proposals with more than one def, nested ones and methods included. (AZR: on, while
     its prompt welcomes them) Switch it on to repeat the authors' code."""
     reject_test_input: bool = False
-    """Refuse programs that seem to hold a test of themselves. (AZR: reject_test_input_in_code)
-    Switch it on when proposals give their own input away."""
+    """Refuse programs that seem to contain their own test. (AZR: reject_test_input_in_code) Switch
+    it on when proposals give their own input away."""
     strip: ListOf[Strip] = ()
-    """What is taken out of proposed programs: comments and docstrings, globals (all but imports,
+    """What to remove from proposed programs: comments and docstrings, globals (all but imports,
     classes and functions at module level), calls of print. (AZR: remove_comments,
     remove_after_return, remove_print) Set comments when they give answers away; the paper found
     that it hurts."""
@@ -187,8 +188,8 @@ class BuffersConfig(Section, title="buffers"):
     """The tasks of the past."""
 
     max_tasks: Count = 16_384
-    """The newest so many of each mode can be drawn; all stay on disk. (AZR: max_programs) Lower it
-    to forget easy early tasks sooner."""
+    """How many of each mode's newest tasks can be drawn; all stay on disk. (AZR: max_programs)
+    Lower it to forget easy early tasks sooner."""
     seed_tasks: Count = 256
     """Tasks per mode that the model makes itself before step 1. (AZR: 64 x 4) Lower it for a quick
     start; raise it when later tasks are all alike."""
@@ -197,24 +198,23 @@ class BuffersConfig(Section, title="buffers"):
     AZR's own seed files. Each is judged again before it enters. Set it for models too weak to make
     seeds, or to start several runs alike."""
     max_seed_rounds: Natural = 64
-    """Rounds after which seeding ends, with a warning, and the run goes on with what there is.
+    """Rounds after which seeding ends with a warning, and the run continues with the tasks it has.
     Raise it for models whose programs are seldom valid."""
     store: Literal["all", "non_one", "non_extremes"] = "all"
     """Valid proposals that enter, by solve rate: all, non_one (below 1) or non_extremes (above 0 as
     well). (AZR: valid_program_filter) Take one of the others when the buffers fill with trivial
     tasks."""
     band: Annotated[tuple[Share, Share], Strict(strict=False)] = (0.0, 1.0)
-    """Solve rates of the tasks that solvers are asked, that references are and whose trials are
-    learned from; [0, 1] is any. (R-Zero, Agent0: 0.3 to 0.8) Set it when most tasks are solved
-    always or never."""
+    """Range of solve rates of the tasks that solvers get, of references, and of new tasks whose
+    trials are learned from; [0, 1] is any. (R-Zero, Agent0: 0.3 to 0.8) Set it when most tasks are
+    solved always or never."""
     rate_weight: Share = 0.0
-    """How much one attempt moves the solve rate of a stored task, an exponential mean; 0 leaves
-    what the trials found when it was proposed. Set it with `band`, say to 0.2: the model changes.
-    """
+    """How much one attempt moves a stored task's solve rate, as an exponential mean; 0 keeps the
+    rate of its trials. Set it with `band`, say to 0.2, because the model changes."""
     recheck: Natural = 0
-    """Stored tasks of each mode that are run again in a step, in all images there are and under
-    other entropy; those refuted are taken out (`gate/refuted`). (Survive or Collapse, arXiv
-    2605.22217) Set it, say to 8, to see the gate hold over a long run."""
+    """Stored tasks of each mode that run again in each step, in all sixteen images and with other
+    entropy; tasks that give another output are removed (`gate/refuted`). (Survive or Collapse,
+    arXiv 2605.22217) Set it, say to 8, to see the gate hold over a long run."""
     reference_sampling: Literal["uniform", "recency", "easy"] = "uniform"
     """How references of proposers are drawn: uniform; recency, by born step + 1 (AZR:
     gen_data_probabilities_strategy = step); easy, short and often solved ones first (ours). Try
@@ -260,11 +260,11 @@ class CurriculumConfig(Section, title="curriculum"):
     """Longer programs little by little: proposals over the limit are refused. Ours."""
 
     lines_from: Natural = 0
-    """Most lines of a program before step 1, blank ones not counted; 0 is no limit, ever. Set it,
-    say to 8, when a small model proposes more than it can solve."""
+    """Most non-blank lines of a program before step 1; 0 is no limit, ever. Set it, say to 8, when
+    a small model proposes more than it can solve."""
     lines_to: int = 40
-    """The same from step `curriculum.steps` on; between the two it grows linearly. Set it to what
-    the model shall reach."""
+    """The limit from step `curriculum.steps` on; in between it grows linearly. Set it to what the
+    model should reach."""
     steps: Count = 100
     """Steps over which the limit grows. Set it to a part of the run's steps."""
 
@@ -293,21 +293,22 @@ class CompositeConfig(Section, title="composite"):
     """Proposals that must build on past programs, as functions g_0, g_1, ... (paper, D.2)."""
 
     start_step: Annotated[int, AfterValidator(first_step)] = -1
-    """First step with such proposals; -1 is never. (AZR: composite_start_step) Set it to try the
-    paper's composite tasks (docs/method/tasks.md)."""
+    """First step with composite proposals; -1 is never. (AZR: composite_start_step) Set it to try
+    the paper's composite tasks (docs/method/tasks.md)."""
     chance: Share = 0.5
-    """Share of the proposals that are asked for it. (paper: p = 0.5; AZR: composite_chance) Lower
-    it when too few proposals are valid."""
+    """Share of the proposals that must build on functions. (paper: p = 0.5; AZR: composite_chance)
+    Lower it when too few proposals are valid."""
     n_min: Annotated[Count, because("start_step = -1 switches them off")] = 1
-    """Fewest functions. (paper: c uniform in 1 to 3) Raise it to make composition the rule."""
+    """Least number of functions. (paper: c uniform in 1 to 3) Raise it to make composition the
+    rule."""
     n_max: Count = 3
-    """Most functions; fewer are taken where fewer can be drawn. Lower it for models that lose track
-    of three."""
+    """Largest number of functions; fewer are taken if fewer can be drawn. Lower it for models that
+    lose track of three."""
     schedule: bool = False
     """Let n_max grow by 1 up to 3 and chance by 0.01 up to 0.8, at step 151 and every 50 steps from
     there. (AZR: scheduler_step) Switch it on with n_max = 1 to begin gently."""
     min_own_operations: Natural = 0
-    """Operations that f must do beside calling the functions. (AZR: 0) Set 1 when proposals are
+    """Operations that f must do besides calling the functions. (AZR: 0) Set 1 when proposals are
     mere wrappers."""
     whole_references: bool = True
     """Show a composite reference with its functions; off shows f alone. Switch it off to shorten

@@ -26,32 +26,33 @@ class RewardConfig(Section, title="rewards"):
     """A well-formed proposal that does not run, is unsafe or not deterministic. (AZR's code) Raise
     it when proposers only play safe."""
     not_novel: float | None = None
-    """A valid proposal that [novelty] refuses; default is as an invalid one. Raise it, say to -0.5,
-    when the gate refuses most of them."""
+    """A valid proposal that [novelty] refuses; default is the reward of an invalid one. Raise it,
+    say to -0.5, when the gate refuses most of them."""
     unlearnable: float = 0.0
-    """A valid proposal that every trial or none solves. (paper, eq. 4; AZR's code: -0.5) Lower it
-    to repeat the authors' code."""
+    """A valid proposal that all trials solve, or none. (paper, eq. 4; AZR's code: -0.5) Lower it to
+    repeat the authors' code."""
     learnability: Literal["one_minus", "inverse", "variance"] = "one_minus"
-    """What a valid proposal earns by its solve rate p. one_minus: 1 - p (paper); inverse: 1 - p,
-    and 1 at p = 0 too; variance: 4 p (1 - p). Take variance when proposals turn too hard."""
+    """The reward of a valid proposal with solve rate p. one_minus: 1 - p, and 0 at p = 0 (paper);
+    inverse: 1 - p, also at p = 0; variance: 4 p (1 - p). Take variance when proposals become too
+    hard."""
     induction: Literal["binary", "accuracy", "any"] = "binary"
-    """What an induction answer must get right: binary is all hidden cases, accuracy pays their
-    share, any asks for one. (AZR: code_f_reward_type) Take accuracy for models that seldom get all.
-    """
+    """Which hidden cases an induction answer must get right. binary: all of them; accuracy: the
+    reward is their share; any: one of them. (AZR: code_f_reward_type) Take accuracy for models that
+    seldom get all."""
     kl: Literal["none", "k1", "abs", "k2", "k3"] = "none"
-    """Lower every rollout's reward by its divergence from the model the run started from, which is
-    then kept in memory too. (verl: use_kl_in_reward, off) Set k1 when the model drifts into
-    gibberish; loss.kl is the other way."""
+    """Estimator of the divergence from the model that the run started from; it lowers every
+    rollout's reward, and keeps that model in memory. (verl: use_kl_in_reward, off) Set k1 when the
+    model drifts into gibberish; loss.kl acts in the loss instead."""
     kl_coef: Amount = 0.001
-    """What a nat costs, summed over the rollout's tokens; 0 reports it and takes nothing off.
-    (verl: kl_ctrl.kl_coef) Set 0 first, to see how large it is."""
+    """Price of a nat of divergence, summed over the rollout's tokens; 0 only reports it. (verl:
+    kl_ctrl.kl_coef) Set 0 first, to see how large it is."""
     kl_target: Amount = 0.0
-    """Nats a token above which kl_coef grows and below which it shrinks (arXiv 1909.08593, 2.2); 0
-    leaves it constant. (verl: kl_ctrl.type fixed; where adaptive, target_kl 0.1) Set it when you
-    know the distance you want, not its price."""
+    """Divergence in nats per token; kl_coef grows above it and shrinks below it (arXiv 1909.08593,
+    2.2). 0 leaves kl_coef constant. (verl: kl_ctrl.type fixed; if adaptive, target_kl 0.1) Set it
+    when you know the distance you want, not its price."""
     kl_horizon: Count = 10_000
-    """Rollouts in which kl_coef moves by about a fifth at most. (verl: kl_ctrl.horizon) Lower it
-    when kl_coef adapts too slowly."""
+    """Rollouts in which kl_coef moves by a fifth at most. (verl: kl_ctrl.horizon) Lower it when
+    kl_coef adapts too slowly."""
 
     @model_validator(mode="after")
     def _something_moves(self) -> Self:
@@ -79,19 +80,19 @@ class IntrinsicConfig(Section, title="intrinsic"):
     """Coefficient of 0.5 min(effort/10000, 1) + 0.3 min(cyclomatic/10, 1) + 0.2 min(volume/500, 1).
     Set it when programs stay small."""
     answer_diversity: Amount = 0.0
-    """Coefficient of how seldom the answer was seen in the mode's tasks, in deduction and
-    abduction. Set it when answers repeat."""
+    """Coefficient of the answer's rarity among the mode's tasks, in deduction and abduction. Set it
+    when answers repeat."""
     input_diversity: Amount = 0.0
-    """The same of an induction task's inputs, as a mean over its cases. Set it when inputs repeat.
-    """
+    """Coefficient of the same for an induction task's inputs, as a mean over its cases. Set it when
+    inputs repeat."""
     output_diversity: Amount = 0.0
-    """The same of its outputs. Set it when outputs repeat."""
+    """Coefficient of the same for its outputs. Set it when outputs repeat."""
     max: Amount = 0.5
     """Most that a single term pays. (AZR: 0.5) Lower it when a term outweighs learnability."""
     surprise: Literal["flat", "hierarchical"] = "flat"
-    """How seldom an answer is: flat is 1 - its frequency; hierarchical is the mean of its type's
-    and, within the type, its own. (AZR's code: answer_diversity_reward, hierarchical) Take
-    hierarchical when one type of answers prevails."""
+    """How rarity is computed. flat: 1 - the answer's frequency; hierarchical: the mean of its
+    type's rarity and its own within the type. (AZR's code: answer_diversity_reward, hierarchical)
+    Take hierarchical when one type of answers prevails."""
     combine: Literal["sum", "multiply", "sum_multiply", "multiply_sum"] = "sum"
     """sum: r + terms; multiply: r * product; sum_multiply: r + product; multiply_sum: r * sum.
     (paper, D.4: sum is the most stable) Change it to repeat the paper's comparison."""
@@ -104,35 +105,36 @@ class NoveltyConfig(Section, title="novelty"):
     """Which valid proposals become tasks; all but `dedupe` is for proposers of programs."""
 
     dedupe: Literal["exact", "structure", "none"] = "exact"
-    """What is stored once: exact is equal tasks; structure is also programs of a mode that differ
-    in names, layout and annotations alone; none stores every task. (AZR: none) Take structure when
-    the buffers fill with renamed copies."""
+    """Which tasks are stored only once. exact: equal tasks; structure: also programs of a mode that
+    differ only in names, layout and annotations; none: all tasks are stored. (AZR: none) Take
+    structure when the buffers fill with renamed copies."""
     min_distance: Share = 0.0
-    """Closer than this to one of the last tasks of its mode a program is not novel; distance of
-    syntax trees, 0 is off. Set 0.01 to refuse the same tree with other names and constants."""
+    """Refuse programs whose syntax tree is closer than this to one of the mode's last tasks; 0 is
+    off. Set 0.01 to refuse the same tree with other names and constants."""
     window: Count = 256
-    """How many of the last tasks min_distance looks at. Raise it when old programs come back."""
+    """Number of last tasks with which min_distance compares. Raise it when old programs come back.
+    """
     max_copies: Natural = 0
-    """Tasks of a mode with the same program (up to renaming), at most; 0 is any number. Set 1 for
-    small models: without it their curriculum dies (docs/results.md)."""
+    """Most tasks of a mode with the same program, also under other names; 0 is any number. Set 1
+    for small models: without it their curriculum dies (docs/results.md)."""
     min_nodes: Natural = 0
-    """Programs with fewer nodes in their syntax tree are refused; `return x` has 6. Set it when
+    """Refuse programs with fewer nodes in their syntax tree; `return x` has 6. Set it when
     proposals shrink."""
     require_use_of_input: bool = False
     """Refuse programs whose `f` reads none of its parameters. Switch it on for small models, which
     learn to return constants."""
     repetition_penalty: Amount = 0.0
-    """A proposal is paid less by this times its cluster's share of the mode's batch, never less
-    than 0; programs closer than 0.1 are one cluster. (R-Zero, arXiv 2508.05004: its clusters go by
-    BLEU) Set it when a batch's proposals are alike."""
+    """Lower a proposal's pay by this times its cluster's share of the mode's batch, never below 0;
+    programs closer than 0.1 form one cluster. (R-Zero, arXiv 2508.05004, which clusters by BLEU)
+    Set it when a batch's proposals are alike."""
 
     memory_nearest: Amount = 0.0
-    """A proposal is paid less by this times its likeness to the most similar program its mode ever
-    stored, never less than 0; likeness is 1 - distance of syntax trees. (R-Diverse, arXiv
+    """Lower a proposal's pay by this times its likeness to the most similar program that its mode
+    has stored, never below 0; likeness is 1 - the distance of syntax trees. (R-Diverse, arXiv
     2602.13103) Set it, say to 0.2, when programs come back that the window has forgotten."""
     memory_mean: Amount = 0.0
-    """The same of its mean likeness to all that the mode ever stored. (R-Diverse) Set it when all
-    programs become one kind."""
+    """The same with its mean likeness to all programs that the mode has stored. (R-Diverse) Set it
+    when all programs become one kind."""
 
     @property
     def compares(self) -> bool:
