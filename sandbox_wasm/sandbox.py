@@ -192,7 +192,7 @@ class Sandbox:
             state = self._pool.read_state(saved, flavor, key, limits.max_session_bytes)
         except ValueError as exc:
             raise BadJob(str(exc)) from exc
-        ref = StateRef(self, self._states.put(state))
+        ref = StateRef(self.drop_state, self._states.put(state))
         return Session(
             self, ref, packages=self._flavors[flavor], banned_modules=frozenset(banned_modules)
         )

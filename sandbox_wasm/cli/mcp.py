@@ -33,7 +33,7 @@ def main_mcp(args: argparse.Namespace) -> int:
 
     async def serve(sandbox: Sandbox) -> None:
         desk = Desk(sandbox, workers, QueueLimits(), ServerCounters())
-        server = mcp_tool.mcp_server(desk, Sessions(), sandbox.packages)
+        server = mcp_tool.mcp_server(desk, Sessions(sandbox.drop_state), sandbox.packages)
         await server.run_stdio_async()
 
     with Sandbox(workers=workers, packages=args.packages) as sandbox:

@@ -1,7 +1,7 @@
 """Runs the cells of a notebook one after the other in one namespace. Shipped as text.
 
-A session is its cells so far: they are run again, then the new one. Clock, entropy and addresses
-are virtual, so the same cells always leave the same state. A cell that raises leaves what it did.
+Clock, entropy and addresses are virtual, so the same cells always leave the same state. A cell that
+raises leaves what it did.
 """
 
 import ast
@@ -12,8 +12,8 @@ import types
 _MOST_FRAMES = 20
 
 
-def run_cells(cells, first, most):
-    """Run all cells, which are (source, stdin); return results of those from number `first` on.
+def run_cells(cells, most):
+    """Run all cells, which are (source, stdin), and return a result of each.
 
     A result is (stdout, stderr, value, error): `value` is the repr of a last expression, or None;
     `error` is (name, message, traceback), or None. Texts are cut to `most` characters.
@@ -29,9 +29,8 @@ def run_cells(cells, first, most):
             value = _run(cell, f"<cell {index + 1}>", module.__dict__)
         except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the cell's error
             error = _described(raised, cells, most)
-        if index >= first:
-            results.append((_cut(out.getvalue(), most), _cut(err.getvalue(), most),
-                            None if value is None else _cut(value, most), error))  # fmt: skip
+        results.append((_cut(out.getvalue(), most), _cut(err.getvalue(), most),
+                        None if value is None else _cut(value, most), error))  # fmt: skip
     return results
 
 

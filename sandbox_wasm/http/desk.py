@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.errors import BadJob, SandboxUnavailable, SessionGone
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
@@ -86,6 +86,7 @@ class Desk:
         Raises:
             BadJob: A job breaks the contract, or a cap of this server; none was run.
             SandboxUnavailable: The machinery failed, `ATTEMPTS` times; no result is known.
+            SessionGone: The state that a session's turn goes on from is kept no more.
         """
         if not jobs:
             return []
@@ -223,7 +224,7 @@ class Desk:
                 order.done.set_result(None)
             return
         order.tries[index] += 1
-        if not isinstance(exc, BadJob):
+        if not isinstance(exc, BadJob | SessionGone):
             self._counters.failed += 1
             if order.tries[index] < ATTEMPTS:
                 self._add(ticket.session, order, index)
@@ -233,7 +234,7 @@ class Desk:
     def _fail(self, order: _Order, exc: BaseException) -> None:
         if isinstance(exc, BadJob):
             self._counters.rejected += 1
-        elif not isinstance(exc, SandboxUnavailable):
+        elif not isinstance(exc, SandboxUnavailable | SessionGone):
             exc = SandboxUnavailable(f"{type(exc).__name__}: {exc}")
         if not order.done.done():
             order.done.set_exception(exc)

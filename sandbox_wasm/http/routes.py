@@ -60,5 +60,5 @@ def own_routes(
     return [
         *(Route(path, page) for path, page in pages.items()),
         *session_routes(sessions),
-        environment_route(desk, sessions.limits, executor.packages),
+        environment_route(desk, sessions, executor.packages),
     ]

@@ -103,7 +103,7 @@ class HttpServer:
     async def _serve(self, config: uvicorn.Config, executor: Executor, workers: int) -> None:
         options = self._options
         desk = Desk(executor, workers, options.queue, self.counters, options.stall_s)
-        sessions = Sessions()
+        sessions = Sessions(executor.drop_state)
         room = Room(max(BODIES_BYTES, options.max_body_bytes))
         around = Surroundings(
             desk, sessions, self._http_counters, room, options.max_body_bytes, options.token,

@@ -6,7 +6,7 @@ fork is one more reference, and a turn that is asked for twice gives the same an
 
 import asyncio
 import hashlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ class StateKeeper(Protocol):
 class StateRef:
     """Keeps a state for as long as somebody holds this; then its keeper may forget it."""
 
-    __slots__ = ("_keeper", "name")
+    __slots__ = ("_drop", "name")
 
-    def __init__(self, keeper: StateKeeper, name: str) -> None:
-        self._keeper = keeper
+    def __init__(self, drop: Callable[[str], None], name: str) -> None:
+        self._drop = drop
         self.name = name
 
     def __del__(self) -> None:
-        self._keeper.drop_state(self.name)
+        self._drop(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +203,7 @@ class Session:
     def _take(self, result: JobResult) -> TurnResult:
         call = result.calls[0]
         if call.state is not None:
-            self._ref = StateRef(self._keeper, call.state)
+            self._ref = StateRef(self._keeper.drop_state, call.state)
         return TurnResult.of(call)
 
     def _check_open(self) -> None:

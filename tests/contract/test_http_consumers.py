@@ -347,7 +347,7 @@ def test_a_session_goes_on_from_turn_to_turn(server):
         assert said["new_session_created"] is (number == 0)
         if stdout is None:
             assert said["stdout"].endswith("ZeroDivisionError: division by zero\n")
-            assert 'File "<cell 4>", line 1' in said["stdout"]
+            assert 'File "<turn 4>", line 1' in said["stdout"]
         else:
             assert said["stdout"] == stdout, code
     assert nemo(server, "x", "session-b")["process_status"] == "error"

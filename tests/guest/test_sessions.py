@@ -149,7 +149,7 @@ def random_turns(rng: random.Random) -> list[tuple[str, str]]:
 def test_random_turns_do_what_replaying_them_does(sandbox: Sandbox, seed: int) -> None:
     """The oracle is `run_cells`, which runs all turns again, in one run; at some turn, a fork."""
     turns = random_turns(random.Random(seed))
-    (replayed,) = sandbox.run([job_of_cells(turns, 0, Allowance(seconds=10))])
+    (replayed,) = sandbox.run([job_of_cells(turns, Allowance(seconds=10))])
     expected = result_of_cells(replayed, len(turns)).cells
     assert expected
     session = sandbox.session()

@@ -48,7 +48,7 @@ async def run_jupyter(call: Call, body: RunJupyter) -> dict[str, Any]:
     allowance = Allowance(
         seconds=seconds, memory_megabytes=body.memory_limit_MB, packages=call.packages
     )
-    job = job_of_cells([(cell, "") for cell in body.cells], 0, allowance)
+    job = job_of_cells([(cell, "") for cell in body.cells], allowance)
     (result,) = await call.arun([job])
     return _response(result_of_cells(result, len(body.cells)))
 

@@ -11,9 +11,12 @@ from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
+from sandbox_wasm.errors import SessionGone
 from sandbox_wasm.http.desk import Desk
-from sandbox_wasm.http.runs.notebook import Allowance, CellsResult
-from sandbox_wasm.http.runs.sessions import Session, SessionFull, Sessions
+from sandbox_wasm.http.runs.endings import is_late
+from sandbox_wasm.http.runs.seconds import limits_of_request
+from sandbox_wasm.http.runs.sessions import Sessions, raised_in, why_stopped
+from sandbox_wasm.sessions.session import TurnResult
 from sandbox_wasm.types import Job, JobResult
 
 __all__ = ["mcp_routes", "mcp_server"]
@@ -22,8 +25,8 @@ SECONDS: Final = 30.0
 MAX_CHARS: Final = 20_000
 CLIENT: Final = "mcp"
 INSTRUCTIONS: Final = (
-    "Runs Python in a sandbox without network; files are gone after each call. Print what you want"
-    " to see, or end with an expression. Calls with the same `session` share their variables."
+    "Runs Python in a sandbox without network. Print what you want to see, or end with an"
+    " expression. Calls with the same `session` share their variables and the files of /tmp."
 )
 
 
@@ -46,6 +49,8 @@ def mcp_server(desk: Desk, sessions: Sessions, packages: frozenset[str]) -> MCPS
         "azr-sandbox", instructions=INSTRUCTIONS, log_level="CRITICAL"
     )
 
+    limits = limits_of_request(SECONDS)
+
     async def run(jobs: Any) -> list[JobResult]:
         found: list[Job] = list(jobs)
         return await desk.run(CLIENT, found)
@@ -61,26 +66,22 @@ def mcp_server(desk: Desk, sessions: Sessions, packages: frozenset[str]) -> MCPS
         stdin: Annotated[str, Field(description="what input() reads")] = "",
     ) -> RunResult:
         """Run Python code in a sandbox; nothing else is reachable from it."""
-        held = sessions.get(f"mcp {session}")[0] if session else Session.new(sessions.limits)
-        allowance = Allowance(seconds=SECONDS, most_chars=MAX_CHARS, packages=packages)
+        held = sessions.get(f"mcp {session}")[0] if session else sessions.new()
         try:
             async with asyncio.timeout(2 * SECONDS):
-                return _result(await held.run(run, code, allowance, stdin))
-        except SessionFull as exc:
+                return _result(await held.run(run, code, limits, packages, stdin))
+        except SessionGone as exc:
             return RunResult(status="stopped", error=str(exc))
 
     return server
 
 
-def _result(turn: CellsResult) -> RunResult:
-    if turn.is_late:
-        return RunResult(status="timeout", error=f"stopped after {SECONDS:g} s of computing")
-    if not turn.cells:
-        return RunResult(status="stopped", error=turn.reason)
-    (cell,) = turn.cells
+def _result(turn: TurnResult) -> RunResult:
+    why, raised = why_stopped(turn, SECONDS), raised_in(turn)
+    status = "timeout" if is_late(turn) else "stopped" if why else "error" if raised else "ok"
     return RunResult(
-        status="ok" if cell.error is None else "error", stdout=cell.stdout, stderr=cell.stderr,
-        value=cell.value, error=None if cell.error is None else cell.error.traceback,
+        status=status, stdout=turn.stdout[:MAX_CHARS], stderr=turn.stderr[:MAX_CHARS],
+        value=turn.value and turn.value[:MAX_CHARS], error=why or raised,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ local_sandbox/local_sandbox_server.py at 0fc7248. Its client waits for the time 
 seconds more, takes a 502 for a time-out, and anything else for an answer.
 """
 
+from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -12,14 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox_wasm.errors import SessionGone
 from sandbox_wasm.http.app import Json
 from sandbox_wasm.http.bodies import Body
 from sandbox_wasm.http.consumers.fusion import Seconds
 from sandbox_wasm.http.endpoint import Answer, Call
 from sandbox_wasm.http.runs.endings import is_late, stderr_of
-from sandbox_wasm.http.runs.notebook import Allowance, CellResult, CellsResult
 from sandbox_wasm.http.runs.seconds import limits_of_request
-from sandbox_wasm.http.runs.sessions import SessionFull, Sessions
+from sandbox_wasm.http.runs.sessions import Sessions, raised_in, why_stopped
+from sandbox_wasm.sessions.session import TurnResult
 from sandbox_wasm.types import Job
 
 __all__ = ["GeneratedCode", "execute_generated", "generated_deadline_s", "session_routes"]
@@ -63,39 +65,32 @@ async def _turn(call: Call, body: GeneratedCode) -> Any:
     if not name or len(name) > MAX_NAME_CHARS:
         return Answer(400, {"error": "X-Session-ID header required for ipython sessions"})
     session, is_new = call.sessions.get(name)
-    allowance = Allowance(
-        seconds=body.timeout, most_chars=body.max_output_characters, packages=call.packages
-    )
+    limits = limits_of_request(body.timeout)
+    run = partial(session.run, call.arun, body.generated_code, limits, call.packages)
     try:
-        turn = await session.run(call.arun, body.generated_code, allowance, body.std_input)
-    except SessionFull as exc:
-        return {**_answer(body, "error", "", f"{exc}\n"), "new_session_created": False}
+        turn = await run(body.std_input)
+    except SessionGone:  # it begins anew; the client sends its turns again when it is told so
+        turn, is_new = await run(body.std_input), True
     return {**_of_turn(body, turn), "new_session_created": is_new}
 
 
-def _of_turn(body: GeneratedCode, turn: CellsResult) -> dict[str, Any]:
-    if turn.is_late:
+def _of_turn(body: GeneratedCode, turn: TurnResult) -> dict[str, Any]:
+    if is_late(turn):
         return _late(body)
-    if not turn.cells:
-        return _answer(body, "error", "", f"{turn.reason}\n")
-    (cell,) = turn.cells
-    status = "completed" if cell.error is None else "error"
-    return _answer(body, status, _stdout_of(body, cell), cell.stderr)
+    if why := why_stopped(turn, body.timeout):
+        return _answer(body, "error", "", f"{why}\n")
+    status = "completed" if raised_in(turn) is None else "error"
+    return _answer(body, status, _stdout_of(body, turn), turn.stderr)
 
 
-def _stdout_of(body: GeneratedCode, cell: CellResult) -> str:
+def _stdout_of(body: GeneratedCode, turn: TurnResult) -> str:
     """What IPython would have shown: the output, the last value, or the traceback."""
-    text = cell.stdout
-    if cell.value is not None:
-        text += f"{cell.value}\n"
-    if cell.error is not None:
-        is_short = body.traceback_verbosity == "Minimal"
-        text += (
-            f"{cell.error.name}: {cell.error.message}\n"
-            if is_short
-            else f"{cell.error.traceback}\n"
-        )
-    return text
+    shown = "" if turn.value is None else f"{turn.value}\n"
+    raised = raised_in(turn)
+    if raised is None:
+        return turn.stdout + shown
+    is_short = body.traceback_verbosity == "Minimal"
+    return f"{turn.stdout}{turn.error if is_short else raised}\n"
 
 
 def _late(body: GeneratedCode) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.errors import BadJob, SandboxUnavailable, SessionGone
 from sandbox_wasm.http.bodies import Body
 from sandbox_wasm.http.desk import Desk
-from sandbox_wasm.http.runs.notebook import Allowance, CellsResult
-from sandbox_wasm.http.runs.sessions import Run, Session, SessionFull, SessionLimits
+from sandbox_wasm.http.runs.seconds import limits_of_request
+from sandbox_wasm.http.runs.sessions import Run, Sessions, raised_in, why_stopped
+from sandbox_wasm.sessions.session import TurnResult
+from sandbox_wasm.types import Outcome
 
 __all__ = ["Episode", "environment_route"]
 
@@ -54,14 +56,15 @@ MESSAGE: Final[TypeAdapter[Step | Other]] = TypeAdapter(
 class Episode:
     """One connection's interpreter, and what OpenEnv calls its state."""
 
-    def __init__(self, run: Run, limits: SessionLimits, packages: frozenset[str]) -> None:
+    def __init__(self, run: Run, sessions: Sessions, packages: frozenset[str]) -> None:
         self._run = run
-        self._limits = limits
-        self._allowance = Allowance(seconds=SECONDS, packages=packages)
+        self._sessions = sessions
+        self._packages = packages
+        self._limits = limits_of_request(SECONDS)
         self._reset()
 
     def _reset(self) -> None:
-        self._session = Session.new(self._limits)
+        self._session = self._sessions.new()
         self._id = str(uuid.uuid4())
         self._num_steps = self._last_exit_code = 0
 
@@ -84,26 +87,21 @@ class Episode:
     async def _step(self, code: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(DEADLINE_S):
-                turn = await self._session.run(self._run, code, self._allowance)
+                turn = await self._session.run(self._run, code, self._limits, self._packages)
         except TimeoutError:
             return _error("TIMEOUT", "no worker was free in time; ask again")
-        except (SandboxUnavailable, BadJob, SessionFull) as exc:
+        except (SandboxUnavailable, BadJob, SessionGone) as exc:
             return _error("EXECUTION_ERROR", str(exc))
         self._num_steps += 1
         stdout, stderr = _texts_of(turn)
-        self._last_exit_code = int(not turn.cells or turn.cells[0].error is not None)
+        self._last_exit_code = int(turn.outcome is not Outcome.RETURNED)
         return _observation(stdout, stderr, self._last_exit_code)
 
 
-def _texts_of(turn: CellsResult) -> tuple[str, str]:
-    if turn.is_late:
-        return "", f"stopped after {SECONDS:g} s of computing\n"
-    if not turn.cells:
-        return "", f"{turn.reason}\n"
-    (cell,) = turn.cells
-    shown = "" if cell.value is None else f"{cell.value}\n"
-    raised = "" if cell.error is None else f"{cell.error.traceback}\n"
-    return cell.stdout + shown, cell.stderr + raised
+def _texts_of(turn: TurnResult) -> tuple[str, str]:
+    shown = "" if turn.value is None else f"{turn.value}\n"
+    ended = why_stopped(turn, SECONDS) or raised_in(turn)
+    return turn.stdout + shown, turn.stderr + (f"{ended}\n" if ended else "")
 
 
 def _observation(stdout: str, stderr: str, exit_code: int) -> dict[str, Any]:
@@ -115,14 +113,12 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"type": "error", "data": {"code": code, "message": message}}
 
 
-def environment_route(
-    desk: Desk, limits: SessionLimits, packages: frozenset[str]
-) -> WebSocketRoute:
+def environment_route(desk: Desk, sessions: Sessions, packages: frozenset[str]) -> WebSocketRoute:
     """Make the route of the environment."""
 
     async def environment(socket: WebSocket) -> None:
         client = socket.client.host if socket.client else "local"
-        episode = Episode(lambda jobs: desk.run(client, list(jobs)), limits, packages)
+        episode = Episode(lambda jobs: desk.run(client, list(jobs)), sessions, packages)
         await socket.accept()
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await _play(socket, episode)

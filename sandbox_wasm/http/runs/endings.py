@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from sandbox_wasm.sessions.session import TurnResult
 from sandbox_wasm.types import CallResult, Outcome
 
-__all__ = ["is_late", "return_code", "stderr_of"]
+__all__ = ["TEXTS", "is_late", "return_code", "stderr_of"]
 
 LATE: Final = (Outcome.OUT_OF_FUEL, Outcome.TIMED_OUT)
 TEXTS: Final = {
@@ -14,7 +15,7 @@ TEXTS: Final = {
 }
 
 
-def is_late(call: CallResult) -> bool:
+def is_late(call: CallResult | TurnResult) -> bool:
     """Whether it used up its time limit."""
     return call.outcome in LATE
 

@@ -55,35 +55,31 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class CellsResult:
-    """What became of the cells that were asked about."""
+    """What became of cells."""
 
     cells: tuple[CellResult, ...]
     """Empty where they were stopped: `reason` says by what."""
     fuel: int
-    """Of all cells together, earlier ones included."""
+    """Of all cells together."""
     is_late: bool = False
     """Whether they were stopped by their time limit."""
     reason: str = ""
 
 
-def job_of_cells(
-    cells: Sequence[tuple[str, str]], first: int, allowance: Allowance, used_fuel: int = 0
-) -> Job:
+def job_of_cells(cells: Sequence[tuple[str, str]], allowance: Allowance) -> Job:
     """Make the job that runs cells in their order.
 
     Args:
         cells: Untrusted sources, each with what it can read on stdin.
-        first: The first cell whose results are wanted; those before it made the state.
-        allowance: Of the cells from `first` on.
-        used_fuel: What the cells before `first` are known to use; it is added.
+        allowance: Of all cells together.
 
     Raises:
         BadJob: The cells are too long for one job.
     """
     limits = limits_of_request(allowance.seconds, allowance.memory_megabytes)
-    fuel = limits.fuel + used_fuel + _START_FUEL
+    fuel = limits.fuel + _START_FUEL
     return Job(
-        "cells", _DRIVER, [f"{list(cells)!r}, {first}, {allowance.most_chars}"], "run_cells",
+        "cells", _DRIVER, [f"{list(cells)!r}, {allowance.most_chars}"], "run_cells",
         limits=replace(limits, fuel=fuel), packages=allowance.packages,
     )  # fmt: skip
 
@@ -93,7 +89,7 @@ def result_of_cells(result: JobResult, num_cells: int) -> CellsResult:
 
     Args:
         result: Of the job.
-        num_cells: How many cells were asked about.
+        num_cells: How many cells there were.
     """
     call = result.calls[0]
     if call.outcome is not Outcome.RETURNED:

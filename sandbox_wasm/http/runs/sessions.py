@@ -1,141 +1,120 @@
-"""Sessions: an interpreter whose state goes on from turn to turn, by exact replay.
+"""Sessions of HTTP clients, by the names that they give them.
 
-A session is the sources of its turns. Each turn runs them again in a fresh guest and then the new
-one; as nothing in a guest is random, the state is the one that the turns left. So a session costs
-no memory but its text, survives any worker, and its n-th turn costs what all n turns compute.
+The state of each is kept by the sandbox (sandbox_wasm/sessions), which bounds the bytes of all;
+here are their names, and how long they may be idle. A turn travels like any job, through the desk.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 
-from sandbox_wasm.http.runs.notebook import Allowance, CellsResult, job_of_cells, result_of_cells
-from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.errors import SessionGone
+from sandbox_wasm.http.runs.endings import TEXTS, is_late
+from sandbox_wasm.sessions.session import StateRef, TurnResult, turn_job
+from sandbox_wasm.sessions.states import SessionLimits
+from sandbox_wasm.types import Job, JobResult, Limits, Outcome
 
-__all__ = ["Session", "SessionFull", "SessionLimits", "Sessions"]
+__all__ = ["HeldSession", "Sessions", "raised_in", "why_stopped"]
 
 Run = Callable[[Iterable[Job]], Awaitable[list[JobResult]]]
 
 
-class SessionFull(Exception):  # noqa: N818 - reads as a state
-    """A session has as many turns, or as much text, as it may have."""
+class HeldSession:
+    """One interpreter's turns, which come one after the other."""
 
+    def __init__(self, drop: Callable[[str], None]) -> None:
+        self.created_at = self.used_at = time.time()
+        """Seconds since the epoch."""
+        self.lock = asyncio.Lock()
+        self._drop = drop
+        self._ref: StateRef | None = None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """What sessions may hold."""
-
-    max_sessions: int = 10_000
-    """The one that was used longest ago is forgotten first."""
-    max_turns: int = 256
-    max_bytes: int = 1024**2
-    """Of a session's sources together."""
-    max_bytes_together: int = 1024**3
-    """Of all sessions' sources."""
-    max_idle_s: float = 3600.0
-
-
-@dataclass(slots=True)
-class Session:
-    """One interpreter's turns."""
-
-    limits: SessionLimits
-    created_at: float
-    """Seconds since the epoch."""
-    used_at: float
-    turns: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Source and stdin of each."""
-    size_bytes: int = 0
-    fuel: int = 0
-    """What all turns use together."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Turns of one session come one after the other."""
-
-    @classmethod
-    def new(cls, limits: SessionLimits) -> "Session":
-        """Begin one now."""
-        now = time.time()
-        return cls(limits, now, now)
-
-    async def run(self, run: Run, code: str, allowance: Allowance, stdin: str = "") -> CellsResult:
+    async def run(
+        self, run: Run, code: str, limits: Limits, packages: frozenset[str], stdin: str = ""
+    ) -> TurnResult:
         """Run one turn. One that is stopped (time, memory, exit) leaves the state as it was.
 
         Raises:
-            SessionFull: It has as many turns, or bytes, as it may have.
+            SessionGone: Its state made room for others; the next turn begins anew.
             BadJob, SandboxUnavailable: As of the executor.
         """
         async with self.lock:
-            size_bytes = self.size_bytes + _size_bytes(code) + _size_bytes(stdin)
-            self._require_room(size_bytes)
-            cells = [*self.turns, (code, stdin)]
-            job = job_of_cells(cells, len(self.turns), allowance, self.fuel)
-            (result,) = await run([job])
-            turn = result_of_cells(result, 1)
-            if turn.cells:
-                self.turns.append((code, stdin))
-                self.size_bytes, self.fuel = size_bytes, turn.fuel
-            return turn
-
-    def _require_room(self, size_bytes: int) -> None:
-        limits = self.limits
-        if len(self.turns) >= limits.max_turns:
-            raise SessionFull(f"this session has {limits.max_turns} turns, the most: begin another")
-        if size_bytes > limits.max_bytes:
-            raise SessionFull(
-                f"this session's code would have {size_bytes} bytes, at most {limits.max_bytes}:"
-                " begin another"
-            )
+            before = self._ref.name if self._ref is not None else ""
+            job = turn_job(before, code, stdin=stdin, limits=limits, packages=packages)
+            try:
+                (result,) = await run([job])
+            except SessionGone:
+                self._ref = None
+                raise
+            call = result.calls[0]
+            if call.state is not None:
+                self._ref = StateRef(self._drop, call.state)
+            return TurnResult.of(call)
 
 
 class Sessions:
     """The sessions of a server, by name; used from one event loop."""
 
-    def __init__(self, limits: SessionLimits | None = None) -> None:
+    def __init__(self, drop: Callable[[str], None], limits: SessionLimits | None = None) -> None:
+        """Begin with none; `drop` has the executor keep a state no longer."""
         self.limits = limits or SessionLimits()
-        self._by_name: OrderedDict[str, Session] = OrderedDict()
+        self._drop = drop
+        self._by_name: OrderedDict[str, HeldSession] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def get(self, name: str) -> tuple[Session, bool]:
+    def new(self) -> HeldSession:
+        """Begin a session without a name."""
+        return HeldSession(self._drop)
+
+    def get(self, name: str) -> tuple[HeldSession, bool]:
         """Return the session, and whether it is a new one."""
-        now = time.time()
+        self.tend()
         session = self._by_name.get(name)
-        if session is not None and session.used_at < now - self.limits.max_idle_s:
-            session = None
         is_new = session is None
         if session is None:
-            session = self._by_name[name] = Session.new(self.limits)
-        session.used_at = now
+            session = self._by_name[name] = self.new()
+        session.used_at = time.time()
         self._by_name.move_to_end(name)
-        if len(self._by_name) > self.limits.max_sessions:
-            self.tend()
         return session, is_new
 
     def drop(self, name: str) -> bool:
         """Forget a session; False when there is none."""
         return self._by_name.pop(name, None) is not None
 
-    def items(self) -> list[tuple[str, Session]]:
+    def items(self) -> list[tuple[str, HeldSession]]:
         """Return the sessions, the one used longest ago first."""
         self.tend()
         return list(self._by_name.items())
 
     def tend(self) -> None:
-        """Forget sessions that are idle, and those beyond the bounds; to be called often."""
-        limits, sessions = self.limits, self._by_name
-        oldest_at = time.time() - limits.max_idle_s
-        size_bytes = sum(session.size_bytes for session in sessions.values())
-        while sessions:
-            session = next(iter(sessions.values()))
-            is_over = len(sessions) > limits.max_sessions or size_bytes > limits.max_bytes_together
+        """Forget sessions that are idle, and those beyond the bound; to be called often."""
+        oldest_at = time.time() - self.limits.max_idle_s
+        while self._by_name:
+            session = next(iter(self._by_name.values()))
+            is_over = len(self._by_name) > self.limits.max_sessions
             if session.lock.locked() or not (is_over or session.used_at < oldest_at):
                 return
-            sessions.popitem(last=False)
-            size_bytes -= session.size_bytes
+            self._by_name.popitem(last=False)
 
 
-def _size_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+def raised_in(turn: TurnResult) -> str | None:
+    """The traceback, or what there is of one, of a turn that ended by itself; None if it did well.
+
+    A source that does not compile, or imports what is banned, counts as one that raises.
+    """
+    has_ended = turn.is_kept or turn.outcome in (Outcome.SYNTAX_ERROR, Outcome.REFUSED)
+    if not has_ended or turn.outcome is Outcome.RETURNED:
+        return None
+    return (turn.traceback or turn.error or turn.outcome.value).rstrip("\n")
+
+
+def why_stopped(turn: TurnResult, seconds: float) -> str | None:
+    """By what a turn was stopped; None if it ended by itself."""
+    if is_late(turn):
+        return f"stopped after {seconds:g} s of computing"
+    if turn.is_kept or raised_in(turn) is not None:
+        return None
+    return turn.error or TEXTS.get(turn.outcome, turn.outcome.value.replace("_", " "))
