@@ -1,7 +1,7 @@
 """`Sandbox`: an in-process pool of WebAssembly slots, for jobs and for sessions.
 
-Jobs go to native worker threads, one a core. Who calls `run` or `stream` waits for their reports
-itself; one Python thread here hands on those of `submit`.
+Jobs go to native worker threads, one per core. Callers of `run` and `stream` wait for their results
+themselves; one Python thread hands on the results of `submit`.
 """
 
 import itertools
@@ -44,7 +44,7 @@ class _JobFuture(Future[JobResult]):
         self._end_job = end_job
 
     def cancel(self) -> bool:
-        """Give up on the job, waiting or running; False when its result is here already."""
+        """Give up on the job, waiting or running; return False if its result is here already."""
         is_first = not self.cancelled()
         is_cancelled = super().cancel()
         if is_first and is_cancelled:
@@ -78,21 +78,23 @@ class Sandbox:
         """Start the workers.
 
         Args:
-            workers: Native threads; None takes one for each core this process may use.
-            images: How many images to load: the most that a job may ask for.
-            packages: Third-party packages that jobs may ask for: the guest's own by name
-                (sandbox_wasm/image/packages.py), wheels of pure Python as NAME==VERSION#sha256=HASH
-                or by the path of their file. All are in one set of images, built the first time.
+            workers: Native threads; None takes one for each core that this process may use.
+            images: How many images to load. A job can ask for at most so many.
+            packages: Third-party packages that jobs may ask for. Name the guest's own
+                (sandbox_wasm/image/packages.py), and give wheels of pure Python as
+                NAME==VERSION#sha256=HASH or by the path of their file. All are in one set of
+                images, which is built the first time.
             check_every: Compare a slot's whole memory with its image after so many calls; a
                 difference is a machine failure. 0 never compares.
-            cache_bytes: Bound of the cache of compiled programs.
+            cache_bytes: Most bytes in the cache of compiled programs.
             sessions: What its sessions may hold; None takes the defaults.
 
         Raises:
             ImageError: The guest cannot be built, found or trusted.
-            SandboxUnavailable: The machine refuses what the pool needs, or cannot keep two
-                programs apart.
-            ValueError: An argument, or the environment's AZR_DIRTY_PAGES, is not among the allowed.
+            SandboxUnavailable: The machine refuses what the pool needs, or cannot keep two programs
+                apart.
+            ValueError: An argument, or AZR_DIRTY_PAGES in the environment, has a value that is not
+                allowed.
         """
         if workers is None:
             workers = available_cores()
@@ -126,7 +128,7 @@ class Sandbox:
 
     @property
     def packages(self) -> frozenset[str]:
-        """What jobs may ask for: the modules of the packages that are loaded."""
+        """The modules of the loaded packages, for which jobs may ask."""
         return self._flavors[-1]
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
@@ -134,7 +136,7 @@ class Sandbox:
 
         Raises:
             BadJob: A job breaks the contract; none was run.
-            SandboxUnavailable: The machinery failed; says nothing about the programs.
+            SandboxUnavailable: The machinery failed; this says nothing about the programs.
         """
         checked = self._check_all(jobs)
         results: list[JobResult | None] = [None] * len(checked)
@@ -171,19 +173,19 @@ class Sandbox:
     def session(
         self, *, packages: Iterable[str] = (), banned_modules: Iterable[str] = ()
     ) -> Session:
-        """Begin a session: an interpreter whose state goes on from turn to turn.
+        """Begin a session: an interpreter whose state continues from turn to turn.
 
         Args:
-            packages: Third-party packages that it may import, as of a job.
-            banned_modules: Modules that its turns may not import, as of a job.
+            packages: Third-party packages that it may import, as for a job.
+            banned_modules: Modules that its turns may not import, as for a job.
         """
         return Session(self, packages=frozenset(packages), banned_modules=frozenset(banned_modules))
 
     def load_session(self, saved: bytes, *, banned_modules: Iterable[str] = ()) -> Session:
-        """Go on with a session that `Session.save` wrote, here or elsewhere. It may be forged.
+        """Continue a session that `Session.save` wrote, here or elsewhere. The bytes may be forged.
 
         Raises:
-            BadJob: It is damaged, too large, or of another image; the message says which.
+            BadJob: They are damaged, too large, or of another image; the message says which.
         """
         limits = self._states.limits
         flavor = next((i for i, key in enumerate(self._keys) if key.encode() in saved[:64]), 0)
@@ -203,15 +205,15 @@ class Sandbox:
         return state.save(self._keys[state.flavor])
 
     def drop_state(self, name: str) -> None:
-        """Keep the state of a session no longer."""
+        """Forget the state of a session."""
         self._states.drop(name)
 
     def stats(self) -> dict[str, Any]:
-        """Return counters since the start, and what the pool is made of.
+        """Return counters since the start, and a description of the pool.
 
-        `dirty_pages` names how it knows what a program wrote
-        (native/executor/memory/dirty/dirty_pages.h); `isolation_lost` is 1 when that failed: the
-        pool then answers nothing any more.
+        `dirty_pages` names the way in which it finds out what a program wrote
+        (native/executor/memory/dirty/dirty_pages.h). `isolation_lost` is 1 if that failed: the pool
+        then answers nothing any more.
         """
         counters: dict[str, Any] = self._counters()
         counters.update(
