@@ -147,6 +147,14 @@ class Buffers(Past, Protocol):
         """Let each attempt at a stored task, solved or not, move its solve rate."""
         ...
 
+    def baselines(self) -> Mapping[str, float]:
+        """The baseline of each stream that has one, by the stream's name; kept with the tasks."""
+        ...
+
+    def keep_baselines(self, baselines: Mapping[str, float]) -> None:
+        """Put these in their place."""
+        ...
+
     def remove(self, tasks: Sequence[Task]) -> int:
         """Forget these tasks; return how many there were."""
         ...

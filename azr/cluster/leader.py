@@ -108,4 +108,5 @@ def lesson_of(sequence: Sequence1) -> Lesson:
         completion_ids=tuple(rollout.completion_ids),
         rollout_logprobs=tuple(rollout.rollout_logprobs),
         advantage=sequence.advantage,
+        stream=sequence.stream,
     )

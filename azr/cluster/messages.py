@@ -84,6 +84,7 @@ class Lesson:
     completion_ids: tuple[int, ...]
     rollout_logprobs: tuple[float, ...]
     advantage: float
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,4 +208,4 @@ def sequence_of(lesson: Lesson) -> Sequence1:
         completion="",
         policy_version=0,
     )
-    return Sequence1(rollout, lesson.advantage)
+    return Sequence1(rollout, lesson.advantage, lesson.stream)

@@ -1,19 +1,32 @@
-"""What the policy loss can be told, as one frozen value.
+"""What learning can be told: the policy loss as one frozen value, and the update around it.
 
 Apart from loss, so that reading a configuration needs no torch. The formulas these words
 choose are in azr.learner.loss.formulas, each with its source.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, Strict, model_validator
 
-from azr.config.kinds import Amount, Natural, OneOf, Positive
+from azr.config.kinds import Amount, Count, ListOf, Natural, OneOf, Positive, Share
 from azr.config.section import Section
 from azr.errors import ConfigError
+from azr.types import STREAMS, Role, stream_name
 
-__all__ = ["Aggregation", "Backend", "Importance", "Kl", "LossConfig", "LossKind", "LossSection"]
+__all__ = [
+    "Aggregation",
+    "Backend",
+    "Importance",
+    "Kl",
+    "LearnerConfig",
+    "LossConfig",
+    "LossKind",
+    "LossSection",
+]
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LossKind(StrEnum):
@@ -171,3 +184,91 @@ class LossConfig(LossSection):
     """Multiplies hidden @ weight.T + bias, before the softcap (Cohere, Granite)."""
     softcap: Amount = 0.0
     """Logits become softcap tanh(logit / softcap), before the temperature (Gemma 2); 0: none."""
+
+
+class LearnerConfig(Section, title="learner"):
+    """The update."""
+
+    lr: Amount = 1e-6
+    """AdamW's step size, constant after the warm-up; at 0 the game is played and nothing is learned
+    (a control). (AZR: 1e-6) Raise it for small models: 135M learns at 5e-5."""
+    warmup_steps: Natural = 0
+    """Updates over which the step size rises linearly from 0. (AZR: none) Set a few when the first
+    updates are unstable."""
+    betas: Annotated[tuple[Beta, Beta], Strict(strict=False)] = (0.9, 0.999)
+    """AdamW's decay rates of the two moments. (AZR, PyTorch) Lower the second, say to 0.95, when
+    the loss has spikes."""
+    weight_decay: Amount = 0.01
+    """AdamW's. (AZR, paper branch; its newest code: 0) Set 0 to move the weights by gradients
+    alone."""
+    max_grad_norm: Positive = 1.0
+    """Gradients are scaled down to this norm. (AZR: 1.0) Lower it when `grad_norm` in the metrics
+    has spikes."""
+    micro_batch_tokens: Count = 16_384
+    """Tokens per forward-backward pass and process; the update is the same whatever it is. Lower it
+    when memory runs out."""
+    share_prompts: bool = True
+    """Rollouts of an equal prompt read it once, with the same result. Switch it off to measure what
+    that saves."""
+    advantage: Literal["trr++", "global", "group", "rloo", "two_level", "none", "moving"] = "trr++"
+    """What a reward is compared with. trr++: its stream, scaled. global: the whole step. group: the
+    attempts at the same task (GRPO). rloo: the other attempts. two_level: proposals as trr++,
+    answers as group (ANCORA). none: nothing. moving: the stream's past (SPIRAL). Change it to
+    compare estimators (azr.game.rewards.advantages); those with groups want
+    selfplay.train_on_trials."""
+    baseline_decay: Share = 0.95
+    """Of `advantage` = moving: how much of a stream's baseline stays when a step moves it.
+    (prime-rl: 0.95) Lower it when rewards change faster than baselines follow."""
+    group_std: bool = True
+    """Divide groups by their standard deviation. Switch it off for Dr. GRPO, which only centres
+    them."""
+    roles: Annotated[ListOf[OneOf[Role]], Field(min_length=1)] = tuple(Role)
+    """Whose rollouts the update learns from; the others are played all the same, and count in terms
+    of entropy and divergence. Set solver alone to freeze the proposer (a control)."""
+    shuffle_rewards: bool = False
+    """Let rewards change places within their stream, so that they say nothing about their rollout.
+    Switch it on for a control: what is learned then is not learned from rewards."""
+    whitening: Literal["sample", "token"] = "sample"
+    """How rewards are weighed when a stream is centred and scaled. sample: each rollout counts once
+    (paper, eq. 8); token: by its length (AZR's code). Set token to repeat the authors' code."""
+    mini_batches: Count = 1
+    """Optimizer steps that a step's rollouts are dealt to. (AZR: 1) Raise it to learn more from a
+    step; from 2 on the clips of the loss act."""
+    epochs: Count = 1
+    """How often an update goes over its rollouts. (AZR: ppo_epochs 1) Raise it where sampling is
+    what takes the time."""
+    entropy_target: Amount = 0.0
+    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2); 0 leaves
+    loss.entropy_coef as it is. Set it when `entropy` in the metrics falls towards 0."""
+    entropy_scope: Literal["all", "stream"] = "all"
+    """Whose entropy is held up to the target: that of all tokens together, with one coefficient, or
+    that of each (role, mode) stream, with its own. Take stream when one stream keeps its entropy
+    and another loses it."""
+    entropy_targets: Mapping[str, Amount] = Field(default_factory=dict[str, float])
+    """With entropy_scope = stream: targets of single streams, a table `[learner.entropy_targets]`
+    with `"proposer/deduction" = 0.5`; the others have entropy_target. Set it where streams differ
+    in what they start with."""
+    entropy_step: Amount = 0.005
+    """How much the bonus's coefficient rises or falls in an update. (arXiv 2505.22312) Raise it
+    when entropy falls faster than the bonus grows."""
+    entropy_limit: Amount = 0.1
+    """Upper bound of the bonus's coefficient, which starts at loss.entropy_coef. Lower it when
+    completions turn into noise."""
+
+    @property
+    def steers_entropy(self) -> bool:
+        """Whether some entropy bonus adapts."""
+        return self.entropy_target > 0 or any(self.entropy_targets.values())
+
+    @model_validator(mode="after")
+    def _targets_are_of_streams(self) -> Self:
+        if self.entropy_targets and self.entropy_scope != "stream":
+            raise ConfigError(
+                "learner.entropy_targets must be left out unless learner.entropy_scope is stream"
+            )
+        if unknown := self.entropy_targets.keys() - set(map(stream_name, STREAMS)):
+            raise ConfigError(
+                "learner.entropy_targets must name streams, as proposer/deduction, got"
+                f" {min(unknown)!r}"
+            )
+        return self

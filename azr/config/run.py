@@ -1,6 +1,6 @@
 """Every number a run depends on, with its unit and its source.
 
-The game's sections are in azr.config.game and azr.config.rewards, the loss's in azr.config.loss;
+The game's sections are in azr.config.game and azr.config.rewards, the learner's in azr.config.loss;
 all are to be had from here. Nothing else holds a default.
 
 azr.config.loading reads files into these types; the resolved values are written into the run
@@ -11,7 +11,7 @@ folder. A field's type is what its key allows, and the docstring beneath it what
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from azr.config.engines import AUTO, ENGINES
 from azr.config.game import (
@@ -28,16 +28,14 @@ from azr.config.kinds import (
     HomePath,
     ListOf,
     Natural,
-    OneOf,
     Positive,
     at_home,
     because,
 )
-from azr.config.loss import LossConfig, LossSection
+from azr.config.loss import LearnerConfig, LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.config.section import Section
 from azr.errors import ConfigError
-from azr.types import Role
 from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = [
@@ -123,67 +121,6 @@ class RolloutConfig(Section, title="rollout"):
     """The same where engine or learner computes in bfloat16, as a mean over the text; twice what
     rounding alone does to the learner's counts instead where that is more. Raise it as little as
     probe_tolerance."""
-
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-class LearnerConfig(Section, title="learner"):
-    """The update."""
-
-    lr: Amount = 1e-6
-    """AdamW's step size, constant after the warm-up; at 0 the game is played and nothing is learned
-    (a control). (AZR: 1e-6) Raise it for small models: 135M learns at 5e-5."""
-    warmup_steps: Natural = 0
-    """Updates over which the step size rises linearly from 0. (AZR: none) Set a few when the first
-    updates are unstable."""
-    betas: Annotated[tuple[Beta, Beta], Strict(strict=False)] = (0.9, 0.999)
-    """AdamW's decay rates of the two moments. (AZR, PyTorch) Lower the second, say to 0.95, when
-    the loss has spikes."""
-    weight_decay: Amount = 0.01
-    """AdamW's. (AZR, paper branch; its newest code: 0) Set 0 to move the weights by gradients
-    alone."""
-    max_grad_norm: Positive = 1.0
-    """Gradients are scaled down to this norm. (AZR: 1.0) Lower it when `grad_norm` in the metrics
-    has spikes."""
-    micro_batch_tokens: Count = 16_384
-    """Tokens per forward-backward pass and process; the update is the same whatever it is. Lower it
-    when memory runs out."""
-    share_prompts: bool = True
-    """Rollouts of an equal prompt read it once, with the same result. Switch it off to measure what
-    that saves."""
-    advantage: Literal["trr++", "global", "group", "rloo", "two_level", "none"] = "trr++"
-    """What a reward is compared with. trr++: its stream, scaled. global: the whole step. group: the
-    attempts at the same task (GRPO). rloo: the other attempts. two_level: proposals as trr++,
-    answers as group (ANCORA). none: nothing. Change it to compare estimators
-    (azr.game.rewards.advantages); those with groups want selfplay.train_on_trials."""
-    group_std: bool = True
-    """Divide groups by their standard deviation. Switch it off for Dr. GRPO, which only centres
-    them."""
-    roles: Annotated[ListOf[OneOf[Role]], Field(min_length=1)] = tuple(Role)
-    """Whose rollouts the update learns from; the others are played all the same, and count in terms
-    of entropy and divergence. Set solver alone to freeze the proposer (a control)."""
-    shuffle_rewards: bool = False
-    """Let rewards change places within their stream, so that they say nothing about their rollout.
-    Switch it on for a control: what is learned then is not learned from rewards."""
-    whitening: Literal["sample", "token"] = "sample"
-    """How rewards are weighed when a stream is centred and scaled. sample: each rollout counts once
-    (paper, eq. 8); token: by its length (AZR's code). Set token to repeat the authors' code."""
-    mini_batches: Count = 1
-    """Optimizer steps that a step's rollouts are dealt to. (AZR: 1) Raise it to learn more from a
-    step; from 2 on the clips of the loss act."""
-    epochs: Count = 1
-    """How often an update goes over its rollouts. (AZR: ppo_epochs 1) Raise it where sampling is
-    what takes the time."""
-    entropy_target: Amount = 0.0
-    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2); 0 leaves
-    loss.entropy_coef as it is. Set it when `entropy` in the metrics falls towards 0."""
-    entropy_step: Amount = 0.005
-    """How much the bonus's coefficient rises or falls in an update. (arXiv 2505.22312) Raise it
-    when entropy falls faster than the bonus grows."""
-    entropy_limit: Amount = 0.1
-    """Upper bound of the bonus's coefficient, which starts at loss.entropy_coef. Lower it when
-    completions turn into noise."""
 
 
 def socket_at_home(endpoint: str) -> str:
@@ -359,7 +296,9 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         limit = self.learner.entropy_limit
-        if self.learner.entropy_target and not 0 <= self.loss.entropy_coef <= limit:
+        if (
+            self.learner.entropy_target or self.learner.entropy_targets
+        ) and not 0 <= self.loss.entropy_coef <= limit:
             raise ConfigError(
                 f"loss.entropy_coef must be in [0, learner.entropy_limit = {limit}] where"
                 f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"

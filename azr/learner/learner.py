@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from azr.config.loss import Importance, Kl, LossConfig
+from azr.config.loss import Importance, Kl
 from azr.config.run import RunConfig
 from azr.errors import CheckpointError, TrainingDiverged
 from azr.learner.dealing import deal, over_ranks
-from azr.learner.entropy_control import EntropyControl
+from azr.learner.entropy_control import EntropyControls
 from azr.learner.heap import give_back_freed_memory
 from azr.learner.loss import Normalizer, count, means_of, total_metrics
 from azr.learner.model_loading import load_pupil, load_reference
@@ -88,7 +88,7 @@ class TorchLearner:
             self.reference = load_reference(config, initial or folder, ranks)
         # a master of its own is read in float32; rows are gathered in what the model computes in
         self._is_exact = ranks.is_alone or config.model.dtype == "float32"
-        self._entropy_control = EntropyControl.of(config.learner, config.loss.entropy_coef)
+        self._entropy = EntropyControls(config.learner, config.loss.entropy_coef)
         self.reward_kl = RewardKl.of(config)
         """What is taken off the rewards; None without rewards.kl."""
         self.optimizer = adamw(self.model, config.learner, self.device)
@@ -151,19 +151,13 @@ class TorchLearner:
         check_finite([sequence.advantage for sequence in sequences])
         if lr == 0:  # a control: a step costs its play alone
             return self._skip(lr)
-        loss_config = self._loss_config
-        if self._entropy_control is not None:
-            loss_config = loss_config.changed(entropy_coef=self._entropy_control.coefficient)
         self.working.refresh()
         parts = self._mini_batches(sequences)
         if not parts:
             return self._skip(lr)
-        statistics = self._epochs(parts, loss_config, lr)
+        statistics = self._epochs(parts, lr)
         give_back_freed_memory()  # held while the policy plays, it is nobody's
         self.num_updates += 1
-        if self._entropy_control is not None:
-            self._entropy_control.observe(statistics["entropy"])
-            statistics["entropy_coef"] = loss_config.entropy_coef
         return {**statistics, "lr": lr, "skipped": 0.0}
 
     def _skip(self, lr: float) -> Mapping[str, float]:
@@ -171,9 +165,7 @@ class TorchLearner:
         self.num_updates += 1
         return {"skipped": 1.0, "tokens": 0.0, "lr": lr}
 
-    def _epochs(
-        self, parts: Sequence[MiniBatch], loss_config: LossConfig, lr: float
-    ) -> dict[str, float]:
+    def _epochs(self, parts: Sequence[MiniBatch], lr: float) -> dict[str, float]:
         """One optimizer step for each mini-batch, and that `epochs` times over."""
         losses, norms, metrics = list[float](), list[float](), list[dict[str, Tensor]]()
         num_epochs = self._config.epochs
@@ -181,7 +173,7 @@ class TorchLearner:
             if norms:
                 self.working.refresh()
             try:
-                loss, sums = self._accumulate(part, loss_config)
+                loss, sums = self._accumulate(part)
                 norms.append(self._step(lr))
             finally:
                 self.working.forget_gradients()
@@ -195,6 +187,7 @@ class TorchLearner:
         means = renamed(means_of(totals))
         return {
             **means,
+            **self._entropy.observe(totals),
             "loss": totals["loss"],
             "grad_norm": fmean(norms),
             "optimizer_steps": float(len(norms)),
@@ -208,10 +201,21 @@ class TorchLearner:
         made: list[MiniBatch] = []
         for part in mini_batches(sequences, self._config.mini_batches, seed):
             useful = [s for s in part if s.advantage != 0.0 or self._zero_advantage_matters()]
-            passages = [self._passage(batch.to(self.device)) for batch in self._deal(useful)]
+            passages = [
+                self._passage(batch.to(self.device), scope)
+                for scope, some in self._apart(useful).items()
+                for batch in self._deal(some)
+            ]
             if passages:
                 made.append(MiniBatch(passages, self._normalizer(part, passages)))
         return made
+
+    def _apart(self, sequences: Sequence[Sequence1]) -> Mapping[str, list[Sequence1]]:
+        """The rollouts whose entropy bonus has the same coefficient, by its scope."""
+        parts: dict[str, list[Sequence1]] = {}
+        for sequence in sequences:
+            parts.setdefault(self._entropy.scope_of(sequence.stream), []).append(sequence)
+        return parts
 
     def _deal(self, sequences: Sequence[Sequence1]) -> list[MicroBatch]:
         """This rank's micro-batches."""
@@ -222,13 +226,14 @@ class TorchLearner:
             share_prompts=self._config.share_prompts,
         )
 
-    def _passage(self, batch: MicroBatch) -> Passage:
+    def _passage(self, batch: MicroBatch, scope: str) -> Passage:
         """The micro-batch with the log-probabilities that no optimizer step may change."""
         reference = None if self._loss_config.kl is Kl.NONE else self.reference
         return Passage(
             batch,
             old=self._logprobs(self.pupil, batch) if self._needs_old_logprobs else None,
             ref=None if reference is None else self._logprobs(reference, batch),
+            scope=scope,
         )
 
     @property
@@ -266,7 +271,7 @@ class TorchLearner:
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
             "random_state": torch.get_rng_state().numpy().tobytes().hex(),
-            "entropy_control": self._entropy_control and self._entropy_control.state(),
+            "entropy_control": self._entropy.state(),
             "reward_kl": self.reward_kl and self.reward_kl.state(),
         }
 
@@ -288,8 +293,7 @@ class TorchLearner:
         self.num_updates = int(state["num_updates"])
         random_state = bytearray.fromhex(state["random_state"])
         torch.set_rng_state(torch.frombuffer(random_state, dtype=torch.uint8))
-        if self._entropy_control is not None and state.get("entropy_control"):
-            self._entropy_control.restore(state["entropy_control"])
+        self._entropy.restore(state.get("entropy_control"))
         if self.reward_kl is not None and state.get("reward_kl"):
             self.reward_kl.restore(state["reward_kl"])
 
@@ -302,18 +306,20 @@ class TorchLearner:
         return (
             config.entropy_coef != 0
             or config.kl_coef != 0
-            or self._entropy_control is not None
+            or self._entropy.are_on
             or self._masks_sequences
         )
 
-    def _accumulate(
-        self, part: MiniBatch, loss_config: LossConfig
-    ) -> tuple[float, list[dict[str, Tensor]]]:
+    def _accumulate(self, part: MiniBatch) -> tuple[float, list[dict[str, Tensor]]]:
         """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for passage in part.passages:
+            coefficient = self._entropy.coefficient(passage.scope)
+            config = self._loss_config.changed(entropy_coef=coefficient)
             with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
-                loss, metrics = passage_loss(self.pupil, passage, part.whole, loss_config)
+                loss, metrics = passage_loss(self.pupil, passage, part.whole, config)
+            metrics[f"tokens {passage.scope}"] = metrics["tokens"]
+            metrics[f"entropy {passage.scope}"] = metrics["entropy_sum"]
             with record_function("azr/backward"):
                 loss.backward()
                 self.working.collect_gradients()

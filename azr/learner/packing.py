@@ -24,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from azr.seeds import derive_seed
-from azr.types import Experience, Rollout
+from azr.types import Experience, Rollout, stream_name
 
 __all__ = [
     "PACKED_ATTENTION",
@@ -58,6 +58,8 @@ class Sequence1:
 
     rollout: Rollout
     advantage: float
+    stream: str = ""
+    """Its name: which entropy the tokens count in."""
 
     @property
     def num_tokens(self) -> int:
@@ -70,7 +72,7 @@ def sequences_of(
 ) -> list[Sequence1]:
     """Pair one step's rollouts with their advantages, in order."""
     pairs = zip(experiences_N, advantages_N, strict=True)
-    return [Sequence1(experience.rollout, advantage) for experience, advantage in pairs]
+    return [Sequence1(e.rollout, advantage, stream_name(e.stream)) for e, advantage in pairs]
 
 
 Row = Sequence[Sequence[Sequence1]]

@@ -30,6 +30,8 @@ class Passage:
     """Under the weights before that step; None: take the current ones, which are the same."""
     ref: Tensor | None  # [C]
     """Under the frozen reference; None without one."""
+    scope: str = ""
+    """Whose entropy bonus it has: a stream's, where each has its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from azr.game.rewards.advantages import advantages_of
+from azr.game.rewards.baselines import advantages_over_baselines
 from azr.game.selfplay import Table, play_step
 from azr.ports import Evaluation, Learner, Policy, Recorder
 from azr.records.metrics import Stopwatch
@@ -51,7 +51,7 @@ async def train(run: Run) -> None:
         with run.profiled(step):
             with watch.phase("train"):
                 penalised, penalty = run.learner.penalised(experiences)
-                advantages = advantages_of(penalised, config.learner)
+                advantages = advantages_over_baselines(penalised, config.learner, run.table.buffers)
                 update = run.learner.update(experiences, advantages)
             with watch.phase("sync"):
                 await run.policy.adopt(run.learner.weights, version=step)

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,29 @@ def test_an_entropy_target_lifts_the_entropy(folder: Path) -> None:
             coefficients = [one["entropy_coef"] for one in found]
             assert coefficients == pytest.approx([0.0, 0.05, 0.1, 0.15, 0.2, 0.25])
     assert entropies[1] > entropies[0] + 0.02
+
+
+def test_streams_have_entropy_bonuses_of_their_own(folder: Path, tmp_path: Path) -> None:
+    """Equal coefficients give the gradient of one bonus; then each follows its own tokens."""
+    mixed = [
+        replace(e, rollout=replace(e.rollout, prompt=replace(e.rollout.prompt, role=role)))
+        for e, role in zip(EXPERIENCES, [Role.SOLVER, Role.PROPOSER] * 2, strict=True)
+    ]
+    steering = {"entropy_target": 10.0, "entropy_step": 0.05, "entropy_limit": 0.5}
+    norms = []
+    for scope in ("all", "stream"):
+        learner = TorchLearner(run_config(entropy_scope=scope, **steering), folder)
+        norms.append([learner.update(mixed, ADVANTAGES)["grad_norm"] for _ in range(2)])
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
+    other = run_config(
+        entropy_scope="stream", entropy_targets={"proposer/deduction": 0.001}, **steering
+    )
+    learner = TorchLearner(other, folder)
+    learner.update(mixed, ADVANTAGES)
+    found = learner.update(mixed, ADVANTAGES)
+    assert found["entropy_coef/solver/deduction"] == pytest.approx(0.05)
+    assert found["entropy_coef/proposer/deduction"] == 0.0
+    assert found["exact_entropy/solver/deduction"] > 0
 
 
 def test_layers_whose_state_runs_on_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_configuration_cannot_be_written_to_and_survives_copies() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 4
     assert copy.deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
-    assert hash(config.learner) == hash(LearnerConfig())
+    assert hash(config.rewards) == hash(RunConfig().rewards)
     assert config != RunConfig(seed=3)
 
 

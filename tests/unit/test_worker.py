@@ -158,7 +158,7 @@ def test_the_leaders_learner_tells_the_others_before_it_begins() -> None:
     assert learner.update([experience], [0.5]) == {"loss": 0.0}
     assert learner.weights is pupil.weights
     learner.save(Path("/x/partial"))
-    lesson = lesson_of(Sequence1(experience.rollout, 0.5))
+    lesson = lesson_of(Sequence1(experience.rollout, 0.5, "solver/deduction"))
     assert workers.told == [(None, Learn((lesson,))), (None, Save("/x/partial"))]
     assert pupil.saved == [Path("/x/partial")]
 
@@ -172,7 +172,8 @@ def test_the_leader_takes_off_what_all_ranks_have_compared() -> None:
     [penalised], found = learner.penalised([experience])
     assert penalised.reward == 1.0 - 0.25 * 2.0
     assert found == {"reward_kl/coef": 0.25, "reward_kl/mean": 0.5, "reward_kl/penalty": 0.5}
-    assert workers.told == [(None, Compare((lesson_of(Sequence1(experience.rollout, 0.0)),)))]
+    lesson = lesson_of(Sequence1(experience.rollout, 0.0, "solver/deduction"))
+    assert workers.told == [(None, Compare((lesson,)))]
 
 
 # ---------------------------------------------------------------- the process

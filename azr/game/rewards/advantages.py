@@ -100,6 +100,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "rloo": rloo,
     "two_level": two_level,
     "none": rewards_alone,
+    "moving": rewards_alone,  # of rewards that azr.game.rewards.baselines has made relative
 }
 """The estimators, by their names in learner.advantage."""
 

@@ -8,7 +8,7 @@ strategies.
 import logging
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import zip_longest
@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     UNIQUE (mode, content_hash)
 );
 CREATE INDEX IF NOT EXISTS tasks_by_birth ON tasks (born_step);
+CREATE TABLE IF NOT EXISTS baselines (stream TEXT PRIMARY KEY, reward REAL NOT NULL);
 """
 
 
@@ -322,21 +323,22 @@ class TaskBuffers:
         """Return metrics by mode: size, different programs, types of outputs, share in the band."""
         metrics: dict[str, float] = {}
         for mode, census in self._censuses.items():
-            metrics |= census.as_metrics(mode)
-            drawable = self._shelves[mode].drawable()
-            if drawable and not self._band.is_everything:
-                inside = self._shelves[mode].count_in_band(drawable)
-                metrics[f"buffer/{mode}/in_band"] = inside / len(drawable)
+            metrics |= census.as_metrics(mode) | self._shelves[mode].as_metrics(mode)
         return metrics
+
+    def baselines(self) -> dict[str, float]:
+        """The baselines of learner.advantage = moving, by the names of streams."""
+        return dict(self._db.execute("SELECT stream, reward FROM baselines").fetchall())
+
+    def keep_baselines(self, baselines: Mapping[str, float]) -> None:
+        """Put these in their place; they are a part of every copy."""
+        with self._transaction():
+            self._db.executemany("REPLACE INTO baselines VALUES (?, ?)", baselines.items())
 
     # ------------------------------------------------------------ going back, copying
 
     def remove(self, tasks: Sequence[Task]) -> int:
-        """Forget these tasks and their copies; return how many there were.
-
-        As in a rewind, the places of later tasks change. Derive anew what was derived from the
-        tasks.
-        """
+        """Forget these tasks and their copies; return how many there were. Places change."""
         keys = [(task.mode, content_hash(task)) for task in tasks]
         command = "DELETE FROM tasks WHERE mode = ? AND substr(content_hash, 1, 16) = ?"
         with self._transaction():

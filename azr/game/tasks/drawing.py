@@ -14,7 +14,7 @@ from heapq import nsmallest
 from random import Random
 
 from azr.game.tasks.difficulty import EVERYTHING, EXPLORED, Band, learnability_weight
-from azr.types import Task, count_lines
+from azr.types import Mode, Task, count_lines
 
 __all__ = ["Shelf", "is_stored", "sample_weighted"]
 
@@ -137,9 +137,13 @@ class Shelf:
             self.on_empty_band()
         return self._within[1] or places
 
-    def count_in_band(self, places: range) -> int:
-        """Count those in the band."""
-        return sum(self.band.holds(self.rates[place]) for place in places)
+    def as_metrics(self, mode: Mode) -> dict[str, float]:
+        """buffer/<mode>/in_band, where there is a band."""
+        places = self.drawable()
+        if not places or self.band.is_everything:
+            return {}
+        inside = sum(self.band.holds(self.rates[place]) for place in places)
+        return {f"buffer/{mode}/in_band": inside / len(places)}
 
     def sample(self, some: Sequence[int], most: int, places: range, k: int, rng: Random) -> Places:
         """Draw k places for solvers: at most so many from `some`, the rest from all.

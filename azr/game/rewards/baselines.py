@@ -1,0 +1,54 @@
+"""Moving baselines: what each stream was paid of late, which its next rewards are compared with.
+
+Role-conditioned advantage estimation (SPIRAL, arXiv 2506.24119) keeps an exponential mean of the
+rewards of each role in each game; so does prime-rl, with a decay of 0.95. There it moves with each
+game, here with each step: a step is compared with what was before it, and the order of its
+rollouts means nothing. The first step of a stream is compared with its own mean.
+
+The baselines are kept in the buffers' file, and so are a part of every checkpoint.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from azr.config.run import LearnerConfig
+from azr.game.rewards.advantages import advantages_of
+from azr.ports import Buffers
+from azr.types import Experience, stream_name
+
+__all__ = ["advantages_over_baselines", "moved"]
+
+
+def advantages_over_baselines(
+    experiences_N: Sequence[Experience], config: LearnerConfig, buffers: Buffers
+) -> list[float]:
+    """A step's advantages; with learner.advantage = moving, over baselines that then move."""
+    if config.advantage != "moving":
+        return advantages_of(experiences_N, config)
+    means, known = step_means(experiences_N), buffers.baselines()
+    baselines = {**means, **known}
+    relative = [
+        replace(e, reward=e.reward - baselines[stream_name(e.stream)]) for e in experiences_N
+    ]
+    buffers.keep_baselines(moved(baselines, means, config.baseline_decay))
+    return advantages_of(relative, config)
+
+
+def step_means(experiences_N: Sequence[Experience]) -> dict[str, float]:
+    """The mean reward of each stream, by its name."""
+    rewards_of: defaultdict[str, list[float]] = defaultdict(list)
+    for experience in experiences_N:
+        rewards_of[stream_name(experience.stream)].append(experience.reward)
+    return {name: fmean(rewards) for name, rewards in rewards_of.items()}
+
+
+def moved(
+    baselines: Mapping[str, float], means: Mapping[str, float], decay: float
+) -> dict[str, float]:
+    """The baselines after a step: decay * old + (1 - decay) * mean; those not played stay."""
+    return {
+        name: decay * baseline + (1 - decay) * means.get(name, baseline)
+        for name, baseline in baselines.items()
+    }
