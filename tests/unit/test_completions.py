@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox_wasm.grading.text.completions import answer_parts, read_program, text_of
-from sandbox_wasm.grading.text.fences import passages
+from sandbox_wasm.grading.text.fences import segments
 from sandbox_wasm.grading.text.python_text import is_code_line, split_future
 
 PROGRAM = 'import math\n\ndef f(x):\n    """Twice."""\n    return 2 * x'
@@ -294,7 +294,7 @@ def test_no_text_makes_the_reader_raise(text: str, entry: str) -> None:
     assert all(part in text for part in answer_parts(text))
     futures, rest = split_future(text)
     assert len(futures) + len(rest) >= len(text)
-    assert all(passage.text.strip() or passage.tag is not None for passage in passages(text))
+    assert all(segment.text.strip() or segment.tag is not None for segment in segments(text))
 
 
 UNITS = [

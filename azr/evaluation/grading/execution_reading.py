@@ -17,7 +17,7 @@ from azr.evaluation.suites.items import ExecutionItem
 from azr.game.modes import rules_of
 from azr.types import ParseFailure, Rollout
 from sandbox_wasm.grading.text.completions import answer_parts
-from sandbox_wasm.grading.text.fences import PYTHON_TAGS, READ_TAGS, Passage, passages
+from sandbox_wasm.grading.text.fences import PYTHON_TAGS, READ_TAGS, Segment, segments
 
 __all__ = ["read_execution"]
 
@@ -57,12 +57,12 @@ def in_self_play(item: ExecutionItem, rollout: Rollout, part: str) -> str | None
 
 def answer_in(asked: Asked, part: str, *, is_cut: bool) -> str | None:
     """The answer in a text that is no thought; the end of a text that was cut says nothing."""
-    found = [one for one in passages(part) if one.text.strip() and (one.closed or not is_cut)]
+    found = [one for one in segments(part) if one.text.strip() and (one.closed or not is_cut)]
     texts = (marked(asked, part, found), unmarked(asked, part, found, is_cut=is_cut))
     return next((one for each in texts for one in each), None)
 
 
-def marked(asked: Asked, part: str, found: list[Passage]) -> Iterator[str]:
+def marked(asked: Asked, part: str, found: list[Segment]) -> Iterator[str]:
     """What stands where the prompt wants it, the last first."""
     places = [(one.start(), one[1]) for one in MARKED.finditer(part)]
     places += [(one.start, one.text) for one in found if one.tag == asked.tag]
@@ -70,30 +70,30 @@ def marked(asked: Asked, part: str, found: list[Passage]) -> Iterator[str]:
     if box is not None:
         places += [(part.rfind(box), text) for text in (ESCAPED.sub(r"\1", box), box)]
     for _, text in sorted(places, key=lambda place: place[0], reverse=True):
-        for block in reversed(passages(text)):
+        for block in reversed(segments(text)):
             answer = asked.whole(block.text, is_certain=True)
             if answer is not None:
                 yield answer
 
 
-def unmarked(asked: Asked, part: str, found: list[Passage], *, is_cut: bool) -> Iterator[str]:
+def unmarked(asked: Asked, part: str, found: list[Segment], *, is_cut: bool) -> Iterator[str]:
     """What can be nothing else, the last first: alone, in a block, in a line that names it."""
     alone = None if is_cut else asked.whole(part, is_certain=False)
     if alone is not None:
         yield alone
     repeated: list[str] = []
-    for passage in reversed(found):
-        if passage.tag is None:
-            is_end = passage is found[-1] and not is_cut
-            yield from in_prose(asked, passage.text, is_end=is_end)
-        elif passage.tag in PLAIN_TAGS:
-            answer = asked.whole(passage.text, is_certain=False)
+    for segment in reversed(found):
+        if segment.tag is None:
+            is_end = segment is found[-1] and not is_cut
+            yield from in_prose(asked, segment.text, is_end=is_end)
+        elif segment.tag in PLAIN_TAGS:
+            answer = asked.whole(segment.text, is_certain=False)
             if answer is not None and asked.repeats(answer):
                 repeated.append(answer)
             elif answer is not None:
                 yield answer
-            elif passage.tag == "" or passage.tag in PYTHON_TAGS:
-                yield from in_prose(asked, passage.text, is_end=False)
+            elif segment.tag == "" or segment.tag in PYTHON_TAGS:
+                yield from in_prose(asked, segment.text, is_end=False)
     yield from repeated
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from textwrap import dedent
 from typing import Any, cast
 
-from sandbox_wasm.grading.text.fences import PYTHON_TAGS, READ_TAGS, Passage, passages
+from sandbox_wasm.grading.text.fences import PYTHON_TAGS, READ_TAGS, Segment, segments
 from sandbox_wasm.grading.text.python_text import after, defines, is_code_line, last_program
 
 __all__ = ["answer_parts", "read_program", "text_of"]
@@ -119,17 +119,17 @@ class Candidates:
     """The texts in one part of a completion that could be the program, in order."""
 
     def __init__(self, part: str) -> None:
-        found = passages(part)
+        found = segments(part)
         if began_inside(found):
-            found = passages(f"```python\n{part}")
-        blocks = [typed(passage) for passage in found if passage.tag in READ_TAGS]
+            found = segments(f"```python\n{part}")
+        blocks = [typed(segment) for segment in found if segment.tag in READ_TAGS]
         blocks = [block for block in blocks if block.text.strip()]
         closed = [block for block in blocks if block.closed]
         self._python = [block.text for block in closed if block.tag in PYTHON_TAGS]
         self._untagged = [block.text for block in closed if block.tag not in PYTHON_TAGS]
         self._closed = [block.text for block in closed]
         self._open = [block.text for block in blocks if not block.closed]
-        prose = [passage.text for passage in found if passage.tag is None]
+        prose = [segment.text for segment in found if segment.tag is None]
         if prose and found[0].tag is None:
             prose[0] = part  # a program's own strings may hold fences
         self._bare = [code for text in prose for code in bare_code(text)]
@@ -157,7 +157,7 @@ class Candidates:
         return None
 
 
-def began_inside(found: list[Passage]) -> bool:
+def began_inside(found: list[Segment]) -> bool:
     """Tell whether the text begins inside a block that the prompt opened."""
     if len(found) < 2 or found[-1].closed or found[0].tag is not None or found[1].tag != "":
         return False
@@ -172,7 +172,7 @@ def is_code(text: str) -> bool:
     return False
 
 
-def typed(block: Passage) -> Passage:
+def typed(block: Segment) -> Segment:
     """Return what was typed in a transcript of the interpreter; any other block unchanged."""
     if not block.text.lstrip().startswith(">>>"):
         return block

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sandbox_wasm.grading.text.python_text import After, after
 
-__all__ = ["PYTHON_TAGS", "READ_TAGS", "Passage", "passages"]
+__all__ = ["PYTHON_TAGS", "READ_TAGS", "Segment", "segments"]
 
 PYTHON_TAGS = frozenset(
     {"python", "py", "python3", "py3", "ipython", "ipython3", "python2", "cpython"}
@@ -39,7 +39,7 @@ HELD = re.compile(r"(?:async[ \t]|def[ \t]|class[ \t]|import[ \t]|from[ \t]|@)")
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Segment:
     """A fenced block, or the text between two blocks."""
 
     tag: str | None
@@ -77,7 +77,7 @@ class Mark:
         return self.kind[0] == opening.kind[0] and len(self.kind) >= len(opening.kind)
 
 
-def passages(text: str) -> list[Passage]:
+def segments(text: str) -> list[Segment]:
     """Split a text, in order, into blocks and the text between them."""
     return list(Scanner(text).run())
 
@@ -118,7 +118,7 @@ class Scanner:
         self._outside = 0
         self._rewinds = 0
 
-    def run(self) -> Iterator[Passage]:
+    def run(self) -> Iterator[Segment]:
         """Everything."""
         while self._next < len(self._marks):
             opening = self._marks[self._next]
@@ -127,11 +127,11 @@ class Scanner:
                 yield from self._block(opening)
         yield from self._prose(len(self._text))
 
-    def _prose(self, end: int) -> Iterator[Passage]:
+    def _prose(self, end: int) -> Iterator[Segment]:
         if self._text[self._outside : end].strip():
-            yield Passage(None, self._text[self._outside : end], start=self._outside)
+            yield Segment(None, self._text[self._outside : end], start=self._outside)
 
-    def _block(self, opening: Mark) -> Iterator[Passage]:
+    def _block(self, opening: Mark) -> Iterator[Segment]:
         yield from self._prose(opening.start)
         tag, first = tag_of(opening.after)
         closing = self._closing(opening, tag)
@@ -139,7 +139,7 @@ class Scanner:
         self._outside = len(self._text) if closing is None else closing.end
         body = self._text[opening.end + len(opening.after) : end]
         text = dedented(f"{first}{body}", opening.column)
-        yield Passage(tag, text, closing is not None, opening.start)
+        yield Segment(tag, text, closing is not None, opening.start)
         if closing is not None and is_tag(closing.after.strip()):
             # A mark with a tag where a block should have ended: it begins one of its own, too.
             self._outside = closing.start
