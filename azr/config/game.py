@@ -17,6 +17,7 @@ __all__ = [
     "BuffersConfig",
     "CompositeConfig",
     "CurriculumConfig",
+    "GroundingConfig",
     "ParsingConfig",
     "SelfPlayConfig",
     "rates_agree",
@@ -280,6 +281,32 @@ class CurriculumConfig(Section, title="curriculum"):
                 f" got {self.lines_to}: it grows"
             )
         return self
+
+
+FAMILIES = (
+    "sorting and searching", "dynamic programming", "graphs and trees",
+    "recursion and backtracking", "texts and patterns in them", "number theory and arithmetic",
+    "simulation of a process or a machine", "greedy choices", "stacks, queues and heaps",
+    "grids and matrices", "sets, mappings and counting", "bits and encodings",
+)  # fmt: skip
+"""Families of algorithms; ours."""
+
+
+class GroundingConfig(Section, title="grounding"):
+    """What the host asks proposers of programs to write about; docs/method/tasks.md."""
+
+    category_share: Share = 0.0
+    """Share of the proposals that are asked for a category, drawn for each; 0 is none. Set it, say
+    to 0.5, when proposals become one kind."""
+    categories: Annotated[ListOf[str], Field(min_length=1)] = FAMILIES
+    """The categories, in words that end the sentence "Let the task be about: ...". Write your own
+    when the model shall learn something else."""
+    file: HomePath = ""
+    """JSON Lines of problems or documents, each line an object with a field `text`, that proposals
+    are led by; it must stay as it is for a resumed run. Set it when you have texts of what the
+    model shall learn."""
+    file_share: Share = 0.5
+    """Share of the proposals that are shown one of them. Lower it when proposals only copy."""
 
 
 def first_step(step: int) -> int:

@@ -18,6 +18,7 @@ from azr.config.game import (
     BuffersConfig,
     CompositeConfig,
     CurriculumConfig,
+    GroundingConfig,
     ParsingConfig,
     SelfPlayConfig,
     rates_agree,
@@ -45,6 +46,7 @@ __all__ = [
     "CompositeConfig",
     "CurriculumConfig",
     "EvaluationConfig",
+    "GroundingConfig",
     "IntrinsicConfig",
     "LearnerConfig",
     "LoggingConfig",
@@ -284,6 +286,7 @@ class RunConfig(Section):
     novelty: NoveltyConfig = NoveltyConfig()
     buffers: BuffersConfig = BuffersConfig()
     curriculum: CurriculumConfig = CurriculumConfig()
+    grounding: GroundingConfig = GroundingConfig()
     rollout: RolloutConfig = RolloutConfig()
     learner: LearnerConfig = LearnerConfig()
     loss: LossSection = LossSection()

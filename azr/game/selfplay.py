@@ -17,6 +17,7 @@ from typing import Any
 
 from azr.config.run import RunConfig
 from azr.game.composite import functions_to_build_on
+from azr.game.grounding import theme_of
 from azr.game.modes import rules_of
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
@@ -245,7 +246,8 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
     functions = await functions_to_build_on(
         composite, mode, past, table.judge, step=step, seed=seed
     )
-    rollout = await table.policy.sample(table.prompts.proposer(mode, past, seed, functions))
+    theme = theme_of(table.config.grounding, seed)
+    rollout = await table.policy.sample(table.prompts.proposer(mode, past, seed, functions, theme))
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")

@@ -19,6 +19,7 @@ from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import EvaluationRequest
 from azr.evaluation.subject import find_subject
+from azr.game.grounding import check_documents
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
@@ -167,17 +168,17 @@ def nothing_proposed(config: RunConfig) -> tuple[str, ...]:
     if pretrained < config.steps or pretrained == 0:
         return ()
     key = f"selfplay.pretrain_solver_steps = {pretrained}"
-    alone = "in which the solver learns from the seeds alone"
-    return (f"nothing will be proposed: {key} takes all {config.steps} steps, {alone}",)
+    return (f"nothing will be proposed: {key} takes all steps; the solver learns from the seeds",)
 
 
 def refuse_what_is_missing(config: RunConfig, *, is_new: bool) -> None:
     """Tell at once what would be told after sandbox, model and engine have started.
 
     Raises:
-        ConfigError: The model's folder is not there, or the seed file of a new run.
+        ConfigError: The model's folder, a grounding file or a new run's seed file is not there.
     """
     local_model(config.model.name)
+    check_documents(config.grounding)
     if is_new and config.buffers.seed_file:
         check_seed_file(config.buffers.seed_file)
 

@@ -84,7 +84,12 @@ class Prompts:
         self._reading = (parsing or ParsingConfig()).reading
 
     def proposer(
-        self, mode: Mode, buffers: Past, seed: int, functions: tuple[str, ...] = ()
+        self,
+        mode: Mode,
+        buffers: Past,
+        seed: int,
+        functions: tuple[str, ...] = (),
+        theme: str = "",
     ) -> Prompt:
         """Ask for a new task.
 
@@ -94,6 +99,8 @@ class Prompts:
             seed: Seed of the draws and of the rollout.
             functions: Sources of g_0, g_1, ... to build on. They are left out if not even a prompt
                 without references has room for them; `prompt.demands` says what was asked.
+            theme: What the program is to be about; left out likewise, and where the mode's
+                proposer writes none.
 
         Raises:
             ConfigError: Not even a prompt without references fits rollout.max_prompt_tokens.
@@ -104,7 +111,8 @@ class Prompts:
             drawn = derive_seed(seed, "proposer", attempt)
             shown = buffers.program(rules.programs_from, drawn) if rules.programs_from else None
             references = buffers.references(mode, num_references, derive_seed(drawn, "references"))
-            prompt = self._propose(mode, references, shown, seed, self._demands(mode, functions))
+            demands = self._demands(mode, functions)
+            prompt = self._propose(mode, references, shown, seed, demands, theme)
             if self._is_short(prompt):
                 return prompt
         # Last of all the program every run starts from, which is as short as a program gets.
@@ -176,7 +184,13 @@ class Prompts:
         )
 
     def _propose(
-        self, mode: Mode, references: list[Task], shown: Task | None, seed: int, demands: Demands
+        self,
+        mode: Mode,
+        references: list[Task],
+        shown: Task | None,
+        seed: int,
+        demands: Demands,
+        theme: str = "",
     ) -> Prompt:
         rules = rules_of(mode)
         if shown is not None:
@@ -191,6 +205,7 @@ class Prompts:
             num_examples=self._config.pattern_examples,
             demands=demands,
             banned_words=self._banned_words,
+            theme=theme if rules.writes_program else "",
         )
         wrapped = (
             rules.proposer_pattern(setting)

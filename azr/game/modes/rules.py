@@ -31,6 +31,8 @@ class PromptSetting:
     """Instructions only: words that the program may not use (sandbox.banned_modules)."""
     num_examples: int = NUM_EXAMPLES
     """Patterns only: format examples fill up missing references to this number."""
+    theme: str = ""
+    """A sentence that says what the program is to be about; only if no program is shown."""
 
 
 @dataclass(frozen=True, slots=True)

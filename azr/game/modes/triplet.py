@@ -150,6 +150,7 @@ class TripletRules:
         if setting.references:
             shown = numbered_references(setting.references, self.result_of)
             parts.append(f"### References\n\n{shown}")
+        parts.append(setting.theme and f"### Theme\n\n{setting.theme}")
         parts.append(functions_to_build_on(setting.demands.functions))
         return "\n\n".join(filter(None, parts))
 
@@ -175,7 +176,7 @@ class TripletRules:
         if functions:
             tasks = [FORMAT_COMPOSITE, *tasks]
         shown = [_proposed(task) for task in tasks]
-        opening = given_functions(functions)
+        opening = (setting.theme and f"{setting.theme}\n") + given_functions(functions)
         return example_pattern(self.title, [*shown, opening], "```python\n# Input:", "\n```")
 
     def read_proposal(self, rollout: Rollout) -> Proposal | ParseFailure:
