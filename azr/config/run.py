@@ -245,6 +245,11 @@ class LoggingConfig(Section, title="logging"):
     wandb_tags: ListOf[Annotated[str, AfterValidator(wandb_tag)]] = ()
     """Tags of the run in wandb; a resumed run keeps those it has there, unless some are given. Set
     them to find runs again."""
+    trackio: bool = False
+    """Write the metrics to trackio as well, on this machine, or to the Space that TRACKIO_SPACE_ID
+    names. Switch it on if you use it; `pip install trackio` first."""
+    trackio_project: str = "azr"
+    """Project in trackio. Set it to keep studies apart."""
     rollouts: bool = True
     """Keep every step's rollouts (rollouts/step_N.jsonl.gz), which the report and `azr inspect`
     show. Switch it off to save disk."""

@@ -50,6 +50,8 @@ class MetricsWriter:
             self._sinks.append(TensorBoardSink(folder / "tensorboard", first_step))
         if config.logging.wandb:
             self._sinks.append(WandbSink(folder, config))
+        if config.logging.trackio:
+            self._sinks.append(TrackioSink(config))
         # unbuffered: after a full disk nothing is left in a buffer that would fail again at close
         self._file = (folder / "metrics.jsonl").open("ab", buffering=0)
 
@@ -131,6 +133,26 @@ class WandbSink:
 
     def close(self) -> None:
         """Finish the upload."""
+        self._run.finish()
+
+
+class TrackioSink:
+    """A trackio run; a resumed azr run continues the one of its name, and replays steps into it."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._run: Any = optional("trackio").init(
+            project=config.logging.trackio_project,
+            name=config.name,
+            resume="allow",
+            config=config.model_dump(mode="json"),
+        )
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log the step."""
+        self._run.log(dict(metrics), step=step)
+
+    def close(self) -> None:
+        """Write what is left."""
         self._run.finish()
 
 

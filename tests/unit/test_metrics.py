@@ -268,6 +268,29 @@ def test_wandb_is_given_the_tags_of_the_run(
     assert asked[0]["tags"] == ("7b", "no seeds")
 
 
+def test_a_resumed_run_continues_the_trackio_run_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAKE: the calls are those that trackio 0.43.0 takes."""
+    asked: list[dict[str, Any]] = []
+    logged: list[tuple[int, dict[str, float]]] = []
+
+    def init(project: str, name: str, resume: str, config: dict[str, Any]) -> SimpleNamespace:
+        asked.append({"project": project, "name": name, "resume": resume, **config["logging"]})
+        log = lambda metrics, step: logged.append((step, metrics))  # noqa: E731
+        return SimpleNamespace(log=log, finish=lambda: logged.append((-1, {})))
+
+    monkeypatch.setitem(sys.modules, "trackio", SimpleNamespace(init=init))
+    for step in (1, 2):
+        writer = MetricsWriter(tmp_path, config(trackio=True, trackio_project="study"))
+        writer.write(step, {"a": 1.0, "b": math.nan})
+        writer.close()
+    assert [(a["project"], a["resume"], a["trackio"]) for a in asked] == [
+        ("study", "allow", True)
+    ] * 2
+    assert logged == [(1, {"a": 1.0}), (-1, {}), (2, {"a": 1.0}), (-1, {})]
+
+
 @pytest.mark.parametrize("tag", ["", "x" * 65])
 def test_a_tag_that_wandb_would_not_take_is_refused_before_the_run(tag: str) -> None:
     with pytest.raises(
