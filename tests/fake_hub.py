@@ -1,5 +1,6 @@
-"""A Hugging Face hub of data sets on this machine: real HTTP, for the real client."""
+"""A Hugging Face hub on this machine, of data sets, and for models to be sent to: real HTTP."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -8,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-__all__ = ["COMMIT", "FakeHub", "serving"]
+__all__ = ["COMMIT", "TOKEN", "FakeHub", "serving"]
 
+TOKEN = "hf_of_the_fake"
 COMMIT = "c0ffee" * 6 + "c0ff"
 """What `main` is."""
 
@@ -21,6 +23,8 @@ class FakeHub:
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict[str, dict[str, bytes]])
     gated: set[str] = field(default_factory=set[str])
     requests: list[str] = field(default_factory=list[str])
+    made: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
+    """What repositories were asked to be, by OWNER/NAME; a token is needed to ask."""
     url: str = ""
 
     def add(self, repo: str, files: Mapping[str, bytes]) -> None:
@@ -37,6 +41,19 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
 
         def do_HEAD(self) -> None:
             self.answer(with_body=False)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            path = self.path.partition("?")[0].lstrip("/")
+            hub.requests.append(path)
+            is_known = self.headers["Authorization"] == f"Bearer {TOKEN}"
+            status, found = taken(hub, path, body) if is_known else (401, {"error": "who are you"})
+            answer = json.dumps(found).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -63,6 +80,33 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def taken(hub: FakeHub, path: str, body: bytes) -> tuple[int, dict[str, object]]:
+    """What is sent: repositories, then commits whose files are all small enough to be in them."""
+    words = path.removeprefix("api/").split("/")
+    if path == "api/repos/create":
+        asked = json.loads(body)
+        name = f"{asked['organization']}/{asked['name']}"
+        hub.made.setdefault(name, asked)
+        hub.repos.setdefault(name, {})
+        return 200, {"url": f"{hub.url}/{name}"}
+    if path == "api/validate-yaml":
+        return 200, {"errors": [], "warnings": []}
+    repo, kind = "/".join(words[1:3]), words[3]
+    if kind == "preupload":
+        files = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
+                 for f in json.loads(body)["files"]]  # fmt: skip
+        return 200, {"files": files}
+    for entry in map(json.loads, body.splitlines()):
+        if entry["key"] == "file":
+            content = base64.b64decode(entry["value"]["content"])
+            hub.repos[repo][entry["value"]["path"]] = content
+    return 200, {
+        "success": True,
+        "commitOid": COMMIT,
+        "commitUrl": f"{hub.url}/{repo}/commit/{COMMIT}",
+    }
 
 
 def reply(hub: FakeHub, path: str) -> tuple[int, dict[str, str], bytes]:

@@ -257,7 +257,6 @@ def train(config: RunConfig, arguments: argparse.Namespace) -> int:
         from azr.run.display import Display
         from azr.run.session import run_training
 
-        say(f"watch       azr view {config.runs}")
         with Display(config) as display:
             return run_training(
                 config,

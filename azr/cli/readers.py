@@ -7,6 +7,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from azr.cli.export import EXAMPLES as EXPORT_EXAMPLES
+from azr.cli.export import add_arguments as add_export
 from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.cli.inspect import add_arguments as add_inspect
 from azr.cli.model import add_arguments as add_model
@@ -30,10 +32,8 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     add_view(command("view", view_command, text, VIEW_EXAMPLES))
     text = "read a run in the terminal: its curriculum, tasks, answers"
     add_inspect(command("inspect", inspect_command, text, INSPECT_EXAMPLES))
-    export = command("export", export_command, "copy a checkpoint's model in Hugging Face format")
-    export.add_argument("source", type=place, metavar="RUN")
-    export.add_argument("folder", type=place, metavar="FOLDER")
-    export.add_argument("--step", type=int, help="default: the newest checkpoint")
+    text = "copy a checkpoint's model in Hugging Face format, and send it to a hub"
+    add_export(command("export", export_command, text, EXPORT_EXAMPLES))
     add_model(command("model", model_command, "make a model, or one fit for training"))
     text = "write a run's tasks as JSON Lines"
     add_tasks(command("tasks", tasks_command, text, TASKS_EXAMPLES))
@@ -73,9 +73,9 @@ def inspect_command(arguments: argparse.Namespace) -> int:
 
 def export_command(arguments: argparse.Namespace) -> int:
     """`azr export`."""
-    from azr.records.run_folder import export_model
+    from azr.cli.export import answer
 
-    print(export_model(arguments.source, arguments.folder, arguments.step))
+    print(answer(arguments, say))
     return 0
 
 

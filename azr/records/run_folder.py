@@ -28,7 +28,7 @@ from azr.records.metrics_file import read_metrics, rows_in
 from azr.records.resumption import changes, keep_configuration, nothing_there
 from azr.records.rollouts import write_records
 
-__all__ = ["LOCK", "RunFolder", "export_model", "is_run", "rollout_files"]
+__all__ = ["LOCK", "RunFolder", "checkpoint_models", "export_model", "is_run", "rollout_files"]
 
 LOCK = ".lock"
 CONTENTS = (
@@ -199,11 +199,7 @@ def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
     Raises:
         CheckpointError: There is no such checkpoint, or the folder is taken.
     """
-    found = {
-        int(match[1]): path / "model"
-        for path in (run / "checkpoints").glob("step_*")
-        if (match := re.fullmatch(r"step_(\d{1,18})", path.name)) and (path / "model").is_dir()
-    }
+    found = checkpoint_models(run)
     wanted = max(found, default=0) if step is None else step
     if wanted not in found:
         there = ", ".join(str(number) for number in sorted(found)) or "none"
@@ -213,6 +209,15 @@ def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
     with whole(folder) as partial:
         shutil.copytree(found[wanted], partial)
     return folder
+
+
+def checkpoint_models(run: Path) -> dict[int, Path]:
+    """The models of the run's checkpoints, by step."""
+    return {
+        int(match[1]): path / "model"
+        for path in (run / "checkpoints").glob("step_*")
+        if (match := re.fullmatch(r"step_(\d{1,18})", path.name)) and (path / "model").is_dir()
+    }
 
 
 def take_lock(path: Path) -> IO[str]:

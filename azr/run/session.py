@@ -294,6 +294,7 @@ def open_players(
     workers: Workers | None = None,
 ) -> Generator[Players]:
     """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
+    display.message(f"to watch: azr view {config.runs}")
     display.message("starting the sandbox")
     with (
         open_executor(config.executor) as client,

@@ -1,0 +1,61 @@
+"""The command line of `azr export`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from azr.atomic_write import write_text
+from azr.errors import AzrError, ConfigError
+from sandbox_wasm.places import place
+
+__all__ = ["EXAMPLES", "add_arguments", "answer"]
+
+EXAMPLES = """\
+examples:
+  azr export runs/demo model                       the newest checkpoint's model
+  azr export runs/demo model --step 8
+  azr export runs/demo model --push me/demo        and to the hub, as a private repository, with a
+                                                   model card made from the run's report
+
+The hub is the one of HF_ENDPOINT, the account that of HF_TOKEN or `hf auth login`.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All but the configuration: there is none."""
+    parser.add_argument("source", type=place, metavar="RUN")
+    parser.add_argument("folder", type=place, metavar="FOLDER")
+    parser.add_argument("--step", type=int, help="default: the newest checkpoint")
+    parser.add_argument("--push", metavar="OWNER/NAME", help="send it to the hub as well")
+    parser.add_argument(
+        "--public", action="store_true", help="with --push: a repository that all can read"
+    )
+
+
+def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> Path:
+    """Copy the model, and send it where that was asked for; returns the folder.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or the folder is taken.
+        ConfigError: The flags cannot be meant.
+        AzrError: The hub cannot be had; the folder is written.
+    """
+    from azr.records.run_folder import checkpoint_models, export_model
+
+    if arguments.push is None:
+        if arguments.public:
+            raise ConfigError("--public is about a repository: it goes with --push OWNER/NAME")
+        return export_model(arguments.source, arguments.folder, arguments.step)
+    try:
+        from azr.models.hub import check_repository, push_folder
+        from azr.report.card import model_card
+    except ModuleNotFoundError as error:
+        what = f"azr export --push needs {error.name}, which is not installed"
+        raise AzrError(f"{what}: pip install 'azr[train]'") from error
+    check_repository(arguments.push)
+    step = arguments.step or max(checkpoint_models(arguments.source), default=0)
+    folder = export_model(arguments.source, arguments.folder, arguments.step)
+    write_text(folder / "README.md", model_card(arguments.source, step, arguments.push))
+    message = f"{arguments.source.resolve().name}, step {step}"
+    say(push_folder(folder, arguments.push, message, is_public=arguments.public))
+    return folder
