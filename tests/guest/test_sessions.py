@@ -211,9 +211,9 @@ def test_turns_are_bounded_and_the_session_idle_longest_goes_first() -> None:
         full = sessions[4].run("xs = list(range(200_000))")
         assert (full.outcome, full.is_kept) == (Outcome.OUT_OF_MEMORY, False)
         assert full.error == f"the session would hold more than {1 << 20} bytes"
-        for _ in range(4):  # 0.8 MB each
+        for _ in range(4):  # 0.9 MB each
             sessions.append(pool.session())
-            assert sessions[-1].run("y = bytes(range(1, 201)) * 3_000").is_kept
+            assert sessions[-1].run("y = bytes(range(1, 201)) * 4_000").is_kept
         stats = pool.stats()
         assert stats["state_bytes"] <= limits.max_bytes
         assert (stats["sessions"], stats["sessions_expired"]) == (2, 7)

@@ -18,10 +18,9 @@ struct Target {
 };
 
 constexpr std::array kTargets{
-    Target{"host_call", azr::fuzz::host_call},
-    Target{"value_text", azr::fuzz::value_text},
-    Target{"literal", azr::fuzz::literal},
-    Target{"audit", azr::fuzz::audit},
+    Target{"host_call", azr::fuzz::host_call},     Target{"value_text", azr::fuzz::value_text},
+    Target{"literal", azr::fuzz::literal},         Target{"audit", azr::fuzz::audit},
+    Target{"saved_state", azr::fuzz::saved_state},
 };
 // No input is larger than 200 kB, and all work is nearly linear: a few ms, ten times that under
 // sanitizers. What takes this long is a fault, even on a machine with other things to do.

@@ -16,9 +16,10 @@ inline void require(bool holds, const char* claim) {
   std::abort();
 }
 
-void host_call(Chance& chance);   // one import, random arguments, a memory full of them
-void value_text(Chance& chance);  // a reply frame, made well and then spoiled
-void literal(Chance& chance);     // a literal and an argument list, likewise
-void audit(Chance& chance);       // a module, likewise
+void host_call(Chance& chance);    // one import, random arguments, a memory full of them
+void value_text(Chance& chance);   // a reply frame, made well and then spoiled
+void literal(Chance& chance);      // a literal and an argument list, likewise
+void audit(Chance& chance);        // a module, likewise
+void saved_state(Chance& chance);  // a session's saved state, likewise
 
 }  // namespace azr::fuzz

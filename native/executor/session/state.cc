@@ -1,7 +1,7 @@
 #include "executor/session/state.h"
 
-#include <algorithm>
-#include <cstring>
+#include <array>
+#include <bit>
 #include <utility>
 
 namespace azr::executor {
@@ -16,16 +16,46 @@ bool is_dead(uint32_t page, uint64_t stack_top) {
   return page * kPageBytes >= bottom && (page + uint64_t{1}) * kPageBytes <= stack_top;
 }
 
-// The page as the state before holds it, where the run left it alone.
-PagePtr page_of(const State* before, size_t& at, uint32_t number, const uint8_t* bytes,
-                Account& account) {
-  if (before != nullptr) {
-    while (at < before->numbers.size() && before->numbers[at] < number) ++at;
-    const bool has_it = at < before->numbers.size() && before->numbers[at] == number;
-    if (has_it && before->pages[at]->equals(bytes)) return before->pages[at];
+// A state in the making: pages in ascending order, shared with the state before where the run left
+// them alone.
+class Pages {
+ public:
+  Pages(const Slot& slot, const State* before, State& state)
+      : image_(slot.image()), before_(before), state_(state) {}
+
+  void add(uint32_t number, const uint8_t* bytes) {
+    static constexpr std::array<uint8_t, kPageBytes> kZeros{};
+    const size_t at = number * kPageBytes;
+    const uint8_t* base = at < image_.size() ? image_.pristine() + at : kZeros.data();
+    const uint64_t mask = Page::differing(bytes, base);
+    const PagePtr* known = find(number);
+    const bool is_known = known != nullptr && (*known)->equals(mask, bytes);
+    state_.add(number, is_known ? *known : make(mask, bytes));
   }
-  return std::make_shared<const Page>(bytes, account);
-}
+
+ private:
+  const PagePtr* find(uint32_t number) {
+    if (before_ == nullptr) return nullptr;
+    const std::vector<uint32_t>& numbers = before_->numbers;
+    while (next_ < numbers.size() && numbers[next_] < number) ++next_;
+    return next_ < numbers.size() && numbers[next_] == number ? &before_->pages[next_] : nullptr;
+  }
+
+  PagePtr make(uint64_t mask, const uint8_t* bytes) const {
+    std::vector<uint8_t> blocks;
+    blocks.reserve(std::popcount(mask) * Page::kBlockBytes);
+    for (uint64_t left = mask; left != 0; left &= left - 1) {
+      const uint8_t* block = bytes + std::countr_zero(left) * Page::kBlockBytes;
+      blocks.insert(blocks.end(), block, block + Page::kBlockBytes);
+    }
+    return std::make_shared<const Page>(mask, std::move(blocks), *state_.account);
+  }
+
+  const Image& image_;
+  const State* before_;
+  size_t next_ = 0;  // of its pages
+  State& state_;
+};
 
 }  // namespace
 
@@ -35,7 +65,7 @@ bool State::enter(Slot& slot, GuestIo& io) const {
   give_files(files, io);
   if (memory_bytes > slot.size() && !slot.grow(memory_bytes)) return false;
   for (size_t i = 0; i < pages.size(); ++i) {
-    std::memcpy(slot.base() + numbers[i] * kPageBytes, pages[i]->data(), kPageBytes);
+    pages[i]->overlay(slot.base() + numbers[i] * kPageBytes);
   }
   return true;
 }
@@ -44,15 +74,12 @@ std::shared_ptr<State> leave(Slot& slot, const GuestIo& io, const Leaving& leavi
                              std::shared_ptr<Account> account) {
   auto state = std::make_shared<State>(std::move(account));
   state->files = keep_files(io, leaving.before == nullptr ? nullptr : &leaving.before->files);
-  state->numbers = slot.changed_pages(leaving.max_bytes / kPageBytes);
   const auto stack_top = static_cast<uint64_t>(leaving.stack_top);
-  std::erase_if(state->numbers, [&](uint32_t page) { return is_dead(page, stack_top); });
-  if (state->numbers.size() > leaving.max_bytes / kPageBytes) return nullptr;
-  state->pages.reserve(state->numbers.size());
-  size_t at = 0;
-  for (const uint32_t number : state->numbers) {
-    const uint8_t* bytes = slot.base() + number * kPageBytes;
-    state->pages.push_back(page_of(leaving.before, at, number, bytes, *state->account));
+  Pages pages(slot, leaving.before, *state);
+  for (const uint32_t number : slot.changed_pages(leaving.max_bytes / Page::kBlockBytes)) {
+    if (is_dead(number, stack_top)) continue;
+    pages.add(number, slot.base() + number * kPageBytes);
+    if (state->page_bytes > leaving.max_bytes) return nullptr;
   }
   state->flavor = leaving.flavor;
   state->memory_bytes = slot.size();

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "executor/engine/guest_io.h"
@@ -31,6 +32,7 @@ struct State {
   uint64_t memory_bytes = 0;         // of linear memory
   std::vector<uint32_t> numbers;     // of the pages, ascending
   std::vector<PagePtr> pages;
+  uint64_t page_bytes = 0;  // of them, shared ones included
   uint64_t entropy = 1;
   uint64_t clock_ns = 0;
   uint64_t fuel = 0;   // of all turns together
@@ -40,7 +42,12 @@ struct State {
 
   // Counts what is there beside the pages; once, when the state is made.
   void count() { account->bytes += counted_bytes = kOverheadBytes + files.bytes(); }
-  uint64_t bytes() const { return pages.size() * kPageBytes + kOverheadBytes + files.bytes(); }
+  uint64_t bytes() const { return page_bytes + kOverheadBytes + files.bytes(); }
+  void add(uint32_t number, PagePtr page) {
+    numbers.push_back(number);
+    page_bytes += page->bytes();
+    pages.push_back(std::move(page));
+  }
 
   // Gives a run this state: its files, clock and entropy, and its memory, in a slot that is as its
   // image after begin(). False when the slot cannot grow so far: it says why.

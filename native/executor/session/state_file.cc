@@ -1,9 +1,11 @@
 #include "executor/session/state_file.h"
 
+#include <bit>
 #include <cstring>
 #include <set>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "executor/wasi/wasi_files.h"
 
@@ -124,20 +126,18 @@ void read_pages(Reader& reader, const StateFit& fit, State& state) {
   const uint64_t size = state.memory_bytes;
   require(size % kWasmPageBytes == 0 && size >= fit.image_bytes && size <= kReservedBytes,
           "the size of its memory");
-  const uint32_t count = reader.count(sizeof(uint32_t) + kPageBytes);
-  if (count > fit.max_bytes / kPageBytes) {
-    refuse("the saved session has " + std::to_string(count) + " pages of memory; at most " +
-           std::to_string(fit.max_bytes / kPageBytes) + " are allowed here");
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto number = reader.number<uint32_t>();
-    require(number < size / kPageBytes, "the number of a page");
-    require(i == 0 || number > state.numbers.back(), "the order of its pages");
-    state.numbers.push_back(number);
-  }
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(reader.take(kPageBytes).data());
-    state.pages.push_back(std::make_shared<const Page>(bytes, *state.account));
+  std::vector<uint32_t> numbers(reader.count(sizeof(uint32_t) + sizeof(uint64_t)));
+  for (uint32_t& number : numbers) number = reader.number<uint32_t>();
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    require(numbers[i] < size / kPageBytes, "the number of a page");
+    require(i == 0 || numbers[i] > numbers[i - 1], "the order of its pages");
+    const auto mask = reader.number<uint64_t>();
+    const std::string_view bytes = reader.take(std::popcount(mask) * Page::kBlockBytes);
+    std::vector<uint8_t> blocks(bytes.begin(), bytes.end());
+    state.add(numbers[i], std::make_shared<const Page>(mask, std::move(blocks), *state.account));
+    if (state.page_bytes <= fit.max_bytes) continue;
+    refuse("the saved session has more than the " + std::to_string(fit.max_bytes) +
+           " bytes that are allowed here");
   }
 }
 
@@ -154,7 +154,8 @@ std::string pack_state(const State& state, std::string_view image_key) {
   put(out, static_cast<uint32_t>(state.numbers.size()));
   for (const uint32_t number : state.numbers) put(out, number);
   for (const PagePtr& page : state.pages) {
-    out.append(reinterpret_cast<const char*>(page->data()), kPageBytes);
+    put(out, page->mask());
+    out.append(page->blocks().begin(), page->blocks().end());
   }
   put_files(out, state.files);
   return out;
