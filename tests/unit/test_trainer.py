@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from azr.config.run import BuffersConfig, RunConfig, SelfPlayConfig
+from azr.config.run import (
+    BuffersConfig,
+    GroundingConfig,
+    LearnerConfig,
+    NoveltyConfig,
+    RunConfig,
+    SelfPlayConfig,
+)
 from azr.errors import ExecutorUnavailable, Interrupted
 from azr.run.trainer import Run, train
 from azr.seeds import derive_seed
@@ -174,9 +181,15 @@ def strategies() -> list[RunConfig]:
     banded = BuffersConfig(max_tasks=9, band=(0.3, 0.8), rate_weight=0.3)
     trials = CONFIG.selfplay.changed(train_on_trials=True)
     weighed = CONFIG.selfplay.changed(solver_tasks="learnability")
-    return [
-        *(CONFIG.changed(steps=7, selfplay=s, buffers=banded) for s in (trials, weighed))
-    ] + [
+    every_means = CONFIG.changed(
+        steps=7,
+        selfplay=trials,
+        buffers=banded.changed(recheck=2),
+        novelty=NoveltyConfig(memory_nearest=0.2, memory_mean=0.2),
+        grounding=GroundingConfig(category_share=0.5),
+        learner=LearnerConfig(advantage="moving"),
+    )
+    return [every_means, CONFIG.changed(steps=7, selfplay=weighed, buffers=banded)] + [
         CONFIG.changed(
             steps=7,
             selfplay=CONFIG.selfplay.changed(
@@ -196,21 +209,29 @@ def sometimes(task: Task, answer: Answer) -> bool:
     return derive_seed(task.program, answer.content) % 3 > 0
 
 
-def prompts_of(run: Run, step: int) -> list[tuple[str, int]]:
-    experiences, _ = run.learner.updates[step]
-    return [(e.rollout.prompt.text, e.rollout.prompt.seed) for e in experiences]
+def refuted(task: Task) -> bool:
+    return task.born_step > 0 and derive_seed(task.program) % 5 == 0
+
+
+def prompts_of(run: Run, step: int) -> list[tuple[str, int, float]]:
+    """What was asked, and what was learned from it."""
+    experiences, advantages = run.learner.updates[step]
+    return [
+        (e.rollout.prompt.text, e.rollout.prompt.seed, advantage)
+        for e, advantage in zip(experiences, advantages, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("config", strategies(), ids=lambda c: f"{c.selfplay.solver_tasks}")
 def test_a_killed_run_goes_on_as_if_it_had_not_been(config: RunConfig, tmp_path: Path):
     """Features 59, 61 and 62: resumed after a checkpoint in the middle of a block."""
-    whole = make_run(config, ScriptedJudge(passes=sometimes))
+    whole = make_run(config, ScriptedJudge(passes=sometimes, refuted=refuted))
     asyncio.run(train(whole))
-    killed = make_run(config.changed(steps=5), ScriptedJudge(passes=sometimes))
+    killed = make_run(config.changed(steps=5), ScriptedJudge(passes=sometimes, refuted=refuted))
     asyncio.run(train(killed))
     killed.table.buffers.backup(tmp_path / "tasks.sqlite")
 
-    resumed = make_run(config, ScriptedJudge(passes=sometimes))
+    resumed = make_run(config, ScriptedJudge(passes=sometimes, refuted=refuted))
     resumed.table.buffers.restore(tmp_path / "tasks.sqlite")
     resumed.first_step = 6
     asyncio.run(train(resumed))
