@@ -32,6 +32,7 @@ _Call = tuple[
     str | None,
     str | None,
     State | None,
+    dict[str, bytes] | None,
 ]
 Report = tuple[int, str | None, list[_Call]]
 
@@ -71,6 +72,8 @@ class Pool:
         want_stdout: bool,
         want_stderr: bool,
         turn: tuple[State | None, int] | None,
+        files: Sequence[tuple[str, bytes]],
+        want_files: Sequence[str],
         /,
     ) -> None: ...
     def read_state(

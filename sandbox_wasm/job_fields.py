@@ -7,6 +7,8 @@ The check is one expression; only when it says no are the fields walked, to name
 from collections.abc import Sequence, Set
 from typing import Any, Final, cast
 
+from sandbox_wasm.job_files import FILE_NAMES, FILES, faults_of_files, faults_of_names
+
 __all__ = [
     "MAX_CALLS",
     "MAX_IMAGES",
@@ -75,12 +77,15 @@ def are_right(job: Any) -> bool:
         and type(job.want_stderr) is bool
         and _are_names(job.packages)
         and (job.state is None or _is_name(job.state))
+        and (job.files == () or not faults_of_files(job.files))
+        and (job.want_files == () or not faults_of_names(job.want_files))
     )
 
 
 def what_is_wrong(job: Any) -> str:
     """Name the first field that `are_right` refuses, what is allowed there, and what it holds."""
     images = job.images
+    bad_files, bad_names = faults_of_files(job.files), faults_of_names(job.want_files)
     checks: list[tuple[str, object, bool, str]] = [
         ("id", job.id, _is_name(job.id), _NAME),
         ("source", job.source, type(job.source) is str, "a str"),
@@ -96,6 +101,8 @@ def what_is_wrong(job: Any) -> str:
         ("want_stderr", job.want_stderr, type(job.want_stderr) is bool, "True or False"),
         ("packages", job.packages, _are_names(job.packages), _NAMES),
         ("state", job.state, job.state is None or _is_name(job.state), f"None or {_NAME}"),
+        ("files", next(iter(bad_files), None), not bad_files, FILES),
+        ("want_files", next(iter(bad_names), None), not bad_names, FILE_NAMES),
     ]  # fmt: skip
     for field, value, is_right, allowed in checks:
         if not is_right:

@@ -1,7 +1,7 @@
 """Jobs as the native pool takes them, and its reports as results."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from sandbox_wasm import _pool
 from sandbox_wasm.errors import SandboxUnavailable
@@ -43,6 +43,8 @@ def submit(
             job.want_stdout or job.stdin is not None or turn is not None,
             job.want_stderr or turn is not None,
             turn,
+            cast("tuple[tuple[str, bytes], ...]", job.files),
+            job.want_files,
         )
     except (RuntimeError, MemoryError) as exc:
         raise SandboxUnavailable(str(exc)) from exc
@@ -73,6 +75,7 @@ def _call_result(  # noqa: PLR0913, PLR0917 - the fields of native code's tuple
     differs: str | None,
     traceback: str | None,
     state: _pool.State | None,
+    files: dict[str, bytes] | None,
 ) -> CallResult:
     return CallResult(
         outcome=_OUTCOMES[outcome],
@@ -84,4 +87,5 @@ def _call_result(  # noqa: PLR0913, PLR0917 - the fields of native code's tuple
         differs=differs,
         traceback=traceback,
         state=None if state is None else keep(state),
+        files=files,
     )

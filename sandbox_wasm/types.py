@@ -4,12 +4,12 @@ Every type is frozen. An `Outcome` says what the executor saw. The caller decide
 a reward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sandbox_wasm import job_fields
+from sandbox_wasm import job_fields, job_files
 from sandbox_wasm.errors import BadJob
 from sandbox_wasm.job_fields import MAX_IMAGES
 
@@ -159,17 +159,14 @@ class Job:
     state: str | None = None
     """Makes it a session's turn (sandbox_wasm/sessions): the source runs in this state, and may
     read `stdin`; "" begins a session."""
+    files: Mapping[str, str | bytes] | tuple[tuple[str, bytes], ...] = ()
+    """What lies in its working folder, /tmp, when each run begins: by paths below it."""
+    want_files: Sequence[str] = ()
+    """Names of files there that come back as each run left them, in `CallResult.files`."""
 
     def __post_init__(self) -> None:
         """Freeze collections; refuse fields of the wrong type or size, and contradictory jobs."""
-        for name in ("calls", "expressions"):
-            value: Any = getattr(self, name)
-            if type(value) is not tuple:
-                object.__setattr__(self, name, job_fields.frozen_texts(value))
-        for name in ("banned_modules", "packages"):
-            value = getattr(self, name)
-            if type(value) is not frozenset:
-                object.__setattr__(self, name, job_fields.frozen_names(value))
+        self._freeze()
         if not job_fields.are_right(self):
             raise self._bad(job_fields.what_is_wrong(self))
         if type(self.limits) is not Limits:
@@ -184,8 +181,23 @@ class Job:
             raise self._bad("give only one of calls, expressions, stdin, tests")
         if self.state is not None and (
             self.calls or self.expressions or self.tests is not None or self.images != 1
-        ):
-            raise self._bad("a session's turn has no calls, expressions or tests, and one image")
+            or self.files or self.want_files
+        ):  # fmt: skip
+            raise self._bad(
+                "a session's turn has no calls, expressions, tests or files, and one image"
+            )
+
+    def _freeze(self) -> None:
+        if self.files != ():
+            object.__setattr__(self, "files", job_files.frozen_files(self.files))
+        for name in ("calls", "expressions", "want_files"):
+            value: Any = getattr(self, name)
+            if type(value) is not tuple:
+                object.__setattr__(self, name, job_fields.frozen_texts(value))
+        for name in ("banned_modules", "packages"):
+            value = getattr(self, name)
+            if type(value) is not frozenset:
+                object.__setattr__(self, name, job_fields.frozen_names(value))
 
     def _bad(self, why: str) -> BadJob:
         return BadJob(f"job {job_fields.short_repr(self.id)}: {why}")
@@ -209,11 +221,15 @@ class CallResult:
     ended
     it (at most 16 KiB). It is untrusted text for a model to read; None if the job did not ask."""
     differs: str | None = None
-    """With images > 1: what differed between the images ("value", "outcome", "stdout"), or None."""
+    """With images > 1: what differed between the images ("value", "outcome", "stdout", "files"), or
+    None."""
     traceback: str | None = None
     """Of a session's turn: what CPython would show of what was raised, apart from stderr."""
     state: str | None = None
     """Of a session's turn: the state that it left, to go on from; None where it left none."""
+    files: Mapping[str, bytes] | None = field(default=None, hash=False)
+    """The files that the job wanted and the run left, by name; None where it wanted none, or did
+    not run. Together they hold at most `Limits.output_bytes`; more is OUTPUT_TOO_LARGE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

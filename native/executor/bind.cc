@@ -55,14 +55,32 @@ py::object from_utf8(const std::optional<std::string>& text, const char* errors)
   return py::reinterpret_steal<py::object>(decoded);
 }
 
+// Names and bytes; None where the job wants none.
+py::object to_python(const std::optional<NamedFiles>& files) {
+  if (!files) return py::none();
+  py::dict result;
+  for (const auto& [name, data] : *files) result[py::str(name)] = py::bytes(data);
+  return result;
+}
+
+NamedFiles to_files(const py::sequence& files) {
+  NamedFiles result;
+  for (const py::handle file : files) {
+    const auto [name, data] = file.cast<std::pair<py::str, py::bytes>>();
+    result.emplace_back(to_utf8(name), std::string(data));
+  }
+  return result;
+}
+
 py::tuple to_python(const CallReport& call) {
-  return py::make_tuple(
-      static_cast<int>(call.outcome),
-      from_utf8(call.value, call.is_turn ? "replace" : "surrogatepass"),
-      from_utf8(call.error, "replace"), call.fuel, from_utf8(call.out, "backslashreplace"),
-      from_utf8(call.err, "backslashreplace"),
-      call.differs == nullptr ? py::object(py::none()) : py::str(call.differs),
-      from_utf8(call.trace, "backslashreplace"), std::const_pointer_cast<State>(call.state));
+  return py::make_tuple(static_cast<int>(call.outcome),
+                        from_utf8(call.value, call.is_turn ? "replace" : "surrogatepass"),
+                        from_utf8(call.error, "replace"), call.fuel,
+                        from_utf8(call.out, "backslashreplace"),
+                        from_utf8(call.err, "backslashreplace"),
+                        call.differs == nullptr ? py::object(py::none()) : py::str(call.differs),
+                        from_utf8(call.trace, "backslashreplace"),
+                        std::const_pointer_cast<State>(call.state), to_python(call.files));
 }
 
 py::list take_reports(Reports& reports, size_t at_least, size_t limit, uint64_t timeout_ms) {
@@ -87,8 +105,8 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
                 bool entry_is_name, const py::sequence& expressions, const py::object& stdin_text,
                 const py::object& tests, std::tuple<uint64_t, uint64_t, uint64_t> limits,
                 uint32_t images, const py::sequence& banned_modules, bool want_stdout,
-                bool want_stderr,
-                std::optional<std::tuple<std::shared_ptr<State>, uint64_t>> turn) {
+                bool want_stderr, std::optional<std::tuple<std::shared_ptr<State>, uint64_t>> turn,
+                const py::sequence& files, const py::sequence& want_files) {
   JobSpec job;
   job.reports = std::move(reports);
   job.ticket = ticket;
@@ -106,6 +124,8 @@ void submit_job(Pool& pool, std::shared_ptr<Reports> reports, uint64_t ticket, u
   job.want_stdout = want_stdout;
   job.want_stderr = want_stderr;
   if (turn) job.turn = TurnSpec{std::get<0>(*turn), std::get<1>(*turn)};
+  job.files = to_files(files);
+  job.want_files = to_utf8_list(want_files);
   pool.submit(std::move(job));
 }
 

@@ -1,5 +1,6 @@
 """Jobs as JSON lines, and results as JSON: the files of `azr-sandbox run`."""
 
+import base64
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -54,6 +55,9 @@ def _job(line: str, defaults: JobDefaults) -> Job:
         if name not in record:
             raise BadJob(f"the key {name!r} is missing")
     limits = _limits(record.pop("limits", {}), defaults.limits)
+    if isinstance(files := record.get("files"), dict):
+        given_files = cast("dict[str, Any]", files)
+        record["files"] = {name: _file_of_json(file) for name, file in given_files.items()}
     given: dict[str, Any] = {
         "images": defaults.images,
         "banned_modules": defaults.banned_modules,
@@ -85,6 +89,24 @@ def _mapping(value: Any, known: tuple[str, ...], what: str) -> dict[str, Any]:
     return record
 
 
+def text_of_file(data: bytes) -> str | dict[str, str]:
+    """A file as JSON holds it: its text, or {"base64": ...} where it is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def _file_of_json(value: Any) -> Any:
+    """The other way; what is neither comes back as it is, for the job's check to name."""
+    if isinstance(value, dict) and [*cast("dict[str, Any]", value)] == ["base64"]:
+        try:
+            return base64.b64decode(cast("dict[str, Any]", value)["base64"], validate=True)
+        except (TypeError, ValueError) as exc:
+            raise BadJob(f"files: not base64: {exc}") from exc
+    return cast("object", value)
+
+
 def result_to_json(result: JobResult) -> dict[str, Any]:
     """Return the record that `azr-sandbox run` writes."""
     calls: list[dict[str, Any]] = []
@@ -101,5 +123,7 @@ def result_to_json(result: JobResult) -> dict[str, Any]:
             record["stderr"] = call.stderr
         if call.differs is not None:
             record["differs"] = call.differs
+        if call.files is not None:
+            record["files"] = {name: text_of_file(data) for name, data in call.files.items()}
         calls.append(record)
     return {"id": result.id, "calls": calls}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
-from sandbox_wasm.cli.program import main_program
+from sandbox_wasm.cli.program import Program, main_program, pair_of
 from sandbox_wasm.errors import BadJob, SandboxError
 from sandbox_wasm.image.cache import cache_folder
 from sandbox_wasm.places import expanded
@@ -56,6 +56,23 @@ def _add_run(commands: Any) -> None:
     )
     parser.add_argument(
         "--stdin", type=expanded, metavar="INPUT", help="what FILE.py reads; - for this stdin"
+    )
+    parser.add_argument(
+        "--file",
+        action="append",
+        dest="files",
+        default=[],
+        type=pair_of,
+        metavar="NAME=PATH",
+        help="a file that FILE.py finds in its working folder; may be repeated",
+    )
+    parser.add_argument(
+        "--fetch",
+        action="append",
+        default=[],
+        type=pair_of,
+        metavar="NAME=PATH",
+        help="a file that FILE.py leaves there, and where it is written; may be repeated",
     )
     parser.add_argument(
         "--workers",
@@ -146,8 +163,9 @@ def _lines_of(name: str) -> Iterator[str]:
 
 def _run(args: argparse.Namespace) -> int:
     is_program = args.file.endswith(".py")
-    if args.stdin is not None and not is_program:
-        raise BadJob(f"--stdin is for a FILE.py; in {args.file} each job has its own")
+    for option, value in (("stdin", args.stdin), ("file", args.files), ("fetch", args.fetch)):
+        if value not in (None, []) and not is_program:
+            raise BadJob(f"--{option} is for a FILE.py; in {args.file} each job has its own")
     limits = _limits_of(args)
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - starts threads, maps memory
 
@@ -163,7 +181,10 @@ def _run(args: argparse.Namespace) -> int:
             packages=sandbox.packages,
         )
         if is_program:
-            return main_program(sandbox, args.file, args.stdin, defaults)
+            program = Program(
+                name=args.file, stdin=args.stdin, files=tuple(args.files), fetch=tuple(args.fetch)
+            )
+            return main_program(sandbox, program, defaults)
         return _run_jobs(sandbox, read_jobs(_lines_of(args.file), defaults))
 
 

@@ -69,6 +69,7 @@ def make_runner(tell, take_turn):  # noqa: C901, PLR0915 - one closure: no name 
     execute, evaluate, is_instance, integer = exec, eval, isinstance, int
     flush, flush_buffer = sys.stdout.flush, sys.stdout.buffer.flush
     modules, reseed, end, new_module = sys.modules, random.seed, make_ending(), types.ModuleType
+    path = sys.path
     type_name = type.__dict__["__name__"].__get__
     join = "".join
 
@@ -183,11 +184,13 @@ def make_runner(tell, take_turn):  # noqa: C901, PLR0915 - one closure: no name 
         return reply, None
 
     def run(request):
-        code, mode, aux, arguments, seed, banned, texts = loads(request)
+        code, mode, aux, arguments, seed, banned, texts, has_modules = loads(request)
         if seed is not None:
             reseed(seed)
         for name in banned:
             modules[name] = None
+        if has_modules:
+            path.insert(0, "/tmp")  # noqa: S108 - the guest's own
         reply, error = reply_of(code, mode, aux, arguments, texts)
         if texts:
             tell(error, texts, describe)

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from sandbox_wasm.errors import SandboxUnavailable
+from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.http.bodies import (
     READ_S,
     Refused,
@@ -154,8 +154,9 @@ class _Post:
         try:
             content = await self._content(scope, receive)
             answer = content if isinstance(content, Answer) else Answer(200, content)
-        except Refused as exc:
-            answer = Answer(exc.status, {"detail": exc.faults})
+        except (Refused, BadJob) as exc:
+            refused = exc if isinstance(exc, Refused) else Refused(422, str(exc))
+            answer = Answer(refused.status, {"detail": refused.faults})
         except TimeoutError:
             self._around.counters.late += 1
             answer = Answer(

@@ -136,6 +136,7 @@ class Desk:
             num_jobs += 1
             size_bytes += OVERHEAD_BYTES + len(job.source) + len(job.stdin or "")
             size_bytes += len(job.tests or "") + sum(map(len, job.calls))
+            size_bytes += sum(len(name) + len(data) for name, data in job.files)
         limits = self._limits
         if num_jobs > limits.max_client_jobs or size_bytes > limits.max_client_bytes:
             raise BadJob(

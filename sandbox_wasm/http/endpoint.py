@@ -6,8 +6,6 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from sandbox_wasm.errors import BadJob
-from sandbox_wasm.http.bodies import Refused
 from sandbox_wasm.http.desk import Desk
 from sandbox_wasm.http.runs.sessions import Sessions
 from sandbox_wasm.types import Job, JobResult
@@ -31,13 +29,10 @@ class Call:
         """Run jobs, as the executor of `sandbox_wasm.grading.agrade`.
 
         Raises:
-            Refused: A job breaks the contract, or a cap of this server.
+            BadJob: A job breaks the contract, or a cap of this server.
             SandboxUnavailable: The machinery failed.
         """
-        try:
-            return await self.desk.run(self.client, list(jobs))
-        except BadJob as exc:
-            raise Refused(422, str(exc)) from exc
+        return await self.desk.run(self.client, list(jobs))
 
     def run(self, jobs: Iterable[Job]) -> list[JobResult]:
         """Not here: an event loop does not wait."""

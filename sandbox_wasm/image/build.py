@@ -45,7 +45,7 @@ __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "3"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
-_IMAGE_FORMAT: Final = "11"
+_IMAGE_FORMAT: Final = "12"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,
                      0x2545_F491, 0x4F6C_DD1D, 0x6B8B_4567, 0x327B_23C6,

@@ -35,7 +35,8 @@ Fields = tuple[Any, ...]
 
 _NAMES: Final = (
     "number", "id", "source", "calls", "entry", "expressions", "stdin", "tests", "limits",
-    "images", "banned_modules", "want_stdout", "want_stderr", "packages", "state",
+    "images", "banned_modules", "want_stdout", "want_stderr", "packages", "state", "files",
+    "want_files",
 )  # fmt: skip
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _THREE_INTS: Final = [int, int, int]
@@ -63,7 +64,7 @@ def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
         (limits.fuel, limits.memory_bytes, limits.output_bytes), job.images,
         tuple(sorted(job.banned_modules)) if job.banned_modules else (), job.want_stdout,
         job.want_stderr, tuple(sorted(job.packages)) if job.packages else (),
-        job.state and job.state.rpartition("/")[2],
+        job.state and job.state.rpartition("/")[2], job.files, job.want_files,
     )  # fmt: skip
     data = cast("bytes", _packb(fields, unicode_errors="surrogatepass"))
     if len(data) > max_bytes:
@@ -102,11 +103,11 @@ def job_of_fields(fields: Fields, path: str) -> Job:
         BadJob: A field has the wrong type, is too large, or contradicts another.
     """
     (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
-     want_stderr, packages, state) = fields  # fmt: skip
+     want_stderr, packages, state, files, want_files) = fields  # fmt: skip
     try:
         job = Job(
             id_, source, calls, entry, expressions, stdin, tests, _limits(limits), images,
-            _names(banned), want, want_stderr, _names(packages), state,
+            _names(banned), want, want_stderr, _names(packages), state, files, want_files,
         )  # fmt: skip
         _check_reply(job)
     except BadJob as exc:
@@ -139,7 +140,7 @@ def reply_bytes(job: Job) -> int:
     """Bound the size of the answer before running anything, so that it can always be sent."""
     num_calls = len(job.calls) or len(job.expressions) or 1
     is_turn = job.state is not None
-    per_call = job.limits.output_bytes * (2 if job.want_stdout or is_turn else 1)
+    per_call = job.limits.output_bytes * (1 + (job.want_stdout or is_turn) + bool(job.want_files))
     stderr_bytes = _STDERR_BYTES if job.want_stderr or is_turn else 0
     return num_calls * (per_call + stderr_bytes + _CALL_OVERHEAD_BYTES)
 
@@ -171,6 +172,7 @@ def pack_result(number: int, result: JobResult) -> bytes:
             call.differs,
             call.traceback,
             call.state,
+            None if call.files is None else tuple(call.files.items()),
         )
         for call in result.calls
     ]
@@ -203,7 +205,7 @@ def results_of(body: Fields, server_id: str = "") -> list[tuple[int, tuple[CallR
 
 
 def _call(fields: Fields, server_id: str) -> CallResult:
-    outcome, value, error, fuel, stdout, stderr, differs, traceback, state = fields
+    outcome, value, error, fuel, stdout, stderr, differs, traceback, state, files = fields
     if (
         type(fuel) is not int
         or not 0 <= fuel <= MAX_NUMBER
@@ -220,7 +222,17 @@ def _call(fields: Fields, server_id: str) -> CallResult:
         outcome=_OUTCOMES[outcome], value=value, error=error, fuel=fuel, stdout=stdout,
         stderr=stderr, differs=differs, traceback=traceback,
         state=state and f"{server_id}/{state}",
+        files=_files(files),
     )  # fmt: skip
+
+
+def _files(pairs: Any) -> dict[str, bytes] | None:
+    if pairs is None:
+        return None
+    files = dict(pairs)
+    if {*map(type, files)} - {str} or {*map(type, files.values())} - {bytes}:
+        raise TypeError("a file is no pair of a name and bytes")
+    return files
 
 
 def _is_str_or_none(value: object) -> bool:

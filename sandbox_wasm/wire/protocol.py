@@ -44,7 +44,7 @@ __all__ = [
     "unpack",
 ]
 
-PROTOCOL_VERSION: Final = 4
+PROTOCOL_VERSION: Final = 5
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
@@ -164,7 +164,7 @@ def unpack(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
             unicode_errors="surrogatepass",
             max_str_len=MAX_REPLY_BYTES,
             max_array_len=MAX_ARRAY_ITEMS,
-            max_bin_len=0,
+            max_bin_len=MAX_REPLY_BYTES,
             max_map_len=0,
             max_ext_len=0,
         )

@@ -76,7 +76,7 @@ def refusal_of(ask: Callable[[], object]) -> str:
 
 
 def tinker(url: str) -> None:
-    """tinker-cookbook's client, for programs without files."""
+    """tinker-cookbook's client, with a file."""
     folder = Path(str(distribution("tinker-cookbook").locate_file("tinker_cookbook/sandbox")))
     spec = importlib.util.spec_from_file_location("tinker_client", folder / "sandboxfusion.py")
     assert spec is not None
@@ -88,9 +88,9 @@ def tinker(url: str) -> None:
         client = module.SandboxFusionClient(f"{url}/run_code")
         succeeded, answer = await client.run("print(1)", {}, 10)
         assert succeeded, answer
-        succeeded, answer = await client.run("print(1)", {"a.txt": "x"}, 10)
-        assert not succeeded
-        assert answer["error"] == "files: this server takes none and gives none back"
+        succeeded, answer = await client.run("print(open('a.txt').read())", {"a.txt": "x"}, 10)
+        assert succeeded, answer
+        assert answer["run_result"]["stdout"] == "x\n"
         await client.close()
 
     asyncio.run(main())

@@ -77,14 +77,42 @@ def test_run_code_is_python_by_default_as_verls_tutorial_has_it(server):
     ("extra", "message"),
     [
         ({"language": "cpp"}, "language 'cpp': this sandbox runs Python alone"),
-        ({"files": {"a.txt": "YQ=="}}, "files: this server takes none and gives none back"),
-        ({"fetch_files": ["out"]}, "files: this server takes none and gives none back"),
         ({"args": ["-v"]}, "args: programs here have no arguments"),
     ],
 )
 def test_what_cannot_be_is_a_sandbox_error_and_no_verdict(server, extra, message):
     body = server.post("/run_code", {**verl("print(1)"), **extra})[1]
     assert (body["status"], body["message"], body["run_result"]) == ("SandboxError", message, None)
+
+
+def test_files_go_in_and_come_back(server):
+    program = "open('out/b', 'wb').write(open('in/a', 'rb').read() * 2)"
+    request = {
+        "code": f"import os\nos.mkdir('out')\n{program}",
+        "files": {"in/a": "/wA=", "b": None},
+        "fetch_files": ["out/b", "in/a", "missing"],
+    }
+    body = server.post("/run_code", request)[1]
+    assert (body["status"], body["files"]) == ("Success", {"out/b": "/wD/AA==", "in/a": "/wA="})
+    cells = {"cells": ["open('c', 'w').write(open('a').read() + '!')"], "files": {"a": "YQ=="}}
+    assert server.post("/run_jupyter", {**cells, "fetch_files": ["c"]})[1]["files"] == {"c": "YSE="}
+    after = server.post("/run_code", {"code": "import os; print(os.listdir('.'))"})[1]
+    assert (after["run_result"]["stdout"], after["files"]) == ("[]\n", {})
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "words"),
+    [
+        ({"files": {"a": "***"}}, ["body", "files", "a"], "not base64"),
+        ({"files": {"a": 1}}, ["body", "files", "a"], "string"),
+        ({"files": {"../a": "YQ=="}}, ["body"], "got '../a'"),
+        ({"fetch_files": ["/etc/passwd"]}, ["body"], "got '/etc/passwd'"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_with_its_path(server, files, path, words):
+    answered, body = server.post("/run_code", {"code": "1", **files})
+    assert (answered, body["detail"][0]["loc"]) == (422, path)
+    assert words in body["detail"][0]["msg"]
 
 
 def test_a_memory_limit_is_kept(server):
@@ -117,8 +145,6 @@ def test_run_jupyter_fails_clearly(server):
     assert (late["status"], late["driver"]["status"]) == ("Failed", "TimeLimitExceeded")
     gone = server.post("/run_jupyter", {"cells": ["import os; os._exit(0)"]})[1]
     assert (gone["status"], gone["cells"]) == ("Failed", [])
-    files = server.post("/run_jupyter", {"cells": ["1"], "files": {"a": "YQ=="}})[1]
-    assert files["status"] == "SandboxError"
 
 
 def test_ping_and_health(server):

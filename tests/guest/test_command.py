@@ -48,6 +48,35 @@ def test_results_come_one_a_line_in_order(tmp_path: Path) -> None:
     assert [call["outcome"] for call in c["calls"]] == ["syntax_error"]
 
 
+def test_a_program_finds_its_files_and_leaves_others(tmp_path: Path) -> None:
+    program, given, left = (tmp_path / name for name in ("p.py", "in.bin", "out.bin"))
+    program.write_text("open('o', 'wb').write(open('d/i', 'rb').read() * 2)")
+    given.write_bytes(b"\xff\0")
+    files = ("--file", f"d/i={given}", "--file", str(given), "--fetch", f"o={left}")
+    done = run("run", str(program), *files, "--fetch", f"no={tmp_path / 'none'}")
+    assert (done.returncode, left.read_bytes()) == (0, b"\xff\0" * 2), done.stderr
+    assert done.stderr.endswith("azr-sandbox: it left no file 'no'\n")
+    for wrong, words in ((f"../x={given}", "files must be"), ("x=", "NAME=PATH"),
+                         ("x=/no/such", "cannot read /no/such")):  # fmt: skip
+        refused = run("run", str(program), "--file", wrong)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_files_of_a_job_line_are_texts_or_base64(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.jsonl"
+    source = "open('t', 'w').write(open('i').read()); open('b', 'wb').write(b'\\xff')"
+    job: dict[str, object] = {
+        "id": "1", "source": source, "files": {"i": {"base64": "w6k="}}, "want_files": ["t", "b"],
+    }  # fmt: skip
+    path.write_text(lines(job))
+    done = run("run", str(path))
+    assert json.loads(done.stdout)["calls"][0]["files"] == {"b": {"base64": "/w=="}, "t": "é"}
+    path.write_text(lines({**job, "files": {"i": {"base64": "*"}}}))
+    assert "line 1: files: not base64" in run("run", str(path)).stderr
+
+
 @pytest.mark.parametrize("way", ["file", "stdin"])
 def test_a_line_ends_with_a_line_feed_and_nothing_else(tmp_path: Path, way: str) -> None:
     separators = "\u2028\u2029\x85"  # raw in the JSON text, where no escape is asked for

@@ -83,6 +83,7 @@ CompiledCode Worker::compile_now(const JobSpec& job, std::string_view source, ch
 // Runs the request of a compile stage: unmetered where that shows what the metered engine would.
 Run Worker::compile_guest() {
   const auto run_for = [this](const Engine& engine, uint64_t cpu_ms) {
+    clear_outputs();
     io_.stdin_text = {};
     io_.entropy = 1;
     io_.epoch_ns = kNewYear2026Ns;

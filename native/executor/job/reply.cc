@@ -133,7 +133,8 @@ const char* difference(const CallReport& report, std::string_view reply, const C
   if (other.value != report.value) {
     return same_value(reply, other_reply, max_bytes) ? nullptr : "value";
   }
-  return other.out == report.out ? nullptr : "stdout";
+  if (other.out != report.out) return "stdout";
+  return other.files == report.files ? nullptr : "files";
 }
 
 }  // namespace azr::executor

@@ -26,8 +26,8 @@ void read_reply(const GuestIo& io, size_t max_bytes, CallReport& report);
 // A compile stage's reply; nothing if it is not one.
 std::optional<CompiledCode> read_compile_reply(std::string_view reply);
 
-// Where two runs of one call differ: "outcome", "value" or "stdout"; null where they do not.
-// `reply` and `other_reply` are the frames behind the reports.
+// Where two runs of one call differ: "outcome", "value", "stdout" or "files"; null where they do
+// not. `reply` and `other_reply` are the frames behind the reports.
 const char* difference(const CallReport& report, std::string_view reply, const CallReport& other,
                        std::string_view other_reply, size_t max_bytes);
 

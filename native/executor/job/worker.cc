@@ -218,21 +218,28 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
 
 // Runs `request_` for a job; stdin and entropy are set.
 CallReport Worker::run_request(const JobSpec& job, size_t image, Turn* turn) {
+  CallReport report;
+  if (!pay(job, price_of(job.files), report)) return report;
+  clear_outputs();
   set_clocks(image, io_);
   io_.stdout_cap = job.output_bytes;
   io_.tmp.cap = std::min(TmpFiles::kMaxBytes, job.memory_bytes / kMemoryPerTmp);
+  place(job.files, io_.tmp);
   io_.reply_cap = kReplySlackBytes + job.output_bytes * kReplyBytesPerLiteralByte;
   const Flavor& flavor = shared_.flavors.at(job.flavor);
   Seat& seat = seat_of(job, image);
-  const Run run = run_guest(*flavor.engine, seat, *flavor.zip,
-                            {job.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)}, turn);
+  const Run run =
+      run_guest(*flavor.engine, seat, *flavor.zip,
+                {job.fuel - report.fuel, job.memory_bytes, shared_.net.cpu_ms(job.fuel)}, turn);
   if (run.ending == Ending::kInterrupted) {
     expect_net_hit(job, run.interrupt);
     return failed(Outcome::kTimedOut, "used up the CPU time of the safety net");
   }
-  CallReport report = report_of(job, run, seat.slot.cap_hit());
-  report.fuel = run.fuel_used;
+  const uint64_t fuel = report.fuel + run.fuel_used;
+  report = report_of(job, run, seat.slot.cap_hit());
+  report.fuel = fuel;
   pay_for_literal(job, report);
+  take_files(job, report);
   if (job.want_stdout) report.out = io_.out;
   if (job.want_stderr) report.err = io_.error;
   last_reply_ = io_.reply;
@@ -241,24 +248,10 @@ CallReport Worker::run_request(const JobSpec& job, size_t image, Turn* turn) {
   return report;
 }
 
-// The literal was written outside the run, but for the program: it is part of what it may use.
-void Worker::pay_for_literal(const JobSpec& job, CallReport& report) {
-  if (!report.value) return;
-  const uint64_t price = report.value->size() * wasi::kFuelPerLiteralByte;
-  if (report.fuel + price > job.fuel) {
-    ++counters_.out_of_fuel;
-    report = {};
-    report.outcome = Outcome::kOutOfFuel;
-    report.fuel = job.fuel;
-    return;
-  }
-  report.fuel += price;
-}
-
 void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entropy) {
   request_.clear();
   MarshalWriter request(request_);
-  request.tuple(7);
+  request.tuple(8);
   request.raw(task.code->payload);  // first: its back references count from zero
   request.integer(static_cast<uint32_t>(task.mode));
   request.raw(task.aux);
@@ -276,6 +269,7 @@ void Worker::write_request(const JobSpec& job, const Task& task, uint64_t entrop
   } else {
     request.none();
   }
+  request.integer(has_modules(job.files) ? 1 : 0);
 }
 
 // Why a run ended, the first cause first; what it replied, where it ended by itself.
@@ -338,11 +332,10 @@ void Worker::sit(const Engine& engine, Seat& seat) {
   ++counters_.instances;
 }
 
-// Runs `request_` in a fresh state, or in a session's, and restores the slot. An interrupted run is
-// the caller's to judge.
+// Runs `request_` on a cleared `io_` in a fresh state, or in a session's, and restores the slot. An
+// interrupted run is the caller's to judge.
 Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip, const Bounds& bounds,
                       Turn* turn) {
-  clear_outputs();
   io_.zip = zip;
   if (turn != nullptr && turn->grows(seat.slot)) {
     seat.instance.reset();  // it would not know how large the memory is

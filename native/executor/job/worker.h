@@ -93,6 +93,8 @@ class Worker {
   CallReport run_request(const JobSpec& job, size_t image, Turn* turn = nullptr);
   void write_request(const JobSpec& job, const Task& task, uint64_t entropy);
   void pay_for_literal(const JobSpec& job, CallReport& report);
+  void take_files(const JobSpec& job, CallReport& report);
+  bool pay(const JobSpec& job, uint64_t price, CallReport& report);
   CallReport report_of(const JobSpec& job, const Run& run, bool memory_full);
   std::shared_ptr<const CompiledCode> compile(const JobSpec& job, std::string_view source,
                                               char kind);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "executor/pool/given_files.h"
+
 namespace azr::executor {
 
 // In the order of sandbox_wasm.types.Outcome, which bind.cc checks.
@@ -52,6 +54,8 @@ struct JobSpec {
   bool want_stdout = false;
   bool want_stderr = false;
   std::optional<TurnSpec> turn;
+  NamedFiles files;                     // in /tmp when a run begins
+  std::vector<std::string> want_files;  // of /tmp when it has ended
   // Of the pool: the worker whose safety net the job has hit, where it was tried once.
   std::optional<size_t> first_worker;
 };
@@ -63,12 +67,13 @@ struct CallReport {
   uint64_t fuel = 0;
   std::optional<std::string> out;  // raw bytes of stdout
   std::optional<std::string> err;  // raw bytes of stderr, then the traceback
-  const char* differs = nullptr;   // "outcome", "value" or "stdout"
+  const char* differs = nullptr;   // "outcome", "value", "stdout" or "files"
   // Of a turn: the value is text that the guest made, the traceback is apart from stderr, and there
   // is a state where the turn left one.
   bool is_turn = false;
   std::optional<std::string> trace;
   std::shared_ptr<const State> state;
+  std::optional<NamedFiles> files;  // where the job wants some
 };
 
 struct JobReport {

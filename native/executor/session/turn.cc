@@ -60,7 +60,7 @@ void Worker::Turn::leave(Seat& seat, const GuestIo& io, const std::shared_ptr<Ac
 void Worker::write_turn(const JobSpec& job, const CompiledCode& code) {
   request_.clear();
   MarshalWriter request(request_);
-  request.tuple(7);
+  request.tuple(8);
   request.raw(code.payload);
   request.integer(kTurnMode);
   request.text(turn_name(job));
@@ -74,6 +74,7 @@ void Worker::write_turn(const JobSpec& job, const CompiledCode& code) {
   request.tuple(2);
   request.text(job.source);
   request.none();
+  request.integer(0);  // no modules among files
 }
 
 // A turn that is stopped, or leaves too much, leaves the session as it was: there is no state.

@@ -4,17 +4,20 @@ Source: github.com/bytedance/SandboxFusion, sandbox/server/sandbox_api.py and ru
 53a6341; verl, verl/utils/reward_score/sandbox_fusion/utils.py at 10f0796, which retries on 504.
 """
 
+import base64
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
-from sandbox_wasm.http.bodies import Body
+from sandbox_wasm.http.bodies import Body, Refused
 from sandbox_wasm.http.endpoint import Call, Endpoint
 from sandbox_wasm.http.runs.endings import is_late, return_code, stderr_of
 from sandbox_wasm.http.runs.seconds import limits_of_request, seconds_of_fuel
 from sandbox_wasm.types import CallResult, Job
 
-__all__ = ["RUN_CODE", "RunCode", "Seconds", "cannot", "run_response"]
+__all__ = ["RUN_CODE", "RunCode", "Seconds", "files_of_request", "files_of_response",
+           "run_response"]  # fmt: skip
 
 Seconds = Annotated[float, Field(gt=0, le=1250)]
 """A time limit; the longest is what `--max-fuel` allows by default."""
@@ -38,26 +41,46 @@ class RunCode(Body):
 
 async def run_code(call: Call, body: RunCode) -> dict[str, Any]:
     """Run the whole program once."""
-    if why := cannot(body.language, body.files, body.fetch_files, body.args):
+    if why := cannot(body.language, body.args):
         return failed(why)
     limits = limits_of_request(body.run_timeout, body.memory_limit_MB)
     job = Job("run_code", body.code, stdin=body.stdin or "", want_stdout=True, want_stderr=True,
-              limits=limits, packages=call.packages)  # fmt: skip
+              limits=limits, packages=call.packages, files=files_of_request(body.files),
+              want_files=body.fetch_files)  # fmt: skip
     (result,) = await call.arun([job])
     return run_response(result.calls[0])
 
 
-def cannot(
-    language: str, files: dict[str, Any], fetch_files: list[str], args: list[str] | None = None
-) -> str:
+def cannot(language: str, args: list[str]) -> str:
     """What is asked for and is not there; empty if nothing is."""
     if language != "python":
         return f"language {language[:40]!r}: this sandbox runs Python alone"
-    if files or fetch_files:
-        return "files: this server takes none and gives none back"
     if args:
         return "args: programs here have no arguments"
     return ""
+
+
+def files_of_request(files: Mapping[str, str | None]) -> dict[str, bytes]:
+    """The files of a request, whose contents are base64; None is no file.
+
+    Raises:
+        Refused: A content is no base64.
+    """
+    decoded: dict[str, bytes] = {}
+    for name, content in files.items():
+        if content is not None:
+            try:
+                decoded[name] = base64.b64decode(content, validate=True)
+            except ValueError as exc:
+                raise Refused(422, f"not base64: {exc}", "body", "files", name) from exc
+    return decoded
+
+
+def files_of_response(call: CallResult) -> dict[str, str]:
+    """What came back of the files that were asked for."""
+    return {
+        name: base64.b64encode(data).decode("ascii") for name, data in (call.files or {}).items()
+    }
 
 
 def failed(why: str) -> dict[str, Any]:
@@ -87,7 +110,7 @@ def run_response(call: CallResult) -> dict[str, Any]:
             "stderr": stderr_of(call),
         },
         "executor_pod_name": None,
-        "files": {},
+        "files": files_of_response(call),
     }
 
 

@@ -4,12 +4,13 @@ Source: github.com/bytedance/SandboxFusion, sandbox/server/sandbox_api.py and ru
 53a6341. A cell that raises does not end the notebook.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
 from sandbox_wasm.http.bodies import Body
-from sandbox_wasm.http.consumers.fusion import Seconds, cannot
+from sandbox_wasm.http.consumers.fusion import Seconds, files_of_request, files_of_response
 from sandbox_wasm.http.endpoint import Call, Endpoint
 from sandbox_wasm.http.runs.notebook import (
     Allowance,
@@ -34,23 +35,26 @@ class RunJupyter(Body):
     total_timeout: Seconds = 45
     memory_limit_MB: float = -1  # noqa: N815 - SandboxFusion's name
     kernel: Literal["python3"] = "python3"
-    files: dict[str, str] = Field(default={})
+    files: dict[str, str | None] = Field(default={})
     fetch_files: list[str] = Field(default=[])
 
 
 async def run_jupyter(call: Call, body: RunJupyter) -> dict[str, Any]:
     """Run all cells, one after the other, in one interpreter."""
-    if why := cannot("python", body.files, body.fetch_files):
-        return failed(why)
     seconds = body.total_timeout
     if body.cell_timeout:  # fuel is counted for a run; no cell of it can have more than all
         seconds = min(seconds, body.cell_timeout * max(1, len(body.cells)))
     allowance = Allowance(
         seconds=seconds, memory_megabytes=body.memory_limit_MB, packages=call.packages
     )
-    job = job_of_cells([(cell, "") for cell in body.cells], allowance)
+    job = replace(
+        job_of_cells([(cell, "") for cell in body.cells], allowance),
+        files=files_of_request(body.files),
+        want_files=body.fetch_files,
+    )
     (result,) = await call.arun([job])
-    return _response(result_of_cells(result, len(body.cells)))
+    response = _response(result_of_cells(result, len(body.cells)))
+    return {**response, "files": files_of_response(result.calls[0])}
 
 
 def _response(result: CellsResult) -> dict[str, Any]:
@@ -67,7 +71,6 @@ def _response(result: CellsResult) -> dict[str, Any]:
         },
         "cells": [_cell(cell) for cell in result.cells],
         "executor_pod_name": None,
-        "files": {},
     }
 
 

@@ -68,7 +68,7 @@ class Episode:
         self._id = str(uuid.uuid4())
         self._num_steps = self._last_exit_code = 0
 
-    async def answer(self, text: str) -> dict[str, Any] | None:
+    async def answer(self, text: str | bytes) -> dict[str, Any] | None:
         """Answer one message; None where it ends the episode."""
         try:
             message = MESSAGE.validate_json(text)
@@ -126,14 +126,22 @@ def environment_route(desk: Desk, sessions: Sessions, packages: frozenset[str]) 
     return WebSocketRoute("/ws", environment)
 
 
+async def _next_message(socket: WebSocket) -> str | bytes:
+    """A message of either kind: what is no JSON is the episode's to say."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    return message.get("text") or message.get("bytes") or ""
+
+
 async def _play(socket: WebSocket, episode: Episode) -> None:
     """Answer messages until one ends the episode; what runs when the client goes ends, too."""
-    heard = asyncio.ensure_future(socket.receive_text())
+    heard = asyncio.ensure_future(_next_message(socket))
     answering: asyncio.Future[dict[str, Any] | None] | None = None
     try:
         while True:
             text = await heard
-            heard = asyncio.ensure_future(socket.receive_text())
+            heard = asyncio.ensure_future(_next_message(socket))
             answering = asyncio.ensure_future(episode.answer(text))
             await asyncio.wait({answering, heard}, return_when=asyncio.FIRST_COMPLETED)
             if not answering.done() and heard.exception() is not None:

@@ -114,7 +114,7 @@ def _refuse_what_cannot_be(config: Config) -> None:
         raise Refused(422, "custom_extract_logic is not run here: send the program itself",
                       "body", "config", "custom_extract_logic")  # fmt: skip
     if config.extra.special_judge_program is not None:
-        raise Refused(422, "special_judge_program needs files, which this server takes none of",
+        raise Refused(422, "special_judge_program is not run here: compare outputs, or send tests",
                       "body", "config", "extra", "special_judge_program")  # fmt: skip
 
 
