@@ -111,7 +111,7 @@ def measure_live(sandbox: Sandbox, count: int, turns: int) -> dict[str, Any]:
 
 def main() -> int:
     """Print the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=300, metavar="N")
     parser.add_argument("--turns", type=int, default=300, metavar="N", help="of each repeat")
     parser.add_argument("--repeats", type=int, default=5, metavar="N")

@@ -21,7 +21,8 @@ case $kind in
   asan)
     libraries=(libasan.so libstdc++.so) fuzz=ON
     tests="tests/unit/test_literals.py tests/unit/test_sandbox_wasm_binary.py
-      tests/guest/test_sandbox.py tests/guest/test_threads.py tests/hostile/test_hostile.py"
+      tests/guest/test_sandbox.py tests/guest/test_threads.py tests/guest/test_sessions.py
+      tests/hostile/test_forged_sessions.py tests/hostile/test_hostile.py"
     ;;
   tsan)
     libraries=(libtsan.so libstdc++.so) fuzz=OFF

@@ -1,5 +1,6 @@
 """The scripts in examples/ run as they are and show what their pages say."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,14 @@ def test_your_own_trainer() -> None:
         ["1", "0", "0", "0"],
         ["1", "1", "0", "0"],
     ]
+
+
+@pytest.mark.guest
+def test_a_tool_with_memory() -> None:
+    shown = run("tool_session.py").splitlines()
+    answers = dict(itertools.pairwise(shown))
+    assert answers[">>> xs.sort(); xs"] == "[1, 2, 3]"
+    assert "IndexError: list index out of range" in shown
+    assert "stopped: MemoryError" in shown
+    assert answers[">>> len(xs)"] == "3"
+    assert shown[-1] == "best step: x *= 13, and x is still 3"

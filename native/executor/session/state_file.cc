@@ -94,6 +94,7 @@ void read_nodes(Reader& reader, KeptFiles& files) {
     const bool has_name = (bits & kHasName) != 0;
     const bool is_folder = (bits & kIsFolder) != 0;
     const auto data = std::make_shared<const std::string>(reader.text());
+    require(bits <= (kHasName | kIsFolder), "a file's kind");
     require(path.size() <= kMaxPath && (!has_name || !path.empty()), "a file's name");
     require(!has_name || names.insert(path).second, "two files have one name");
     require(!is_folder || data->empty(), "a folder has contents");
@@ -114,6 +115,7 @@ KeptFiles read_files(Reader& reader) {
     const auto bits = reader.number<uint8_t>();
     const auto at = reader.number<uint64_t>();
     const auto node = reader.number<int32_t>();
+    require(bits <= (kIsOpen | kReads | kWrites | kAppends), "an open file's kind");
     require(node >= KeptFiles::kLibrary && node < static_cast<int64_t>(files.nodes.size()),
             "an open file");
     files.files.push_back({(bits & kIsOpen) != 0, (bits & kReads) != 0, (bits & kWrites) != 0,
