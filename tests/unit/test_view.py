@@ -4,14 +4,20 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from azr.errors import ConfigError
 from azr.report.html.data import collect
+from azr.report.html.filling import script_json
+from azr.report.html.page import page_about
 from azr.report.view import follow, latest
+from azr.report.view.app import Desk
 from azr.report.view.follow import Followed, GrowthTail, MetricsTail
 from azr.report.view.latest import Wanted
 from azr.report.view.shelf import entries, refuse_unreadable, run_folders
@@ -79,6 +85,31 @@ def test_a_long_run_is_read_a_part_at_a_time(made: Path) -> None:
         looks += 1
     assert looks == 7
     assert sorted(tail.growth.steps) == list(range(1, 9))
+
+
+def asked(desk: Desk, **query: str) -> dict[str, Any]:
+    scope = {"type": "http", "query_string": urlencode(query).encode(), "headers": []}
+    return json.loads(bytes(desk.page(Request(scope)).body) or b"{}")
+
+
+def test_curves_come_before_the_rollouts_are_read_and_the_whole_page_after(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GrowthTail.advance, "__defaults__", (1,))
+    desk = Desk(made)
+    found = asked(desk, run="grown")
+    assert found["waiting"] == 7
+    [arm] = found["page"]["arms"]
+    assert len(arm["curves"]["accuracy/solver/*"]["mean"]) == 8
+    assert found["page"]["runs"][0]["falls"] == [], "not known yet"
+    while found["waiting"]:
+        found = asked(desk, run="grown", since=found["version"])
+        assert (found["page"] is None) == bool(found["waiting"]), "nothing is made in vain"
+    assert found["page"]["runs"][0]["falls"]
+    whole = page_about([made])
+    assert found["page"]["tiles"] == json.loads(script_json(whole.tiles))
+    assert len(found["page"]["charts"]) == len(whole.charts)
+    assert asked(desk, run="grown", since=found["version"]) == {}
 
 
 def test_a_page_of_cards_reads_only_what_it_shows(

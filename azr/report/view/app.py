@@ -9,7 +9,7 @@ GET /api/cards   ?run=NAME&before=STEP.PLACE&mode=&verdict=&difficulty=&search=:
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -20,10 +20,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from azr import __version__
-from azr.report.html.arms import groups_of
-from azr.report.html.contract import Arm, Chart, Page
+from azr.report.html.arms import History, groups_of
+from azr.report.html.contract import Page
+from azr.report.html.data import Collected
 from azr.report.html.filling import as_object, fill_view
-from azr.report.html.labels import any_mode
+from azr.report.html.labels import label_of
 from azr.report.html.page import now, page_of
 from azr.report.view.follow import Followed
 from azr.report.view.guard import Guard
@@ -34,6 +35,8 @@ __all__ = ["make_app"]
 
 MAX_COMPARED = 8
 MAX_TEXT = 200
+WITHOUT_SECTION = ("outcome/proposer/", "refused/", "time/", "learnable/")
+"""What stacks and headlines show; every plot of lines is of a metric that has a section."""
 FILTERS = ("mode", "verdict", "difficulty", "search")
 
 
@@ -62,9 +65,11 @@ class Desk:
         followed = {name: self.follow(name) for name in names}
         states = [found.advance() for found in followed.values()]
         version, waiting = "-".join(v for v, _ in states), sum(count for _, count in states)
-        if request.query_params.get("since") == version:
+        since = request.query_params.get("since")
+        if since == version:
             return Response(status_code=204)
-        return as_json({"version": version, "waiting": waiting, "page": page_about(followed)})
+        page = None if since and waiting else page_about(followed)
+        return as_json({"version": version, "waiting": waiting, "page": page})
 
     def cards(self, request: Request) -> Response:
         """A page of tasks."""
@@ -101,19 +106,21 @@ def place_in(text: str) -> Place | None:
 def page_about(followed: dict[str, Followed]) -> Page:
     """The report's page, with those curves alone that it draws."""
     paths = [found.folder for found in followed.values()]
-    by_path = {found.folder: found.collected(name) for name, found in followed.items()}
+    by_path = {found.folder: drawn(found.collected(name)) for name, found in followed.items()}
     groups = groups_of(list(followed), paths)
     arms = [[by_path[path] for path in group.runs] for group in groups]
     page = page_of([group.name for group in groups], arms)
     footer = f"azr {__version__}, read at {now()}. Nothing here writes to a run."
-    return replace(page, arms=[drawn(arm, page.charts) for arm in page.arms], footer=footer)
+    return replace(page, footer=footer)
 
 
-def drawn(arm: Arm, charts: Sequence[Chart]) -> Arm:
-    """The arm with the curves that charts name."""
-    names = {name for c in charts for name in (c.metric, *(m for p in c.parts for m in p.metrics))}
-    curves = {n: curve for n, curve in arm.curves.items() if {n, any_mode(n)[0]} & names}
-    return replace(arm, curves=curves)
+def drawn(found: Collected) -> Collected:
+    """The run without the metrics that no plot shows."""
+    metrics = found.history.metrics
+    names = [n for n in metrics if label_of(n).section or n.startswith(WITHOUT_SECTION)]
+    bounds = [f"{n}/{end}" for n in names for end in ("low", "high") if f"{n}/{end}" in metrics]
+    history = History(found.history.steps, {n: metrics[n] for n in (*names, *bounds)})
+    return replace(found, history=history)
 
 
 def as_json(found: object) -> Response:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from azr.records.metrics_file import rows_of
 from azr.records.run_folder import LOCK, is_run
 from azr.report.html.data import number_of
 from azr.report.story import read_object, resolved_config, table_in
+from azr.report.view.follow import signature
 
 __all__ = ["Entry", "entries", "refuse_unreadable", "run_folders"]
 
@@ -116,7 +118,8 @@ def entries(folders: dict[str, Path]) -> list[Entry]:
 
 def entry_of(name: str, folder: Path, locks: set[tuple[int, int]]) -> Entry:
     """One run."""
-    config, row = resolved_config(folder), last_row(folder)
+    config = config_of(folder, signature(folder / "resolved.json"))
+    row = last_row(folder, signature(folder / "metrics.jsonl"))
     step, planned = int(row.get("step", 0)), number_of(config, "steps", 0)
     step_s = row.get("time/step")
     quiet_s = max(0.0, time.time() - last_sign(folder))
@@ -189,7 +192,14 @@ def last_sign(folder: Path) -> float:
     return max(times)
 
 
-def last_row(folder: Path) -> dict[str, Any]:
+@lru_cache(maxsize=2 * MAX_RUNS)
+def config_of(folder: Path, _: tuple[int, int, int]) -> dict[str, Any]:
+    """The run's configuration, read again when its file has changed."""
+    return resolved_config(folder)
+
+
+@lru_cache(maxsize=2 * MAX_RUNS)
+def last_row(folder: Path, _: tuple[int, int, int]) -> dict[str, Any]:
     """The last whole line of the run's metrics, read from the end; empty where there is none."""
     with suppress(OSError), (folder / "metrics.jsonl").open("rb") as file:
         size = file.seek(0, os.SEEK_END)

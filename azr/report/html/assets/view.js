@@ -142,10 +142,11 @@ function followCards() {
 
 // ------------------------------------------------------------ following
 
-function show({ page, version, waiting }) {
-  const names = page.runs.map((run) => run.name).join("\n");
-  view.version = waiting ? "" : version;
+function show({ page, version }) {
+  view.version = version;
+  if (!page) return; // steps wait to be read: the curves of the metrics are there already
   take(page);
+  const names = page.runs.map((run) => run.name).join("\n");
   document.body.classList.remove("nothing");
   document.title = `${page.title} - azr view`;
   figures([]);
