@@ -36,6 +36,7 @@ from sandbox_wasm.image.manifest import (
     locate_guest,
     locate_wasmtime,
 )
+from sandbox_wasm.image.numpy_int64 import patched
 from sandbox_wasm.image.packages import flavor_of
 from sandbox_wasm.image.private_folder import OpenFile
 from sandbox_wasm.image.wasm import ModuleParts, split_module
@@ -230,7 +231,7 @@ class _Builder:
     def _split_guest(self, flavor: Flavor) -> ModuleParts:
         data = self._guest.wasm.read_bytes()
         _check_hash(data, WASM_SHA256, self._guest.wasm)
-        parts = split_module(data, flavor.functions)
+        parts = split_module(patched(data, flavor.patches), flavor.functions)
         audit = audit_wasm(parts.code)
         if not audit.is_complete:
             raise ImageError("the guest's state is not its memory alone, so no restore could be"
@@ -298,6 +299,7 @@ class _Builder:
 def _code_name(flavor: Flavor) -> str:
     """Flavors without native code of their own share the base's module."""
     parts = [f"{part.start}-{part.stop}" for part in flavor.functions]
+    parts += [f"{patch.at} {patch.new.hex()}" for patch in flavor.patches]
     return f"code-{sha256_of(*parts)[:8]}" if parts else "base"
 
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox_wasm.errors import ImageError
+from sandbox_wasm.image.numpy_int64 import Patch
 
 __all__ = ["BASE", "GUEST_EXPORTS", "PREIMPORTED", "Flavor", "GuestFiles", "locate_guest",
            "locate_wasmtime"]  # fmt: skip
@@ -60,8 +61,11 @@ class Flavor:
     preimported: tuple[str, ...]
     functions: tuple[range, ...] = ()
     """Where the packages' own functions lie in the guest module."""
+    patches: tuple[Patch, ...] = ()
+    """What is changed in the guest module for them."""
     warm_up: str = ""
-    """Source that runs once, before the image is taken: what it allocates is there already."""
+    """Source that runs once, before the image is taken: it imports the packages, and what it
+    allocates is there already."""
     folders: frozenset[str] = frozenset()
     """Of the guest's zip, beside the standard library's."""
     members: tuple[tuple[str, bytes], ...] = ()

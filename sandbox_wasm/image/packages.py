@@ -6,8 +6,10 @@ no body there, so a package that has native code names the indices of its own.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import resources
 
 from sandbox_wasm.image.manifest import PREIMPORTED, Flavor
+from sandbox_wasm.image.numpy_int64 import NUMPY_INT64, Patch
 from sandbox_wasm.image.wheels import Wheel
 
 __all__ = ["PACKAGES", "flavor_of"]
@@ -18,13 +20,25 @@ class Package:
     """One of the guest's own packages."""
 
     preimported: tuple[str, ...]
+    """Its modules that are imported when an image is built."""
     needs: tuple[str, ...] = ()
     """Others of them."""
     folders: tuple[str, ...] = ()
     """Of the guest's zip, beside the one of its name."""
     functions: tuple[range, ...] = ()
     """Where its own functions lie in the guest's module."""
+    patches: tuple[Patch, ...] = ()
+    prelude: str = ""
+    """A source of the guest's that runs after its import."""
     warm_up: str = ""
+
+    def preparation(self) -> str:
+        """Source that imports it and makes it ready."""
+        lines = [f"import {name}" for name in self.preimported]
+        if self.prelude:
+            text = (resources.files("sandbox_wasm") / "guest" / self.prelude).read_text("utf-8")
+            lines.append(f"exec({text!r}, {{'__name__': 'sandbox_guest'}})")
+        return "\n".join([*lines, self.warm_up])
 
 
 PACKAGES = {
@@ -34,6 +48,8 @@ PACKAGES = {
     "numpy": Package(
         ("numpy", "numpy.random", "numpy.fft"),
         functions=(range(8400, 16441), range(67990, 69000)),
+        patches=NUMPY_INT64,
+        prelude="wide_numpy.py",
         warm_up="numpy.linalg.inv(numpy.eye(2))",
     ),
     "sympy": Package(("sympy",), ("mpmath",)),
@@ -60,13 +76,13 @@ def flavor_of(names: Iterable[str], wheels: Iterable[Wheel]) -> Flavor:
     for name in brought:
         if brought.count(name) > 1 or name in PACKAGES:
             raise ValueError(f"two of the packages bring the module {name!r}: leave one out")
-    preimported = [*PREIMPORTED, *(name for one in packages for name in one.preimported), *brought]
     return Flavor(
         "+".join(sorted({*wanted, *(wheel.label for wheel in added)})) or "base",
         frozenset({*wanted, *brought}),
-        tuple(preimported),
+        (*PREIMPORTED, *brought),
         tuple(dict.fromkeys(part for package in packages for part in package.functions)),
-        "\n".join(package.warm_up for package in packages),
+        tuple(patch for package in packages for patch in package.patches),
+        "\n".join(package.preparation() for package in packages),
         frozenset(folders),
         tuple((name, data) for wheel in added for name, data in wheel.members),
     )
