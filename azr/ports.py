@@ -18,6 +18,7 @@ from azr.types import (
     Ruling,
     Task,
 )
+from sandbox_wasm.grading import Check as ProgramCheck
 
 __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recorder", "Weights"]
 
@@ -76,6 +77,10 @@ class Judge(Protocol):
 
     async def grade(self, task: Task, answer: Answer) -> Grade:
         """Decide whether the answer is right for this task."""
+        ...
+
+    async def grade_program(self, program: str, check: ProgramCheck) -> Grade:
+        """Does the program pass a check of the user's own? ValueError if an empty one does."""
         ...
 
     async def refutes(self, task: Task, seed: int) -> bool:

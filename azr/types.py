@@ -6,12 +6,12 @@ Every type is frozen: a stage never edits what an earlier stage made, it makes t
 `Experience` carries numbers that reach a gradient.
 """
 
-import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
 
 __all__ = [
+    "ANCHORS",
     "STREAMS",
     "Answer",
     "Appraisal",
@@ -35,8 +35,6 @@ __all__ = [
     "Task",
     "Verdict",
     "count_lines",
-    "halstead_effort",
-    "halstead_volume",
     "prefix_of",
     "stream_name",
 ]
@@ -66,24 +64,6 @@ class Profile:
     sequence: str
     """The nodes in pre-order, one letter each, at most 2,048; names and constants leave no trace.
     """
-
-
-def halstead_volume(
-    distinct_operators: int, distinct_operands: int, operators: int, operands: int
-) -> float:
-    """Return N log2(n): the length times the bits of one word of the vocabulary."""
-    vocabulary = distinct_operators + distinct_operands
-    return (operators + operands) * math.log2(vocabulary) if vocabulary else 0.0
-
-
-def halstead_effort(
-    distinct_operators: int, distinct_operands: int, operators: int, operands: int
-) -> float:
-    """Return difficulty times volume; difficulty is n1 / 2 times N2 / n2."""
-    if not distinct_operands:
-        return 0.0
-    difficulty = distinct_operators * operands / (2 * distinct_operands)
-    return difficulty * halstead_volume(distinct_operators, distinct_operands, operators, operands)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +137,10 @@ def stream_name(stream: Stream) -> str:
     """Return `proposer/deduction`: a stream's name in metrics, plots and logs."""
     role, mode = stream
     return f"{role}/{mode}"
+
+
+ANCHORS = "anchor/"
+"""Beginning of the groups of answers to tasks of the user's own."""
 
 
 class Verdict(StrEnum):
@@ -393,3 +377,8 @@ class Experience:
     def stream(self) -> Stream:
         """The (role, mode) pair with whose rewards this reward is compared."""
         return self.rollout.prompt.role, self.rollout.prompt.mode
+
+    @property
+    def is_anchor(self) -> bool:
+        """Whether a task of the user's own was asked (azr.game.anchors)."""
+        return self.group.startswith(ANCHORS)

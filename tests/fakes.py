@@ -32,6 +32,7 @@ from azr.types import (
     Task,
     Verdict,
 )
+from sandbox_wasm.grading import Check as ProgramCheck
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 
 
@@ -130,6 +131,7 @@ class ScriptedJudge:
     passes: Callable[[Task, Answer], bool] = lambda _task, _answer: True
     is_broken: bool = False
     refuted: Callable[[Task], bool] = lambda _: False
+    passes_check: Callable[[str, ProgramCheck], bool] = lambda _program, _check: False
     composed: list[tuple[tuple[str, ...], int]] = field(
         default_factory=list[tuple[tuple[str, ...], int]]
     )
@@ -145,6 +147,12 @@ class ScriptedJudge:
     async def grade(self, task: Task, answer: Answer) -> Grade:
         await self._answer()
         passed = self.passes(task, answer)
+        verdict = Verdict.PASSED if passed else Verdict.FAILED
+        return Grade(verdict=verdict, score=float(passed))
+
+    async def grade_program(self, program: str, check: ProgramCheck) -> Grade:
+        await self._answer()
+        passed = self.passes_check(program, check)
         verdict = Verdict.PASSED if passed else Verdict.FAILED
         return Grade(verdict=verdict, score=float(passed))
 

@@ -14,6 +14,7 @@ from azr.errors import ConfigError
 from azr.types import Mode, ParseRules
 
 __all__ = [
+    "AnchorsConfig",
     "BuffersConfig",
     "CompositeConfig",
     "CurriculumConfig",
@@ -299,7 +300,7 @@ class GroundingConfig(Section, title="grounding"):
     """Share of the proposals that are asked for a category, drawn for each; 0 is none. Set it, say
     to 0.5, when proposals become one kind."""
     categories: Annotated[ListOf[str], Field(min_length=1)] = FAMILIES
-    """The categories, in words that end the sentence "Let the task be about: ...". Write your own
+    """The categories, in words that end the sentence "Let the task be about: ...". Change them
     when the model shall learn something else."""
     file: HomePath = ""
     """JSON Lines of problems or documents, each line an object with a field `text`, that proposals
@@ -307,6 +308,17 @@ class GroundingConfig(Section, title="grounding"):
     model shall learn."""
     file_share: Share = 0.5
     """Share of the proposals that are shown one of them. Lower it when proposals only copy."""
+
+
+class AnchorsConfig(Section, title="anchors"):
+    """Tasks of your own, mixed into what solvers are asked; docs/method/tasks.md."""
+
+    file: HomePath = ""
+    """JSON Lines of tasks with checks: `prompt`, and `ground_truth` in a form that the adapters
+    read. Set it when you have tasks like those that the model shall solve."""
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of a step's answers that are to them. (R-Few, arXiv 2512.02472: 0.01 to 0.05) Raise it
+    when the model drifts from what you need."""
 
 
 def first_step(step: int) -> int:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from azr.config.engines import AUTO, ENGINES
 from azr.config.game import (
+    AnchorsConfig,
     BuffersConfig,
     CompositeConfig,
     CurriculumConfig,
@@ -40,6 +41,7 @@ from azr.errors import ConfigError
 from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = [
+    "AnchorsConfig",
     "BuffersConfig",
     "CheckpointConfig",
     "ClusterConfig",
@@ -292,6 +294,7 @@ class RunConfig(Section):
     buffers: BuffersConfig = BuffersConfig()
     curriculum: CurriculumConfig = CurriculumConfig()
     grounding: GroundingConfig = GroundingConfig()
+    anchors: AnchorsConfig = AnchorsConfig()
     rollout: RolloutConfig = RolloutConfig()
     learner: LearnerConfig = LearnerConfig()
     loss: LossSection = LossSection()

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from azr.config.run import RunConfig
+from azr.errors import ConfigError
+from azr.game.anchors import Anchor, anchors_in, anchors_of
 from azr.game.composite import functions_to_build_on
 from azr.game.grounding import theme_of
 from azr.game.modes import rules_of
+from azr.game.modes.parse import answer_body
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
 from azr.game.rewards.intrinsic import with_intrinsic
@@ -36,6 +39,7 @@ from azr.gather import all_or_nothing
 from azr.ports import Buffers, Judge, Past, Policy
 from azr.seeds import derive_seed
 from azr.types import (
+    ANCHORS,
     Experience,
     Grade,
     Mode,
@@ -46,8 +50,9 @@ from azr.types import (
     Task,
     Verdict,
 )
+from sandbox_wasm.adapters.grading import program_of
 
-__all__ = ["Table", "play_step", "propose", "solve"]
+__all__ = ["Table", "play_step", "propose", "prove_anchors", "solve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,28 +72,86 @@ class Table:
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
+    """Play every slot of every mode, and the step's anchors beside them."""
+    selfplay = table.config.selfplay
+    parts = [play_slots(table, step), play_anchors(table, step)]
+    experiences, anchored = await all_or_nothing(parts)
+    remeasure(table, step, experiences)
+    await recheck(table, step)
+    experiences = table.appraiser.price_repetition(experiences) + anchored
+    if not selfplay.train_proposer:
+        return [e for e in experiences if e.stream[0] == "solver"]
+    return experiences
+
+
+async def play_slots(table: Table, step: int) -> list[Experience]:
     """Play every slot of every mode; the step's valid proposals enter the buffers together."""
     selfplay = table.config.selfplay
     slots = [(mode, slot) for mode in selfplay.modes for slot in range(selfplay.batch_size)]
     if proposes(selfplay, step):
         await table.appraiser.begin(selfplay.batch_size)
     if solves_after_proposing(selfplay, step):
-        experiences = await play_in_turns(table, step, slots)
-    else:
-        tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
-        experiences = await together(
-            [
-                play_slot(table, mode, step, slot, task)
-                for (mode, slot), task in zip(slots, tasks, strict=True)
-            ]
-        )
-        await store(table, experiences)
-    remeasure(table, step, experiences)
-    await recheck(table, step)
-    experiences = table.appraiser.price_repetition(experiences)
-    if not selfplay.train_proposer:
-        return [e for e in experiences if e.stream[0] == "solver"]
+        return await play_in_turns(table, step, slots)
+    tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
+    experiences = await together(
+        [
+            play_slot(table, mode, step, slot, task)
+            for (mode, slot), task in zip(slots, tasks, strict=True)
+        ]
+    )
+    await store(table, experiences)
     return experiences
+
+
+async def play_anchors(table: Table, step: int) -> list[Experience]:
+    """Let solvers answer some of the user's own tasks, an attempt each."""
+    selfplay, seed = table.config.selfplay, derive_seed(table.config.seed, step, "anchors")
+    num_answers = len(selfplay.modes) * selfplay.batch_size
+    anchors = anchors_of(table.config.anchors, num_answers, seed)
+    return await all_or_nothing(
+        [solve_anchor(table, one, derive_seed(seed, n)) for n, one in enumerate(anchors)]
+    )
+
+
+async def solve_anchor(table: Table, anchor: Anchor, seed: int) -> Experience:
+    """One attempt at a task of the user's own, paid as an induction answer is."""
+    rollout = await table.policy.sample(table.prompts.anchor(anchor.statement, seed))
+    body = answer_body(rollout)
+    program = "" if isinstance(body, ParseFailure) else program_of(body, anchor.check)
+    grade = (
+        await table.judge.grade_program(program, anchor.check)
+        if program
+        else Grade(verdict=Verdict.ILL_FORMED, reason="parse: no program")
+    )
+    return Experience(
+        rollout=rollout,
+        verdict=grade.verdict,
+        reward=answer_reward(grade, table.config.rewards),
+        reason=grade.reason,
+        group=f"{ANCHORS}{anchor.name}",
+    )
+
+
+async def prove_anchors(table: Table) -> None:
+    """Refuse anchors that an empty program passes, that none can pass, or that are too long.
+
+    Raises:
+        ConfigError: There is one; file and line are named.
+        ExecutorUnavailable: The machinery failed.
+    """
+    file = table.config.anchors.file
+    await all_or_nothing([prove(table, anchor) for anchor in anchors_in(file)] if file else [])
+
+
+async def prove(table: Table, anchor: Anchor) -> None:
+    """The same of one."""
+    try:
+        table.prompts.anchor(anchor.statement, 0)
+        grade = await table.judge.grade_program("", anchor.check)
+    except ValueError as error:  # of the check; a ConfigError, of the prompt, is one
+        raise ConfigError(f"{anchor.place}: {error}") from error
+    if grade.verdict is Verdict.PASSED:
+        raise ConfigError(f"{anchor.place}, ground_truth: an empty program passes it")
 
 
 async def play_in_turns(

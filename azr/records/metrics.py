@@ -73,7 +73,11 @@ def step_metrics(
     """
     metrics: dict[str, float] = dict(statistics)
     metrics["rollouts"] = len(experiences_N)
+    total_tokens = sum(len(e.rollout.completion_ids) for e in experiences_N)
     pairs = list(zip(experiences_N, advantages_N, strict=True))
+    metrics.update(anchor_metrics([pair for pair in pairs if pair[0].is_anchor]))
+    pairs = [pair for pair in pairs if not pair[0].is_anchor]
+    experiences_N = [experience for experience, _ in pairs]
     for stream in STREAMS:
         mine = [(e, advantage) for e, advantage in pairs if e.stream == stream]
         if mine:
@@ -85,11 +89,23 @@ def step_metrics(
     metrics.update(text_metrics(experiences_N))
     metrics.update(refusals(experiences_N))
     metrics.update(outcomes(experiences_N))
-    sampled = metrics.get(TOKENS, sum(len(e.rollout.completion_ids) for e in experiences_N))
+    sampled = metrics.get(TOKENS, total_tokens)
     if "perf/tokens_per_s" not in metrics and metrics.get("time/play", 0.0) > 0:
         metrics["perf/tokens_per_s"] = sampled / metrics["time/play"]
     metrics.update(engine_busy(metrics))
     return metrics
+
+
+def anchor_metrics(pairs: Sequence[tuple[Experience, float]]) -> dict[str, float]:
+    """What became of the user's own tasks, which count in no stream's metrics."""
+    if not pairs:
+        return {}
+    return {
+        "anchor/answers": len(pairs),
+        "anchor/accuracy": share(e.verdict == Verdict.PASSED for e, _ in pairs),
+        **spread("anchor/reward", [e.reward for e, _ in pairs]),
+        **spread("anchor/advantage", [advantage for _, advantage in pairs]),
+    }
 
 
 def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -23,7 +23,7 @@ from azr.game.modes import rules_of
 from azr.game.tasks.task_json import content_hash
 from azr.records.rollouts import mode_of, task_of
 from azr.report.form import form_of
-from azr.types import Mode, Role, Task, Verdict, count_lines
+from azr.types import ANCHORS, Mode, Role, Task, Verdict, count_lines
 
 __all__ = ["Growth", "ModeStep", "novelty_key"]
 
@@ -97,6 +97,8 @@ class Growth:
         modes: dict[Mode, ModeStep] = defaultdict(ModeStep)
         own: dict[Mode, set[bytes]] = defaultdict(set)
         for record in records:
+            if record.get("group", "").startswith(ANCHORS):  # no task of the curriculum
+                continue
             counts = modes[mode_of(record)]
             if record["stream"].startswith(Role.PROPOSER):
                 self._count_proposal(counts, record, own[mode_of(record)])

@@ -9,7 +9,7 @@ from typing import Any
 from azr.records.rollouts import read_rollouts, task_of
 from azr.records.run_folder import rollout_files
 from azr.report.explain import task_name
-from azr.types import Role, Task
+from azr.types import ANCHORS, Role, Task
 
 __all__ = ["MeasuredTask", "Story", "all_measured", "ordered", "stories_in"]
 
@@ -43,6 +43,8 @@ def stories_in(records: Iterable[Record]) -> list[Story]:
     """Group one step's records by task, in the order in which the tasks first come."""
     stories: dict[object, Story] = {}
     for place, record in enumerate(records):
+        if record.get("group", "").startswith(ANCHORS):  # no task of the curriculum
+            continue
         task = task_of(record)
         name = task_name(task) if task else ""
         key = name or place

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from azr.game.rewards.baselines import advantages_over_baselines
-from azr.game.selfplay import Table, play_step
+from azr.game.selfplay import Table, play_step, prove_anchors
 from azr.ports import Evaluation, Learner, Policy, Recorder
 from azr.records.metrics import Stopwatch
 from azr.run.interrupt import Interrupt
@@ -42,6 +42,7 @@ async def train(run: Run) -> None:
     a step is scored in full or not at all. An interrupt ends it between two updates.
     """
     config = run.table.config
+    await run.interrupt.guard(prove_anchors(run.table))
     if run.evaluates_untrained:
         await evaluate_untrained(run)
     for step in range(run.first_step, config.steps + 1):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from azr.config.run import (
+    AnchorsConfig,
     BuffersConfig,
     CompositeConfig,
     ModelConfig,
@@ -71,7 +72,10 @@ def script(prompt: Prompt) -> str:
 def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """What a step emits: played with fakes of policy and sandbox, learned from by the learner."""
     folder = make_tiny_model(tmp_path_factory.mktemp("tiny"))
+    anchors = folder / "anchors.jsonl"
+    anchors.write_text('{"prompt": "p", "ground_truth": {"calls": ["1"], "expected": ["2"]}}')
     config = RunConfig(
+        anchors=AnchorsConfig(file=str(anchors), share=0.1),
         model=ModelConfig(name=str(folder)),
         selfplay=SelfPlayConfig(
             batch_size=6, trials_per_task=2, references=1, induction_inputs=4, envelope="none"

@@ -17,9 +17,9 @@ from radon.visitors import ComplexityVisitor
 from azr.config.run import SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.game.judge.judge import SandboxJudge
-from azr.game.judge.profiles import PROGRAMS_PER_JOB, profile_of
+from azr.game.judge.profiles import PROGRAMS_PER_JOB, halstead_effort, halstead_volume, profile_of
 from azr.game.rewards.distance import is_closer, program_distance
-from azr.types import Profile, halstead_effort, halstead_volume
+from azr.types import Profile
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.types import CallResult, Job, JobResult, Outcome
 from tests.fakes import InProcessExecutor, ScriptedExecutor, profile_here

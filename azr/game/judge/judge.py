@@ -17,6 +17,7 @@ from azr.config.run import ParsingConfig, SandboxConfig
 from azr.errors import ExecutorUnavailable
 from azr.game.judge.guest_programs import guest_program
 from azr.game.judge.profiles import profile_jobs, profile_of
+from azr.game.judge.programs import grade_program
 from azr.game.judge.reasons import mismatch, why_failed, why_no_case, why_wrong
 from azr.game.judge.rewriting import (
     Rewriting,
@@ -28,6 +29,7 @@ from azr.game.judge.structure import as_functions, as_reason, compose_call, obje
 from azr.game.modes import rules_of
 from azr.types import Answer, Check, Demands, Grade, Profile, Proposal, Ruling, Task, Verdict
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
+from sandbox_wasm.grading import Check as ProgramCheck
 from sandbox_wasm.literals import (
     LiteralError,
     canonical_arguments,
@@ -198,6 +200,10 @@ class SandboxJudge:
                 for result, expected in zip(results, check.expected, strict=True)
             ]
         )
+
+    async def grade_program(self, program: str, check: ProgramCheck) -> Grade:
+        """See `azr.game.judge.programs`."""
+        return await grade_program(self._client, program, check)
 
     async def refutes(self, task: Task, seed: int) -> bool:
         """Whether the task's program gives another output in some image that there is.

@@ -4,14 +4,15 @@ The program is a string argument. It is parsed in the guest and never runs. Noth
 the executor; azr.game.judge.judge does.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from azr.game.judge.guest_programs import guest_program
-from azr.types import Profile, halstead_effort, halstead_volume
+from azr.types import Profile
 from sandbox_wasm.literals import LiteralError, parse_sequences
 from sandbox_wasm.types import CallResult, Job, Limits, Outcome
 
-__all__ = ["profile_jobs", "profile_of"]
+__all__ = ["halstead_effort", "halstead_volume", "profile_jobs", "profile_of"]
 
 PROGRAMS_PER_JOB = 16
 """So few that the sandbox's workers share a step's programs."""
@@ -67,3 +68,21 @@ def profile_of(result: CallResult) -> Profile | None:
                 return None
     except LiteralError:
         return None
+
+
+def halstead_volume(
+    distinct_operators: int, distinct_operands: int, operators: int, operands: int
+) -> float:
+    """Return N log2(n): the length times the bits of one word of the vocabulary."""
+    vocabulary = distinct_operators + distinct_operands
+    return (operators + operands) * math.log2(vocabulary) if vocabulary else 0.0
+
+
+def halstead_effort(
+    distinct_operators: int, distinct_operands: int, operators: int, operands: int
+) -> float:
+    """Return difficulty times volume; difficulty is n1 / 2 times N2 / n2."""
+    if not distinct_operands:
+        return 0.0
+    difficulty = distinct_operators * operands / (2 * distinct_operands)
+    return difficulty * halstead_volume(distinct_operators, distinct_operands, operators, operands)

@@ -31,6 +31,9 @@ R1_PREAMBLE = (
 BOXED_DEMAND = "Reason step by step and put the final answer, fences included, into \\boxed{}."
 
 
+PROGRAM_DEMAND = "Put the whole program into a fence tagged python."
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """How an instruction is put to the model."""
@@ -149,6 +152,27 @@ class Prompts:
         raise ConfigError(
             f"rollout.max_prompt_tokens must hold a {task.mode} solver's prompt,"
             f" got {self._max_tokens}: the shortest has {self._tokens(prompt)} tokens"
+        )
+
+    def anchor(self, statement: str, seed: int) -> Prompt:
+        """Ask for the program that a task of the user's own wants.
+
+        Raises:
+            ConfigError: It does not fit rollout.max_prompt_tokens.
+        """
+        wrapped = (
+            Pattern(f"{statement}\n\n", "```python\n", ("\n```",))
+            if self._is_pattern
+            else self._wrapped(f"{statement}\n\n{PROGRAM_DEMAND}")
+        )
+        prompt = self._prompt(
+            Role.SOLVER, Mode.INDUCTION, wrapped, task=None, seed=seed, num_inputs=1
+        )
+        if self._is_short(prompt):
+            return prompt
+        raise ConfigError(
+            f"it must fit rollout.max_prompt_tokens, got {self._max_tokens}: it has"
+            f" {self._tokens(prompt)} tokens"
         )
 
     def fits(self, task: Task) -> bool:

@@ -60,7 +60,7 @@ def advantages_of(experiences_N: Sequence[Experience], config: LearnerConfig) ->
 
 def trr(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
     """Compare with the stream, one role in one mode: TRR++ (AZR, arXiv 2505.03335, eq. 8)."""
-    return _apart(experiences_N, _scaled(config), lambda e: e.stream)
+    return _apart(experiences_N, _scaled(config), kind_of)
 
 
 def whole_step(experiences_N: Sequence[Experience], config: LearnerConfig) -> list[float]:
@@ -108,17 +108,22 @@ ESTIMATORS: Mapping[str, Estimator] = {
 # ---------------------------------------------------------------- what they are made of
 
 
+def kind_of(experience: Experience) -> tuple[Stream, bool]:
+    """With what a reward is compared: its stream's rewards; anchors', with each other alone."""
+    return experience.stream, experience.is_anchor
+
+
 def _scaled(config: LearnerConfig) -> Pooled:
     return lambda pool: _whitened(pool, config.whitening, scale=True)
 
 
 def _shuffled(experiences_N: Sequence[Experience]) -> list[Experience]:
     """Each stream's rewards in an order that depends on the rollouts' seeds alone."""
-    rows_of: dict[Stream, list[int]] = defaultdict(list)
+    rows_of: dict[tuple[Stream, bool], list[int]] = defaultdict(list)
     for row, experience in enumerate(experiences_N):
-        rows_of[experience.stream].append(row)
+        rows_of[kind_of(experience)].append(row)
     shuffled = list(experiences_N)
-    for stream, rows in rows_of.items():
+    for (stream, _), rows in rows_of.items():
         seeds = [experiences_N[row].rollout.prompt.seed for row in rows]
         order = Random(derive_seed("shuffled", *stream, *seeds)).sample(rows, len(rows))  # noqa: S311
         for row, other in zip(rows, order, strict=True):
@@ -148,7 +153,7 @@ def _in_groups(experiences_N: Sequence[Experience], estimate: Pooled) -> list[fl
     sizes: dict[Hashable, int] = defaultdict(int)
     for experience in experiences_N:
         sizes[experience.stream, experience.group] += 1
-    advantages_N = _apart(experiences_N, estimate, lambda e: e.stream)
+    advantages_N = _apart(experiences_N, estimate, kind_of)
     in_group_N = _apart(experiences_N, estimate, lambda e: (e.stream, e.group))
     for row, experience in enumerate(experiences_N):
         if experience.group and sizes[experience.stream, experience.group] > 1:

@@ -16,7 +16,7 @@ from statistics import fmean
 from azr.config.run import LearnerConfig
 from azr.game.rewards.advantages import advantages_of
 from azr.ports import Buffers
-from azr.types import Experience, stream_name
+from azr.types import ANCHORS, Experience, stream_name
 
 __all__ = ["advantages_over_baselines", "moved"]
 
@@ -29,9 +29,7 @@ def advantages_over_baselines(
         return advantages_of(experiences_N, config)
     means, known = step_means(experiences_N), buffers.baselines()
     baselines = {**means, **known}
-    relative = [
-        replace(e, reward=e.reward - baselines[stream_name(e.stream)]) for e in experiences_N
-    ]
+    relative = [replace(e, reward=e.reward - baselines[name_of(e)]) for e in experiences_N]
     buffers.keep_baselines(moved(baselines, means, config.baseline_decay))
     return advantages_of(relative, config)
 
@@ -40,8 +38,14 @@ def step_means(experiences_N: Sequence[Experience]) -> dict[str, float]:
     """The mean reward of each stream, by its name."""
     rewards_of: defaultdict[str, list[float]] = defaultdict(list)
     for experience in experiences_N:
-        rewards_of[stream_name(experience.stream)].append(experience.reward)
+        rewards_of[name_of(experience)].append(experience.reward)
     return {name: fmean(rewards) for name, rewards in rewards_of.items()}
+
+
+def name_of(experience: Experience) -> str:
+    """Its stream's name; anchors have a baseline of their own."""
+    prefix = ANCHORS if experience.is_anchor else ""
+    return prefix + stream_name(experience.stream)
 
 
 def moved(

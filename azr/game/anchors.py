@@ -1,0 +1,91 @@
+"""Anchors: tasks of the user's own, with checks, that solvers are asked beside the curriculum's.
+
+A few human tasks keep self-play from drifting (R-Few, arXiv 2512.02472: 1 to 5 %; anchored
+self-play for code repair mixes in known bugs). An anchor is a line of JSON: `prompt`, the
+statement, and `ground_truth`, a check in any form that the adapters read (stdin and stdout,
+asserts, calls of a function). Its answer is a program.
+
+Anchors are no tasks of the buffers: they are never references, and nobody proposes them.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from azr.config.game import AnchorsConfig
+from azr.errors import ConfigError
+from sandbox_wasm.grading import Check, parse_check
+
+__all__ = ["Anchor", "anchors_in", "anchors_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One task of the user's."""
+
+    place: str
+    """File and line, for errors."""
+    name: str
+    """`line 3`."""
+    statement: str
+    check: Check
+
+
+def anchors_of(config: AnchorsConfig, num_answers: int, seed: int) -> list[Anchor]:
+    """The anchors of a step: so many that they are anchors.share of all answers.
+
+    Args:
+        config: The file and the share.
+        num_answers: Answers of the step that are to other tasks.
+        seed: Of the draw. An anchor comes twice only where there are too few.
+    """
+    if not config.file:
+        return []
+    anchors, draws = anchors_in(config.file), Random(seed)  # noqa: S311 - not for secrets
+    number = round(num_answers * config.share / (1 - config.share))
+    rounds = -(-number // len(anchors))
+    return [a for _ in range(rounds) for a in draws.sample(anchors, len(anchors))][:number]
+
+
+@lru_cache(maxsize=4)
+def anchors_in(path: str) -> tuple[Anchor, ...]:
+    """Read the file; nothing is run.
+
+    Raises:
+        ConfigError: It cannot be read, is empty, or a line is no anchor.
+    """
+    try:
+        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"anchors.file {path} cannot be read: {error}") from error
+    anchors = tuple(
+        anchor_in(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()
+    )
+    if not anchors:
+        raise ConfigError(f"anchors.file {path} is empty: name another, or leave it out")
+    return anchors
+
+
+def anchor_in(line: str, path: str, number: int) -> Anchor:
+    """The anchor of one line.
+
+    Raises:
+        ConfigError: It is none; file, line and field are named.
+    """
+    place = f"anchors.file {path}, line {number}"
+    try:
+        record: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{place} is not JSON: {error}") from error
+    fields = cast(dict[str, Any], record) if isinstance(record, dict) else {}
+    statement = fields.get("prompt")
+    if not isinstance(statement, str) or not statement.strip():
+        raise ConfigError(f"{place}, prompt: must be a text that is not blank")
+    try:
+        check = parse_check(fields.get("ground_truth"))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{place}, ground_truth: {error}") from error
+    return Anchor(place, f"line {number}", statement.strip(), check)
