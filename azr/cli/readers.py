@@ -1,4 +1,4 @@
-"""The commands that train nothing: what they take, and what they do.
+"""The commands that train nothing, as the parser knows them.
 
 They load no framework; `azr doctor` and `azr report` also run where none is installed.
 """
@@ -7,17 +7,17 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from azr.cli.export import EXAMPLES as EXPORT_EXAMPLES
-from azr.cli.export import add_arguments as add_export
-from azr.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
-from azr.cli.inspect import add_arguments as add_inspect
-from azr.cli.model import add_arguments as add_model
-from azr.cli.report import EXAMPLES as REPORT_EXAMPLES
-from azr.cli.report import add_arguments as add_report
-from azr.cli.tasks import EXAMPLES as TASKS_EXAMPLES
-from azr.cli.tasks import add_arguments as add_tasks
-from azr.cli.view import EXAMPLES as VIEW_EXAMPLES
-from azr.cli.view import add_arguments as add_view
+from azr.cli.commands.export import EXAMPLES as EXPORT_EXAMPLES
+from azr.cli.commands.export import add_arguments as add_export
+from azr.cli.commands.inspect import EXAMPLES as INSPECT_EXAMPLES
+from azr.cli.commands.inspect import add_arguments as add_inspect
+from azr.cli.commands.model import add_arguments as add_model
+from azr.cli.commands.report import EXAMPLES as REPORT_EXAMPLES
+from azr.cli.commands.report import add_arguments as add_report
+from azr.cli.commands.tasks import EXAMPLES as TASKS_EXAMPLES
+from azr.cli.commands.tasks import add_arguments as add_tasks
+from azr.cli.commands.view import EXAMPLES as VIEW_EXAMPLES
+from azr.cli.commands.view import add_arguments as add_view
 from azr.config.run import RunConfig
 from sandbox_wasm.places import expanded, place
 
@@ -49,7 +49,7 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def report_command(arguments: argparse.Namespace) -> int:
     """`azr report`."""
-    from azr.cli.report import answer
+    from azr.cli.commands.report import answer
 
     answer(arguments, print, say)
     return 0
@@ -57,7 +57,7 @@ def report_command(arguments: argparse.Namespace) -> int:
 
 def view_command(arguments: argparse.Namespace) -> int:
     """`azr view`."""
-    from azr.cli.view import answer
+    from azr.cli.commands.view import answer
 
     answer(arguments, say)
     return 0
@@ -65,7 +65,7 @@ def view_command(arguments: argparse.Namespace) -> int:
 
 def inspect_command(arguments: argparse.Namespace) -> int:
     """`azr inspect`."""
-    from azr.cli.inspect import answer
+    from azr.cli.commands.inspect import answer
 
     answer(arguments)
     return 0
@@ -73,7 +73,7 @@ def inspect_command(arguments: argparse.Namespace) -> int:
 
 def export_command(arguments: argparse.Namespace) -> int:
     """`azr export`."""
-    from azr.cli.export import answer
+    from azr.cli.commands.export import answer
 
     print(answer(arguments, say))
     return 0
@@ -81,7 +81,7 @@ def export_command(arguments: argparse.Namespace) -> int:
 
 def tasks_command(arguments: argparse.Namespace) -> int:
     """`azr tasks`."""
-    from azr.cli.tasks import answer
+    from azr.cli.commands.tasks import answer
 
     print(*answer(arguments), sep="\n")
     return 0
@@ -89,7 +89,7 @@ def tasks_command(arguments: argparse.Namespace) -> int:
 
 def model_command(arguments: argparse.Namespace) -> int:
     """`azr model smollm2` and `azr model strip-think`."""
-    from azr.cli.model import answer
+    from azr.cli.commands.model import answer
 
     print(answer(arguments, say))
     return 0
