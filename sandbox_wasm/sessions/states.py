@@ -48,7 +48,9 @@ class StateTable(Generic[State]):
         self.num_expired = 0
         """How many were given up for time or room."""
         self._size_bytes = size_bytes
-        self._lock = threading.Lock()  # guards everything below
+        # Guards everything below. One thread may come twice: the collector can end a session, which
+        # drops its state, in the middle of any method here.
+        self._lock = threading.RLock()
         self._states: OrderedDict[str, tuple[State, float]] = OrderedDict()
         """The one used longest ago first, each with when that was."""
 
@@ -93,9 +95,9 @@ class StateTable(Generic[State]):
         limits, states = self.limits, self._states
         oldest_at = time.monotonic() - limits.max_idle_s
         while states:
-            _, used_at = next(iter(states.values()))
+            name, (_, used_at) = next(iter(states.items()))
             is_over = len(states) > limits.max_sessions or self._size_bytes() > limits.max_bytes
             if used_at >= oldest_at and not (is_over and len(states) > 1):
                 return
-            states.popitem(last=False)
+            states.pop(name, None)
             self.num_expired += 1
