@@ -153,11 +153,11 @@ class Buffers(Past, Protocol):
         ...
 
     def baselines(self) -> Mapping[str, float]:
-        """The baseline of each stream that has one, by the stream's name; kept with the tasks."""
+        """Return the streams' baselines by the streams' names; they are stored with the tasks."""
         ...
 
     def keep_baselines(self, baselines: Mapping[str, float]) -> None:
-        """Put these in their place."""
+        """Replace the baselines."""
         ...
 
     def remove(self, tasks: Sequence[Task]) -> int:

@@ -1,7 +1,7 @@
-"""What learning can be told: the policy loss as one frozen value, and the update around it.
+"""The configuration of learning: the policy loss, and the update around it.
 
-Apart from loss, so that reading a configuration needs no torch. The formulas these words
-choose are in azr.learner.loss.formulas, each with its source.
+It is apart from the loss, so that reading a configuration needs no torch. The formulas that these
+words choose are in azr.learner.loss.formulas, each with its source.
 """
 
 from collections.abc import Mapping
@@ -125,8 +125,8 @@ class LossSection(Section, title="loss"):
     """With dr_grpo: the completion length, in tokens, that divides each sum; 0 elsewhere. Set it to
     rollout.max_completion_tokens."""
     kl: OneOf[Kl] = Kl.NONE
-    """The estimator of the divergence from the model the run started from, which is then kept in
-    memory too. Set k3+ to hold the policy near it; rewards.kl is the other way."""
+    """The estimator of the divergence from the model that the run started from, which then stays in
+    memory. Set k3+ to hold the policy near it; rewards.kl acts on the reward instead."""
     kl_coef: Amount = 0.0
     """Weight of the divergence in the loss; 0 reports it without training on it. Set 0 first, to
     see how large it is."""
@@ -142,7 +142,7 @@ class LossSection(Section, title="loss"):
     """Cap of tis, upper bound of the band elsewhere. (TIS: 2; IcePop: 5) Lower it to trust the
     sampler less."""
     backend: OneOf[Backend] = Backend.AUTO
-    """Which engine computes the loss. Leave it at auto but to compare: all agree within documented
+    """Which engine computes the loss. Change it only to compare: all agree within documented
     tolerances (docs/policy_loss.md)."""
 
     @model_validator(mode="after")
@@ -179,7 +179,7 @@ class LossConfig(LossSection):
     """What `policy_loss` takes: the keys, and what the sampler and the model do to logits."""
 
     temperature: Positive = 1.0
-    """Divides the logits: that of the sampler, so that the ratio compares like with like."""
+    """Divides the logits. It is the sampler's, so that the ratio compares like with like."""
     logit_scale: Positive = 1.0
     """Multiplies hidden @ weight.T + bias, before the softcap (Cohere, Granite)."""
     softcap: Amount = 0.0
@@ -199,55 +199,56 @@ class LearnerConfig(Section, title="learner"):
     """AdamW's decay rates of the two moments. (AZR, PyTorch) Lower the second, say to 0.95, when
     the loss has spikes."""
     weight_decay: Amount = 0.01
-    """AdamW's. (AZR, paper branch; its newest code: 0) Set 0 to move the weights by gradients
-    alone."""
+    """AdamW's weight decay. (AZR, paper branch; its newest code: 0) Set 0 to move the weights by
+    gradients alone."""
     max_grad_norm: Positive = 1.0
     """Gradients are scaled down to this norm. (AZR: 1.0) Lower it when `grad_norm` in the metrics
     has spikes."""
     micro_batch_tokens: Count = 16_384
-    """Tokens per forward-backward pass and process; the update is the same whatever it is. Lower it
-    when memory runs out."""
+    """Tokens per forward-backward pass and process; it does not change the update. Lower it when
+    memory runs out."""
     share_prompts: bool = True
-    """Rollouts of an equal prompt read it once, with the same result. Switch it off to measure what
+    """Read a prompt once for all its rollouts, with the same result. Switch it off to measure what
     that saves."""
     advantage: Literal["trr++", "global", "group", "rloo", "two_level", "none", "moving"] = "trr++"
     """What a reward is compared with. trr++: its stream, scaled. global: the whole step. group: the
     attempts at the same task (GRPO). rloo: the other attempts. two_level: proposals as trr++,
     answers as group (ANCORA). none: nothing. moving: the stream's past (SPIRAL). Change it to
-    compare estimators (azr.game.rewards.advantages); those with groups want
+    compare estimators (azr.game.rewards.advantages); those with groups need
     selfplay.train_on_trials."""
     baseline_decay: Share = 0.95
-    """Of `advantage` = moving: how much of a stream's baseline stays when a step moves it.
+    """With `advantage` = moving: the share of a stream's baseline that stays when a step moves it.
     (prime-rl: 0.95) Lower it when rewards change faster than baselines follow."""
     group_std: bool = True
     """Divide groups by their standard deviation. Switch it off for Dr. GRPO, which only centres
     them."""
     roles: Annotated[ListOf[OneOf[Role]], Field(min_length=1)] = tuple(Role)
-    """Whose rollouts the update learns from; the others are played all the same, and count in terms
-    of entropy and divergence. Set solver alone to freeze the proposer (a control)."""
+    """The roles whose rollouts the update learns from. The others still play, and count in terms of
+    entropy and divergence. Set solver alone to freeze the proposer (a control)."""
     shuffle_rewards: bool = False
     """Let rewards change places within their stream, so that they say nothing about their rollout.
     Switch it on for a control: what is learned then is not learned from rewards."""
     whitening: Literal["sample", "token"] = "sample"
-    """How rewards are weighed when a stream is centred and scaled. sample: each rollout counts once
-    (paper, eq. 8); token: by its length (AZR's code). Set token to repeat the authors' code."""
+    """How rewards are weighted when a stream is centred and scaled. sample: each rollout counts
+    once (paper, eq. 8); token: it counts by its length (AZR's code). Set token to repeat the
+    authors' code."""
     mini_batches: Count = 1
-    """Optimizer steps that a step's rollouts are dealt to. (AZR: 1) Raise it to learn more from a
-    step; from 2 on the clips of the loss act."""
+    """Optimizer steps over which a step's rollouts are split. (AZR: 1) Raise it to learn more from
+    a step; from 2 on the clips of the loss act."""
     epochs: Count = 1
-    """How often an update goes over its rollouts. (AZR: ppo_epochs 1) Raise it where sampling is
-    what takes the time."""
+    """How often an update repeats its rollouts. (AZR: ppo_epochs 1) Raise it when sampling takes
+    most of the time."""
     entropy_target: Amount = 0.0
-    """Nats a token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2); 0 leaves
-    loss.entropy_coef as it is. Set it when `entropy` in the metrics falls towards 0."""
+    """Nats per token below which an entropy bonus grows (arXiv 2505.22312, which takes 0.2); 0
+    leaves loss.entropy_coef as it is. Set it when `entropy` in the metrics falls towards 0."""
     entropy_scope: Literal["all", "stream"] = "all"
-    """Whose entropy is held up to the target: that of all tokens together, with one coefficient, or
+    """The entropy that is held at the target: that of all tokens together, with one coefficient, or
     that of each (role, mode) stream, with its own. Take stream when one stream keeps its entropy
     and another loses it."""
     entropy_targets: Mapping[str, Amount] = Field(default_factory=dict[str, float])
-    """With entropy_scope = stream: targets of single streams, a table `[learner.entropy_targets]`
-    with `"proposer/deduction" = 0.5`; the others have entropy_target. Set it where streams differ
-    in what they start with."""
+    """With entropy_scope = stream: targets of single streams, as a table
+    `[learner.entropy_targets]` with `"proposer/deduction" = 0.5`; the others have entropy_target.
+    Set it when streams start with different entropies."""
     entropy_step: Amount = 0.005
     """How much the bonus's coefficient rises or falls in an update. (arXiv 2505.22312) Raise it
     when entropy falls faster than the bonus grows."""

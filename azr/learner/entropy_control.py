@@ -5,8 +5,8 @@ fixed step while the entropy is below the target, and falls while it is above. T
 the entropy is at most the target, and 0 otherwise. In addition, c has an upper bound here, and the
 entropy is that of the update before, as the learner measured it.
 
-One control for all lets a stream take what another needs: proposers with much entropy keep the
-mean above the target while solvers have none left. So each stream can have its own
+With one control for all streams, one can take what another needs: proposers with much entropy keep
+the mean above the target while solvers have none left. So each stream can have a control of its own
 (learner.entropy_scope).
 """
 
@@ -63,7 +63,7 @@ class EntropyControls:
     """The controls of a run, by scope: the name of a stream, or ALL."""
 
     def __init__(self, config: LearnerConfig, entropy_coef: float) -> None:
-        """All start at the run's own coefficient; without a target there is none."""
+        """Start all controls at the run's own coefficient; without a target there is none."""
         self._constant = entropy_coef
         self._is_by_stream = config.entropy_scope == "stream"
         scopes = map(stream_name, STREAMS) if self._is_by_stream else (ALL,)
@@ -76,15 +76,15 @@ class EntropyControls:
 
     @property
     def are_on(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a control."""
         return bool(self._of)
 
     def scope_of(self, stream: str) -> str:
-        """Whose coefficient the tokens of a stream have."""
+        """Return the scope whose coefficient a stream's tokens have."""
         return stream if self._is_by_stream else ALL
 
     def coefficient(self, scope: str) -> float:
-        """Weight of the entropy bonus of this scope in the next update."""
+        """Return the weight of this scope's entropy bonus in the next update."""
         return self._of[scope].coefficient if scope in self._of else self._constant
 
     def observe(self, totals: Mapping[str, float]) -> dict[str, float]:
@@ -107,14 +107,14 @@ class EntropyControls:
         return metrics
 
     def state(self) -> dict[str, dict[str, float | None]]:
-        """What a resumed run needs."""
+        """Return what a resumed run needs."""
         return {scope: control.state() for scope, control in self._of.items()}
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Go on from `state()`; a scope that had no control then starts anew.
+        """Continue from `state()`; a scope that had no control then starts anew.
 
         Args:
-            state: Of older checkpoints that of the one control, or None.
+            state: In older checkpoints, the state of the one control, or None.
         """
         found = state or {}
         by_scope = {ALL: found} if "integrator" in found else found

@@ -32,11 +32,11 @@ from azr.learner.dealing import deal, over_ranks
 from azr.learner.entropy_control import EntropyControls
 from azr.learner.heap import give_back_freed_memory
 from azr.learner.loss import Normalizer, count, means_of, total_metrics
+from azr.learner.mini_batch import MiniBatch, ScoredBatch, batch_loss
 from azr.learner.model_loading import load_pupil, load_reference
 from azr.learner.optimizer import adamw, load_moments, save_moments
 from azr.learner.packed_model import PackedModel, loss_config_of
 from azr.learner.packing import MicroBatch, Sequence1, mini_batches, sequences_of
-from azr.learner.passages import MiniBatch, Passage, passage_loss
 from azr.learner.reward_kl import RewardKl, rollout_sums
 from azr.models.checkpoint import Checkpoint, write_trainer_state
 from azr.models.model_folder import save_model, tokenizer_files, whole_weights
@@ -180,7 +180,7 @@ class TorchLearner:
                 reshard(self.model)  # also after a forward whose backward never came
             losses.append(loss)
             metrics += sums
-        batches = [p.batch for part in parts for p in part.passages if not p.batch.is_filler]
+        batches = [p.batch for part in parts for p in part.scored if not p.batch.is_filler]
         read = num_epochs * sum(batch.num_tokens for batch in batches)
         own = {**total_metrics(metrics), "loss": fmean(losses), "read_tokens": float(read)}
         totals = over_ranks(own, self._ranks)
@@ -201,13 +201,13 @@ class TorchLearner:
         made: list[MiniBatch] = []
         for part in mini_batches(sequences, self._config.mini_batches, seed):
             useful = [s for s in part if s.advantage != 0.0 or self._zero_advantage_matters()]
-            passages = [
-                self._passage(batch.to(self.device), scope)
+            scored = [
+                self._scored(batch.to(self.device), scope)
                 for scope, some in self._apart(useful).items()
                 for batch in self._deal(some)
             ]
-            if passages:
-                made.append(MiniBatch(passages, self._normalizer(part, passages)))
+            if scored:
+                made.append(MiniBatch(scored, self._normalizer(part, scored)))
         return made
 
     def _apart(self, sequences: Sequence[Sequence1]) -> Mapping[str, list[Sequence1]]:
@@ -226,10 +226,10 @@ class TorchLearner:
             share_prompts=self._config.share_prompts,
         )
 
-    def _passage(self, batch: MicroBatch, scope: str) -> Passage:
+    def _scored(self, batch: MicroBatch, scope: str) -> ScoredBatch:
         """The micro-batch with the log-probabilities that no optimizer step may change."""
         reference = None if self._loss_config.kl is Kl.NONE else self.reference
-        return Passage(
+        return ScoredBatch(
             batch,
             old=self._logprobs(self.pupil, batch) if self._needs_old_logprobs else None,
             ref=None if reference is None else self._logprobs(reference, batch),
@@ -313,13 +313,13 @@ class TorchLearner:
     def _accumulate(self, part: MiniBatch) -> tuple[float, list[dict[str, Tensor]]]:
         """Add up the gradients of all micro-batches; each is divided by the whole's counts."""
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
-        for passage in part.passages:
-            coefficient = self._entropy.coefficient(passage.scope)
+        for one in part.scored:
+            coefficient = self._entropy.coefficient(one.scope)
             config = self._loss_config.changed(entropy_coef=coefficient)
             with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
-                loss, metrics = passage_loss(self.pupil, passage, part.whole, config)
-            metrics[f"tokens {passage.scope}"] = metrics["tokens"]
-            metrics[f"entropy {passage.scope}"] = metrics["entropy_sum"]
+                loss, metrics = batch_loss(self.pupil, one, part.whole, config)
+            metrics[f"tokens {one.scope}"] = metrics["tokens"]
+            metrics[f"entropy {one.scope}"] = metrics["entropy_sum"]
             with record_function("azr/backward"):
                 loss.backward()
                 self.working.collect_gradients()
@@ -328,21 +328,21 @@ class TorchLearner:
         return loss_sum, sums
 
     def _normalizer(
-        self, sequences: Sequence[Sequence1], passages: Sequence[Passage]
+        self, sequences: Sequence[Sequence1], scored: Sequence[ScoredBatch]
     ) -> Normalizer:
         """What counts in a whole mini-batch, rollouts that are not computed included."""
         if not self._masks_sequences:
             lengths = [n for s in sequences if (n := len(s.rollout.completion_ids))]
             return Normalizer(num_tokens=float(sum(lengths)), num_sequences=float(len(lengths)))
         own = Normalizer(num_tokens=0.0, num_sequences=0.0)
-        for passage in passages:  # which sequences count depends on log-probabilities
-            batch = passage.batch
+        for one in scored:  # which sequences count depends on log-probabilities
+            batch = one.batch
             if batch.is_filler:
                 continue
             own = own + count(
                 torch.ones_like(batch.targets, dtype=torch.bool),
                 sequence_ids=batch.sequence_ids,
-                old_logprobs=passage.old,
+                old_logprobs=one.old,
                 rollout_logprobs=batch.rollout_logprobs,
                 config=self._loss_config,
             )

@@ -1,11 +1,11 @@
-"""Moving baselines: what each stream was paid of late, which its next rewards are compared with.
+"""Moving baselines: a mean of each stream's earlier rewards, with which its next ones are compared.
 
 Role-conditioned advantage estimation (SPIRAL, arXiv 2506.24119) keeps an exponential mean of the
-rewards of each role in each game; so does prime-rl, with a decay of 0.95. There it moves with each
-game, here with each step: a step is compared with what was before it, and the order of its
-rollouts means nothing. The first step of a stream is compared with its own mean.
+rewards of each role in each game, and so does prime-rl, with a decay of 0.95. There it moves with
+each game, here with each step: a step is compared with the steps before it, and the order of its
+rollouts does not matter. The first step of a stream is compared with its own mean.
 
-The baselines are kept in the buffers' file, and so are a part of every checkpoint.
+The baselines are in the buffers' file, and so they are a part of every checkpoint.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ __all__ = ["advantages_over_baselines", "moved"]
 def advantages_over_baselines(
     experiences_N: Sequence[Experience], config: LearnerConfig, buffers: Buffers
 ) -> list[float]:
-    """A step's advantages; with learner.advantage = moving, over baselines that then move."""
+    """Return a step's advantages; with learner.advantage = moving, then move the baselines."""
     if config.advantage != "moving":
         return advantages_of(experiences_N, config)
     means, known = step_means(experiences_N), buffers.baselines()
@@ -35,7 +35,7 @@ def advantages_over_baselines(
 
 
 def step_means(experiences_N: Sequence[Experience]) -> dict[str, float]:
-    """The mean reward of each stream, by its name."""
+    """Return the mean reward of each stream, by its name."""
     rewards_of: defaultdict[str, list[float]] = defaultdict(list)
     for experience in experiences_N:
         rewards_of[name_of(experience)].append(experience.reward)
@@ -51,7 +51,7 @@ def name_of(experience: Experience) -> str:
 def moved(
     baselines: Mapping[str, float], means: Mapping[str, float], decay: float
 ) -> dict[str, float]:
-    """The baselines after a step: decay * old + (1 - decay) * mean; those not played stay."""
+    """Return the baselines after a step: decay * old + (1 - decay) * mean; others stay."""
     return {
         name: decay * baseline + (1 - decay) * means.get(name, baseline)
         for name, baseline in baselines.items()

@@ -327,11 +327,11 @@ class TaskBuffers:
         return metrics
 
     def baselines(self) -> dict[str, float]:
-        """The baselines of learner.advantage = moving, by the names of streams."""
+        """Return the baselines of learner.advantage = moving, by the names of streams."""
         return dict(self._db.execute("SELECT stream, reward FROM baselines").fetchall())
 
     def keep_baselines(self, baselines: Mapping[str, float]) -> None:
-        """Put these in their place; they are a part of every copy."""
+        """Replace the baselines; they are a part of every copy."""
         with self._transaction():
             self._db.executemany("REPLACE INTO baselines VALUES (?, ?)", baselines.items())
 

@@ -138,7 +138,7 @@ class Shelf:
         return self._within[1] or places
 
     def as_metrics(self, mode: Mode) -> dict[str, float]:
-        """buffer/<mode>/in_band, where there is a band."""
+        """Return buffer/<mode>/in_band if there is a band."""
         places = self.drawable()
         if not places or self.band.is_everything:
             return {}

@@ -18,11 +18,11 @@ from azr.learner.loss import Normalizer, policy_loss
 from azr.learner.packed_model import PackedModel
 from azr.learner.packing import MicroBatch
 
-__all__ = ["MiniBatch", "Passage", "passage_loss"]
+__all__ = ["MiniBatch", "ScoredBatch", "batch_loss"]
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class ScoredBatch:
     """A micro-batch with the log-probabilities that are known before the first optimizer step."""
 
     batch: MicroBatch
@@ -38,20 +38,20 @@ class Passage:
 class MiniBatch:
     """The input of one optimizer step."""
 
-    passages: Sequence[Passage]
+    scored: Sequence[ScoredBatch]
     whole: Normalizer
     """Counts of all its rollouts, including those that are not computed."""
 
 
-def passage_loss(
-    pupil: PackedModel, passage: Passage, normalizer: Normalizer, config: LossConfig
+def batch_loss(
+    pupil: PackedModel, scored: ScoredBatch, normalizer: Normalizer, config: LossConfig
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return one micro-batch's part of the loss, to be added up, and its metrics' sums."""
-    batch = passage.batch
+    batch = scored.batch
     hidden = pupil.hidden(batch)
     weight, bias = pupil.head()
     # before the first step the weights are the old ones: the ratio is exactly 1
-    old = pupil.logprobs(batch, hidden) if passage.old is None else passage.old
+    old = pupil.logprobs(batch, hidden) if scored.old is None else scored.old
     mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)
     loss, metrics = policy_loss(
         hidden,
@@ -60,7 +60,7 @@ def passage_loss(
         old,
         batch.advantages,
         mask,
-        ref_logprobs=passage.ref,
+        ref_logprobs=scored.ref,
         rollout_logprobs=batch.rollout_logprobs,
         sequence_ids=batch.sequence_ids,
         bias=bias,
