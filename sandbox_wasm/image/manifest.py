@@ -94,7 +94,10 @@ class GuestFiles:
 def _package_folder(package: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ImageError(f"the Python package {package!r} is not installed")
+        raise ImageError(
+            f"the Python package {package!r} is not installed: azr-sandbox brings it,"
+            " azr-sandbox-client does not"
+        )
     return Path(spec.origin).parent
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import zmq
 
+from sandbox_wasm import __version__
 from sandbox_wasm.server.door import Door
 from sandbox_wasm.server.doorkeeper import HANDSHAKE_S, Doorkeeper, raise_descriptor_limit
 from sandbox_wasm.server.executor import Executor
@@ -20,7 +21,6 @@ from sandbox_wasm.wire.protocol import (
     DEFAULT_MAX_MESSAGE_BYTES,
     MAX_JOBS_PER_FRAME,
     ServerInfo,
-    package_version,
 )
 from sandbox_wasm.wire.waker import Waker
 
@@ -77,7 +77,6 @@ class Server:
         self._keys: AllowedKeys | None = None
         self._listener: socket.socket | None = None
         self._has_path = False
-        self._package_version = package_version()
         self._waker = Waker()
         num_descriptors = raise_descriptor_limit()
         self._context.set(zmq.MAX_SOCKETS, 64)  # ours; a connection is none
@@ -129,7 +128,7 @@ class Server:
         options = self._options
         info = ServerInfo(
             server_id=secrets.token_hex(8),
-            package_version=self._package_version,
+            package_version=__version__,
             workers=workers,
             image=str(executor.stats().get("image", "unknown")),
             max_message_bytes=options.max_message_bytes,

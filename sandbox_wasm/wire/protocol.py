@@ -39,7 +39,6 @@ __all__ = [
     "frame_of_parts",
     "pack",
     "pack_info",
-    "package_version",
     "parse_info",
     "unpack",
 ]
@@ -112,16 +111,6 @@ class ServerInfo:
     max_client_bytes: int
     client_silence_s: float
     """A client that is silent for longer is forgotten and its jobs are cancelled."""
-
-
-def package_version() -> str:
-    """Return what is installed here."""
-    from importlib import metadata  # noqa: PLC0415 - slow to import
-
-    try:
-        return metadata.version("azr")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 _packb = cast("Any", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]

@@ -65,6 +65,14 @@ def missing_folder(package: str) -> object:
     return folder
 
 
+def test_two_distributions_that_write_one_folder_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sandbox_wasm.cli.doctor.installed_as", lambda: ["azr", "azr-sandbox"])
+    assert main(["doctor"]) == 1
+    assert rows(capsys)["installation"] == "failed"
+
+
 def test_a_limited_address_space_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
