@@ -52,6 +52,7 @@ class Serving:
                 found[url.partition(":")[0]] = url
         self.http, self.zeromq = found["http"], found["tcp"]
         self.port = int(self.http.rsplit(":", 1)[1])
+        self.pid = self._popen.pid
 
     def figure(self, name: str) -> float:
         """One figure of the metrics page."""
@@ -61,7 +62,7 @@ class Serving:
 
     def cpu_s(self) -> float:
         """CPU time of the server's process."""
-        fields = Path(f"/proc/{self._popen.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
