@@ -160,12 +160,14 @@ py::dict counters_to_python(Pool& pool) {
   return result;
 }
 
-py::bytes compile_module(const std::string& wasmtime_path, const std::string& wasm,
-                         bool is_metered) {
+py::bytes compile_module(const std::string& wasmtime_path, const std::string& wasm, bool is_metered,
+                         bool for_any_cpu) {
   std::string serialized;
   {
     const py::gil_scoped_release unlocked;  // tens of seconds of native work
-    const Engine engine(load_wasmtime(wasmtime_path), is_metered ? kMetered : kUnmetered);
+    EngineOptions options = is_metered ? kMetered : kUnmetered;
+    options.for_any_cpu = for_any_cpu;
+    const Engine engine(load_wasmtime(wasmtime_path), options);
     serialized = engine.compile(wasm);
   }
   return py::bytes(serialized);

@@ -91,8 +91,22 @@ class BuiltGuest:
     """Short hash over the guest, wasmtime and the runner: equal ids give equal results."""
 
 
+def _is_for_any_cpu() -> bool:
+    """Whether AZR_GUEST_CPU asks for a guest that other machines can load.
+
+    Raises:
+        ValueError: It has another value than `native` and `baseline`.
+    """
+    chosen = os.environ.get("AZR_GUEST_CPU", "") or "native"
+    if chosen not in {"native", "baseline"}:
+        raise ValueError(f"AZR_GUEST_CPU must be native or baseline, got {chosen!r}")
+    return chosen == "baseline"
+
+
 def _cpu_features() -> str:
     """What decides whether native code compiled here runs there."""
+    if _is_for_any_cpu():
+        return f"{platform.machine()} baseline"
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -261,7 +275,7 @@ class _Builder:
         started = time.monotonic()
         try:
             code = self._parts(flavor).code
-            module = _pool.compile_module(str(self._library), code, is_metered)
+            module = _pool.compile_module(str(self._library), code, is_metered, _is_for_any_cpu())
         finally:
             done.set()
             ticker.join()

@@ -24,6 +24,16 @@ def test_flags_of_serve_exist(name):
     assert used <= known, used - known
 
 
+def test_kustomize_changes_what_is_there():
+    deployed, custom = (
+        (DEPLOY / f"{name}.yaml").read_text() for name in ("kubernetes", "kustomization")
+    )
+    (image,) = re.findall(r"\{name: ([\w-]+), newName", custom)
+    (secret,) = re.findall(r"- name: ([\w-]+)\n    files: \[token\]", custom)
+    assert f"image: {image}\n" in deployed
+    assert f"secretKeyRef: {{name: {secret}, key: token}}" in deployed
+
+
 def test_probes_ask_what_needs_no_token():
     text = (DEPLOY / "kubernetes.yaml").read_text()
     probes = re.findall(r"path: (/\w+), port: http", text)

@@ -17,6 +17,8 @@ struct EngineOptions {
   // Deep enough that CPython's own limit (builder.cc) comes first: a RecursionError is the same on
   // every machine, an exhausted native stack depends on the compiler's frames.
   size_t wasm_stack_bytes = size_t{256} << 20;
+  // Compile for every CPU of this architecture since about 2009, not for this one alone.
+  bool for_any_cpu = false;
 };
 
 // Counts fuel: decides verdicts.

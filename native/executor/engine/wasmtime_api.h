@@ -127,6 +127,8 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(void, wasmtime_config_memory_guard_size_set, (wasm_config_t*, uint64_t))                     \
   X(void, wasmtime_config_memory_may_move_set, (wasm_config_t*, bool))                           \
   X(void, wasmtime_config_host_memory_creator_set, (wasm_config_t*, wasmtime_memory_creator_t*)) \
+  X(wasmtime_error_t*, wasmtime_config_target_set, (wasm_config_t*, const char*))                \
+  X(void, wasmtime_config_cranelift_flag_enable, (wasm_config_t*, const char*))                  \
   X(void, wasmtime_engine_increment_epoch, (wasm_engine_t*))                                     \
   X(wasmtime_error_t*, wasmtime_module_new,                                                      \
     (wasm_engine_t*, const uint8_t*, size_t, wasmtime_module_t**))                               \
