@@ -18,7 +18,15 @@ from tests.bare import bare_environment
 
 pytestmark = pytest.mark.guest
 
-ROWS = ["native core", "wasmtime", "guest", "address space", "written pages", "canary"]
+ROWS = [
+    "installation",
+    "native core",
+    "wasmtime",
+    "guest",
+    "address space",
+    "written pages",
+    "canary",
+]
 
 
 def rows(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
