@@ -19,7 +19,7 @@ from azr.config.game import AnchorsConfig
 from azr.errors import ConfigError
 from sandbox_wasm.grading import Check, parse_check
 
-__all__ = ["Anchor", "anchors_in", "anchors_of"]
+__all__ = ["Anchor", "anchors_in", "anchors_of", "check_anchors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,12 @@ def anchors_of(config: AnchorsConfig, num_answers: int, seed: int) -> list[Ancho
     number = round(num_answers * config.share / (1 - config.share))
     rounds = -(-number // len(anchors))
     return [a for _ in range(rounds) for a in draws.sample(anchors, len(anchors))][:number]
+
+
+def check_anchors(config: AnchorsConfig) -> None:
+    """Read the file, if the run has one; see `anchors_in`."""
+    if config.file:
+        anchors_in(config.file)
 
 
 @lru_cache(maxsize=4)

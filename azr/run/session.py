@@ -19,6 +19,7 @@ from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import EvaluationRequest
 from azr.evaluation.subject import find_subject
+from azr.game.anchors import check_anchors
 from azr.game.grounding import check_documents
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes.prompts import Prompts
@@ -164,8 +165,7 @@ def closing_in_peace(workers: Workers | None) -> Generator[None]:
 
 def nothing_proposed(config: RunConfig) -> tuple[str, ...]:
     """A line where the run is all pretraining: a control for some, a slip for others."""
-    pretrained = config.selfplay.pretrain_solver_steps
-    if pretrained < config.steps or pretrained == 0:
+    if not 0 < config.steps <= (pretrained := config.selfplay.pretrain_solver_steps):
         return ()
     key = f"selfplay.pretrain_solver_steps = {pretrained}"
     return (f"nothing will be proposed: {key} takes all steps; the solver learns from the seeds",)
@@ -179,6 +179,7 @@ def refuse_what_is_missing(config: RunConfig, *, is_new: bool) -> None:
     """
     local_model(config.model.name)
     check_documents(config.grounding)
+    check_anchors(config.anchors)
     if is_new and config.buffers.seed_file:
         check_seed_file(config.buffers.seed_file)
 
@@ -202,8 +203,7 @@ async def play(
 ) -> None:
     """Prove the engine's weights, make the seeds if this is a new run, and train.
 
-    A run that is resumed at step 0 has its seeds: more of them, or the same once more, would make
-    it another run.
+    A run that is resumed at step 0 has its seeds: more of them would make it another run.
     """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -360,9 +360,8 @@ def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
     """The client; a server of our own is closed with `opened`."""
     if not config.endpoints:
         arguments = ("--images", str(config.images))
-        server = opened.enter_context(
-            start_local_server(config.workers or None, arguments=arguments)
-        )
+        started = start_local_server(config.workers or None, arguments=arguments)
+        server = opened.enter_context(started)
         return server.client(timeout_s=config.timeout_s)
     return SandboxClient(
         config.endpoints,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azr.config.run import GroundingConfig, RunConfig, SelfPlayConfig
+from azr.config.run import AnchorsConfig, GroundingConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.game.grounding import check_documents, documents_in, theme_of
 from azr.game.selfplay import play_step
@@ -105,4 +105,9 @@ def test_it_is_refused_before_anything_is_opened(tmp_path: Path):
     config = RunConfig(grounding=GroundingConfig(file=str(tmp_path / "none.jsonl")))
     config = config.changed(model=config.model.changed(name="org/model-of-the-hub"))
     with pytest.raises(ConfigError, match=r"grounding\.file"):
+        session.refuse_what_is_missing(config, is_new=False)
+    config = config.changed(
+        grounding=GroundingConfig(), anchors=AnchorsConfig(file=str(tmp_path / "none.jsonl"))
+    )
+    with pytest.raises(ConfigError, match=r"anchors\.file"):
         session.refuse_what_is_missing(config, is_new=False)
