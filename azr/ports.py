@@ -24,24 +24,7 @@ __all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recor
 
 
 class Weights(Protocol):
-    """The learner's parameters, as the policy takes them over (a torch module behind it)."""
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether `probe_logprobs` computes in float32."""
-        ...
-
-    def probe_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Natural-log probability of each token but the first, under the learner's weights."""
-        ...
-
-    def checksums(self, dtype: str) -> Mapping[str, int]:
-        """A number for all bits of each parameter, as it is handed over in this precision."""
-        ...
-
-    def probe_rounding(self, token_ids: Sequence[int], logprobs: Sequence[float]) -> float:
-        """How far 16-bit arithmetic alone moves what `probe_logprobs` gave: mean, in nats."""
-        ...
+    """The learner's parameters: who takes them over knows what they are, nobody between does."""
 
 
 class Policy(Protocol):

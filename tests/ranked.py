@@ -1,7 +1,7 @@
-"""What the processes of tests/contract/test_several_ranks.py do: `python -m tests.ranked FOLDER`.
+"""What the processes of tests/contract/test_several_ranks.py do.
 
-Started with torchrun's variables for three ranks. All three go through SCRIPTS; then the first
-two do it again among themselves. What each saw is written down for the test to compare.
+`python -m tests.ranked RANK FOLDER PORT PORT`: three of them go through SCRIPTS together; then the
+first two do it again among themselves. What each saw is written down for the test to compare.
 """
 
 import errno
@@ -16,7 +16,6 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from azr.cluster.launcher import leave
 from azr.config.loss import Importance
 from azr.config.run import (
     LearnerConfig,
@@ -30,7 +29,7 @@ from azr.errors import CheckpointError, StaleWeights, TrainingDiverged
 from azr.learner.learner import TorchLearner
 from azr.learner.packing import Sequence1
 from azr.models.checkpoint import latest_checkpoint, save_checkpoint
-from azr.models.process_group import Ranks, open_ranks
+from azr.models.process_group import Ranks, join_ranks, leave_ranks
 from azr.models.sharding import part_of
 from azr.rollout.prompt_tokens import load_tokenizer
 from azr.rollout.transformers_engine import TransformersEngine
@@ -228,16 +227,18 @@ def checks(folder: Path, ranks: Ranks) -> None:
     (mine / f"seen-{ranks.rank}.json").write_text(json.dumps(seen))
 
 
-def main(folder: Path, ports: Sequence[str]) -> None:
+def main(rank: int, folder: Path, ports: Sequence[str]) -> None:
     torch.set_num_threads(1)
-    rank = int(os.environ["RANK"])
     for size, port in zip((3, 2), ports, strict=True):
         if rank < size:
-            os.environ.update(WORLD_SIZE=str(size), MASTER_PORT=port)
-            with open_ranks() as ranks:
-                checks(folder, ranks)
-    leave(0)
+            ranks = Ranks(rank, size, rank)
+            join_ranks(ranks, "127.0.0.1", int(port))
+            checks(folder, ranks)
+            leave_ranks()
+    sys.stdout.flush()
+    # gloo's threads may still hold a tensor, which an interpreter that is ending does not survive
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

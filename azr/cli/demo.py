@@ -20,9 +20,9 @@ def prepare(arguments: argparse.Namespace, say: Callable[[str], None]) -> RunCon
         AzrError: It is no run for one process, or there is no model.
     """
     config = load([FILE], arguments.overrides)
-    if config.cluster.processes > 1:
+    if config.cluster.learners:
         raise ConfigError(
-            f"azr demo runs in one process, got cluster.processes = {config.cluster.processes}:"
+            f"azr demo runs in one process, got cluster.learners = {config.cluster.learners}:"
             " leave it out, or use azr train configs/demo-cpu.toml"
         )
     if config.folder.exists() and not (arguments.resume or arguments.overwrite):

@@ -10,12 +10,11 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from azr import __version__
 from azr.atomic_write import FULL, written
 from azr.cli.readers import add_readers, say
-from azr.cluster.launcher import is_leader, is_ranked, launch, leave, watch_launcher
 from azr.config.keys import listing
 from azr.config.loading import load, parse_override, split_overrides, to_toml
 from azr.config.run import RunConfig
@@ -28,9 +27,6 @@ from sandbox_wasm.cli.findings import tolerate
 from sandbox_wasm.cores import available_cores, is_limited
 from sandbox_wasm.errors import SandboxError
 from sandbox_wasm.places import place
-
-if TYPE_CHECKING:
-    from azr.cluster.workers import Workers
 
 __all__ = ["main"]
 
@@ -66,10 +62,7 @@ Ctrl-C stops at the next safe point, writes a checkpoint and exits with 130.
 def program() -> NoReturn:
     """The program `azr`: run what the command line says and end the process."""
     tolerate(sys.stdout)
-    code = main()
-    if is_ranked():
-        leave(code)
-    sys.exit(code)
+    sys.exit(main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_debug = "--debug" in words
     try:
         with no_room_explained():
-            return run_command([word for word in words if word != "--debug"], is_debug=is_debug)
+            return run_command([word for word in words if word != "--debug"])
     except (AzrError, SandboxError) as error:
         if is_debug:
             raise
@@ -111,15 +104,13 @@ def no_room_explained() -> Generator[None]:
 def complain(error: Exception) -> None:
     """One line that says what is wrong, and the remedies that the error carries as notes."""
     message = str(error.args[-1]) if isinstance(error, OSError) and error.args else str(error)
-    where = "" if is_leader() else f"rank {os.environ['RANK']}: "
-    print(f"azr: {where}error: {message}", file=sys.stderr)
+    print(f"azr: error: {message}", file=sys.stderr)
     for note in getattr(error, "__notes__", ()):
         print(f"hint: {note}", file=sys.stderr)
 
 
-def run_command(words: Sequence[str], *, is_debug: bool = False) -> int:
+def run_command(words: Sequence[str]) -> int:
     """Parse and dispatch."""
-    given = [*words, "--debug"] if is_debug else list(words)
     parser, flags_of = make_parser()
     overrides: list[tuple[str, str]] = []
     if words and words[0] in flags_of:
@@ -130,7 +121,6 @@ def run_command(words: Sequence[str], *, is_debug: bool = False) -> int:
         return EXIT_BAD_INPUT
     if words[0] in flags_of:
         arguments.overrides = [*map(parse_override, arguments.set), *overrides]
-    arguments.words = given
     run: Callable[[argparse.Namespace], int] = arguments.run
     return run(arguments)
 
@@ -212,21 +202,18 @@ def train_command(arguments: argparse.Namespace) -> int:
         return dry_run(config, arguments.gpu_memory)
     if arguments.gpu_memory is not None:
         raise ConfigError("--gpu-memory plans a run: it goes with --dry-run")
-    if config.cluster.processes > 1 and not is_ranked():
-        return launch(config.cluster.processes, arguments.words)
     return train(config, arguments)
 
 
 def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
     from azr.models.gpu import visible_gpu_bytes
-    from azr.run.planning import describe, find_shape, refuse
+    from azr.run.planning import describe, find_shape, num_gpus, refuse
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
-    gpu_bytes = (
-        visible_gpu_bytes(config.cluster.processes) if gpu_gib is None else int(gpu_gib * 2**30)
-    )
+    number = num_gpus(config)
+    gpu_bytes = visible_gpu_bytes(number) if gpu_gib is None else int(gpu_gib * 2**30)
     shape = find_shape(config.model.name)
     print(to_toml(config), end="")
     print("\n" + describe(config, shape, gpu_bytes), end="", flush=True)
@@ -239,7 +226,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     """`azr demo`: the run, its report, and where to look next."""
     from azr.cli.demo import prepare, where_next
 
-    refuse_ranks("demo")
+    refuse_torchrun()
     config = prepare(arguments, say)
     code = train(config, arguments)
     if code == EXIT_OK:
@@ -248,34 +235,23 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 
 def train(config: RunConfig, arguments: argparse.Namespace) -> int:
-    """Run training, or this process's part of it, and, whatever became of it, leave a report."""
+    """Run training and, whatever became of it, leave a report."""
     if arguments.checkpoint is not None and not arguments.resume:
         raise ConfigError("--checkpoint says where to go on: it goes with --resume")
+    refuse_torchrun()
     prepare_engine()
+    from azr.run.display import Display
+    from azr.run.session import run_training
 
-    def lead(workers: "Workers | None" = None) -> int:
-        from azr.run.display import Display
-        from azr.run.session import run_training
-
-        with Display(config) as display:
-            return run_training(
-                config,
-                resume=arguments.resume,
-                overwrite=arguments.overwrite,
-                checkpoint=arguments.checkpoint,
-                display=display,
-                workers=workers,
-            )
-
-    if is_ranked():
-        from azr.cluster.worker import run_rank
-
-        if is_leader():
-            watch_launcher()
-        code = run_rank(config, lead)
-    else:
-        code = lead()
-    if is_leader() and (config.folder / "metrics.jsonl").exists():
+    with Display(config) as display:
+        code = run_training(
+            config,
+            resume=arguments.resume,
+            overwrite=arguments.overwrite,
+            checkpoint=arguments.checkpoint,
+            display=display,
+        )
+    if (config.folder / "metrics.jsonl").exists():
         try:
             say(f"report      {write_report([config.folder], None)}")
         except (AzrError, OSError, ImportError) as error:  # the run is done, whatever this is
@@ -283,22 +259,22 @@ def train(config: RunConfig, arguments: argparse.Namespace) -> int:
     return code
 
 
-def refuse_ranks(command: str) -> None:
-    """Tell that a command is one process's work.
+def refuse_torchrun() -> None:
+    """Tell what takes torchrun's place.
 
     Raises:
-        ConfigError: Something like torchrun started several.
+        ConfigError: It, or something like it, started several processes.
     """
-    if is_ranked():
+    if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         raise ConfigError(
-            f"azr {command} runs in one process, and WORLD_SIZE is"
-            f" {os.environ.get('WORLD_SIZE')}: start it without torchrun"
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}: azr is started once, without torchrun, and"
+            " starts the others itself: --cluster.learners N --cluster.engines M (docs/cluster.md)"
         )
 
 
 def seed_command(arguments: argparse.Namespace) -> int:
     """`azr seed`."""
-    refuse_ranks("seed")
+    refuse_torchrun()
     config = load(arguments.files, arguments.overrides)
     prepare_engine()
     from azr.run.session import run_seeding
@@ -310,7 +286,7 @@ def seed_command(arguments: argparse.Namespace) -> int:
 
 def eval_command(arguments: argparse.Namespace) -> int:
     """`azr eval`."""
-    refuse_ranks("eval")
+    refuse_torchrun()
     request = request_of(arguments)
     files = [Path(request.target) / "config.toml"] if is_run(Path(request.target)) else []
     config = load(files, [*request.overrides(of_run=bool(files)), *arguments.overrides])

@@ -16,6 +16,7 @@ GONE: Mapping[str, tuple[object, str]] = {
         for when in ("", "seeding_")
         for what in ("comments", "globals", "prints")
     },
+    "cluster.processes": (1, "write cluster.learners = N and cluster.engines = M, a GPU each"),
     "composite.schedule_start": (101, CONSTANT),
     "composite.schedule_every": (50, CONSTANT),
     "composite.schedule_n_max": (3, CONSTANT),

@@ -173,14 +173,33 @@ class SandboxConfig(Section, title="sandbox"):
 
 
 class ClusterConfig(Section, title="cluster"):
-    """Several GPUs: a process for each, which shares the learner and has an engine of its own."""
+    """Several GPUs: learners that share the model, and engines that sample, all on Ray."""
 
-    processes: Count = 1
-    """Processes that `azr train` starts on this machine, one a GPU; torchrun's number is its own.
-    Set it to the number of GPUs."""
+    learners: Natural = 0
+    """Processes that share the learner, one a GPU; 0 = this process learns and samples itself.
+    Set it with `engines`: about half of the GPUs."""
+    engines: Natural = 0
+    """vLLM engines, beside the learners. Raise it where play takes longer than the update."""
+    tensor_parallel: Count = 1
+    """GPUs of one engine, all in one machine. Raise it when the model is larger than one GPU."""
+    address: str = ""
+    """HOST:PORT of a Ray cluster; empty = $RAY_ADDRESS, else the one that this machine is part of,
+    else one that is started here and ends with the run. Set it where several are running."""
+    restarts: Natural = 3
+    """So often an engine is started anew, and so often the learners begin at the newest checkpoint
+    because one of them was lost. Raise it on machines that come and go."""
     timeout_s: Annotated[float, Field(ge=1)] = 1800.0
-    """Seconds that one process waits for the slowest in the exchange of gradients and weights.
-    Raise it when a healthy run with long updates is ended by it."""
+    """Seconds after which whatever is waited for, of learners or engines, has failed. Raise it when
+    a healthy run with long updates is ended by it."""
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if bool(self.learners) != bool(self.engines):
+            raise ConfigError(
+                f"cluster.learners = {self.learners} and cluster.engines = {self.engines}: a"
+                " cluster has one of each at least; both 0 is one process that does all"
+            )
+        return self
 
 
 class EvaluationConfig(Section, title="evaluation"):

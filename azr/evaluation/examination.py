@@ -27,8 +27,8 @@ from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
 from azr.game.judge.judge import Executor
 from azr.records.run_folder import environment
+from azr.rollout.asking import AskingPolicy
 from azr.rollout.opening import build_here, choose_engine
-from azr.rollout.policy import EnginePolicy
 
 __all__ = ["Examination", "claim_folder", "command_line", "prepare"]
 
@@ -52,7 +52,7 @@ class Examination:
     engine: str
     """The engine that samples here: azr.rollout.opening.build_here."""
 
-    async def run(self, policy: EnginePolicy, executor: Executor, show: Say, say: Say) -> None:
+    async def run(self, policy: AskingPolicy, executor: Executor, show: Say, say: Say) -> None:
         """Attempt every suite, `show` the table and write the results.
 
         Raises:

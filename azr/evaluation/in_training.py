@@ -18,7 +18,7 @@ from azr.evaluation.suites.data import SuiteData, data_folder, load_suite
 from azr.evaluation.suites.suites import suites_named
 from azr.evaluation.summary import Summary, summarize
 from azr.game.judge.judge import Executor
-from azr.rollout.policy import EnginePolicy
+from azr.rollout.asking import AskingPolicy
 
 __all__ = ["TrainingEvaluation", "training_suites"]
 
@@ -47,7 +47,7 @@ class TrainingEvaluation:
 
     config: RunConfig
     suites: Sequence[SuiteData]
-    policy: EnginePolicy
+    policy: AskingPolicy
     executor: Executor
     folder: Path
     """Folder of the attempts."""

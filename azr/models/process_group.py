@@ -1,14 +1,13 @@
-"""Where this process stands among those of a run, and the few small things they agree upon.
+"""Where this process stands among the learners of a run, and the few small things they agree upon.
 
-One process is one rank: it holds its part of the learner and an engine of its own. Rank 0 is the
-leader. A run of one process has no group at all: every collective is then the identity.
+One process is one rank and holds its part of the learner. A learner that is alone has no group at
+all: every collective is then the identity.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ import torch
 import torch.distributed as untyped
 from torch import Tensor
 
-from azr.errors import AzrError, ConfigError
+from azr.errors import AzrError
 
-__all__ = ["ALONE", "Ranks", "open_ranks"]
+__all__ = ["ALONE", "Ranks", "join_ranks", "leave_ranks"]
 
 dist = cast(Any, untyped)
 
@@ -43,18 +42,18 @@ class Ranks:
     rank: int
     """In [0, size)."""
     size: int
-    """Processes of the run, of all its machines."""
+    """Learners of the run, on all its machines."""
     local_rank: int
     """Which of this machine's processes, and so which of its GPUs."""
 
     @property
     def is_leader(self) -> bool:
-        """Plays, judges and records; the others obey."""
+        """Writes what belongs to all."""
         return self.rank == 0
 
     @property
     def is_alone(self) -> bool:
-        """A run of one process: nothing is sharded and there is no process group."""
+        """The only learner: nothing is sharded and there is no process group."""
         return self.size == 1
 
     def device(self) -> torch.device:
@@ -121,53 +120,34 @@ class Ranks:
 
 
 ALONE = Ranks(0, 1, 0)
-"""A run of one process."""
+"""A learner by itself."""
 
 
-@contextmanager
-def open_ranks(timeout_s: float = TIMEOUT_S) -> Generator[Ranks]:
-    """Join the other processes that torchrun started (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_*).
+def join_ranks(ranks: Ranks, host: str, port: int, timeout_s: float = TIMEOUT_S) -> None:
+    """Join the other processes of a run at an address of rank 0's; alone there is nobody to join.
 
-    `ALONE`, and no process group, without RANK in the environment or with a WORLD_SIZE of 1.
     Tensors on a GPU go through NCCL, those on the host through gloo.
 
     Raises:
-        ConfigError: The environment names a place among ranks only in part.
+        RuntimeError: They are not all there within `timeout_s`.
     """
-    ranks = ranks_of_environment()
     if ranks.is_alone:
-        yield ranks
         return
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(ranks.local_rank)  # of this thread: others must do it too
+    backend, device = "gloo", ranks.device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # of this thread: others must do it too
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
-    # torchrun's own store is for this group alone: groups that vLLM opens look for theirs
-    os.environ.pop("TORCHELASTIC_USE_AGENT_STORE", None)
-    try:
-        yield ranks
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    dist.init_process_group(
+        backend,
+        init_method=f"tcp://{host}:{port}",
+        rank=ranks.rank,
+        world_size=ranks.size,
+        timeout=timedelta(seconds=timeout_s),
+        device_id=device if device.type == "cuda" else None,  # else NCCL guesses
+    )
 
 
-def ranks_of_environment() -> Ranks:
-    """The place that torchrun's environment gives this process.
-
-    Raises:
-        ConfigError: One of its variables is missing or is no number.
-    """
-    if "RANK" not in os.environ:
-        return ALONE
-    numbers: list[int] = []
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
-        value = os.environ.get(name, "")
-        if not value.isdecimal():
-            raise ConfigError(
-                f"environment variable {name} is {value!r} while RANK is set: it must be a number."
-                " Start with torchrun, which sets all of them, or unset RANK to run one process"
-            )
-        numbers.append(int(value))
-    rank, size, local_rank = numbers
-    return ALONE if size == 1 else Ranks(rank, size, local_rank)
+def leave_ranks() -> None:
+    """Leave the others, if there are any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

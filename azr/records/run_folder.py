@@ -28,7 +28,15 @@ from azr.records.metrics_file import read_metrics, rows_in
 from azr.records.resumption import changes, keep_configuration, nothing_there
 from azr.records.rollouts import write_records
 
-__all__ = ["LOCK", "RunFolder", "checkpoint_models", "export_model", "is_run", "rollout_files"]
+__all__ = [
+    "LOCK",
+    "RunFolder",
+    "checkpoint_models",
+    "export_model",
+    "is_run",
+    "refuse_taken",
+    "rollout_files",
+]
 
 LOCK = ".lock"
 CONTENTS = (
@@ -69,11 +77,8 @@ class RunFolder:
                 running in the folder, or it cannot be written.
         """
         path = config.folder
-        if not overwrite and not resume and holds_run(path):
-            refusal = CheckpointError(f"{path} already holds a run")
-            remedies = f"continue it: --resume, delete it: --overwrite, or: --name {path.name}-2"
-            refusal.add_note(remedies)
-            raise refusal
+        if not overwrite and not resume:
+            refuse_taken(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
             with ExitStack() as opened:
@@ -234,6 +239,15 @@ def take_lock(path: Path) -> IO[str]:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
+
+
+def refuse_taken(path: Path) -> None:
+    """Raise `CheckpointError` if the folder holds a run that nobody asked to go on or to delete."""
+    if holds_run(path):
+        refusal = CheckpointError(f"{path} already holds a run")
+        remedies = f"continue it: --resume, delete it: --overwrite, or: --name {path.name}-2"
+        refusal.add_note(remedies)
+        raise refusal
 
 
 def holds_run(path: Path) -> bool:

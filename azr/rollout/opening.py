@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from azr.config.engines import AUTO, ENGINES, RolloutEngine
 from azr.config.run import RolloutConfig, RunConfig
 from azr.errors import ModelError
-from azr.models.process_group import Ranks
 from azr.rollout.engine import Engine
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import Renderer, open_renderer
@@ -37,7 +36,6 @@ class OpenEngine(Protocol):
         *,
         tokenizer: Any,
         max_model_len: int,
-        is_ranked: bool,
     ) -> Engine:
         """Start the engine with the model in `folder`, in the thread that will use it.
 
@@ -46,7 +44,6 @@ class OpenEngine(Protocol):
             config: Sampling.
             tokenizer: The model's.
             max_model_len: Tokens of a prompt and its completion together.
-            is_ranked: This is one process of several, all of which start an engine now.
 
         Raises:
             ModelError: It cannot start with this model.
@@ -74,11 +71,8 @@ def engine_maker(
     model_folder: Path,
     renderer: Renderer,
     max_model_len: int,
-    ranks: Ranks | None = None,
 ) -> Callable[[], Engine]:
     """What starts this process's engine, to be called in the thread that is to use it.
-
-    With `ranks` all of them must start theirs at the same time.
 
     Raises:
         ModelError: The engine that is asked for cannot be used here.
@@ -86,17 +80,12 @@ def engine_maker(
     engine = ENGINES[choose_engine(config.rollout.engine)]
 
     def make_engine() -> Engine:
-        if ranks is not None and ranks.device().type == "cuda":
-            import torch  # noqa: PLC0415 - torch and vLLM are loaded by the engine that needs them
-
-            torch.cuda.set_device(ranks.device())  # holds for one thread alone
         start: OpenEngine = importlib.import_module(engine.module).open_engine
         return start(
             model_folder,
             config.rollout,
             tokenizer=renderer.tokenizer,
             max_model_len=max_model_len,
-            is_ranked=ranks is not None,
         )
 
     return make_engine

@@ -22,10 +22,10 @@ from azr.config.run import RolloutConfig
 from azr.errors import AzrError, ModelError, WorkerLost
 from azr.models.weights import TorchWeights
 from azr.ports import Weights
+from azr.rollout.asking import AskingPolicy
 from azr.rollout.engine import Engine
 from azr.rollout.prompt_tokens import Renderer
-from azr.rollout.requests import Request, Sampled
-from azr.rollout.statistics import Tally
+from azr.rollout.requests import Request
 from azr.rollout.weight_proof import Probe
 from azr.types import Prompt, Rollout
 
@@ -66,7 +66,7 @@ class Stop:
 Command = Order | Adoption | Cancel | Stop
 
 
-class EnginePolicy:
+class EnginePolicy(AskingPolicy):
     """ports.Policy over any engine.
 
     Args:
@@ -85,14 +85,9 @@ class EnginePolicy:
         max_model_len: int,
         make_probe: type[Probe] = Probe,
     ) -> None:
-        self.watch: Callable[[Rollout], None] = lambda _: None
-        """Told of every rollout as it comes to be, on the caller's event loop."""
-        self._renderer = renderer
-        self._config = config
+        super().__init__(renderer, config, max_model_len)
         self._probe = make_probe.of(renderer, config)
-        self._max_model_len = max_model_len
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._tally = Tally()
         self._version = 0
         self._orders: dict[int, Order] = {}
         self._next_key = 0
@@ -104,28 +99,13 @@ class EnginePolicy:
         self._thread.start()
         ready.result()
 
-    def count_tokens(self, text: str) -> int:
-        """How many tokens a text has."""
-        return self._renderer.count_tokens(text)
-
     async def sample(self, prompt: Prompt) -> Rollout:
         """Complete the prompt once; cancelling the caller frees the engine of it.
 
         Raises:
             ModelError: The prompt is too long, or the engine failed.
         """
-        prompt_ids = self._renderer.ids(prompt)
-        prompt = self._renderer.as_read(prompt)
-        room = min(self._max_model_len - len(prompt_ids), self._config.max_completion_tokens)
-        wanted = prompt.temperature
-        request = Request(
-            prompt_ids=prompt_ids,
-            max_tokens=room if prompt.max_tokens is None else min(prompt.max_tokens, room),
-            seed=prompt.seed,
-            temperature=self._config.temperature if wanted is None else wanted,
-            stop=prompt.stop,
-        )
-        order = Order(prompt, request)
+        order = Order(*self._request(prompt))
         self._send(order)
         try:
             rollout = await asyncio.wrap_future(order.done)
@@ -149,10 +129,6 @@ class EnginePolicy:
         with record_function("azr/adopt"):
             self._send(adoption)
             await asyncio.shield(asyncio.wrap_future(adoption.done))
-
-    def stats(self) -> dict[str, float]:
-        """What happened since the last call: `rollout/...` and `sync/...`."""
-        return self._tally.take()
 
     def close(self) -> None:
         """Give back the engine's memory and threads; open requests fail."""
@@ -226,19 +202,8 @@ class EnginePolicy:
             finished = engine.step()
         for key, sampled in finished:
             order = self._orders.pop(key)
-            self._tally.count(order.request, sampled)
-            order.done.set_result(self._rollout(order, sampled))
-
-    def _rollout(self, order: Order, sampled: Sampled) -> Rollout:
-        return Rollout(
-            prompt=order.prompt,
-            prompt_ids=order.request.prompt_ids,
-            completion_ids=sampled.ids,
-            rollout_logprobs=sampled.logprobs,
-            completion=sampled.text,
-            policy_version=self._version,
-            truncated=sampled.truncated,
-        )
+            rollout = self._rollout(order.prompt, order.request, sampled, self._version)
+            order.done.set_result(rollout)
 
     def _adopt(self, engine: Engine, adoption: Adoption) -> None:
         """Finish what is under way, change the weights, compare."""

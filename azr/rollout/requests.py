@@ -28,3 +28,5 @@ class Sampled:
     truncated: bool
     cached_tokens: int = 0
     """Prompt tokens whose keys and values were there already."""
+    versions: tuple[int, ...] = ()
+    """Of the weights that sampled it, in order, as the engine says; -1: nobody pushed them."""

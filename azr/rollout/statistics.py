@@ -18,6 +18,8 @@ class Tally:
         self._lock = threading.Lock()  # guards both
         self._sums: dict[str, float] = defaultdict(float)
         self._notes: dict[str, float] = {}
+        self._open = 0
+        self._since = 0.0
 
     @contextmanager
     def step(self, num_requests: int) -> Generator[None]:
@@ -28,6 +30,22 @@ class Tally:
         with self._lock:
             self._sums["busy_s"] += elapsed
             self._sums["request_s"] += elapsed * num_requests
+
+    @contextmanager
+    def request(self) -> Generator[None]:
+        """Around one of several requests under way; busy is the time in which there is any."""
+        started = time.perf_counter()
+        with self._lock:
+            self._since = self._since if self._open else started
+            self._open += 1
+        try:
+            yield
+        finally:
+            ended = time.perf_counter()
+            with self._lock:
+                self._open -= 1
+                self._sums["busy_s"] += 0.0 if self._open else ended - self._since
+                self._sums["request_s"] += ended - started
 
     def count(self, request: Request, sampled: Sampled) -> None:
         """Count a finished rollout."""

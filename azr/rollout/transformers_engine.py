@@ -36,7 +36,6 @@ def open_engine(
     *,
     tokenizer: Any,
     max_model_len: int,  # noqa: ARG001 - its cache grows
-    is_ranked: bool,  # noqa: ARG001 - it knows nothing of other processes
 ) -> "TransformersEngine":
     """Load the model: azr.rollout.opening.OpenEngine."""
     return TransformersEngine(folder, config, tokenizer)

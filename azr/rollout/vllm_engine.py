@@ -37,10 +37,9 @@ def open_engine(
     *,
     tokenizer: Any,  # noqa: ARG001 - vLLM reads its own
     max_model_len: int,
-    is_ranked: bool,
 ) -> "VllmEngine":
     """Start vLLM: azr.rollout.opening.OpenEngine."""
-    return VllmEngine(folder, config, max_model_len=max_model_len, is_ranked=is_ranked)
+    return VllmEngine(folder, config, max_model_len=max_model_len)
 
 
 class VllmEngine:
@@ -50,13 +49,9 @@ class VllmEngine:
         folder: The model.
         config: Sampling.
         max_model_len: Tokens of a prompt and its completion together.
-        is_ranked: This is one process of several, all of which start an engine of their own now.
     """
 
-    def __init__(
-        self, folder: Path, config: RolloutConfig, *, max_model_len: int, is_ranked: bool = False
-    ) -> None:
-        self._is_ranked = is_ranked
+    def __init__(self, folder: Path, config: RolloutConfig, *, max_model_len: int) -> None:
         self._on_gpu = torch.cuda.is_available()
         self.is_exact = config.dtype == "float32"
         self.receipt: Receipt | None = None
@@ -64,9 +59,7 @@ class VllmEngine:
         self._keys: dict[str, int] = {}
         set_num_threads = torch.set_num_threads
         try:
-            self._llm = start(
-                folder, config, max_model_len, on_gpu=self._on_gpu, is_ranked=is_ranked
-            )
+            self._llm = start(folder, config, max_model_len, on_gpu=self._on_gpu)
         except Exception as error:  # vLLM raises anything; the cause stays attached
             raise ModelError(
                 f"vLLM could not start with {folder} ({type(error).__name__}: {error}):"
@@ -84,21 +77,10 @@ class VllmEngine:
 
     def add(self, key: int, request: Request) -> None:
         """Take on a request."""
-        from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
-        from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
-
-        params = SamplingParams(
-            temperature=request.temperature,
-            seed=request.seed,
-            max_tokens=request.max_tokens,
-            stop=list(request.stop) or None,
-            logprobs=0,  # of the sampled token alone
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
-        name = str(key)
+        name, prompt = str(key), {"prompt_token_ids": list(request.prompt_ids)}
         try:
             # the engine calls the request by a name of its own, in which ours comes first
-            self._core.add_request(name, {"prompt_token_ids": list(request.prompt_ids)}, params)
+            self._core.add_request(name, prompt, sampling_params(request))
         except ValueError as error:
             raise ModelError(f"vLLM refused a prompt: {error}") from error
         self._keys[name] = key
@@ -136,45 +118,29 @@ class VllmEngine:
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probability of each token but the first, at temperature 1; only when idle."""
-        from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
-
-        params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
         output = self._llm.generate(
-            [{"prompt_token_ids": list(token_ids)}], params, use_tqdm=False
+            [{"prompt_token_ids": list(token_ids)}], reading_params(), use_tqdm=False
         )[0]
-        entries = (output.prompt_logprobs or [])[1:]
-        pairs = zip(entries, token_ids[1:], strict=True)
-        return [entry[token].logprob for entry, token in pairs if entry is not None]
+        return prompt_logprobs_of(output, token_ids)
 
     def close(self) -> None:
         """Give back memory and threads."""
         from vllm.distributed.parallel_state import (  # noqa: PLC0415 - see vllm_problem
             cleanup_dist_env_and_memory,
-            destroy_model_parallel,
         )
 
         self._core.engine_core.shutdown()
         del self._core, self._llm
         gc.collect()
-        if self._is_ranked:  # the default process group is the learner's
-            destroy_model_parallel()
-        else:
-            cleanup_dist_env_and_memory()
+        cleanup_dist_env_and_memory()
 
 
-def start(
-    folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool, is_ranked: bool
-) -> Any:
+def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bool) -> Any:
     """Open the engine with what azr needs of it."""
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, round(config.kv_cache_gib)))
     from vllm import LLM  # noqa: PLC0415 - reads its environment when imported
 
     arguments = engine_arguments(folder, config, max_model_len, on_gpu=on_gpu)
-    if is_ranked:
-        # an engine in each process, by the process group that is there; of one rank it would open
-        # a group of its own, over the learner's. The engines know nothing of one another, but all
-        # start at the same time: they agree on the least room for keys and values.
-        arguments["distributed_executor_backend"] = "external_launcher"
     return LLM(**arguments, use_tqdm_on_load=False)
 
 
@@ -220,10 +186,40 @@ def repack_head(model: Any) -> None:
         head.quant_method.process_weights_after_loading(head)
 
 
+def sampling_params(request: Request) -> Any:
+    """A request in vLLM's words."""
+    from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
+    from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
+
+    return SamplingParams(
+        temperature=request.temperature,
+        seed=request.seed,
+        max_tokens=request.max_tokens,
+        stop=list(request.stop) or None,
+        logprobs=0,  # of the sampled token alone
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def reading_params() -> Any:
+    """What makes vLLM read a prompt and say how likely its tokens are."""
+    from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
+
+    return SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
+
+
+def prompt_logprobs_of(output: Any, token_ids: Sequence[int]) -> list[float]:
+    """Of each token of a prompt that was read but the first."""
+    entries = (output.prompt_logprobs or [])[1:]
+    pairs = zip(entries, token_ids[1:], strict=True)
+    return [entry[token].logprob for entry, token in pairs if entry is not None]
+
+
 def sampled_of(output: Any) -> Sampled:
     """Translate a finished request."""
     completion = output.outputs[0]
     ids = tuple(completion.token_ids)
+    spans = completion.weight_versions or ()
     logprobs = tuple(
         entry[token].logprob for entry, token in zip(completion.logprobs or [], ids, strict=True)
     )
@@ -233,4 +229,5 @@ def sampled_of(output: Any) -> Sampled:
         text=completion.text,
         truncated=completion.finish_reason == "length",
         cached_tokens=output.num_cached_tokens or 0,
+        versions=tuple(int(s.version) if s.version.isdecimal() else -1 for s in spans),
     )

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from azr.config.run import RolloutConfig
 from azr.errors import StaleWeights
 from azr.models.checksums import Receipt
-from azr.ports import Weights
+from azr.models.weights import TorchWeights
 from azr.rollout.engine import Engine
 from azr.rollout.prompt_tokens import Renderer
 from azr.rollout.requests import Request
@@ -44,7 +44,7 @@ class Probe:
     """Compares an engine with the learner on one known text."""
 
     def __init__(self, token_ids: Sequence[int], config: RolloutConfig) -> None:
-        self._ids = tuple(token_ids)[: max(2, len(token_ids) - NUM_SAMPLED)]
+        self.ids = tuple(token_ids)[: max(2, len(token_ids) - NUM_SAMPLED)]
         self._config = config
 
     @classmethod
@@ -52,7 +52,7 @@ class Probe:
         """The proof on the known text in a model's tokens: the same on every rank."""
         return cls(renderer.probe_ids(min(MAX_TOKENS, config.max_prompt_tokens)), config)
 
-    def check(self, engine: Engine, weights: Weights, version: int) -> dict[str, float]:
+    def check(self, engine: Engine, weights: TorchWeights, version: int) -> dict[str, float]:
         """Return the differences found.
 
         Raises:
@@ -61,21 +61,28 @@ class Probe:
                 what rounding does to these weights).
         """
         sampled_ids, sampled = self._continue(engine)
-        ids = self._ids + sampled_ids
+        ids = self.ids + sampled_ids
         # on every rank, whatever it found: the learner's part may be a collective
         sent = Receipt(version, weights.checksums(self._config.dtype))
         expected = weights.probe_logprobs(ids)
         is_exact = engine.is_exact and weights.is_exact
-        rounding = 0.0 if is_exact else weights.probe_rounding(ids, expected)
+        rounding = None if is_exact else weights.probe_rounding(ids, expected)
         check_receipt(engine.receipt, sent)
-        found = engine.prompt_logprobs(self._ids) + sampled
-        differences = [abs(a - b) for a, b in zip(found, expected, strict=True)]
-        return self._judged(differences, version, None if is_exact else rounding)
+        return self.judge(engine.prompt_logprobs(self.ids) + sampled, expected, version, rounding)
 
-    def _judged(
-        self, differences: Sequence[float], version: int, rounding: float | None
+    def judge(
+        self,
+        found: Sequence[float],
+        expected: Sequence[float],
+        version: int,
+        rounding: float | None,
     ) -> dict[str, float]:
-        """The figures of what was found; `rounding` is None where both compute in float32."""
+        """Return the differences of log-probabilities; `rounding` is None if both are in float32.
+
+        Raises:
+            StaleWeights: They are too large.
+        """
+        differences = [abs(a - b) for a, b in zip(found, expected, strict=True)]
         mean, worst = sum(differences) / len(differences), max(differences)
         figures = {"sync/probe_mean_abs": mean, "sync/probe_max_abs": worst}
         if rounding is None:
@@ -106,18 +113,20 @@ class Probe:
             return math.inf
         return max(self._config.probe_tolerance_bf16, ROUNDINGS * rounding)
 
+    @property
+    def request(self) -> Request:
+        """The known text, continued."""
+        return Request(prompt_ids=self.ids, max_tokens=NUM_SAMPLED, seed=0, temperature=1.0)
+
     def _continue(self, engine: Engine) -> tuple[tuple[int, ...], list[float]]:
-        request = Request(
-            prompt_ids=self._ids, max_tokens=NUM_SAMPLED, seed=0, temperature=1.0, stop=()
-        )
-        engine.add(KEY, request)
+        engine.add(KEY, self.request)
         while engine.num_running:
             for _, sampled in engine.step():
                 return sampled.ids, list(sampled.logprobs)
         return (), []
 
 
-def check_receipt(found: Receipt | None, sent: Receipt) -> None:
+def check_receipt(found: Receipt | None, sent: Receipt, name: str = "the engine") -> None:
     """Compare what an engine was given with what the learner has.
 
     Raises:
@@ -125,12 +134,12 @@ def check_receipt(found: Receipt | None, sent: Receipt) -> None:
     """
     if found is None or found.version != sent.version:
         has = "no push that came to its end" if found is None else f"version {found.version}"
-        raise StaleWeights(f"version {sent.version} was pushed, but the engine has {has}")
+        raise StaleWeights(f"version {sent.version} was pushed, but {name} has {has}")
     wrong = [name for name, number in sent.checksums.items() if found.checksums.get(name) != number]
     if wrong:
         first = wrong[0]
         how = "other bits of" if first in found.checksums else "nothing of"
         raise StaleWeights(
-            f"the engine was given {how} {first} when version {sent.version} was pushed"
+            f"{name} was given {how} {first} when version {sent.version} was pushed"
             f" ({len(wrong)} of {len(sent.checksums)} parameters): it must not sample"
         )

@@ -16,7 +16,7 @@ from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
 from azr.records.sinks import MetricsWriter
-from azr.rollout.policy import EnginePolicy
+from azr.rollout.asking import AskingPolicy
 from azr.run.display import Display
 from azr.run.new_tasks import drawn_tasks, task_text
 from azr.seeds import derive_seed
@@ -35,7 +35,7 @@ class RunRecorder:
     display: Display
     learner: Saveable
     buffers: TaskBuffers
-    policy: EnginePolicy
+    policy: AskingPolicy
     judge: SandboxJudge
     saved_step: int = -1
     last_step: int = 0

@@ -3,52 +3,35 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from azr.cluster.fleet import open_fleet
-from azr.cluster.leader import LeadingLearner, open_learner
-from azr.cluster.workers import Workers
-from azr.config.run import RunConfig, SandboxConfig
-from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.config.run import RunConfig
+from azr.errors import Interrupted, WorkerLost
 from azr.evaluation.examination import claim_folder, prepare
 from azr.evaluation.in_training import TrainingEvaluation, training_suites
 from azr.evaluation.request import EvaluationRequest
 from azr.evaluation.subject import find_subject
+from azr.evaluation.suites.data import SuiteData
 from azr.game.anchors import check_anchors
 from azr.game.grounding import check_documents
-from azr.game.judge.judge import SandboxJudge
-from azr.game.modes.prompts import Prompts
-from azr.game.rewards.appraiser import Appraiser
 from azr.game.seeding import SeedingProgress, seed_buffers
-from azr.game.selfplay import Table
-from azr.game.tasks.buffers import TaskBuffers
 from azr.game.tasks.seed_files import check_seed_file, import_seeds, write_tasks
-from azr.learner.learner import TorchLearner
-from azr.models.checkpoint import Checkpoint
-from azr.models.pretrained import local_model, resolve_model
-from azr.models.process_group import ALONE, Ranks
-from azr.records.run_folder import RunFolder, take_lock
+from azr.models.pretrained import local_model
+from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter
 from azr.rollout.opening import open_policy
-from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import context_of
 from azr.run.display import Display
-from azr.run.planning import find_shape, on_gpus, refuse
+from azr.run.machines import Machines, ThisProcess, open_machines, refuse_what_cannot_fit
+from azr.run.players import Players, open_executor, open_players
 from azr.run.recorder import RunRecorder
 from azr.run.restart import find_cut
-from azr.run.task_file import open_buffers
 from azr.run.torch_trace import StepProfiler
 from azr.run.trainer import Run, train
 from azr.types import Mode
-from sandbox_wasm.client.client import SandboxClient
-from sandbox_wasm.client.local_server import start_local_server
-from sandbox_wasm.errors import BadJob, SandboxUnavailable
-from sandbox_wasm.types import Job
 
 __all__ = ["run_evaluation", "run_seeding", "run_training"]
 
@@ -58,25 +41,12 @@ EXIT_INTERRUPTED = 130
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Players:
-    """What stays open for as long as a run plays."""
-
-    table: Table
-    policy: EnginePolicy
-    judge: SandboxJudge
-    learner: TorchLearner | LeadingLearner
-    buffers: TaskBuffers
-    executor: SandboxClient
-
-
 def run_training(
     config: RunConfig,
     *,
     resume: bool,
     overwrite: bool,
     display: Display,
-    workers: Workers | None = None,
     checkpoint: int | None = None,
 ) -> int:
     """Train until the step budget is spent; returns the exit code (0, or 130 when interrupted).
@@ -86,81 +56,106 @@ def run_training(
         resume: Continue at the newest checkpoint of the run folder; start anew if there is none.
         overwrite: Delete the run that is in the folder.
         display: Told of all that happens.
-        workers: The other processes of the run, if there are any; this one is the leader.
         checkpoint: The step whose checkpoint a resume goes on from; None: the newest.
     """
-    if workers is not None:  # torchrun's number, which the run folder is to name
-        config = on_gpus(config, workers.ranks.size)
     has_cut = resume and any((config.folder / "checkpoints").glob("step_*"))
     refuse_what_is_missing(config, is_new=not has_cut)
-    refuse_what_cannot_fit(config, ALONE if workers is None else workers.ranks)
+    refuse_what_cannot_fit(config)
     suites = training_suites(config)  # a missing file is told before anything is opened
-    with RunFolder.open(config, resume=resume, overwrite=overwrite) as folder, logging_to(folder):
+    if not resume and not overwrite:
+        refuse_taken(config.folder)
+    with (
+        open_machines(config, display.message) as machines,  # before anything is written
+        RunFolder.open(config, resume=resume, overwrite=overwrite) as folder,
+        logging_to(folder),
+    ):
         for line in (*folder.news, *nothing_proposed(config)):
             display.message(line)
-        cut = find_cut(folder, checkpoint, display.message) if resume else None
+        attempt = Attempt(config, folder, machines, display, suites)
+        while True:
+            try:
+                return attempt.run(is_resumed=resume, checkpoint=checkpoint)
+            except WorkerLost as loss:
+                going_on = machines.goes_on_after(loss)
+                if going_on is None:
+                    raise
+            display.message(going_on)
+            resume, checkpoint = True, None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run from where it stands to its end, unless a part of it is lost before."""
+
+    config: RunConfig
+    folder: RunFolder
+    machines: Machines
+    display: Display
+    suites: Sequence[SuiteData]
+
+    def run(self, *, is_resumed: bool, checkpoint: int | None) -> int:
+        """As `run_training`.
+
+        Raises:
+            WorkerLost: A process other than this one is lost.
+        """
+        config, folder, display = self.config, self.folder, self.display
+        cut = find_cut(folder, checkpoint, display.message) if is_resumed else None
         first_step = 1 if cut is None else cut.step + 1
-        if resume:
+        if is_resumed:
             for line in folder.rewind(first_step - 1):
                 display.message(line)
         with (
-            open_players(config, folder.tasks_file, display, cut, workers) as players,
+            open_players(config, folder.tasks_file, display, cut, self.machines) as players,
             closing(MetricsWriter(folder.path, config, first_step - (cut is None))) as writer,
         ):
-            recorder = RunRecorder(
-                config=config,
-                folder=folder,
-                writer=writer,
-                display=display,
-                learner=players.learner,
-                buffers=players.buffers,
-                policy=players.policy,
-                judge=players.judge,
-            )
-            run = Run(
-                table=players.table,
-                policy=players.policy,
-                learner=players.learner,
-                recorder=recorder,
-                first_step=first_step,
-                profiled=StepProfiler(folder.path / "profile", config.logging.profile_steps).over,
-                evaluation=TrainingEvaluation(
-                    config=config,
-                    suites=suites,
-                    policy=players.policy,
-                    executor=players.executor,
-                    folder=folder.path / "eval" / "training",
-                    knows_untrained=folder.knows_untrained(),
-                ),
-            )
-            try:
-                with closing_in_peace(workers):
-                    asyncio.run(play(run, players, recorder, display, is_new=cut is None))
-            except Interrupted:
-                if workers is not None:
-                    workers.check()  # a launcher stops us too when it sees that one is lost
-                if cut is None and recorder.saved_step < 0:
-                    # half the seeds make no run that could go on as if nothing had happened
-                    display.message("stopped while seeding; --resume starts it again")
-                    return EXIT_INTERRUPTED
-                recorder.checkpoint(recorder.last_step)
-                display.message(f"stopped after step {recorder.last_step}; go on with --resume")
+            return self._play(players, writer, first_step, is_new=cut is None)
+
+    def _play(
+        self, players: Players, writer: MetricsWriter, first_step: int, *, is_new: bool
+    ) -> int:
+        display = self.display
+        recorder = RunRecorder(
+            config=self.config,
+            folder=self.folder,
+            writer=writer,
+            display=display,
+            learner=players.learner,
+            buffers=players.buffers,
+            policy=players.policy,
+            judge=players.judge,
+        )
+        run = self._assembled(players, recorder, first_step)
+        try:
+            asyncio.run(play(run, players, recorder, display, is_new=is_new))
+        except Interrupted:
+            if is_new and recorder.saved_step < 0:
+                # half the seeds make no run that could go on as if nothing had happened
+                display.message("stopped while seeding; --resume starts it again")
                 return EXIT_INTERRUPTED
-    return 0
+            recorder.checkpoint(recorder.last_step)
+            display.message(f"stopped after step {recorder.last_step}; go on with --resume")
+            return EXIT_INTERRUPTED
+        return 0
 
-
-@contextmanager
-def closing_in_peace(workers: Workers | None) -> Generator[None]:
-    """Around the event loop, which catches SIGTERM while it runs: with workers nobody does then.
-
-    torchrun sends it as soon as it sees that a rank is lost; the leader is to say why, and close.
-    """
-    try:
-        yield
-    finally:
-        if workers is not None:
-            with suppress(ValueError):  # not the main thread: a test, a notebook
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def _assembled(self, players: Players, recorder: RunRecorder, first_step: int) -> Run:
+        config, path = self.config, self.folder.path
+        return Run(
+            table=players.table,
+            policy=players.policy,
+            learner=players.learner,
+            recorder=recorder,
+            first_step=first_step,
+            profiled=StepProfiler(path / "profile", config.logging.profile_steps).over,
+            evaluation=TrainingEvaluation(
+                config=config,
+                suites=self.suites,
+                policy=players.policy,
+                executor=players.executor,
+                folder=path / "eval" / "training",
+                knows_untrained=self.folder.knows_untrained(),
+            ),
+        )
 
 
 def nothing_proposed(config: RunConfig) -> tuple[str, ...]:
@@ -182,20 +177,6 @@ def refuse_what_is_missing(config: RunConfig, *, is_new: bool) -> None:
     check_anchors(config.anchors)
     if is_new and config.buffers.seed_file:
         check_seed_file(config.buffers.seed_file)
-
-
-def refuse_what_cannot_fit(config: RunConfig, ranks: Ranks) -> None:
-    """Tell at once what a GPU would tell after the weights were downloaded and loaded.
-
-    Raises:
-        ConfigError: Exact sizes alone are more than this process's GPU has.
-    """
-    if not torch.cuda.is_available():
-        return
-    shape = find_shape(config.model.name)
-    if shape is not None:
-        _, memory = torch.cuda.mem_get_info(ranks.local_rank)
-        refuse(on_gpus(config, ranks.size), shape, memory, only_if_certain=True)
 
 
 async def play(
@@ -248,7 +229,7 @@ def run_seeding(config: RunConfig, output: Path, display: Display | None = None)
     tasks = output.with_name(output.name + ".sqlite.partial")
     tasks.unlink(missing_ok=True)
     try:
-        with open_players(config, tasks, display, None) as players:
+        with open_players(config, tasks, display, None, ThisProcess(config)) as players:
 
             async def make() -> None:
                 await players.policy.adopt(players.learner.weights, version=0)
@@ -283,92 +264,6 @@ def run_evaluation(
         say(f"loading {subject.name}")
         with closing(open_policy(examination.config, subject.folder)) as policy:
             asyncio.run(examination.run(policy, client, show, say))
-
-
-@contextmanager
-def open_players(
-    config: RunConfig,
-    tasks_file: Path,
-    display: Display,
-    cut: Checkpoint | None,
-    workers: Workers | None = None,
-) -> Generator[Players]:
-    """Open sandbox, buffers, learner and engine; restore them from a checkpoint if there is one."""
-    display.message(f"to watch: azr view {config.runs}")
-    display.message("starting the sandbox")
-    with (
-        open_executor(config.executor) as client,
-        closing(open_buffers(config, tasks_file, cut, display.message)) as b,
-    ):
-        model = resolve_model(config.model.name)
-        display.message(f"loading {config.model.name}")
-        learner = open_learner(config, model, cut, workers)
-        if cut is not None:
-            display.message(f"resuming after step {cut.step}")
-        display.message("starting the engine")
-        folder = model if cut is None else cut.model
-        with closing(open_fleet(config, folder, workers)) as policy:
-            policy.watch = display.sampled
-            judge = SandboxJudge(client, config.sandbox, config.parsing)
-            table = Table(
-                config=config,
-                policy=policy,
-                judge=judge,
-                buffers=b,
-                prompts=Prompts(
-                    config.selfplay,
-                    config.rollout,
-                    policy.count_tokens,
-                    config.parsing,
-                    config.composite,
-                    config.sandbox.banned_modules,
-                ),
-                appraiser=Appraiser(config, judge, b),
-                watch=display.played,
-            )
-            yield Players(
-                table=table,
-                policy=policy,
-                judge=judge,
-                learner=learner,
-                buffers=b,
-                executor=client,
-            )
-
-
-@contextmanager
-def open_executor(config: SandboxConfig) -> Generator[SandboxClient]:
-    """A client of the servers the configuration names, or of one of our own on this machine."""
-    with ExitStack() as opened:
-        try:
-            client = opened.enter_context(connect(config, opened))
-            client.wait_ready(config.timeout_s)
-            client.run([Job("images", "", images=config.images)])
-        except SandboxUnavailable as error:
-            raise ExecutorUnavailable(f"the sandbox did not start: {error}") from error
-        except BadJob as error:
-            raise ConfigError(
-                f"sandbox.images = {config.images}, but its servers load fewer; start them with"
-                f" `azr-sandbox serve --images {config.images}` ({error})"
-            ) from error
-        except ValueError as error:
-            raise ConfigError(f"sandbox: {error}") from error
-        yield client
-
-
-def connect(config: SandboxConfig, opened: ExitStack) -> SandboxClient:
-    """The client; a server of our own is closed with `opened`."""
-    if not config.endpoints:
-        arguments = ("--images", str(config.images))
-        started = start_local_server(config.workers or None, arguments=arguments)
-        server = opened.enter_context(started)
-        return server.client(timeout_s=config.timeout_s)
-    return SandboxClient(
-        config.endpoints,
-        server_key=config.server_key or None,
-        client_key=config.client_key or None,
-        timeout_s=config.timeout_s,
-    )
 
 
 class Log(logging.FileHandler):

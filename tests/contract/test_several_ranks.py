@@ -99,11 +99,10 @@ def free_ports(number: int) -> list[str]:
 
 
 def start(rank: int, folder: Path, ports: list[str]) -> "subprocess.Popen[str]":
-    places = {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.ranked", str(folder), *ports],
+        [sys.executable, "-m", "tests.ranked", str(rank), str(folder), *ports],
         cwd=ROOT,
-        env={**os.environ, **places, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -137,64 +136,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = [process.communicate(timeout=900)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], "\n".join(said)
     return folder
-
-
-LEAVES = """
-import os, sys, threading, time
-import torch, torch.distributed as dist
-from azr.cluster.launcher import leave
-from azr.models.process_group import open_ranks
-
-is_going = threading.Event()
-
-class SlowToGo:
-    def __del__(self):
-        is_going.set()
-        time.sleep(30)
-
-with open_ranks() as ranks:
-    kept = dist.group.WORLD  # as what a learner leaves behind may do
-    store = dist.distributed_c10d._get_default_store()
-    tensor = torch.ones(1)
-    if ranks.is_leader:
-        tensor.slow = SlowToGo()
-        work = dist.all_reduce(tensor, async_op=True)
-        del tensor, work  # now gloo's thread holds the last of it
-        store.set("only gloo's", "")
-        assert is_going.wait(60)
-    else:
-        store.wait(["only gloo's"])
-        dist.all_reduce(tensor)
-print("left", end="")
-leave(7)
-"""
-"""Gloo's thread is still giving back the leader's tensor when the leader's work is over."""
-
-
-def test_a_process_ends_with_its_own_code_whatever_gloo_still_holds() -> None:
-    [port] = free_ports(1)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", LEAVES],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-                "CUDA_VISIBLE_DEVICES": "",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    said = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [7, 7], said
-    assert [out for out, _ in said] == ["left", "left"], "output is flushed"
 
 
 def seen_by(folder: Path, name: str, rank: int = 0) -> Any:

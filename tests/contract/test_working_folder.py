@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from azr.cli import doctor
-from azr.cluster.launcher import launch
 from azr.evaluation.maths import grader as maths
 from sandbox_wasm.children import PYTHON
 from sandbox_wasm.client.local_server import LocalServer
@@ -61,11 +60,6 @@ def test_the_grader_of_maths_starts(hostile: Path) -> None:
         await maths.stop(await maths.start())
 
     asyncio.run(start())
-
-
-def test_ranks_start(hostile: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert launch(2, ["--version"]) == 0
-    assert capfd.readouterr().out.count("azr ") == 2
 
 
 @pytest.mark.parametrize("command", ["azr", "azr-sandbox"])

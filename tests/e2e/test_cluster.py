@@ -1,187 +1,293 @@
-"""Runs of several processes on this machine's CPUs (gloo): what the leader does, all do.
+"""Learners and engines as actors of a real Ray on this machine's CPUs (gloo), some of them killed.
 
-Real parts throughout: `azr train` starts the processes, a real sandbox, sharded learners, an
-engine in each process. The model is tiny, so that what takes time is the start of the processes.
+One cluster for all of the file: what takes time is the start of processes, each of which loads vLLM
+or torch. The model is tiny.
 """
 
+import asyncio
 import os
-import re
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from safetensors.torch import load_file
+import ray
 
-from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
+from azr.cluster.opening import Cluster, open_cluster
+from azr.cluster.push import Engine, Push, State
+from azr.config.run import ClusterConfig, LearnerConfig, ModelConfig, RolloutConfig, RunConfig
+from azr.errors import StaleWeights, WorkerLost
+from azr.models.checkpoint import latest_checkpoint, save_checkpoint
+from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
+from tests.tiny import make_tiny_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(420)]
+pytestmark = [
+    pytest.mark.timeout(1800),
+    # Ray's, vLLM's and torch's own affairs; nobody here can act on them
+    pytest.mark.filterwarnings("default"),
+]
 
-STEPS = 4
-TWO = ("--cluster.processes", "2")
+TIMEOUT_S = 900.0
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def write_config(runs: Path, taught: Path) -> Callable[..., Path]:
-    return lambda name, steps=STEPS: write_run(runs, taught, name, steps)
-
-
-@pytest.fixture(scope="module")
-def whole(runs: Path, write_config: Callable[..., Path]) -> Path:
-    """A run of two processes that nothing disturbed."""
-    finish(start(write_config("whole"), *TWO))
-    return runs / "runs" / "whole"
-
-
-def finish(process: "subprocess.Popen[str]", code: int = 0, timeout_s: float = 240) -> str:
-    out, err = process.communicate(timeout=timeout_s)
-    assert process.returncode == code, err[-4000:]
-    assert out == "", "stdout is data, and a training run has none"
-    return err
-
-
-@contextmanager
-def under_way(config: Path, folder: Path, step: int) -> Generator[tuple[Any, int, int]]:
-    """A run of two processes that has finished a step, with the pids of leader and worker."""
-    process = start(config, *TWO, "--steps", "200")
-    try:
-        wait_for_step(folder, step)
-        leader = int((folder / ".lock").read_text())
-        children = subprocess.run(
-            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-        )
-        [worker] = {int(pid) for pid in children.stdout.split()} - {leader}
-        yield process, leader, worker
-        wait_until_gone(leader)
-        wait_until_gone(worker)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.05)
-
-
-def test_two_processes_play_and_learn_what_one_does(
-    whole: Path, runs: Path, write_config: Callable[..., Path]
-) -> None:
-    finish(start(write_config("alone")))
-    alone = runs / "runs" / "alone"
-    assert tasks_of(whole) == tasks_of(alone)
-    for mine, theirs in zip(played(whole), played(alone), strict=True):
-        imbalance = mine.pop("rollout/imbalance")
-        assert 1 <= imbalance < 2, "both engines sampled"
-        assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-6)
-    ours, theirs = (
-        load_file(folder / "checkpoints" / f"step_{STEPS}" / "model" / "model.safetensors")
-        for folder in (whole, alone)
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
+    """Two learners and two engines in bfloat16, as on GPUs; version 0 is adopted."""
+    folder = tmp_path_factory.mktemp("cluster")
+    model = make_tiny_model(folder / "tiny", std=0.05)
+    config = RunConfig(
+        name="run",
+        runs=str(folder),
+        model=ModelConfig(name=str(model), dtype="bfloat16"),
+        learner=LearnerConfig(lr=1e-4, micro_batch_tokens=256),
+        rollout=RolloutConfig(
+            dtype="bfloat16",
+            max_prompt_tokens=200,
+            max_completion_tokens=120,
+            max_concurrent=16,
+            kv_cache_gib=0.05,
+        ),
+        cluster=ClusterConfig(
+            learners=2, engines=2, address="local", restarts=5, timeout_s=TIMEOUT_S
+        ),
     )
-    assert ours.keys() == theirs.keys()
-    # AdamW's first steps are as large for tiny gradients as for large ones: signs may differ
-    differing = [((ours[name] - theirs[name]).abs() > 1e-5).float().mean() for name in ours]
-    assert max(differing) < 0.01
-    for row in metrics_of(whole):
-        assert row["sync/probe_max_abs"] < 1e-3, "of the worker's engine too"
+    with open_cluster(config, lambda _: None) as opened:
+        learners = opened.learner(None)
+        with opened.opened_policy(None) as policy:
+            run(policy.adopt(learners.weights, version=0))
+            yield opened
 
 
-def test_two_processes_find_the_divergence_of_a_step_together(
-    runs: Path, write_config: Callable[..., Path]
-) -> None:
-    finish(start(write_config("leash", 2), *TWO, "--rewards.kl", "k1"))
-    first, second = [row["reward_kl/mean"] for row in metrics_of(runs / "runs" / "leash")]
-    assert first == 0.0, "the policy has not moved"
-    assert second != 0.0
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(coroutine, TIMEOUT_S))
 
 
-def test_a_leader_killed_at_a_random_moment_resumes_with_two_or_with_one(
-    whole: Path, runs: Path, write_config: Callable[..., Path]
-) -> None:
-    folder, config = runs / "runs" / "broken", write_config("broken")
-    with under_way(config, folder, step=3) as (process, leader, _):
-        time.sleep(float(os.urandom(1)[0]) / 256)
-        os.kill(leader, signal.SIGKILL)
-        assert "the leader was ended by SIGKILL" in finish(process, 128 + signal.SIGKILL, 30)
-    assert "resuming after step" in finish(start(config, *TWO, "--resume"))
-    assert played_evenly(folder) == played_evenly(whole)
-    assert tasks_of(folder) == tasks_of(whole)
-    name = f"checkpoints/step_{STEPS}/model/model.safetensors"
-    assert (folder / name).read_bytes() == (whole / name).read_bytes()
-    more = str(STEPS + 1)
-    assert "resuming after step" in finish(start(config, "--resume", "--steps", more))
-    assert [row["step"] for row in metrics_of(folder)] == list(range(1, STEPS + 2))
-
-
-def played_evenly(folder: Path) -> list[dict[str, Any]]:
-    """Without what depends on which engine was faster."""
+def prompts(number: int = 8) -> list[Prompt]:
     return [
-        {name: value for name, value in row.items() if name != "rollout/imbalance"}
-        for row in played(folder)
+        Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text=f"task {i} " * (1 + i % 5), seed=i)
+        for i in range(number)
     ]
 
 
-def test_a_killed_worker_is_told_within_seconds_and_ctrl_c_checkpoints(
-    runs: Path, write_config: Callable[..., Path]
+async def sample_all(cluster: Cluster, asked: Sequence[Prompt]) -> list[Rollout]:
+    return await asyncio.gather(*map(cluster.policy.sample, asked))
+
+
+def learners_of(cluster: Cluster) -> Any:
+    assert cluster._learners is not None
+    return cluster._learners
+
+
+def update(cluster: Cluster, rollouts: Sequence[Rollout]) -> dict[str, float]:
+    experiences = [Experience(rollout=r, verdict=Verdict.PASSED, reward=0.0) for r in rollouts]
+    advantages = [(1.0, -1.0)[i % 2] for i in range(len(experiences))]
+    return learners_of(cluster).update(experiences, advantages)
+
+
+def test_both_engines_sample_and_what_the_learners_learn_reaches_them(cluster: Cluster) -> None:
+    rollouts = run(sample_all(cluster, prompts(16)))
+    assert {r.policy_version for r in rollouts} == {0}
+    found = update(cluster, rollouts)
+    assert found["skipped"] == 0
+    assert found["mismatch/mean_abs"] < 0.05, "engines and learners are one model"
+    run(cluster.policy.adopt(learners_of(cluster).weights, version=1))
+    stats = cluster.policy.stats()
+    assert 1 <= stats["rollout/imbalance"] < 2, "both sampled"
+    assert stats["rollout/requests"] == 16
+    assert stats["sync/probe_mean_abs"] < 0.25
+    assert {r.policy_version for r in run(sample_all(cluster, prompts()))} == {1}
+
+
+def test_one_missed_push_to_one_engine_is_found_in_bfloat16(cluster: Cluster) -> None:
+    """The update reaches one engine; the other answers as if it had been sent to it as well."""
+    learners, version = learners_of(cluster), cluster.policy._version
+    update(cluster, run(sample_all(cluster, prompts())))
+    first, second = cluster.policy.engines
+    sent = Push(learners, [first], cluster.config, version + 1)
+    sent.meet()
+    checksums = sent.send()
+    sent.prove(checksums, cluster.policy._probe)
+    missed = Push(learners, [first, second], cluster.config, version + 1)
+    with pytest.raises(StaleWeights, match=f"engine 1 has version {version}"):
+        missed.prove(checksums, cluster.policy._probe)
+    lying = Push(learners, [second], cluster.config, version)
+    with pytest.raises(StaleWeights, match="engine 1 was given other bits of model"):
+        lying.prove(checksums, cluster.policy._probe)
+    learners.met = ()
+    run(cluster.policy.adopt(learners.weights, version=version + 1))
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_requests_of_a_killed_engine_are_answered_by_another_as_if_nothing_had_been(
+    cluster: Cluster,
 ) -> None:
-    folder, config = runs / "runs" / "wounded", write_config("wounded")
-    with under_way(config, folder, step=1) as (process, _, worker):
-        os.kill(worker, signal.SIGKILL)
-        err = finish(process, 1, 60)
-    assert re.search(rf"azr: error: rank 1 \(pid {worker} on .*\) is gone without a word", err)
-    assert "hint: go on from the newest checkpoint: --resume" in err
-    assert "Traceback" not in err
-    with resumed(config, folder) as process:
-        process.send_signal(signal.SIGINT)
-        assert "go on with --resume" in finish(process, 130, 120)
-    rows = metrics_of(folder)
-    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
-    assert (folder / "checkpoints" / f"step_{len(rows)}").is_dir()
+    """And it comes back in the middle of the step, quarantined until it has proved the weights."""
+    policy, victim = cluster.policy, cluster.policy.engines[0]
+    asked, pid = prompts(12), victim.pid
+    family = psutil.Process(pid).children(recursive=True)
+
+    async def play() -> list[Rollout]:
+        tasks = [asyncio.create_task(policy.sample(prompt)) for prompt in asked]
+        while not victim.open:  # noqa: ASYNC110 - tasks begin it
+            await asyncio.sleep(0.01)
+        kill(pid)
+        rollouts = await asyncio.gather(*tasks)
+        assert victim.state is State.QUARANTINED
+        while victim.state is not State.LIVE:  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.2)
+        return rollouts
+
+    rollouts = run(play())
+    assert victim.pid != pid
+    again = run(sample_all(cluster, asked))
+    assert len(rollouts) == 12
+    for one, other in zip(rollouts, again, strict=True):
+        assert one.prompt == other.prompt
+        assert one.policy_version == other.policy_version
+    for child in family:
+        with suppress(psutil.NoSuchProcess):
+            child.wait(30)
+    update(cluster, again)
+    run(policy.adopt(learners_of(cluster).weights, version=policy._version + 1))
+    assert all(engine.state is State.LIVE for engine in policy.engines)
+
+
+# ---------------------------------------------------------------- the rest takes longer
+
+
+def core_of(engine: Engine) -> int:
+    """The process that computes for an engine's actor."""
+    children = psutil.Process(engine.pid).children(recursive=True)
+    [core] = [c.pid for c in children if "EngineCore" in " ".join(c.cmdline())]
+    return core
+
+
+@pytest.mark.slow
+def test_an_actor_whose_core_is_dead_is_started_anew(cluster: Cluster) -> None:
+    policy, victim = cluster.policy, cluster.policy.engines[1]
+    pid = victim.pid
+
+    async def play() -> None:
+        tasks = [asyncio.create_task(policy.sample(prompt)) for prompt in prompts(12)]
+        while not victim.open:  # noqa: ASYNC110 - tasks begin it
+            await asyncio.sleep(0.01)
+        kill(core_of(victim))
+        assert len(await asyncio.gather(*tasks)) == 12
+        while victim.state is not State.LIVE:  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0.2)
+
+    run(play())
+    assert victim.pid != pid
+
+
+@pytest.mark.slow
+def test_an_engine_that_comes_back_unnoticed_gives_no_token_of_the_disks_weights(
+    cluster: Cluster,
+) -> None:
+    policy, victim = cluster.policy, cluster.policy.engines[0]
+    kill(victim.pid)
+    wait_for(lambda: ready(victim))
+    assert victim.state is State.LIVE, "nobody has noticed"
+    raw = ray.get(victim.actor.sample.remote(policy._probe.request))
+    assert set(raw.versions) == {-1}
+    rollouts = run(sample_all(cluster, prompts()))
+    assert {r.policy_version for r in rollouts} == {policy._version}
+    assert victim.state is not State.LIVE or victim.pid
+
+
+def ready(engine: Engine) -> bool:
+    try:
+        return bool(ray.get(engine.actor.ready.remote(), timeout=60))
+    except ray.exceptions.RayError:
+        return False
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_engines_lost_in_a_push_are_started_anew_and_pushed_again(cluster: Cluster) -> None:
+    policy, victim = cluster.policy, cluster.policy.engines[0]
+    wait_for(lambda: all(map(ready, policy.engines)))
+    update(cluster, run(sample_all(cluster, prompts())))
+    pids = [engine.pid for engine in policy.engines]
+    with killed_in_next_push(victim.pid):
+        run(policy.adopt(learners_of(cluster).weights, version=policy._version + 1))
+    assert victim.pid not in pids
+    rollouts = run(sample_all(cluster, prompts()))
+    assert {r.policy_version for r in rollouts} == {policy._version}
+
+
+@pytest.mark.slow
+def test_a_lost_learner_ends_all_and_new_ones_go_on_from_the_checkpoint(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    learners, policy = learners_of(cluster), cluster.policy
+    rollouts = run(sample_all(cluster, prompts()))
+    save_checkpoint(tmp_path, 7, learner=learners, backup_tasks=lambda p: p.touch(), keep=1)
+    expected = learners.read(policy._probe.ids, is_exact=True).logprobs
+    kill(learners.pids[1])
+    with pytest.raises(WorkerLost, match="learner 1 is gone") as loss:
+        update(cluster, rollouts)
+    assert "newest checkpoint" in loss.value.__notes__[0]
+    wait_for(lambda: not any(map(psutil.pid_exists, learners.pids)))
+    said = cluster.goes_on_after(loss.value)
+    assert said is not None
+    assert "restart 1 of cluster.restarts = 5" in said
+    cut = latest_checkpoint(tmp_path)
+    again = cluster.learner(cut)
+    assert again.read(policy._probe.ids, is_exact=True).logprobs == pytest.approx(expected)
+    run(policy.adopt(again.weights, version=7))
+    assert {r.policy_version for r in run(sample_all(cluster, prompts()))} == {7}
+
+
+@pytest.mark.slow
+def test_a_learner_lost_in_a_push_leaves_no_engine_with_half_of_it(cluster: Cluster) -> None:
+    """The next push, by new learners, finds engines that wait for nobody and hold no mixture."""
+    learners, policy = learners_of(cluster), cluster.policy
+    pids = [engine.pid for engine in policy.engines]
+    with (
+        killed_in_next_push(learners.pids[1]),
+        pytest.raises(WorkerLost, match=r"learner [01] is gone"),
+    ):
+        run(policy.adopt(learners.weights, version=8))
+    assert {engine.state for engine in policy.engines} == {State.QUARANTINED}
+    run(policy.adopt(cluster.learner(None).weights, version=0))
+    rollouts = run(sample_all(cluster, prompts()))
+    assert {r.policy_version for r in rollouts} == {0}
+    assert not set(pids) & {e.pid for e in policy.engines if e.state is State.LIVE}
 
 
 @contextmanager
-def resumed(config: Path, folder: Path) -> Generator["subprocess.Popen[str]"]:
-    """The run goes on, and has finished one step more."""
-    before = len(metrics_of(folder))
-    process = start(config, *TWO, "--steps", "200", "--resume")
-    try:
-        wait_for_step(folder, before + 1)
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def killed_in_next_push(pid: int) -> Generator[None]:
+    """SIGKILL to the process when weights begin to be sent."""
+    send, is_due = Push.send, True
+
+    def sent(self: Push) -> Any:
+        nonlocal is_due
+        if is_due:
+            kill(pid)
+        is_due = False
+        return send(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Push, "send", sent)
+        yield
 
 
-@pytest.mark.usefixtures("needs_vllm")
-def test_vllm_starts_an_engine_in_each_process_also_under_torchrun(
-    runs: Path, write_config: Callable[..., Path]
-) -> None:
-    config = write_config("vllm", 2)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
-         port, "-m", "azr.cli.main", "train", str(config), "--rollout.engine", "vllm"],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
-    finish(process)
-    rows = metrics_of(runs / "runs" / "vllm")
-    assert [row["step"] for row in rows] == [1, 2]
-    for row in rows:
-        assert row["rollout/imbalance"] < 2
-        assert row["sync/probe_max_abs"] < 1e-3
+@pytest.mark.slow
+def test_a_loss_that_comes_too_often_ends_the_run(cluster: Cluster) -> None:
+    tired = replace(cluster, config=cluster.config.changed(cluster=ClusterConfig(restarts=0)))
+    assert tired.goes_on_after(WorkerLost("learner 0 is gone")) is None

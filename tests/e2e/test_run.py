@@ -130,13 +130,17 @@ def tasks_of(folder: Path) -> list[Any]:
         return database.execute("select * from tasks order by 1").fetchall()
 
 
-def wait_for_step(folder: Path, step: int) -> None:
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline:
+def wait_for_step(
+    folder: Path, step: int, process: "subprocess.Popen[str]", limit_s: float = 200.0
+) -> None:
+    """Returns when the run has recorded the step; a run that ended before is told at once."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and process.poll() is None:
         if (folder / "metrics.jsonl").exists() and len(metrics_of(folder)) >= step:
             return
         time.sleep(0.02)
-    raise AssertionError(f"step {step} was not reached")
+    process.kill()
+    raise AssertionError(f"step {step} was not reached: {process.communicate()[1][-4000:]}")
 
 
 EVERYTHING = (
@@ -168,7 +172,7 @@ def kill_and_resume(
     broken = tmp_path / "runs" / "broken"
     config = write_config("broken")
     process = start(config, *options)
-    wait_for_step(broken, 3)  # past the checkpoint of step 2, before that of step 4
+    wait_for_step(broken, 3, process)  # past the checkpoint of step 2, before that of step 4
     time.sleep(float(os.urandom(1)[0]) / 256)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -191,7 +195,7 @@ def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
     stormy = tmp_path / "runs" / "stormy"
     server = f"sandbox_wasm.cli.main serve .*--watch-parent {process.pid}"
     for step in (1, 3):
-        wait_for_step(stormy, step)
+        wait_for_step(stormy, step, process)
         subprocess.run(["pkill", "-KILL", "-f", server], check=True)
     finish(process)
     assert played(stormy) == played(whole)
@@ -205,7 +209,7 @@ def test_an_interrupt_leaves_a_checkpoint_and_exits_with_130(
     steps = 3
     config = write_config("stopped", steps)
     process = start(config)
-    wait_for_step(tmp_path / "runs" / "stopped", 1)
+    wait_for_step(tmp_path / "runs" / "stopped", 1, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err[-4000:]

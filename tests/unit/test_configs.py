@@ -8,7 +8,7 @@ import pytest
 from azr.config.loading import load
 from azr.config.run import RunConfig
 from azr.game.schedule import slots_in
-from azr.run.planning.fit import Fit, fit_of, least_gpu, least_gpus, on_gpus
+from azr.run.planning.fit import Fit, fit_of, least_gpu, least_gpus, num_gpus, on_gpus
 from azr.run.planning.memory import GIB
 from azr.run.planning.shape import find_shape
 from azr.run.planning.text import describe
@@ -104,8 +104,8 @@ def test_every_key_of_a_papers_run_names_its_source(name: str) -> None:
     ]
 
 
-GPUS = {"3b": 2, "4b": 2, "7b": 4, "8b": 4, "14b": 16}
-"""Of 80 GiB each; the authors had 8 for 14B, with an engine split over 4 of them."""
+GPUS = {"3b": 2, "4b": 3, "7b": 4, "8b": 4, "14b": 8}
+"""Of 80 GiB each; as the authors, but for one more where a learner and an engine have no room."""
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))
@@ -113,13 +113,11 @@ def test_every_run_fits_its_gpus(name: str) -> None:
     """An H100 of 80 GB reports 79.6 GiB."""
     config, shape = read(name), find_shape(RUNS[name])
     assert shape is not None
-    assert config.cluster.processes == GPUS[name.rpartition("-")[2].removeprefix("llama3.1-")]
+    assert num_gpus(config) == GPUS[name.rpartition("-")[2].removeprefix("llama3.1-")]
     assert fit_of(config, shape, int(79.6 * GIB))[0] is Fit.FITS
-    paper = config.rollout.gpu_memory_utilization == 0.4
-    assert paper == (config.cluster.processes == 2)
 
 
-FITS = re.compile(r"^# - (\d+) GPUs? of (\d+) GiB.*, with\n#   (.+)$", re.MULTILINE)
+FITS = re.compile(r"^# - (\d+) GPUs? of (\d+) GiB.*, with\n#   ((?:.+ \\\n#   )?.+)$", re.MULTILINE)
 STANDS = re.compile(r"^# This file: (\d+) GPUs of 80 GiB, (\d+) GiB of each", re.MULTILINE)
 
 
@@ -130,7 +128,7 @@ def test_what_a_header_says_of_the_hardware_is_our_estimate(name: str) -> None:
     assert shape is not None
     stands = STANDS.search(text)
     assert stands is not None
-    assert int(stands[1]) == config.cluster.processes
+    assert int(stands[1]) == num_gpus(config)
     used = re.search(r"about ([\d.]+) of", fit_of(config, shape, 80 * GIB)[1])
     assert used is not None
     assert float(used[1]) == pytest.approx(int(stands[2]), abs=0.55)
@@ -138,10 +136,10 @@ def test_what_a_header_says_of_the_hardware_is_our_estimate(name: str) -> None:
     assert 1 in [number for number, _, _ in plans]
     for number, gib, flags in plans:
         assert least_gpu(on_gpus(config, number), shape) == gib
-        words = flags.split()
+        words = flags.replace("\\\n#", "").split()
         pairs = zip((word.removeprefix("--") for word in words[::2]), words[1::2], strict=True)
         changed = load([CONFIGS / f"{name}.toml"], list(pairs))
-        assert changed.cluster.processes == number
+        assert num_gpus(changed) == number
         assert fit_of(changed, shape, gib * GIB)[0] is Fit.FITS
 
 

@@ -241,8 +241,8 @@ def test_a_sharded_update_holds_its_parts_and_no_more_than_the_margin(
         learner=LearnerConfig(micro_batch_tokens=TOKENS),
     )
     shape = shape_of(is_tied=is_tied)
-    found = learner_of(on_gpus(run, processes), shape)
-    needed = needs_of(on_gpus(run, processes), shape, 80 * GIB)
+    found = learner_of(on_gpus(run, processes + 1), shape)
+    needed = needs_of(on_gpus(run, processes + 1), shape, 80 * GIB)
     model, live = sharded_llama(processes, is_tied=is_tied, checkpointing=checkpointing), Live()
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, foreach=False)

@@ -1,4 +1,4 @@
-"""A process's place among those of a run; several real ones: tests/contract/test_several_ranks."""
+"""A learner's place among those of a run; several real ones: tests/contract/test_several_ranks."""
 
 import copy
 from pathlib import Path
@@ -6,42 +6,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from azr.errors import CheckpointError, ConfigError, TrainingDiverged
+from azr.errors import CheckpointError, TrainingDiverged
 from azr.learner.model_loading import load_model
 from azr.learner.working_model import copy_in
-from azr.models.process_group import ALONE, open_ranks
+from azr.models.process_group import ALONE, join_ranks
 from tests.tiny import make_tiny_model
 
 
-def test_a_run_of_one_process_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
-    with open_ranks() as ranks:
-        assert ranks == ALONE
-        assert ranks.is_leader
-        assert ranks.is_alone
-        assert not torch.distributed.is_initialized()
-        value = torch.tensor([1.0, 2.0])
-        assert ranks.sum(value) is value
-        assert ranks.max(value) is value
-        assert ranks.all_true(True)
-        assert not ranks.all_true(False)
-        ranks.barrier()
-
-
-def test_torchrun_with_one_process_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}.items():
-        monkeypatch.setenv(name, value)
-    with open_ranks() as ranks:
-        assert ranks == ALONE
-
-
-@pytest.mark.parametrize("missing", ["WORLD_SIZE", "LOCAL_RANK"])
-def test_half_a_place_is_refused(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv(missing)
-    with pytest.raises(ConfigError, match=missing), open_ranks():
-        pass
+def test_a_learner_by_itself_has_no_group() -> None:
+    join_ranks(ALONE, "nowhere", 0)
+    assert ALONE.is_leader
+    assert ALONE.is_alone
+    assert not torch.distributed.is_initialized()
+    value = torch.tensor([1.0, 2.0])
+    assert ALONE.sum(value) is value
+    assert ALONE.max(value) is value
+    assert ALONE.all_true(True)
+    assert not ALONE.all_true(False)
+    ALONE.barrier()
 
 
 def test_alone_an_error_passes_as_it_is() -> None:

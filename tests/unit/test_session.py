@@ -1,14 +1,15 @@
 """azr.run.session: what a run that starts does, and one that goes on does not."""
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from azr.config.run import BuffersConfig, ModelConfig, RunConfig, SelfPlayConfig
-from azr.errors import ConfigError
-from azr.run import session
+from azr.errors import ConfigError, WorkerLost
+from azr.run import players, session
 from azr.run.interrupt import Interrupt
 
 
@@ -67,7 +68,7 @@ def test_what_is_missing_is_told_before_anything_is_opened(
     def opened(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(session, "open_executor", opened)
+    monkeypatch.setattr(players, "open_executor", opened)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     missing = str(tmp_path / "missing")
@@ -90,6 +91,43 @@ def test_a_run_that_goes_on_needs_its_seed_file_no_more(tmp_path: Path) -> None:
         model=ModelConfig(name=str(tmp_path)), buffers=BuffersConfig(seed_file="gone")
     )
     session.refuse_what_is_missing(config, is_new=False)
+
+
+class MortalMachines:
+    """FAKE: allows so many losses."""
+
+    def __init__(self, restarts: int) -> None:
+        self.left = restarts
+
+    def goes_on_after(self, loss: WorkerLost) -> str | None:
+        self.left -= 1
+        return None if self.left < 0 else f"{loss}; going on"
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_run_that_loses_its_learners_goes_on_as_if_resumed_and_not_for_ever(
+    restarts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[bool, int | None]] = []
+
+    def run(_: object, *, is_resumed: bool, checkpoint: int | None) -> int:
+        tried.append((is_resumed, checkpoint))
+        if len(tried) <= 2:
+            raise WorkerLost("learner 1 is gone")
+        return 0
+
+    (tmp_path / "config.json").write_text("{}")
+    config = RunConfig(runs=str(tmp_path / "runs"), model=ModelConfig(name=str(tmp_path)))
+    monkeypatch.setattr(session.Attempt, "run", run)
+    opened = lambda *_: nullcontext(MortalMachines(restarts))  # noqa: E731
+    monkeypatch.setattr(session, "open_machines", opened)
+    stub = cast(Any, Stub([]))
+    if restarts == 1:
+        with pytest.raises(WorkerLost, match="learner 1"):
+            session.run_training(config, resume=False, overwrite=False, display=stub)
+        return
+    assert session.run_training(config, resume=False, overwrite=False, display=stub) == 0
+    assert tried == [(False, None), (True, None), (True, None)]
 
 
 @pytest.mark.parametrize(("pretrained", "is_told"), [(0, False), (1, False), (2, True), (10, True)])

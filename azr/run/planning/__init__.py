@@ -5,8 +5,8 @@ fit.py (does it fit, and what to change), then text.py (what `azr train --dry-ru
 framework is imported, so a laptop can plan a cluster's run.
 """
 
-from azr.run.planning.fit import on_gpus, refuse
+from azr.run.planning.fit import num_gpus, on_gpus, refuse
 from azr.run.planning.shape import find_shape
 from azr.run.planning.text import describe
 
-__all__ = ["describe", "find_shape", "on_gpus", "refuse"]
+__all__ = ["describe", "find_shape", "num_gpus", "on_gpus", "refuse"]

@@ -13,13 +13,25 @@ from azr.errors import ConfigError
 from azr.run.planning.memory import GIB, Needs, longest_sequence, needs_of
 from azr.run.planning.shape import ModelShape
 
-__all__ = ["Fit", "fit_of", "least_gpu", "least_gpus", "on_gpus", "refuse", "remedies_for"]
+__all__ = [
+    "Fit",
+    "fit_of",
+    "least_gpu",
+    "least_gpus",
+    "num_gpus",
+    "on_gpus",
+    "refuse",
+    "remedies_for",
+]
 
 MOST_GPUS = 64
 """As many as are looked at when the least number is asked for."""
 
 CONCURRENT = 4
 """Longest sequences an engine should have room for when its share of the memory is changed."""
+
+ALONE_SHARE = 0.9
+"""Of a GPU that an engine has for itself."""
 
 SHARE = "rollout.gpu_memory_utilization"
 
@@ -56,18 +68,29 @@ def refuse(config: RunConfig, shape: ModelShape, gpu_bytes: int, *, only_if_cert
 
 
 def fit_of(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> tuple[Fit, str]:
-    """The answer for `cluster.processes` GPUs of so many bytes each, and its reason."""
+    """The answer for GPUs of so many bytes each, as many as the run names, and its reason.
+
+    On a single one learner and engine are together; on several the fuller kind decides.
+    """
     needs = needs_of(config, shape, gpu_bytes)
     weights, sequence, _ = (part.bytes for part in needs.engine)
     reserves = engine_named(config.rollout.engine).reserves_memory
     beside = needs.budget if reserves else weights
-    each = f", on each of {n} GPUs," if (n := config.cluster.processes) > 1 else ""
-    certain, needed = needs.certain + beside, needs.updating + needs.budget
+    is_apart = (n := config.cluster.learners) > 0
+    together = max if is_apart else sum
+    certain, needed = (
+        together((needs.certain, beside)),
+        together((needs.updating, needs.budget)),
+    )
     if certain > gpu_bytes:
+        holds = f", on each of {n} learners' GPUs," if is_apart else ""
+        also = "" if is_apart else f", and the engine {gib(beside)} beside it"
         return Fit.CANNOT, (
-            f"an update holds{each} {gib(needs.certain)} GiB whatever the batch, and the engine"
-            f" {gib(beside)} beside it: {gib(certain)} of {gib(gpu_bytes)} GiB"
+            f"an update holds{holds} {gib(needs.certain)} GiB whatever the batch{also}:"
+            f" {gib(certain)} of {gib(gpu_bytes)} GiB"
         )
+    parts = config.cluster.tensor_parallel
+    each = f", on each of {parts} GPUs," if parts > 1 else ""
     given = f"{SHARE} = {config.rollout.gpu_memory_utilization} is {gib(needs.budget)} GiB, but"
     if weights + sequence > needs.budget:
         return Fit.CANNOT, (
@@ -87,19 +110,19 @@ def remedies_for(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> tuple[
         return (f"fits, by the estimate, with {flags}",)
     number, least = least_gpus(config, shape, gpu_bytes), least_gpu(config, shape)
     size, flags = gib(gpu_bytes).removesuffix(".0"), flags_that_fit(config, shape, least * GIB)
-    larger = f"it would take {_gpus(config.cluster.processes)} of ~{least} GiB with {flags}"
+    larger = f"it would take {_gpus(num_gpus(config))} of ~{least} GiB with {flags}"
     if number is None:
         weights = gib(needs_of(config, shape, gpu_bytes).engine[0].bytes)
-        whole = f"an engine with all weights ({weights} GiB, {config.rollout.dtype})"
-        reason = f"no number of GPUs of {size} GiB holds it: each has {whole} and its own batch"
+        whole = f"an engine's GPU its weights ({weights} GiB, {config.rollout.dtype})"
+        reason = f"no number of GPUs of {size} GiB holds it: a learner has its own batch, {whole}"
         return (reason, larger)
     several = on_gpus(config, number)
-    flags = f"--cluster.processes {number} {flags_that_fit(several, shape, gpu_bytes)}".rstrip()
+    flags = f"{_flags_of(several)} {flags_that_fit(several, shape, gpu_bytes)}".rstrip()
     return (f"fits, by the estimate, on {_gpus(number)} of {size} GiB with {flags}", larger)
 
 
 def least_gpu(config: RunConfig, shape: ModelShape) -> int:
-    """Whole GiB of the smallest GPU of which `cluster.processes` hold the run, by the estimate.
+    """Whole GiB of the smallest GPU of which as many as the run names hold it, by the estimate.
 
     Every key that `flags_that_fit` names may be set to what takes least.
     """
@@ -138,8 +161,11 @@ def flags_that_fit(config: RunConfig, shape: ModelShape, gpu_bytes: int) -> str 
 def _share_of(config: RunConfig, needs: Needs, gpu_bytes: int) -> float:
     """The engine's: enough for a few sequences, rounded up to a hundredth.
 
-    A share that is smaller than that and holds one sequence stays as it is.
+    A share that is smaller than that and holds one sequence stays as it is. A GPU of its own an
+    engine may fill.
     """
+    if config.cluster.learners:
+        return ALONE_SHARE
     now = config.rollout.gpu_memory_utilization
     wanted = needs.sampling + (CONCURRENT - 1) * needs.engine[1].bytes
     share = min(0.95, math.ceil(100 * wanted / gpu_bytes) / 100)
@@ -147,8 +173,24 @@ def _share_of(config: RunConfig, needs: Needs, gpu_bytes: int) -> float:
 
 
 def on_gpus(config: RunConfig, number: int) -> RunConfig:
-    """The same run on so many GPUs."""
-    return _with_keys(config, {"cluster.processes": number})
+    """The same run on so many GPUs: on several there is one engine, and the others learn."""
+    parts = min(config.cluster.tensor_parallel, number - 1)
+    several = {"learners": number - parts, "engines": 1, "tensor_parallel": parts}
+    alone = {"learners": 0, "engines": 0, "tensor_parallel": 1}
+    return config.changed(cluster=config.cluster.changed(**(several if number > 1 else alone)))
+
+
+def num_gpus(config: RunConfig) -> int:
+    """How many the run names."""
+    cluster = config.cluster
+    return cluster.learners + cluster.engines * cluster.tensor_parallel or 1
+
+
+def _flags_of(config: RunConfig) -> str:
+    cluster = config.cluster
+    flags = f"--cluster.learners {cluster.learners} --cluster.engines {cluster.engines}"
+    parts = cluster.tensor_parallel
+    return flags if parts == 1 else f"{flags} --cluster.tensor_parallel {parts}"
 
 
 def _with_keys(config: RunConfig, values: dict[str, Any]) -> RunConfig:

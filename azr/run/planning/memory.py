@@ -68,7 +68,7 @@ class Needs:
 
 
 def needs_of(config: RunConfig, shape: ModelShape, gpu_bytes: int | None) -> Needs:
-    """Of one of `cluster.processes` processes, each with such a GPU; None: on a CPU."""
+    """Of a learner and of an engine, each on such a GPU; None: on a CPU."""
     on_gpu, rollout = gpu_bytes is not None, config.rollout
     engine = tuple(_engine(config, shape))
     margin = MARGIN["gpu" if on_gpu else "cpu"]
@@ -91,15 +91,18 @@ def longest_sequence(config: RunConfig) -> int:
 
 def _engine(config: RunConfig, shape: ModelShape) -> Iterator[Need]:
     dtype, logits = config.rollout.dtype, 3 * MASTER * config.rollout.max_concurrent
-    token = 2 * shape.layers * shape.key_width * SIZE_OF[dtype]
-    yield Need("weights", SIZE_OF[dtype] * shape.parameters, dtype)
+    parts = config.cluster.tensor_parallel
+    # where there are more GPUs than heads of keys, each has one
+    key_width = max(shape.head_dim, shape.key_width // parts)
+    token = 2 * shape.layers * key_width * SIZE_OF[dtype]
+    yield Need("weights", SIZE_OF[dtype] * shape.parameters // parts, dtype)
     note = f"keys and values, {token:,} bytes a token"
     yield Need("the longest sequence", token * longest_sequence(config), note)
     yield Need("logits", logits * shape.vocabulary, "of rollout.max_concurrent rollouts", False)
 
 
 def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[Need]:
-    dtype, R = config.model.dtype, config.cluster.processes
+    dtype, R = config.model.dtype, max(1, config.cluster.learners)
     part, size = part_of(shape, R), SIZE_OF[config.model.dtype]
     tokens = max(config.learner.micro_batch_tokens, longest_sequence(config) - 1)
     yield Need("weights", MASTER * part, "float32")
@@ -111,7 +114,7 @@ def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[
     yield Need("AdamW's two moments", 2 * MASTER * part, "float32")
     if R > 1:
         root = R * size * _padded(root_tensors(shape), R)
-        yield Need("embedding and head", root, f"{dtype}, whole in each process")
+        yield Need("embedding and head", root, f"{dtype}, whole in each learner")
     how = "with" if config.model.gradient_checkpointing else "without"
     note = f"of {tokens:,} tokens, {how} gradient checkpointing"
     yield Need("activations", activation_bytes(config, shape, tokens), note, False)

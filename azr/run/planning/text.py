@@ -37,9 +37,10 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
 def _model(config: RunConfig, shape: ModelShape) -> Iterator[str]:
     yield "what a run needs; ~ marks what is not exact"
     yield f"model  {config.model.name}: {shape.parameters:,} parameters"
-    if (number := config.cluster.processes) > 1:
-        yield f"sizes are of one of {number} processes, a GPU each: a whole engine, 1/{number} of"
-        yield "the learner's weights, gradients and moments, and micro-batches of its own"
+    cluster = config.cluster
+    if cluster.learners:
+        yield f"sizes are of one GPU: a learner's, one of {cluster.learners} that share weights,"
+        yield f"gradients and moments, or an engine's, one of {cluster.engines}"
 
 
 def _memory(config: RunConfig, needs: Needs, *, has_share: bool) -> Iterator[str]:
@@ -80,8 +81,9 @@ def _answer(
         if fit is not Fit.FITS:
             yield from (f"         {line}" for line in remedies_for(config, shape, gpu_bytes))
         return
-    number = config.cluster.processes
-    needed, memory = number * (needs.updating + needs.budget), _machine_bytes()
+    learners, engines = config.cluster.learners or 1, config.cluster.engines or 1
+    number = config.cluster.learners + config.cluster.engines or 1
+    needed, memory = learners * needs.updating + engines * needs.budget, _machine_bytes()
     what = "process" if number == 1 else f"{number} processes"
     note = f"of {memory / GIB:.1f}, for {what} on this CPU"
     yield _row(Need("all together", needed, note, False))

@@ -1,0 +1,1 @@
+"""What runs in the processes of learners and engines, and what goes directly between these."""

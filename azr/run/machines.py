@@ -1,0 +1,126 @@
+"""Where a run learns and samples: in this process, or in several that may die (azr.cluster)."""
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+import torch
+
+from azr.config.run import RunConfig, SandboxConfig
+from azr.errors import ConfigError, WorkerLost
+from azr.learner.learner import TorchLearner
+from azr.models.checkpoint import Checkpoint, Saveable
+from azr.models.gpu import visible_gpu_bytes
+from azr.models.pretrained import resolve_model
+from azr.ports import Learner
+from azr.rollout.asking import AskingPolicy
+from azr.rollout.opening import open_policy
+from azr.run.planning import find_shape, num_gpus, refuse
+
+__all__ = ["Machines", "Pupil", "ThisProcess", "open_machines", "refuse_what_cannot_fit"]
+
+Say = Callable[[str], None]
+
+
+class Pupil(Learner, Saveable, Protocol):
+    """What learns and what a checkpoint is made of."""
+
+
+class Machines(Protocol):
+    """Both of a run's halves that need a GPU, and where programs run."""
+
+    @property
+    def sandbox(self) -> SandboxConfig:
+        """The run's section, with the addresses of servers that were started for it."""
+        ...
+
+    def learner(self, cut: Checkpoint | None) -> Pupil:
+        """The learner, as the checkpoint has it if there is one."""
+        ...
+
+    def opened_policy(self, cut: Checkpoint | None) -> AbstractContextManager[AskingPolicy]:
+        """The policy, while it is open."""
+        ...
+
+    def goes_on_after(self, loss: WorkerLost) -> str | None:
+        """What to say before the run goes on at its newest checkpoint; None if it must end."""
+        ...
+
+
+class ThisProcess:
+    """Learner and engine take turns on one CPU or one GPU."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self.sandbox = config.executor
+
+    def learner(self, cut: Checkpoint | None) -> TorchLearner:
+        """As Machines'."""
+        model = resolve_model(self._config.model.name)
+        learner = TorchLearner(self._config, model if cut is None else cut.model, initial=model)
+        if cut is not None:
+            learner.restore(cut)
+        return learner
+
+    @contextmanager
+    def opened_policy(self, cut: Checkpoint | None) -> Generator[AskingPolicy]:
+        """As Machines'."""
+        folder = resolve_model(self._config.model.name) if cut is None else cut.model
+        policy = open_policy(self._config, folder)
+        try:
+            yield policy
+        finally:
+            policy.close()
+
+    def goes_on_after(self, loss: WorkerLost) -> None:
+        """Nothing but this process can be lost, and it would not be asked."""
+        del loss
+
+
+@contextmanager
+def open_machines(config: RunConfig, say: Say) -> Generator[Machines]:
+    """This process, or what `cluster.learners` and `cluster.engines` ask for.
+
+    Raises:
+        ConfigError: What is asked for is not there.
+    """
+    if not config.cluster.learners:
+        yield ThisProcess(config)
+        return
+    try:
+        from azr.cluster.opening import open_cluster  # noqa: PLC0415 - an extra's: one GPU needs none
+    except ImportError as error:
+        raise ConfigError(
+            f"cluster.learners = {config.cluster.learners} wants Ray, which is not installed:"
+            f" pip install 'azr[cluster]' ({error})"
+        ) from error
+    with open_cluster(config, say) as cluster:
+        yield cluster
+
+
+def refuse_what_cannot_fit(config: RunConfig) -> None:
+    """Tell at once what would be told after weights were downloaded and loaded.
+
+    Raises:
+        ConfigError: Exact sizes alone are more than a GPU has, or an engine's GPUs cannot share
+            the model.
+    """
+    parts, is_apart = config.cluster.tensor_parallel, config.cluster.learners > 0
+    memory = visible_gpu_bytes(num_gpus(config)) if is_apart else own_gpu_bytes()
+    if parts == 1 and memory is None:
+        return
+    shape = find_shape(config.model.name)
+    if shape is None:
+        return
+    if shape.heads % parts:
+        raise ConfigError(
+            f"cluster.tensor_parallel = {parts} does not divide the {shape.heads} attention heads"
+            f" of {config.model.name}"
+        )
+    if memory is not None:
+        refuse(config, shape, memory, only_if_certain=True)
+
+
+def own_gpu_bytes() -> int | None:
+    """All memory of this process's GPU, if it has one."""
+    return torch.cuda.mem_get_info()[1] if torch.cuda.is_available() else None

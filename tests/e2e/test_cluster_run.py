@@ -1,0 +1,112 @@
+"""Whole runs over learners and engines on this machine's CPUs, some of whose processes are killed.
+
+Real parts throughout: `azr train` starts Ray, a real sandbox, sharded learners, two vLLM engines.
+The model is tiny, so that what takes time is the start of the processes.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(1800)]
+
+STEPS = 4
+LIMIT_S = 600.0
+"""For what takes a minute on a machine that does nothing else."""
+VLLM = ("--rollout.engine", "vllm", "--rollout.kv_cache_gib", "0.1")
+CLUSTER = (
+    *VLLM,
+    *("--cluster.learners", "2", "--cluster.engines", "2", "--cluster.address", "local"),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def write_config(runs: Path, taught: Path) -> Callable[..., Path]:
+    return lambda name: write_run(runs, taught, name, STEPS)
+
+
+def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == code, err[-4000:]
+    assert out == "", "stdout is data, and a training run has none"
+    return err
+
+
+def descendants(process: "subprocess.Popen[str]", words: str) -> list[psutil.Process]:
+    """Ray's actors of this name, which are the driver's children by way of Ray's own."""
+    found = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in found if words in " ".join(child.cmdline())]
+
+
+def test_a_cluster_plays_and_learns_what_one_process_does(
+    runs: Path, write_config: Callable[..., Path]
+) -> None:
+    finish(start(write_config("whole"), *CLUSTER))
+    finish(start(write_config("alone"), *VLLM))
+    whole, alone = (runs / "runs" / name for name in ("whole", "alone"))
+    assert tasks_of(whole) == tasks_of(alone)
+    for mine, theirs in zip(played(whole), played(alone), strict=True):
+        mine.pop("rollout/imbalance", None)
+        cached = "rollout/cached_tokens"  # which engine knew a prompt
+        assert mine.pop(cached) >= 0
+        assert theirs.pop(cached) >= 0
+        assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-5)
+    for row in metrics_of(whole):
+        assert row["sync/probe_max_abs"] < 1e-3, "of both engines"
+
+
+def test_a_run_outlives_a_learner_then_its_driver_and_stops_at_ctrl_c(
+    runs: Path, write_config: Callable[..., Path]
+) -> None:
+    folder = runs / "runs" / "wounded"
+    command = (write_config("wounded"), *CLUSTER, "--steps", "200", "--checkpoint.every", "2")
+    first = start(*command)
+    wait_for_step(folder, 3, first, LIMIT_S)
+    [*_, learner] = descendants(first, "LearnerActor")
+    learner.kill()
+    wait_for_step(folder, 5, first, LIMIT_S)
+    assert "(restart 1 of cluster.restarts = 3)" in killed(first)
+    step = len(metrics_of(folder))
+    second = start(*command, "--resume")
+    wait_for_step(folder, step + 1, second, LIMIT_S)
+    everything = psutil.Process(second.pid).children(recursive=True)
+    second.send_signal(signal.SIGINT)
+    said = finish(second, 130)
+    assert "resuming after step" in said
+    assert "go on with --resume" in said
+    all_end(everything)
+    rows = metrics_of(folder)
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    assert (folder / "checkpoints" / f"step_{len(rows)}").is_dir()
+
+
+def killed(driver: "subprocess.Popen[str]") -> str:
+    """What it said until it was killed; its actors end with it."""
+    actors = [child for name in ("Actor", "VLLM::") for child in descendants(driver, name)]
+    assert len(actors) >= 4
+    os.kill(driver.pid, signal.SIGKILL)
+    _, said = driver.communicate()
+    all_end(actors)
+    assert "Traceback" not in said
+    return said
+
+
+def all_end(processes: Sequence[psutil.Process]) -> None:
+    """Ray ends them: nobody waits for them here."""
+    deadline = time.monotonic() + 120
+    while any(one.is_running() for one in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
