@@ -239,11 +239,12 @@ class ClusterPolicy(AskingPolicy):
         returned = self._returned()
         with self._lock:
             learners = self._learners
-            if learners is None or learners.is_ahead:
-                return  # the next adoption includes them
-            waiting = [engine for engine in returned if engine.state is State.QUARANTINED]
-            if waiting:
-                self._has_pushed(learners, waiting, self._version)
+            if learners is None:
+                return  # the first adoption includes them
+            with learners.lock:  # they would learn meanwhile, and be pushed as what they were
+                waiting = [engine for engine in returned if engine.state is State.QUARANTINED]
+                if waiting and not learners.is_ahead:  # if they are, so will the next adoption
+                    self._has_pushed(learners, waiting, self._version)
 
     def _returned(self) -> list[Engine]:
         """Those in quarantine that are there now; waits for one of them at least.

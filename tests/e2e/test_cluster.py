@@ -223,7 +223,7 @@ def test_engines_lost_in_a_push_are_started_anew_and_pushed_again(cluster: Clust
     wait_for(lambda: all(map(ready, policy.engines)))
     update(cluster, run(sample_all(cluster, prompts())))
     pids = [engine.pid for engine in policy.engines]
-    with killed_in_next_push(victim.pid):
+    with killed_in_next_push(lambda: victim.pid):
         run(policy.adopt(learners_of(cluster).weights, version=policy._version + 1))
     assert victim.pid not in pids
     rollouts = run(sample_all(cluster, prompts()))
@@ -259,7 +259,7 @@ def test_a_learner_lost_in_a_push_leaves_no_engine_with_half_of_it(cluster: Clus
     learners, policy = learners_of(cluster), cluster.policy
     pids = [engine.pid for engine in policy.engines]
     with (
-        killed_in_next_push(learners.pids[1]),
+        killed_in_next_push(lambda: learners.pids[1]),
         pytest.raises(WorkerLost, match=r"learner [01] is gone"),
     ):
         run(policy.adopt(learners.weights, version=8))
@@ -271,14 +271,14 @@ def test_a_learner_lost_in_a_push_leaves_no_engine_with_half_of_it(cluster: Clus
 
 
 @contextmanager
-def killed_in_next_push(pid: int) -> Generator[None]:
+def killed_in_next_push(pid_of: Callable[[], int]) -> Generator[None]:
     """SIGKILL to the process when weights begin to be sent."""
     send, is_due = Push.send, True
 
     def sent(self: Push) -> Any:
         nonlocal is_due
         if is_due:
-            kill(pid)
+            kill(pid_of())
         is_due = False
         return send(self)
 

@@ -105,10 +105,12 @@ class EngineActor:
         )
 
     async def receive(self, announcement: Mapping[str, Any]) -> None:
-        """Take one push, while the first learner sends it. What was computed is forgotten after."""
+        """Take one push, while the first learner sends it; what is being sampled ends before."""
+        await self._llm.pause_generation(mode="wait", clear_cache=False)
         await self._llm.start_weight_update()
         await self._llm.collective_rpc("update_weights", kwargs={"update_info": dict(announcement)})
         await self._llm.finish_weight_update(str(announcement["version"]))
+        await self._llm.resume_generation()
 
     async def forget(self) -> bool:
         """Empty the prefix cache; False if a block of it is in use."""
