@@ -9,9 +9,10 @@ from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sandbox_wasm import job_fields, job_files
 from sandbox_wasm.errors import BadJob
-from sandbox_wasm.job_fields import MAX_IMAGES
+from sandbox_wasm.jobs import fields as job_fields
+from sandbox_wasm.jobs import files as job_files
+from sandbox_wasm.jobs.fields import MAX_IMAGES
 
 __all__ = [
     "DEFAULT_BANNED_MODULES",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sandbox_wasm.grading.guest.test_text import can_fail
-from sandbox_wasm.job_fields import MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_TEXT_BYTES
 
 __all__ = ["MAX_OUTPUT_BYTES", "Calls", "Check", "Comparison", "Stdin", "Tests"]
 

@@ -10,7 +10,7 @@ from sandbox_wasm.grading.compare import same_output, same_value
 from sandbox_wasm.grading.guest.entry import ENTRY, source_of
 from sandbox_wasm.grading.guest.prelude import joined
 from sandbox_wasm.grading.limits import limits_of
-from sandbox_wasm.job_fields import MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 from sandbox_wasm.wire.codec import calls_a_job
 

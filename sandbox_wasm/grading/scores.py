@@ -11,7 +11,7 @@ from sandbox_wasm.grading.checks import Check, Stdin, Tests
 from sandbox_wasm.grading.graded import Graded
 from sandbox_wasm.grading.grader import CaseResult, jobs_of, results_of
 from sandbox_wasm.grading.soundness import EMPTY, Soundness
-from sandbox_wasm.job_fields import MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_TEXT_BYTES
 from sandbox_wasm.types import Job, JobResult, Limits
 
 __all__ = ["Executor", "agrade", "agrade_all", "grade", "grade_all"]

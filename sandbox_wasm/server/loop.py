@@ -17,7 +17,7 @@ from typing import Any
 import zmq
 
 from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable, SessionGone
-from sandbox_wasm.job_fields import MAX_NAME_CHARS
+from sandbox_wasm.jobs.fields import MAX_NAME_CHARS
 from sandbox_wasm.server.door import Door, key_of
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import BadJob, ProtocolError
-from sandbox_wasm.job_fields import MAX_CALLS, frozen_names, short_repr
+from sandbox_wasm.jobs.fields import MAX_CALLS, frozen_names, short_repr
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 from sandbox_wasm.wire.protocol import MAX_JOBS_PER_FRAME, MAX_NUMBER, MAX_REPLY_BYTES
 

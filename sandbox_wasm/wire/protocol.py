@@ -23,7 +23,7 @@ from typing import Any, Final, cast, get_type_hints
 import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import ProtocolError
-from sandbox_wasm.job_fields import short_repr
+from sandbox_wasm.jobs.fields import short_repr
 
 __all__ = [
     "DEFAULT_MAX_MESSAGE_BYTES",

@@ -26,7 +26,7 @@ from sandbox_wasm.grading.checks import Calls, Comparison, Stdin, Tests
 from sandbox_wasm.grading.compare import same_output, same_value
 from sandbox_wasm.grading.grader import jobs_of
 from sandbox_wasm.grading.soundness import EMPTY
-from sandbox_wasm.job_fields import MAX_CALLS, MAX_IMAGES, MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_CALLS, MAX_IMAGES, MAX_TEXT_BYTES
 from sandbox_wasm.server.queues import QueueLimits, too_costly
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 from sandbox_wasm.wire.codec import pack_job

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox_wasm.errors import BadJob
-from sandbox_wasm.job_fields import MAX_CALLS, MAX_NAMES, MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_CALLS, MAX_NAMES, MAX_TEXT_BYTES
 from sandbox_wasm.types import DEFAULT_BANNED_MODULES, FUEL_A_SECOND, Job, Limits
 from sandbox_wasm.wire import codec
 

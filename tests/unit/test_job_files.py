@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox_wasm import BadJob, Job
-from sandbox_wasm.job_files import MAX_FILES, MAX_FILES_BYTES
+from sandbox_wasm.jobs.files import MAX_FILES, MAX_FILES_BYTES
 from sandbox_wasm.wire.codec import job_of_fields, jobs_of, pack_job
 from sandbox_wasm.wire.protocol import Kind, frame_of_parts, unpack
 

@@ -9,7 +9,7 @@ from azr.evaluation.suites.fields import Record
 from azr.evaluation.suites.items import HiddenTests, Part
 from azr.evaluation.suites.suites import published_check, says_something
 from sandbox_wasm.grading.forms.packed import unpack_tests
-from sandbox_wasm.job_fields import MAX_TEXT_BYTES
+from sandbox_wasm.jobs.fields import MAX_TEXT_BYTES
 
 __all__ = ["open_hidden"]
 

@@ -7,7 +7,7 @@ The check is one expression; only when it says no are the fields walked, to name
 from collections.abc import Sequence, Set
 from typing import Any, Final, cast
 
-from sandbox_wasm.job_files import FILE_NAMES, FILES, faults_of_files, faults_of_names
+from sandbox_wasm.jobs.files import FILE_NAMES, FILES, faults_of_files, faults_of_names
 
 __all__ = [
     "MAX_CALLS",

@@ -1,0 +1,1 @@
+"""A job's fields: what each may hold, and what is wrong with one that does not."""
