@@ -3,6 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "executor/engine/trap_signals.h"
 #include "executor/wasi/wasi.h"
 
 namespace azr::executor {
@@ -115,6 +116,8 @@ Engine::Engine(const WasmtimeApi& api, const EngineOptions& options)
   api.wasmtime_config_host_memory_creator_set(config, &creator);
   engine_ = api.wasm_engine_new_with_config(config);
   if (engine_ == nullptr) throw std::runtime_error("wasmtime made no engine");
+  // Only the first engine of a process makes wasmtime install its handlers.
+  [[maybe_unused]] static const bool is_noted = (note_trap_handlers(), true);
 }
 
 Engine::~Engine() {

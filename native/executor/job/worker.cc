@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "executor/engine/native_stack.h"
+#include "executor/engine/trap_signals.h"
 #include "executor/job/circumstances.h"
 #include "executor/job/reply.h"
 #include "executor/job/run_failures.h"
@@ -343,6 +344,7 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip, co
     sit(engine, seat);
   }
   Run run;
+  keep_trap_handlers();
   seat.slot.begin(bounds.memory_bytes);
   try {
     if (turn != nullptr) turn->enter(seat.slot, io_);

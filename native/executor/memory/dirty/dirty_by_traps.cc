@@ -12,6 +12,7 @@
 #include <mutex>
 #include <system_error>
 
+#include "executor/engine/trap_signals.h"
 #include "executor/memory/dirty/dirty_pages.h"
 #include "executor/memory/dirty/pagemap.h"
 
@@ -115,6 +116,7 @@ void install_handler() {
   if (sigaction(SIGSEGV, &action, &g_next) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot handle SIGSEGV (sigaction)");
   }
+  note_trap_handler(SIGSEGV);
   is_installed = true;
 }
 

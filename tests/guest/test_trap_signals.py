@@ -1,0 +1,43 @@
+"""Other libraries take the signals that wasmtime makes traps of. A guest's fault stays a trap."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.guest
+
+BEFORE = """
+import ctypes, faulthandler, signal
+from sandbox_wasm import Job, Sandbox
+libc = ctypes.CDLL(None)
+libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+source = "def f(n):\\n    a = iter([1])\\n    for _ in range(n): a = map(int, a)\\n    return next(a)"
+def outcomes(sandbox):
+    jobs = [Job("trap", source, calls=["500_000"]), Job("fine", source, calls=["5"])]
+    return [result.calls[0].outcome.value for result in sandbox.run(jobs)]
+with Sandbox(workers=1, images=1) as sandbox:
+    print(*outcomes(sandbox))
+    {taken}
+    print(*outcomes(sandbox))
+"""
+TAKEN = {
+    "by default": "[libc.signal(number, 0) for number in (signal.SIGSEGV, signal.SIGILL)]",
+    "ignored": "libc.signal(signal.SIGSEGV, 1)",
+    "faulthandler": "faulthandler.enable()",
+}
+
+
+@pytest.mark.parametrize("way", ["faults", "traps"])
+@pytest.mark.parametrize("taker", TAKEN)
+def test_signals_that_another_library_has_taken_are_taken_back(
+    taker: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZR_DIRTY_PAGES", way)
+    script = BEFORE.replace("{taken}", TAKEN[taker])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["trapped returned"] * 2
+    assert "Fatal Python error" not in done.stderr
