@@ -46,6 +46,13 @@ class LossKind(StrEnum):
     """PPO on the sequence's ratio, the geometric mean of its tokens' ratios."""
     GSPO_TOKEN = "gspo_token"  # noqa: S105 - a loss, not a secret
     """GSPO's value with the gradient through each token alone: advantages may vary by token."""
+    SAPO = "sapo"
+    """-(4 / t) sigmoid(t (r - 1)) A: a soft gate in place of the clip; t depends on A's sign."""
+    DPPO = "dppo"
+    """-s A + sampler_coef log(s)^2 with s = exp(logprob - rollout_logprob); the first term is 0
+    where A pushes a probability on that is further than tv_low or tv_high from the sampler's."""
+    IPO = "ipo"
+    """DPPO, but 0 beyond either bound whatever A is (INTELLECT policy optimization)."""
 
 
 class Aggregation(StrEnum):
@@ -75,6 +82,8 @@ class Kl(StrEnum):
     """exp(d) - d - 1."""
     K3_PLUS = "k3+"
     """k3's value with k2's gradient."""
+    K3_CORRECTED = "k3_corrected"
+    """r times k3: unbiased under the weights that sampled, in value and gradient."""
 
 
 class Importance(StrEnum):
@@ -107,7 +116,8 @@ class LossSection(Section, title="loss"):
 
     loss: OneOf[LossKind] = LossKind.PPO
     """The term of a token. (paper: ppo) Take dual_clip for the authors' newest code, gspo for
-    mixture-of-experts models, cispo to keep the gradient of clipped tokens."""
+    mixture-of-experts models, cispo to keep the gradient of clipped tokens, sapo for a soft clip,
+    dppo or ipo where sampler and learner differ much."""
     clip_low: Amount = 0.2
     """Ratios are held above 1 - clip_low. (PPO: 0.2) Set about 3e-4 with gspo."""
     clip_high: Amount = 0.28
@@ -118,6 +128,21 @@ class LossSection(Section, title="loss"):
     delta: float = 4.0
     """With two_sided: the largest unclipped ratio, above 1 + clip_high. (arXiv 2505.07291) Lower it
     when updates have spikes."""
+    sapo_positive: Positive = 1.0
+    """With sapo: how sharply the gate closes where A > 0. (arXiv 2511.20347) Raise it to stay
+    nearer to the old policy."""
+    sapo_negative: Positive = 1.05
+    """The same where A <= 0. (arXiv 2511.20347) Keep it above sapo_positive: tokens that are pushed
+    down spread their weight over the whole vocabulary."""
+    tv_low: Share = 0.2
+    """With dppo and ipo: how far a token's probability may fall below the sampler's. (prime-rl:
+    0.2) Lower it when updates have spikes."""
+    tv_high: Share = 0.2
+    """With dppo and ipo: how far it may rise above the sampler's. (prime-rl: 0.2) Lower it when
+    entropy falls fast."""
+    sampler_coef: Amount = 0.001
+    """With dppo and ipo: weight of log(s)^2, which holds the policy near the sampler. (arXiv
+    2602.02276; prime-rl: 0.001) Raise it when `mismatch_kl` in the metrics grows."""
     aggregation: OneOf[Aggregation] = Aggregation.TOKEN_MEAN
     """How the tokens' terms become one number. (DAPO: token_mean) Take a mean over sequences when
     long completions outweigh short ones, dr_grpo against any bias of length."""
@@ -145,6 +170,11 @@ class LossSection(Section, title="loss"):
     """Which engine computes the loss. Change it only to compare: all agree within documented
     tolerances (docs/policy_loss.md)."""
 
+    @property
+    def pulls_to_sampler(self) -> bool:
+        """Whether tokens have a gradient towards the sampler, also where their advantage is 0."""
+        return self.loss in {LossKind.DPPO, LossKind.IPO} and self.sampler_coef > 0
+
     @model_validator(mode="after")
     def _numbers_suit_the_words(self) -> Self:
         if self.loss is LossKind.DUAL_CLIP and self.dual_clip <= 1:
@@ -166,6 +196,15 @@ class LossSection(Section, title="loss"):
             raise ConfigError(
                 f"loss.kl_coef must be 0 with loss.kl = 'none', got {self.kl_coef}: "
                 f"choose an estimator, k3+ for example, to have a penalty"
+            )
+        if self.loss in {LossKind.DPPO, LossKind.IPO} and self.importance in {
+            Importance.TIS,
+            Importance.ICEPOP,
+        }:
+            raise ConfigError(
+                f"loss.importance must be none or sequence_mask with loss.loss ="
+                f" {self.loss.value!r}, got {self.importance.value!r}: its ratio is that to the"
+                " sampler already"
             )
         if self.importance_low > self.importance_high:
             raise ConfigError(

@@ -306,6 +306,7 @@ class TorchLearner:
         return (
             config.entropy_coef != 0
             or config.kl_coef != 0
+            or config.pulls_to_sampler
             or self._entropy.are_on
             or self._masks_sequences
         )

@@ -12,7 +12,12 @@ import ctypes, faulthandler, signal
 from sandbox_wasm import Job, Sandbox
 libc = ctypes.CDLL(None)
 libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
-source = "def f(n):\\n    a = iter([1])\\n    for _ in range(n): a = map(int, a)\\n    return next(a)"
+source = '''
+def f(n):
+    a = iter([1])
+    for _ in range(n): a = map(int, a)
+    return next(a)
+'''
 def outcomes(sandbox):
     jobs = [Job("trap", source, calls=["500_000"]), Job("fine", source, calls=["5"])]
     return [result.calls[0].outcome.value for result in sandbox.run(jobs)]

@@ -42,7 +42,9 @@ def test_an_impossible_value_is_refused_by_its_dotted_key(key, values):
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match="one of none, k1, abs, k2, k3, k3\\+, got 'k9'"):
+    with pytest.raises(
+        ConfigError, match="one of none, k1, abs, k2, k3, k3\\+, k3_corrected, got 'k9'"
+    ):
         LossConfig(kl="k9")
 
 

@@ -22,6 +22,9 @@ KINDS = {
     LossKind.CISPO: [{}, {"clip_low": 2.0, "clip_high": 4.0}],
     LossKind.GSPO: [{"clip_low": 3e-2, "clip_high": 4e-2}],
     LossKind.GSPO_TOKEN: [{"clip_low": 3e-2, "clip_high": 4e-2}],
+    LossKind.SAPO: [{}, {"sapo_positive": 3.0, "sapo_negative": 2.0}],
+    LossKind.DPPO: [{"tv_low": 0.003, "tv_high": 0.004, "sampler_coef": 0.2}],
+    LossKind.IPO: [{"tv_low": 0.003, "tv_high": 0.004}],
 }
 
 
@@ -83,14 +86,19 @@ def as_in_the_papers(batch, config):
 
 def _sequence(batch, config, rows, logprobs, entropy, sequences):
     new, old = logprobs[rows], batch["old_logprobs"][rows]
-    terms = _terms(new, old, batch["advantages"][rows], config)
+    sampler = batch["rollout_logprobs"][rows]
+    A = batch["advantages"][rows]
+    compares = config.loss in {LossKind.DPPO, LossKind.IPO}
+    terms = _sampler_terms(new, sampler, A, config) if compares else _terms(new, old, A, config)
     q = (old - batch["rollout_logprobs"][rows]).exp()
     if config.importance is Importance.TIS:
         terms = terms * q.clamp(max=config.importance_high)
     if config.importance is Importance.ICEPOP:
         terms = terms * q * ((q >= config.importance_low) & (q <= config.importance_high))
     if config.kl is not Kl.NONE:
-        terms = terms + config.kl_coef * _kl(batch["ref_logprobs"][rows] - new, config.kl)
+        ratio = (new - old).exp() if config.kl is Kl.K3_CORRECTED else 1
+        kl = ratio * _kl(batch["ref_logprobs"][rows] - new, config.kl)
+        terms = terms + config.kl_coef * kl
     terms = terms - config.entropy_coef * entropy[rows]
     return {
         Aggregation.TOKEN_MEAN: terms.sum() / sum(len(s) for s in sequences),
@@ -105,6 +113,9 @@ def _terms(new, old, A, c):
     low, high = 1 - c.clip_low, 1 + c.clip_high
     if c.loss is LossKind.REINFORCE:
         return -A * new
+    if c.loss is LossKind.SAPO:
+        t = torch.tensor([c.sapo_positive if a > 0 else c.sapo_negative for a in A])
+        return -A * 4 / t / (1 + (-t * (r - 1)).exp())
     if c.loss is LossKind.CISPO:
         return -r.clamp(max(low, 0), high).detach() * A * new
     if c.loss is LossKind.TWO_SIDED:
@@ -119,6 +130,17 @@ def _terms(new, old, A, c):
     return ppo
 
 
+def _sampler_terms(new, sampler, A, c):
+    moved = (new.exp() - sampler.exp()).detach().tolist()
+    keep = []
+    for a, gap in zip(A.tolist(), moved, strict=True):
+        up, down = gap > c.tv_high, gap < -c.tv_low
+        masked = (up if a > 0 else down) if c.loss is LossKind.DPPO else up or down
+        keep.append(0.0 if masked else 1.0)
+    s = (new - sampler).exp()
+    return c.sampler_coef * s.log() ** 2 - torch.tensor(keep, dtype=s.dtype) * s * A
+
+
 def _kl(d, kl):
     k2, k3 = d**2 / 2, d.exp() - d - 1
     return {
@@ -127,6 +149,7 @@ def _kl(d, kl):
         Kl.K2: k2,
         Kl.K3: k3,
         Kl.K3_PLUS: k3.detach() + k2 - k2.detach(),
+        Kl.K3_CORRECTED: k3,
     }[kl]
 
 
@@ -140,10 +163,13 @@ def loss_and_gradients(function, batch):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_combination_is_the_formula_of_the_papers(batch, kind):
-    """7 losses x 4 aggregations x 6 penalties x 4 corrections x 2 temperatures."""
+    """10 losses x 4 aggregations x 7 penalties x 4 corrections x 2 temperatures."""
     for extra, aggregation, kl, importance, temperature in itertools.product(
         KINDS[kind], Aggregation, Kl, Importance, (1.0, 0.7)
     ):
+        compares = kind in {LossKind.DPPO, LossKind.IPO}
+        if compares and importance in {Importance.TIS, Importance.ICEPOP}:
+            continue  # refused
         config = LossConfig(
             loss=kind,
             aggregation=aggregation,
@@ -162,6 +188,15 @@ def test_every_combination_is_the_formula_of_the_papers(batch, kind):
         actual = loss_and_gradients(lambda b, c=config: policy_loss(**b, config=c)[0], batch)
         for ours, theirs in zip(actual, expected, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-13, msg=str(config))
+
+
+def test_the_masks_of_dppo_and_ipo_act(batch):
+    bounds = {"tv_low": 0.003, "tv_high": 0.004}
+    shares = {}
+    for kind in (LossKind.DPPO, LossKind.IPO):
+        metrics = policy_loss(**batch, config=LossConfig(loss=kind, **bounds))[1]
+        shares[kind] = means_of(total_metrics([metrics]))["clipped"]
+    assert 0 < shares[LossKind.DPPO] < shares[LossKind.IPO] < 1
 
 
 def test_micro_batches_add_up_to_the_batch(batch):

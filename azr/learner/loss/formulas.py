@@ -74,7 +74,10 @@ class Objective:
         """Return KL_t [T], differentiable."""
         if self.tokens.ref_logprobs is None:
             raise ValueError("ref_logprobs must be given: loss.kl compares with them")
-        return kl_penalty(logprobs, self.tokens.ref_logprobs, self.config.kl)
+        penalty = kl_penalty(logprobs, self.tokens.ref_logprobs, self.config.kl)
+        if self.config.kl is Kl.K3_CORRECTED:
+            penalty = _log_ratio(logprobs, self.tokens).exp() * penalty
+        return penalty
 
     def coefficients(self, logprobs: Tensor, entropy: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return a = dL/dlogprobs [T] and b = dL/dentropy [T]; b is None if it is 0 everywhere."""
@@ -114,7 +117,8 @@ def kl_penalty(logprobs: Tensor, ref_logprobs: Tensor, kl: Kl) -> Tensor:
     """Estimate KL(policy, reference) per token from the sampled token alone.
 
     Schulman 2020, "Approximating KL divergence" (k1, k2, k3). k3's gradient is not that of the
-    divergence while k2's is, in expectation: hence k3+ (arXiv:2510.01555).
+    divergence while k2's is, in expectation: hence k3+ (arXiv:2510.01555). k3_corrected is k3 here;
+    `Objective.divergence` multiplies it by the ratio (DeepSeek-V3.2, arXiv:2512.02556).
     """
     d = ref_logprobs - logprobs
     bounded = d.clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
@@ -193,6 +197,39 @@ def _gspo_token(logprobs: Tensor, tokens: Tokens, config: LossConfig) -> tuple[T
     return _clipped_term(ratio * (logprobs - logprobs.detach()).exp(), tokens, config)
 
 
+def _sapo(logprobs: Tensor, tokens: Tokens, config: LossConfig) -> tuple[Tensor, Tensor]:
+    """SAPO: arXiv:2511.20347. Nothing is clipped."""
+    ratio = _log_ratio(logprobs, tokens).exp()
+    positive, negative = config.sapo_positive, config.sapo_negative
+    sharpness = torch.where(tokens.advantages > 0, positive, negative).to(ratio.dtype)
+    gated = 4 / sharpness * torch.sigmoid(sharpness * (ratio - 1))
+    return -gated * tokens.advantages, torch.zeros_like(ratio, dtype=torch.bool)
+
+
+def _sampler_term(
+    logprobs: Tensor, tokens: Tokens, config: LossConfig, *, by_sign: bool
+) -> tuple[Tensor, Tensor]:
+    """-s A, 0 where the probability is too far from the sampler's; plus log(s)^2 everywhere."""
+    if tokens.rollout_logprobs is None:
+        raise ValueError("rollout_logprobs must be given: this loss compares with the sampler")
+    log_ratio = (logprobs - tokens.rollout_logprobs).clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND)
+    moved = logprobs.detach().exp() - tokens.rollout_logprobs.exp()
+    rose, fell = moved > config.tv_high, moved < -config.tv_low
+    masked = torch.where(tokens.advantages > 0, rose, fell) if by_sign else rose | fell
+    gained = torch.where(masked, 0.0, log_ratio.exp() * tokens.advantages)
+    return config.sampler_coef * log_ratio.square() - gained, masked
+
+
+def _dppo(logprobs: Tensor, tokens: Tokens, config: LossConfig) -> tuple[Tensor, Tensor]:
+    """DPPO's mask by binary total variation, arXiv:2602.04879; log(s)^2: arXiv:2602.02276."""
+    return _sampler_term(logprobs, tokens, config, by_sign=True)
+
+
+def _ipo(logprobs: Tensor, tokens: Tokens, config: LossConfig) -> tuple[Tensor, Tensor]:
+    """INTELLECT policy optimization, of prime-rl: DPPO's mask without a look at the sign."""
+    return _sampler_term(logprobs, tokens, config, by_sign=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A loss, apart from aggregation, importance correction, entropy and divergence."""
@@ -211,6 +248,9 @@ TERMS: Mapping[LossKind, Term] = {
     LossKind.CISPO: Term(_cispo),
     LossKind.GSPO: Term(_gspo, is_coupled=True),
     LossKind.GSPO_TOKEN: Term(_gspo_token, is_coupled=True),
+    LossKind.SAPO: Term(_sapo),
+    LossKind.DPPO: Term(_dppo),
+    LossKind.IPO: Term(_ipo),
 }
 """Every loss by its name. To add one, add a function and an entry here, and a name in `LossKind`.
 """
