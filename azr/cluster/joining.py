@@ -62,7 +62,7 @@ def refuse_silence(address: str) -> None:
     try:
         with socket.create_connection((host, int(port)), CONNECT_S) as connection:
             speaks_grpc = os.environ.get("RAY_USE_TLS") == "1" or greets(connection)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise ConfigError(
             f"cluster.address = {address!r}: nobody answers there ({error});"
             " `ray start --head` on that machine prints its address"

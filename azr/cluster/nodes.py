@@ -15,6 +15,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from azr import __version__
+from azr.atomic_write import written
 from azr.cluster.calls import all_answers
 from azr.errors import ConfigError
 
@@ -38,11 +39,12 @@ def check_nodes(folder: Path, model: Path | None) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".azr-") as marker:
-        wanted = [marker.name] if model is None else [marker.name, str(model / "config.json")]
-        calls = {name_of(node): on(node).remote(wanted) for node in nodes}
-        found = all_answers(calls, LOOK_S)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".azr-") as marker:
+            wanted = [marker.name] if model is None else [marker.name, str(model / "config.json")]
+            calls = {name_of(node): on(node).remote(wanted) for node in nodes}
+            found = all_answers(calls, LOOK_S)
     here = versions()
     for host, (theirs, missing) in sorted(found.items()):
         refuse(host, here, theirs, missing)

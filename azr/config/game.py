@@ -251,6 +251,16 @@ def rates_agree(selfplay: SelfPlayConfig, buffers: BuffersConfig, dedupe: str) -
             "buffers.rate_weight must be 0 with selfplay.update_iteration ="
             f" {selfplay.update_iteration}: the steps of a block share one draw"
         )
+    if buffers.rate_weight and buffers.reference_sampling == "easy":
+        raise ConfigError(
+            "buffers.rate_weight must be 0 with buffers.reference_sampling = easy, which goes by"
+            " the rate that a task was born with: it is not kept"
+        )
+    if buffers.recheck and selfplay.update_iteration > 1:
+        raise ConfigError(
+            "buffers.recheck must be 0 with selfplay.update_iteration ="
+            f" {selfplay.update_iteration}: the steps of a block share one draw"
+        )
     if buffers.band != (0.0, 1.0) and selfplay.solver_tasks == "step":
         raise ConfigError(
             "selfplay.solver_tasks must be another than step with buffers.band: one rule says what"

@@ -21,7 +21,7 @@ from azr.config.gone import GONE
 from azr.config.keys import describe
 from azr.config.kinds import at_home
 from azr.config.run import RunConfig
-from azr.config.spelling import UNSET, spell_value
+from azr.config.spelling import UNSET, spell_key, spell_value
 from azr.errors import ConfigError
 
 __all__ = [
@@ -288,6 +288,6 @@ def table_lines(name: str, table: Mapping[str, Any]) -> Iterable[str]:
     inner: dict[str, Any] = {word: v for word, v in table.items() if isinstance(v, dict)}
     for word, value in table.items():
         if word not in inner:
-            yield f"{word} = {spell_value(value)}"
+            yield f"{spell_key(word)} = {spell_value(value)}"
     for word, value in inner.items():
-        yield from table_lines(f"{name}.{word}".lstrip("."), value)
+        yield from table_lines(f"{name}.{spell_key(word)}".lstrip("."), value)

@@ -1,10 +1,11 @@
 """Keys in words: what one allows, from the JSON schema that pydantic makes of it, and its value."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-__all__ = ["UNSET", "resolved", "spell_kind", "spell_value"]
+__all__ = ["UNSET", "resolved", "spell_key", "spell_kind", "spell_value"]
 
 UNSET = "default"
 """What stands for None in files and on the command line."""
@@ -60,6 +61,11 @@ def spell_limits(schema: Mapping[str, Any]) -> str:
     return f", {' and '.join(limits)}" if limits else ""
 
 
+def spell_key(word: str) -> str:
+    """Spell a key as TOML does: in quotes unless it is of letters, digits, `_` and `-` alone."""
+    return word if re.fullmatch(r"[A-Za-z0-9_-]+", word) else spell_value(word)
+
+
 def spell_value(value: object) -> str:
     """The value as TOML, which has no word for None."""
     if value is None:
@@ -70,7 +76,7 @@ def spell_value(value: object) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, Mapping):
         pairs = cast(Mapping[str, object], value).items()
-        return "{" + ", ".join(f"{word} = {spell_value(v)}" for word, v in pairs) + "}"
+        return "{" + ", ".join(f"{spell_key(word)} = {spell_value(v)}" for word, v in pairs) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(spell_value(v) for v in cast(Sequence[object], value)) + "]"
     return repr(value)

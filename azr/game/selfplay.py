@@ -76,8 +76,12 @@ async def play_step(table: Table, step: int) -> list[Experience]:
     selfplay = table.config.selfplay
     parts = [play_slots(table, step), play_anchors(table, step)]
     experiences, anchored = await all_or_nothing(parts)
+    refuted = await recheck(table, step)
+    # Nothing is awaited from here on: an interrupt finds all of the step's changes, or none.
     remeasure(table, step, experiences)
-    await recheck(table, step)
+    if refuted:
+        table.buffers.remove(refuted)
+        table.appraiser.forget()
     experiences = table.appraiser.price_repetition(experiences) + anchored
     if not selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
@@ -202,8 +206,8 @@ def remeasure(table: Table, step: int, experiences: Sequence[Experience]) -> Non
         table.buffers.remeasure(attempts, weight)
 
 
-async def recheck(table: Table, step: int) -> None:
-    """Run a sample of the stored tasks again, and take out those whose outputs do not come back.
+async def recheck(table: Table, step: int) -> list[Task]:
+    """Run a sample of the stored tasks again; return those whose outputs do not come back.
 
     The data gate decides whether self-play lasts, whatever the reward (Survive or Collapse, arXiv
     2605.22217): `gate/refuted` shows what got past it.
@@ -218,10 +222,7 @@ async def recheck(table: Table, step: int) -> None:
         for task in dict.fromkeys(buffers.draw_batch(mode, number, seed, "uniform"))
     ]
     refuted = await all_or_nothing([table.judge.refutes(task, seeds[task.mode]) for task in sample])
-    gone = [task for task, is_refuted in zip(sample, refuted, strict=True) if is_refuted]
-    if gone:
-        buffers.remove(gone)
-        table.appraiser.forget()
+    return [task for task, is_refuted in zip(sample, refuted, strict=True) if is_refuted]
 
 
 def solver_tasks(table: Table, step: int) -> list[Task]:

@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from azr.config.run import RunConfig
@@ -25,6 +25,7 @@ from azr.records.sinks import MetricsWriter
 from azr.rollout.opening import open_policy
 from azr.rollout.prompt_tokens import context_of
 from azr.run.display import Display
+from azr.run.interrupt import Interrupt
 from azr.run.machines import Machines, ThisProcess, open_machines, refuse_what_cannot_fit
 from azr.run.players import Players, open_executor, open_players
 from azr.run.recorder import RunRecorder
@@ -76,6 +77,9 @@ def run_training(
             try:
                 return attempt.run(is_resumed=resume, checkpoint=checkpoint)
             except WorkerLost as loss:
+                if attempt.interrupt.requested:
+                    display.message(f"stopped ({loss}); --resume goes on from the last checkpoint")
+                    return EXIT_INTERRUPTED
                 going_on = machines.goes_on_after(loss)
                 if going_on is None:
                     raise
@@ -92,6 +96,8 @@ class Attempt:
     machines: Machines
     display: Display
     suites: Sequence[SuiteData]
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    """One for all attempts: who asked to stop is not asked again when a part was lost."""
 
     def run(self, *, is_resumed: bool, checkpoint: int | None) -> int:
         """As `run_training`.
@@ -133,6 +139,7 @@ class Attempt:
                 # half the seeds make no run that could go on as if nothing had happened
                 display.message("stopped while seeding; --resume starts it again")
                 return EXIT_INTERRUPTED
+            players.buffers.rewind(recorder.last_step)  # of what half a step has stored
             recorder.checkpoint(recorder.last_step)
             display.message(f"stopped after step {recorder.last_step}; go on with --resume")
             return EXIT_INTERRUPTED
@@ -145,6 +152,7 @@ class Attempt:
             policy=players.policy,
             learner=players.learner,
             recorder=recorder,
+            interrupt=self.interrupt,
             first_step=first_step,
             profiled=StepProfiler(path / "profile", config.logging.profile_steps).over,
             evaluation=TrainingEvaluation(

@@ -29,6 +29,11 @@ def test_more_actors_than_gpus_are_refused(gpus: list[int], words: str) -> None:
     placement.check_gpus(CLUSTER, [4, 4])
 
 
+def test_a_name_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match="nobody answers there"):
+        joining.refuse_silence("node..1:6379")
+
+
 def test_an_address_nobody_answers_is_refused_at_once() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -152,6 +152,8 @@ def test_attempts_at_older_tasks_alone_move_rates():
         ({"buffers": {"band": (0.3, 0.8)}, "selfplay": {"solver_tasks": "step"}}, "solver_tasks"),
         ({"buffers": {"rate_weight": 0.2}, "selfplay": {"update_iteration": 2}}, "rate_weight"),
         ({"buffers": {"rate_weight": 0.2}, "novelty": {"dedupe": "none"}}, "rate_weight"),
+        ({"buffers": {"rate_weight": 0.2, "reference_sampling": "easy"}}, "rate_weight"),
+        ({"buffers": {"recheck": 8}, "selfplay": {"update_iteration": 2}}, "recheck"),
     ],
 )
 def test_what_contradicts_is_refused(sections: dict[str, dict[str, object]], key: str):

@@ -95,3 +95,27 @@ def test_copies_go_with_the_task():
 def test_the_executor_of_such_a_run_has_all_images():
     assert CONFIG.executor.images == MAX_IMAGES
     assert RunConfig().executor == RunConfig().sandbox
+
+
+def test_an_interrupt_while_tasks_are_run_again_leaves_none_of_the_steps_changes():
+    class Slow(ScriptedJudge):
+        async def refutes(self, task: Task, seed: int) -> bool:
+            raise asyncio.CancelledError
+
+    config = CONFIG.changed(buffers=BuffersConfig(recheck=3, rate_weight=0.5))
+    buffers = TaskBuffers(":memory:")
+    buffers.add([make_task(number=n) for n in range(4)])
+    before = list(buffers.rated_tasks(Mode.DEDUCTION))
+    with pytest.raises(asyncio.CancelledError):
+        play(config, Slow(), buffers)
+    buffers.rewind(0)
+    assert list(buffers.rated_tasks(Mode.DEDUCTION)) == before
+
+
+def test_copies_are_stored_after_a_task_was_taken_out():
+    buffers = TaskBuffers(":memory:", keeps_copies=True)
+    same, other = make_task(number=1), make_task(number=2)
+    buffers.add([other, same, same])
+    buffers.remove([other])
+    assert buffers.add([same]) == 1
+    assert buffers.count(Mode.DEDUCTION) == 3

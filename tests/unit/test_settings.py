@@ -194,6 +194,14 @@ def test_a_key_of_an_older_version_is_refused_with_what_to_write(tmp_path: Path)
     assert str(refusal.value) == f"{path}: {line}"
 
 
+def test_keys_of_inner_tables_are_written_so_that_they_are_read_back(tmp_path: Path) -> None:
+    targets = {"solver/deduction": 0.3}
+    config = RunConfig(
+        learner=LearnerConfig(entropy_scope="stream", entropy_targets=targets),
+    )
+    assert load([write(tmp_path, to_toml(config))]) == config
+
+
 def test_the_file_of_an_older_run_loads_where_it_held_the_defaults(tmp_path: Path) -> None:
     lines = [f"{name} = {spell_value(default)}" for name, (default, _) in GONE.items()]
     path = write(tmp_path, "\n".join(["intrinsic.max = 0.25", "steps = 3", *lines]))

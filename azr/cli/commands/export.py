@@ -53,7 +53,9 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> Path:
         what = f"azr export --push needs {error.name}, which is not installed"
         raise AzrError(f"{what}: pip install 'azr[train]'") from error
     check_repository(arguments.push)
-    step = arguments.step or max(checkpoint_models(arguments.source), default=0)
+    step: int | None = arguments.step
+    if step is None:
+        step = max(checkpoint_models(arguments.source), default=0)
     folder = export_model(arguments.source, arguments.folder, arguments.step)
     write_text(folder / "README.md", model_card(arguments.source, step, arguments.push))
     message = f"{arguments.source.resolve().name}, step {step}"

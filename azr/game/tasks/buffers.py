@@ -170,7 +170,7 @@ class TaskBuffers:
                     " (mode, content_hash, born_step, record, solve_rate) VALUES (?, ?, ?, ?, ?)",
                     (
                         task.mode,
-                        self._key(task, len(new)),
+                        self._key(task),
                         task.born_step,
                         task_to_json(task),
                         solve_rate,
@@ -182,11 +182,12 @@ class TaskBuffers:
             self._take_in(row_id, task, solve_rate)
         return len(new)
 
-    def _key(self, task: Task, place: int) -> bytes:
-        """What may be stored once; with copies, the hash and the place in the order of all."""
+    def _key(self, task: Task) -> bytes:
+        """What may be stored once; with copies, the hash and the newest row before it."""
         if not self._keeps_copies:
             return content_hash(task)
-        return content_hash(task) + (sum(map(self.count, Mode)) + place).to_bytes(8)
+        (newest,) = self._db.execute("SELECT COALESCE(MAX(id), 0) FROM tasks").fetchone()
+        return content_hash(task) + newest.to_bytes(8)
 
     def remeasure(self, attempts: Sequence[tuple[Task, bool]], weight: float) -> None:
         """Let each attempt at a stored task move its solve rate; see `moved_rate`.
