@@ -76,17 +76,19 @@ def test_less_than_one_fair_coin_in_200_passes(sandbox: Sandbox) -> None:
 
 
 def test_addresses_fall_on_both_sides(sandbox: Sandbox) -> None:
-    """But for a few: what starts a page of its own has a fixed place in it."""
-    kinds, alike = 0, list[tuple[str, int]]()
+    """But for a few: an object whose size is a multiple of 128 has fixed bits below that.
+
+    Sets have, and generators one. Another kind falls alike by chance in one of six layouts.
+    """
+    alike: list[tuple[str, int]] = []
     for expression in ADDRESSES:
         for divisor in (16, 32, 64):
             scale = divisor if "hash" not in expression else 2
             results = toss(sandbox, f"({expression}) // {scale} % 2", 8)
             assert {r.calls[0].outcome for r in results} == {Outcome.RETURNED}
-            kinds += 1
             if any(r.deterministic for r in results):
                 alike.append((expression, divisor))
-    assert len(alike) <= kinds // 20, alike
+    assert len(alike) <= 4 + 2, alike
 
 
 @pytest.mark.parametrize("expression", TIMES)
