@@ -208,6 +208,10 @@ class Sandbox:
         """Forget the state of a session."""
         self._states.drop(name)
 
+    def tend(self) -> None:
+        """Give up states of sessions that are too old, where no turn makes it do so."""
+        self._states.make_room()
+
     def stats(self) -> dict[str, Any]:
         """Return counters since the start, and a description of the pool.
 
@@ -215,6 +219,7 @@ class Sandbox:
         (native/executor/memory/dirty/dirty_pages.h). `isolation_lost` is 1 if that failed: the pool
         then answers nothing any more.
         """
+        self._states.make_room()
         counters: dict[str, Any] = self._counters()
         counters.update(
             workers=self._workers,

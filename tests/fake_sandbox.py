@@ -74,6 +74,9 @@ class FakeSandbox:
     def drop_state(self, name: str) -> None:
         """It keeps none."""
 
+    def tend(self) -> None:
+        """Nothing of it grows old."""
+
     def stats(self) -> dict[str, Any]:
         """Return counters, as the real one does."""
         return {"workers": self._workers, "jobs": self._num_jobs, "image": "fake"}

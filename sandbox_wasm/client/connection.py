@@ -243,10 +243,14 @@ class Link:
         assert info is not None, self.state
         return len(item.data) > min(info.max_message_bytes - 64, info.max_client_bytes)
 
-    def drop(self, states: list[str], now: float) -> None:
-        """Have the server keep states of sessions no longer, if it can be told now."""
-        if self.state is State.READY:
-            self._send(protocol.pack(Kind.DROP, states), now)
+    def drop(self, states: list[str], now: float) -> list[str]:
+        """Have the server keep states of sessions no longer; return those it is not told yet."""
+        while states and self.state is State.READY:
+            part = states[: protocol.MAX_ARRAY_ITEMS]
+            if not self._send(protocol.pack(Kind.DROP, part), now):
+                break
+            states = states[len(part) :]
+        return states
 
     def cancel(self, numbers: list[int], now: float) -> None:
         """Forget jobs whose caller has gone, and ask the server to do so, too."""

@@ -64,6 +64,8 @@ class Wire:
         self._turns: deque[Item] = deque()
         """Pending, too, but for one server each."""
         self._dropped: deque[str] = deque()
+        self._drops: dict[str, list[str]] = {}
+        """States that servers are not told yet to keep no longer, by server."""
         self._delayed: list[tuple[float, int, Item]] = []
         self._deadlines: list[tuple[float, int, Call]] = []
         self._sequence = itertools.count()
@@ -225,8 +227,26 @@ class Wire:
             if link is None:
                 self.refused(item, SessionGone("the session is gone: the server that kept it was"
                                                " started again; begin another"))  # fmt: skip
-            elif not (link.room(now) and link.send_jobs([item], now)):
+            elif link.is_too_large(item):
+                self._refuse_too_large(link, item)
+            elif link.room(now) and link.send_jobs([item], now):
+                continue
+            elif link.refusal is not None or self._is_lost(link, item.call, now):
+                self._drop(item.call, SandboxUnavailable(
+                    f"the session's server is gone ({link.refusal or link.describe()}): begin"
+                    " another session"
+                ))  # fmt: skip
+            else:
                 heapq.heappush(self._delayed, (now + TURN_RETRY_S, next(self._sequence), item))
+
+    def _is_lost(self, link: Link, call: Call, now: float) -> bool:
+        """Tell whether the only server that can answer was silent for too long."""
+        return call.due_at(max(link.heard_at, self._held_up_at)) <= now
+
+    def _refuse_too_large(self, link: Link, item: Item) -> None:
+        job_id, num_bytes = item.call.ids[item.index], len(item.data)
+        self.refused(item, BadJob(f"job {job_id!r}: {num_bytes} bytes encoded are more than"
+                                  f" {link.endpoint.url} accepts"))  # fmt: skip
 
     def _server(self, server_id: str | None) -> Link | None:
         """Find the link to a server; None when another one stands in its place."""
@@ -236,9 +256,12 @@ class Wire:
     def _send_dropped(self, now: float) -> None:
         while self._dropped:
             server_id, _, state = self._dropped.popleft().rpartition("/")
+            self._drops.setdefault(server_id, []).append(state)
+        waiting, self._drops = self._drops, {}
+        for server_id, states in waiting.items():
             link = self._server(server_id)
-            if link is not None:
-                link.drop([state], now)
+            if link is not None and (untold := link.drop(states, now)):
+                self._drops[server_id] = untold
 
     def _flush(self, now: float) -> None:
         self._send_turns(now)
@@ -286,9 +309,7 @@ class Wire:
             if has_others and item.avoid is link:
                 kept.append(item)
             elif link.is_too_large(item):
-                self.refused(item, BadJob(f"job {item.call.ids[item.index]!r}: {len(item.data)}"
-                                          f" bytes encoded are more than {link.endpoint.url}"
-                                          " accepts"))  # fmt: skip
+                self._refuse_too_large(link, item)
             elif items and not link.fits(size_bytes, item):
                 pending.appendleft(item)
                 break

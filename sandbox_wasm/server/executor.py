@@ -24,6 +24,10 @@ class Executor(Protocol):
         """Keep the state of a session no longer."""
         ...
 
+    def tend(self) -> None:
+        """Give up what is too old; called about once a second."""
+        ...
+
     def stats(self) -> dict[str, Any]:
         """Return counters for the metrics."""
         ...

@@ -350,6 +350,7 @@ class Broker:
 
     def _tend(self, now: float) -> None:
         self._quiet.tend(now)
+        self._executor.tend()
         if self._door is not None:
             for session in self._door.tend(now, self._queue.sessions.values()):
                 self._forget(session)

@@ -6,6 +6,7 @@ fork is one more reference, and a turn that is asked for twice gives the same an
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -129,7 +130,7 @@ class Session:
         self._ref = ref
         self._packages = packages
         self._banned_modules = banned_modules
-        self._is_running = False
+        self._turn = threading.Lock()
         self._is_closed = False
 
     def run(
@@ -213,10 +214,9 @@ class Session:
     @contextmanager
     def _one_turn(self) -> Generator[None]:
         self._check_open()
-        if self._is_running:
+        if not self._turn.acquire(blocking=False):
             raise BadJob("a turn of this session is running: wait for it, or fork the session")
-        self._is_running = True
         try:
             yield
         finally:
-            self._is_running = False
+            self._turn.release()

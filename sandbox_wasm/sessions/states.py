@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -48,9 +48,11 @@ class StateTable(Generic[State]):
         self.num_expired = 0
         """How many were given up for time or room."""
         self._size_bytes = size_bytes
-        # Guards everything below. One thread may come twice: the collector can end a session, which
-        # drops its state, in the middle of any method here.
-        self._lock = threading.RLock()
+        # The collector can end a session, which drops its state, in the middle of any method here,
+        # so what is dropped waits until whoever holds the lock looks.
+        self._dropped: deque[str] = deque()
+        self._lock = threading.Lock()
+        """Guards what follows."""
         self._states: OrderedDict[str, tuple[State, float]] = OrderedDict()
         """The one used longest ago first, each with when that was."""
 
@@ -82,16 +84,30 @@ class StateTable(Generic[State]):
             return state
 
     def drop(self, name: str) -> None:
-        """Keep a state no longer."""
+        """Keep a state no longer; safe in a finalizer, even of the thread that holds the lock."""
+        self._dropped.append(name)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._forget_dropped()
+            finally:
+                self._lock.release()
+
+    def make_room(self) -> None:
+        """Give up what is too old or too much; to be called now and then where no state is used."""
         with self._lock:
-            self._states.pop(name, None)
+            self._make_room()
 
     def clear(self) -> None:
         """Keep none."""
         with self._lock:
             self._states.clear()
 
+    def _forget_dropped(self) -> None:
+        while self._dropped:
+            self._states.pop(self._dropped.popleft(), None)
+
     def _make_room(self) -> None:
+        self._forget_dropped()
         limits, states = self.limits, self._states
         oldest_at = time.monotonic() - limits.max_idle_s
         while states:

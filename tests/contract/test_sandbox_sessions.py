@@ -1,11 +1,21 @@
 """Sessions over ZeroMQ: one server keeps each; a server that starts again has lost them."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sandbox_wasm import BadJob, Outcome, Sandbox, SandboxClient, Session, SessionGone
+from sandbox_wasm import (
+    BadJob,
+    Outcome,
+    Sandbox,
+    SandboxClient,
+    SandboxUnavailable,
+    Session,
+    SessionGone,
+)
 from tests.fake_sandbox import serve_in_thread
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
@@ -87,3 +97,64 @@ def test_a_state_that_the_server_gave_up_is_gone_and_nothing_is_tried_again(
         with pytest.raises(SessionGone, match="begin another"):
             session.run("x")
         assert client.stats()["resent"] == 0
+
+
+def test_a_turn_whose_server_is_gone_for_good_ends_though_another_server_lives(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    binds = [f"ipc://{tmp_path}/{n}" for n in range(2)]
+    with SandboxClient(binds, timeout_s=3, heartbeat_s=0.2, liveness_s=1) as client:
+        lost = client.session()
+        with serve_in_thread(pools[0], binds[0]):
+            lost.run("x = 1")
+        with serve_in_thread(pools[1], binds[1]):
+            assert client.session().run("1").value == "1"
+            with pytest.raises(SandboxUnavailable, match="the session's server is gone"):
+                lost.run("x")
+
+
+def test_a_turn_that_is_too_large_is_refused_and_ends_no_other_job(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    with serve_in_thread(pools[0], bind, max_message_bytes=1 << 20), \
+            SandboxClient(bind, timeout_s=60) as client:  # fmt: skip
+        session = client.session()
+        session.run("x = 1")
+        with pytest.raises(BadJob, match="bytes encoded are more than ipc"):
+            session.run("x = 2", stdin="a" * (2 << 20))
+        assert session.run("x").value == "1"
+        assert client.stats()["resent"] == 0
+
+
+def test_states_dropped_in_a_burst_are_all_dropped(pools: list[Sandbox], tmp_path: Path) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    table = pools[0]._states
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=60) as client:
+        session = client.session()
+        session.run("x = 1")
+        ref = session._ref
+        assert ref is not None
+        server_id, _, name = ref.name.rpartition("/")
+        names = [table.put(table.get(name)) for _ in range(5_000)]
+        for burst in names:
+            client.drop_state(f"{server_id}/{burst}")
+        session.run("x")  # a turn of the thread, after which the drops are sent
+        session.run("x")
+        assert table._states.keys().isdisjoint(names)
+
+
+def test_what_a_client_left_grows_old_on_a_server_that_nobody_asks(
+    pools: list[Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    table = pools[0]._states
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=60) as client:
+        session = client.session()
+        session.run("x = 1")
+        assert len(table) > 0
+        monkeypatch.setattr(table, "limits", replace(table.limits, max_idle_s=0.1))
+        give_up_at = time.monotonic() + 60
+        while len(table) > 0 and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        assert len(table) == 0

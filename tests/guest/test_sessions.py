@@ -3,12 +3,14 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox_wasm import BadJob, Job, Limits, Outcome, Sandbox, Session, SessionGone, SessionLimits
 from sandbox_wasm.http.runs.notebook import Allowance, job_of_cells, result_of_cells
+from sandbox_wasm.types import FUEL_A_SECOND
 
 pytestmark = pytest.mark.guest
 
@@ -135,6 +137,36 @@ def test_a_session_has_files_stdin_clock_and_entropy_of_its_own(sandbox: Sandbox
     assert values(session, "big[-1], len(big)") == [f"(9, {40 << 20})"]
     poor = session.run("1", limits=Limits(memory_bytes=64 << 20))
     assert (poor.outcome, poor.is_kept) == (Outcome.OUT_OF_MEMORY, False)
+
+
+def test_what_a_state_holds_is_counted_and_what_forks_share_once(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    session.run("x = bytearray(16 << 20); x[::4096] = b'1' * 4096")
+    session.run("f = open('/tmp/a', 'w'); f.write('a' * (8 << 20)); f.flush(); n = 0")
+    before = sandbox.stats()["state_bytes"]
+    forks = [session.fork() for _ in range(5)]
+    assert all(fork.run(f"n = {number}").is_kept for number, fork in enumerate(forks))
+    held = sandbox.stats()["state_bytes"] - before
+    assert 5 * 4096 * 20 < held < 5 * 4096 * 20 + (2 << 20)  # lists of pages; no page and no file
+    forks.clear()
+    assert sandbox.stats()["state_bytes"] <= before
+
+
+def test_entering_and_leaving_a_state_is_paid_in_fuel(sandbox: Sandbox) -> None:
+    small, large, files = (sandbox.session() for _ in range(3))
+    large.run("x = bytearray(96 << 20); x[::4096] = b'1' * (96 << 8)")
+    files.run("f = open('/tmp/a', 'w'); f.write('a' * (16 << 20)); f.flush()")
+    assert small.run("").fuel < 50_000_000
+    assert files.run("").fuel > small.run("").fuel + (16 << 20) * 5
+    began = time.process_time()
+    turn = large.run("")
+    assert turn.fuel > (time.process_time() - began) * FUEL_A_SECOND / 4
+    before = large.digest()
+    poor = large.run("x = 1", limits=Limits(fuel=turn.fuel // 4))
+    assert (poor.outcome, poor.is_kept) == (Outcome.OUT_OF_FUEL, False)
+    poor = large.run("x = 1", limits=Limits(fuel=turn.fuel * 3 // 4))  # cannot leave
+    assert (poor.outcome, poor.is_kept) == (Outcome.OUT_OF_FUEL, False)
+    assert large.digest() == before
 
 
 def random_turns(rng: random.Random) -> list[tuple[str, str]]:

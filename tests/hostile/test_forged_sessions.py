@@ -97,3 +97,18 @@ def test_what_cannot_be_a_session_is_refused_in_a_line(sandbox: Sandbox, saved: 
         sandbox.load_session(other)
     with pytest.raises(BadJob, match="no saved session of this version"):
         sandbox.load_session(b"")
+
+
+def test_equal_numbers_of_files_and_files_beyond_the_bounds_are_refused(sandbox: Sandbox) -> None:
+    session = sandbox.session()
+    session.run("for n in '12': open('/tmp/file' + n, 'w').write('a' * (1 << 19))")
+    saved = session.save()
+    first, second = (saved.index(struct.pack("<I", 5) + name) - 8 for name in (b"file1", b"file2"))
+    for number in (saved[first : first + 8], struct.pack("<Q", 2**40)):
+        forged = bytearray(saved)
+        forged[second : second + 8] = number
+        with pytest.raises(BadJob, match="damaged: a file's number"):
+            sandbox.load_session(bytes(forged))
+    key = saved[len(MAGIC) + 4 :][: struct.unpack_from("<I", saved, len(MAGIC))[0]].decode()
+    with pytest.raises(ValueError, match=f"has more than the {1 << 20} bytes"):
+        sandbox._pool.read_state(saved, 0, key, 1 << 20)

@@ -40,6 +40,16 @@ def test_the_state_idle_longest_goes_first_and_age_ends_all(
     assert table.num_expired == 2
 
 
+def test_states_that_nobody_asks_for_grow_old_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("sandbox_wasm.sessions.states.time.monotonic", lambda: clock[0])
+    table: StateTable[int] = StateTable(SessionLimits(max_idle_s=10), lambda: 0)
+    table.put(1)
+    clock[0] = 12
+    table.make_room()
+    assert (len(table), table.num_expired) == (0, 1)
+
+
 def test_limits_that_cannot_be_meant_are_refused() -> None:
     with pytest.raises(ValueError, match=r"sessions\.max_bytes must be positive, got 0"):
         SessionLimits(max_bytes=0)

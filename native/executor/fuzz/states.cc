@@ -24,10 +24,10 @@ void add_pages(State& state, Chance& chance) {
   }
 }
 
-void add_files(KeptFiles& files, Chance& chance) {
+void add_files(KeptFiles& files, Account& account, Chance& chance) {
   const uint64_t count = chance.below(4);
   for (uint64_t i = 0; i < count; ++i) {
-    const auto data = std::make_shared<const std::string>(chance.below(50), 'a');
+    const auto data = std::make_shared<const Contents>(std::string(chance.below(50), 'a'), account);
     files.nodes.push_back({"file" + std::to_string(i), chance.one_in(2), false, i, data});
     files.files.push_back({true, true, true, false, chance.edge(), static_cast<int32_t>(i)});
   }
@@ -41,7 +41,7 @@ void saved_state(Chance& chance) {
     State state(account);
     state.memory_bytes = kImageBytes;
     add_pages(state, chance);
-    add_files(state.files, chance);
+    add_files(state.files, *account, chance);
     state.count();
     std::string packed = pack_state(state, kKey);
     const bool is_whole = chance.one_in(10);

@@ -220,7 +220,8 @@ CallReport Worker::run_once(const JobSpec& job, const Task& task, size_t image) 
 // Runs `request_` for a job; stdin and entropy are set.
 CallReport Worker::run_request(const JobSpec& job, size_t image, Turn* turn) {
   CallReport report;
-  if (!pay(job, price_of(job.files), report)) return report;
+  const uint64_t entering = turn == nullptr ? 0 : turn->price();
+  if (!pay(job, price_of(job.files) + entering, report)) return report;
   clear_outputs();
   set_clocks(image, io_);
   io_.stdout_cap = job.output_bytes;
@@ -352,7 +353,7 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip, co
     run = seat.instance->run(request_, bounds.fuel,
                              {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_});
     if (turn != nullptr && run.ending == Ending::kFinished && run.status == 0) {
-      turn->leave(seat, io_, shared_.account);
+      turn->leave(seat, io_, shared_.account, bounds.fuel - std::min(bounds.fuel, run.fuel_used));
     }
   } catch (...) {
     seat.instance.reset();

@@ -1,7 +1,6 @@
 // Pages of guest memory that the states of sessions share, as what they have beyond the image.
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -10,13 +9,9 @@
 #include <vector>
 
 #include "executor/memory/image.h"
+#include "executor/session/account.h"
 
 namespace azr::executor {
-
-// How many bytes the states of one pool hold together.
-struct Account {
-  std::atomic<uint64_t> bytes = 0;
-};
 
 // The blocks of a page that differ from the image's page (from zeros in memory that was grown): of
 // a page that a turn has written, a tenth of the bytes on average. Never changes once it is made;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "executor/wasi/wasi_price.h"
+
 namespace azr::executor {
 namespace {
 
@@ -59,6 +61,17 @@ class Pages {
 
 }  // namespace
 
+void State::count() {
+  numbers.shrink_to_fit();
+  pages.shrink_to_fit();
+  files.files.shrink_to_fit();
+  account->bytes += counted_bytes = list_bytes() + files.own_bytes();
+}
+
+uint64_t State::price() const {
+  return pages.size() * wasi::kFuelPerKeptPage + files.bytes() * wasi::kFuelPerKeptFileByte;
+}
+
 bool State::enter(Slot& slot, GuestIo& io) const {
   io.entropy = entropy;
   io.clock_ns = clock_ns;
@@ -70,14 +83,21 @@ bool State::enter(Slot& slot, GuestIo& io) const {
   return true;
 }
 
+std::vector<uint32_t> pages_left(Slot& slot, int32_t stack_top, uint64_t max_bytes) {
+  std::vector<uint32_t> pages = slot.changed_pages(max_bytes / Page::kBlockBytes);
+  std::erase_if(pages, [stack_top](uint32_t page) {
+    return is_dead(page, static_cast<uint64_t>(stack_top));
+  });
+  return pages;
+}
+
 std::shared_ptr<State> leave(Slot& slot, const GuestIo& io, const Leaving& leaving,
                              std::shared_ptr<Account> account) {
   auto state = std::make_shared<State>(std::move(account));
-  state->files = keep_files(io, leaving.before == nullptr ? nullptr : &leaving.before->files);
-  const auto stack_top = static_cast<uint64_t>(leaving.stack_top);
+  const KeptFiles* files = leaving.before == nullptr ? nullptr : &leaving.before->files;
+  state->files = keep_files(io, files, *state->account);
   Pages pages(slot, leaving.before, *state);
-  for (const uint32_t number : slot.changed_pages(leaving.max_bytes / Page::kBlockBytes)) {
-    if (is_dead(number, stack_top)) continue;
+  for (const uint32_t number : leaving.pages) {
     pages.add(number, slot.base() + number * kPageBytes);
     if (state->page_bytes > leaving.max_bytes) return nullptr;
   }

@@ -27,7 +27,7 @@ struct State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  std::shared_ptr<Account> account;  // before the pages, which count themselves there
+  std::shared_ptr<Account> account;  // before the pages and contents, which count themselves there
   uint32_t flavor = 0;               // whose first image it differs from
   uint64_t memory_bytes = 0;         // of linear memory
   std::vector<uint32_t> numbers;     // of the pages, ascending
@@ -38,11 +38,14 @@ struct State {
   uint64_t fuel = 0;   // of all turns together
   uint32_t turns = 0;  // that left something
   KeptFiles files;
-  uint64_t counted_bytes = 0;  // in the account, beside the pages
+  uint64_t counted_bytes = 0;  // in the account, beside what counts itself there
 
-  // Counts what is there beside the pages; once, when the state is made.
-  void count() { account->bytes += counted_bytes = kOverheadBytes + files.bytes(); }
-  uint64_t bytes() const { return page_bytes + kOverheadBytes + files.bytes(); }
+  // Counts what is no other state's; once, when the state is made.
+  void count();
+  // With what it shares with others.
+  uint64_t bytes() const { return page_bytes + list_bytes() + files.bytes(); }
+  // Fuel for putting it into a slot.
+  uint64_t price() const;
   void add(uint32_t number, PagePtr page) {
     numbers.push_back(number);
     page_bytes += page->bytes();
@@ -55,14 +58,23 @@ struct State {
 
  private:
   static constexpr uint64_t kOverheadBytes = 1024;
+
+  uint64_t list_bytes() const {
+    return kOverheadBytes + numbers.capacity() * sizeof(uint32_t) +
+           pages.capacity() * sizeof(PagePtr);
+  }
 };
 
 using StatePtr = std::shared_ptr<const State>;
 
+// The pages that a run has changed, in ascending order. `stack_top`: the guest's stack below it is
+// dead. More pages than fit a state of `max_bytes` are not looked for.
+std::vector<uint32_t> pages_left(Slot& slot, int32_t stack_top, uint64_t max_bytes);
+
 // What a run that ended well left, to become a state. Its `fuel` and `turns` are the caller's.
 struct Leaving {
   const State* before;  // null: the session's first turn
-  int32_t stack_top;    // the guest's stack below it is dead
+  const std::vector<uint32_t>& pages;
   uint64_t max_bytes;
   uint32_t flavor;
 };

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kMagic = "azr-state-1\n";
 constexpr size_t kMaxPath = 1024;
 constexpr uint64_t kMaxFuel = uint64_t{1} << 62;
+constexpr uint64_t kMaxFileNumber = uint64_t{1} << 62;
 
 // Bits of a node and of an open file.
 constexpr uint8_t kHasName = 1, kIsFolder = 2;
@@ -72,7 +73,7 @@ void put_files(std::string& out, const KeptFiles& files) {
     put<uint8_t>(out, (node.has_name ? kHasName : 0) | (node.is_folder ? kIsFolder : 0));
     put(out, node.number);
     put_text(out, node.path);
-    put_text(out, *node.data);
+    put_text(out, node.data->text());
   }
   put(out, static_cast<uint32_t>(files.files.size()));
   for (const KeptFiles::Open& file : files.files) {
@@ -83,8 +84,9 @@ void put_files(std::string& out, const KeptFiles& files) {
   }
 }
 
-void read_nodes(Reader& reader, KeptFiles& files) {
+void read_nodes(Reader& reader, KeptFiles& files, Account& account) {
   std::set<std::string_view> names;
+  std::set<uint64_t> numbers;
   const uint32_t count = reader.count(1);
   require(count <= TmpFiles::kMaxNodes + wasi::kMaxFiles, "it has too many files");
   for (uint32_t i = 0; i < count; ++i) {
@@ -93,20 +95,22 @@ void read_nodes(Reader& reader, KeptFiles& files) {
     const std::string_view path = reader.text();
     const bool has_name = (bits & kHasName) != 0;
     const bool is_folder = (bits & kIsFolder) != 0;
-    const auto data = std::make_shared<const std::string>(reader.text());
+    const auto data = std::make_shared<const Contents>(reader.text(), account);
     require(bits <= (kHasName | kIsFolder), "a file's kind");
     require(path.size() <= kMaxPath && (!has_name || !path.empty()), "a file's name");
     require(!has_name || names.insert(path).second, "two files have one name");
-    require(!is_folder || data->empty(), "a folder has contents");
+    require(number < files.next_number && numbers.insert(number).second, "a file's number");
+    require(!is_folder || data->text().empty(), "a folder has contents");
     files.nodes.push_back({std::string(path), has_name, is_folder, number, data});
   }
   require(names.size() <= TmpFiles::kMaxNodes, "it has too many files");
 }
 
-KeptFiles read_files(Reader& reader) {
+KeptFiles read_files(Reader& reader, Account& account) {
   KeptFiles files;
   files.next_number = reader.number<uint64_t>();
-  read_nodes(reader, files);
+  require(files.next_number <= kMaxFileNumber, "the number of its files");
+  read_nodes(reader, files, account);
   require(files.bytes() <= TmpFiles::kMaxBytes + wasi::kMaxFiles * TmpFiles::kNodeBytes,
           "its files are too large");
   const uint32_t count = reader.count(1);
@@ -124,6 +128,12 @@ KeptFiles read_files(Reader& reader) {
   return files;
 }
 
+void require_fit(uint64_t bytes, const StateFit& fit) {
+  if (bytes <= fit.max_bytes) return;
+  refuse("the saved session has more than the " + std::to_string(fit.max_bytes) +
+         " bytes that are allowed here");
+}
+
 void read_pages(Reader& reader, const StateFit& fit, State& state) {
   const uint64_t size = state.memory_bytes;
   require(size % kWasmPageBytes == 0 && size >= fit.image_bytes && size <= kReservedBytes,
@@ -137,9 +147,7 @@ void read_pages(Reader& reader, const StateFit& fit, State& state) {
     const std::string_view bytes = reader.take(std::popcount(mask) * Page::kBlockBytes);
     std::vector<uint8_t> blocks(bytes.begin(), bytes.end());
     state.add(numbers[i], std::make_shared<const Page>(mask, std::move(blocks), *state.account));
-    if (state.page_bytes <= fit.max_bytes) continue;
-    refuse("the saved session has more than the " + std::to_string(fit.max_bytes) +
-           " bytes that are allowed here");
+    require_fit(state.page_bytes, fit);
   }
 }
 
@@ -180,9 +188,10 @@ std::shared_ptr<State> unpack_state(std::string_view packed, const StateFit& fit
   require(state->turns < UINT32_MAX && state->fuel <= kMaxFuel, "the account of its turns");
   require(state->entropy != 0, "its entropy");
   read_pages(reader, fit, *state);
-  state->files = read_files(reader);
+  state->files = read_files(reader, *state->account);
   require(reader.is_empty(), "something follows its end");
   state->count();
+  require_fit(state->bytes(), fit);
   return state;
 }
 

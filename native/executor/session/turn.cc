@@ -1,11 +1,14 @@
 #include "executor/session/turn.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "executor/job/reply.h"
 #include "executor/job/run_failures.h"
 #include "executor/values/marshal_writer.h"
+#include "executor/wasi/wasi_price.h"
 
 namespace azr::executor {
 namespace {
@@ -51,9 +54,17 @@ void Worker::Turn::enter(Slot& slot, GuestIo& io) const {
   }
 }
 
-void Worker::Turn::leave(Seat& seat, const GuestIo& io, const std::shared_ptr<Account>& account) {
-  after = azr::executor::leave(seat.slot, io,
-                               {before, seat.instance->stack_top(), max_bytes, flavor}, account);
+// Nothing is done before it is known that it can be paid.
+void Worker::Turn::leave(Seat& seat, const GuestIo& io, const std::shared_ptr<Account>& account,
+                         uint64_t fuel_left) {
+  Slot& slot = seat.slot;
+  leave_price = (slot.size() - slot.image().size()) / kPageBytes * wasi::kFuelPerGrownPage +
+                io.tmp.used_bytes() * wasi::kFuelPerKeptFileByte;
+  if (leave_price > fuel_left) return;
+  const std::vector<uint32_t> pages = pages_left(slot, seat.instance->stack_top(), max_bytes);
+  leave_price += pages.size() * wasi::kFuelPerKeptPage;
+  if (leave_price > fuel_left) return;
+  after = azr::executor::leave(slot, io, {before, pages, max_bytes, flavor}, account);
   is_too_large = after == nullptr;
 }
 
@@ -88,7 +99,10 @@ CallReport Worker::run_turn(const JobSpec& job) {
   }
   if (stop_) throw Stopped();
   ++counters_.calls;
-  if (before != nullptr && before->memory_bytes > job.memory_bytes) {
+  // An image may be larger than the limit: then nothing can be added to it.
+  const Flavor& flavor = shared_.flavors.at(job.flavor);
+  const uint64_t most = std::max<uint64_t>(job.memory_bytes, flavor.images.front()->size());
+  if (before != nullptr && before->memory_bytes > most) {
     return failed(Outcome::kOutOfMemory, "the session has more memory than this turn may use");
   }
   Turn turn{before, job.turn->max_bytes, job.flavor, nullptr};
@@ -98,6 +112,7 @@ CallReport Worker::run_turn(const JobSpec& job) {
   CallReport report = run_request(job, 0, &turn);
   split_trace(io_.trace_at, report);
   if (!is_kept(report.outcome)) return report;
+  if (!pay(job, turn.leave_price, report)) return report;
   if (turn.is_too_large) return too_large(report.fuel, turn.max_bytes);
   if (turn.after == nullptr) return report;  // os._exit()
   turn.after->fuel = report.fuel + (before == nullptr ? 0 : before->fuel);

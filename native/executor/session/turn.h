@@ -14,12 +14,17 @@ struct Worker::Turn {
   uint32_t flavor;
   std::shared_ptr<State> after;  // where the run ended by itself and left no more than that
   bool is_too_large = false;     // it left more
+  uint64_t leave_price = 0;      // of finding that, in fuel; more than was left: it was not found
 
+  // Fuel for entering.
+  uint64_t price() const { return before == nullptr ? 0 : before->price(); }
   // Whether the session has more memory than the image.
   bool grows(const Slot& slot) const;
   // Throws MachineFailure when the machine refuses the memory.
   void enter(Slot& slot, GuestIo& io) const;
-  void leave(Seat& seat, const GuestIo& io, const std::shared_ptr<Account>& account);
+  // `fuel_left`: what the run did not use.
+  void leave(Seat& seat, const GuestIo& io, const std::shared_ptr<Account>& account,
+             uint64_t fuel_left);
 };
 
 }  // namespace azr::executor

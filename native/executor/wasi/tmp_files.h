@@ -59,6 +59,7 @@ class TmpFiles {
   // Names in a folder, in order.
   std::vector<std::pair<std::string, TmpNodePtr>> list(const std::string& folder) const;
   size_t count() const { return nodes_.size(); }
+  uint64_t used_bytes() const { return *used_; }
   void clear();
 
   // What outlives a run of a session, and how the next one gets it back.

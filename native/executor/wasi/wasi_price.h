@@ -31,6 +31,12 @@ constexpr Price kPolling{80 * kFuelPerNs, 10 * kFuelPerNs};
 // pays for what it writes there, so this is the lesser part, and paid once in a run.
 constexpr uint64_t kGrownBytesPerFuel = 4;
 
+// What a session keeps is put into a slot before a turn, and found there after it. A page is
+// faulted in, compared and copied, and taken back; a page that the guest added is looked at.
+constexpr uint64_t kFuelPerKeptPage = 1'600 * kFuelPerNs;
+constexpr uint64_t kFuelPerGrownPage = 1'000 * kFuelPerNs;
+constexpr uint64_t kFuelPerKeptFileByte = 3;
+
 // The value in a reply is read, and written as a literal, after the run.
 constexpr uint64_t kFuelPerReplyByte = 32;
 constexpr uint64_t kFuelPerLiteralByte = 32;
