@@ -137,17 +137,21 @@ class SandboxClient:
                 self._wire.abandon(call)
 
     def submit(self, job: Job, *, timeout_s: float | None = None) -> "Future[JobResult]":
-        """Start one job; the future fails as `run` would."""
+        """Start one job; the future fails as `run` would. Cancelling it ends the job."""
         future: Future[JobResult] = Future()
-        future.set_running_or_notify_cancel()
 
         def settle(call: Call) -> None:
-            if call.error is not None:
+            if not future.set_running_or_notify_cancel():
+                self._drop_states(call)
+            elif call.error is not None:
                 future.set_exception(call.error)
             else:
                 future.set_result(call.outcome()[0])
 
-        self._start([job], timeout_s, settle)
+        call = self._start([job], timeout_s, settle)
+        future.add_done_callback(
+            lambda future: self._wire.abandon(call) if future.cancelled() else None
+        )
         return future
 
     # ------------------------------------------------------------------ sessions
@@ -171,6 +175,12 @@ class SandboxClient:
     def drop_state(self, name: str) -> None:
         """Have the state of a session kept no longer, soon."""
         self._wire.drop_state(name)
+
+    def _drop_states(self, call: Call) -> None:
+        """Forget what the turns of a call left that nobody will read."""
+        calls = [call for result in call.results if result is not None for call in result.calls]
+        for state in [call.state for call in calls if call.state is not None]:
+            self.drop_state(state)
 
     # ------------------------------------------------------------------ async
 

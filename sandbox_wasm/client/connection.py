@@ -47,8 +47,8 @@ _MONITORED: Final = (
 class LinkOwner(Protocol):
     """Whom a link reports to, on the client's thread."""
 
-    def answered(self, item: Item, calls: tuple[CallResult, ...]) -> None:
-        """Take a job's results."""
+    def answered(self, item: Item | None, calls: tuple[CallResult, ...]) -> None:
+        """Take a job's results; None: it was cancelled meanwhile."""
         ...
 
     def refused(self, item: Item, error: Exception) -> None:
@@ -324,9 +324,7 @@ class Link:
         self._busy_s = 0.0
         self._allowance = min(self._limit(), self._allowance + len(entries))
         for number, calls in entries:
-            item = self._take(number)
-            if item is not None:
-                self._owner.answered(item, calls)
+            self._owner.answered(self._take(number), calls)
 
     def _take_failed(self, body: tuple[Any, ...], now: float) -> None:
         # A server that fails at once always has the least work: without a pause it would draw

@@ -327,9 +327,12 @@ class Wire:
 
     # ------------------------------------------------------------------ what links report
 
-    def answered(self, item: Item, calls: tuple[CallResult, ...]) -> None:
-        """Take a job's results."""
-        item.call.deliver(item.index, calls)
+    def answered(self, item: Item | None, calls: tuple[CallResult, ...]) -> None:
+        """Take a job's results; nobody needs the states that come too late."""
+        if item is None or item.call.is_over:
+            self._dropped.extend(call.state for call in calls if call.state is not None)
+        else:
+            item.call.deliver(item.index, calls)
 
     def refused(self, item: Item, error: Exception) -> None:
         """Fail the call of a job that no server will run."""

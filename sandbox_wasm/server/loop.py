@@ -29,6 +29,7 @@ from sandbox_wasm.server.queues import (
     Ticket,
     Window,
     fuel_of,
+    states_of,
     too_costly,
 )
 from sandbox_wasm.server.quiet_log import QuietLog
@@ -170,8 +171,7 @@ class Broker:
         if session is None and len(message) > protocol.MAX_HELLO_BYTES:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
             return
-        frame = message.bytes
-        kind, body = protocol.unpack(frame)
+        kind, body = protocol.unpack(message.bytes)
         if kind is Kind.HELLO:
             self._greet(identity, body, key_of(message))
             if self._door is not None:
@@ -182,7 +182,7 @@ class Broker:
             return
         session.last_heard_at = time.monotonic()
         if kind is Kind.JOBS:
-            self._accept(session, body, len(frame))
+            self._accept(session, body, len(message))
         else:
             self._hear(session, kind, body)
 
@@ -255,8 +255,7 @@ class Broker:
     def _feed(self) -> None:
         """Keep the executor's window full, one job of each client in turn."""
         while self._num_running < self._window.size:
-            ticket = self._queue.next()
-            if ticket is None:
+            if (ticket := self._queue.next()) is None:
                 return
             job, ticket.job = ticket.job, None
             assert job is not None, ticket
@@ -287,24 +286,24 @@ class Broker:
 
     def _collect(self) -> None:
         """Encode what the workers have finished."""
-        done = self._done
-        if not done:
+        if not (done := self._done):
             return
-        counters = self._counters
         now = time.monotonic()
         for _ in range(len(done)):
             ticket, future = done.popleft()
             self._num_running -= 1
             self._num_finished += 1
             self._queue.returned(ticket, fuel_of(future))
-            if not self._queue.finish(ticket):
-                continue  # cancelled: nobody waits for it
+            if not self._queue.finish(ticket):  # cancelled: nobody waits for it
+                for name in states_of(future):
+                    self._executor.drop_state(name)
+                continue
             try:
                 result = future.result()
             except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
                 self._fail(ticket, exc)
             else:
-                counters.add_result(result, now - ticket.arrived_at)
+                self._counters.add_result(result, now - ticket.arrived_at)
                 self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
         if self._num_running < self._window.least and self._queue.num_waiting:
             self._window.widen()

@@ -20,6 +20,7 @@ __all__ = [
     "Ticket",
     "Window",
     "fuel_of",
+    "states_of",
     "too_costly",
 ]
 
@@ -280,6 +281,13 @@ def fuel_of(future: "Future[JobResult]") -> int | None:
     if future.cancelled() or future.exception() is not None:
         return None
     return sum([call.fuel for call in future.result().calls])
+
+
+def states_of(future: "Future[JobResult]") -> list[str]:
+    """Names of the states that a job's turn left."""
+    if future.cancelled() or future.exception() is not None:
+        return []
+    return [call.state for call in future.result().calls if call.state is not None]
 
 
 class Window:

@@ -1,5 +1,6 @@
 """Sessions over ZeroMQ: one server keeps each; a server that starts again has lost them."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,9 @@ import pytest
 
 from sandbox_wasm import (
     BadJob,
+    Job,
+    JobResult,
+    Limits,
     Outcome,
     Sandbox,
     SandboxClient,
@@ -16,7 +20,8 @@ from sandbox_wasm import (
     Session,
     SessionGone,
 )
-from tests.fake_sandbox import serve_in_thread
+from sandbox_wasm.types import FUEL_A_SECOND, CallResult
+from tests.fake_sandbox import FakeSandbox, NoIsolationWarning, serve_in_thread
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
 
@@ -158,3 +163,75 @@ def test_what_a_client_left_grows_old_on_a_server_that_nobody_asks(
         while len(table) > 0 and time.monotonic() < give_up_at:
             time.sleep(0.05)
         assert len(table) == 0
+
+
+def test_a_turn_that_is_cancelled_is_not_run_on_and_leaves_nothing(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+
+    async def cancel(client: SandboxClient, session: Session) -> None:
+        endless = Limits(fuel=60 * FUEL_A_SECOND)
+        turn = asyncio.create_task(session.arun("while True: pass", limits=endless))
+        while not client.stats()["outstanding"]:  # noqa: ASYNC110 - the client has no event for it
+            await asyncio.sleep(0.01)
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+        assert (await session.arun("x")).value == "1"
+
+    num_before = pools[0].stats()["out_of_fuel"]
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=120) as client:
+        session = client.session()
+        session.run("x = 1")
+        asyncio.run(cancel(client, session))
+        assert pools[0].stats()["out_of_fuel"] == num_before
+        assert client.stats()["outstanding"] == 0
+
+
+def test_a_result_that_comes_after_its_job_was_cancelled_keeps_no_state(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    table = pools[0]._states
+    with serve_in_thread(pools[0], bind), SandboxClient(bind, timeout_s=60) as client:
+        session = client.session()
+        session.run("x = 1")
+        assert session._ref is not None
+        late = table.put(table.get(session._ref.name.rpartition("/")[2]))
+        call = CallResult(outcome=Outcome.RETURNED, state=f"{client.servers()[0].server_id}/{late}")
+        client._wire.answered(None, (call,))
+        session.run("x")  # a turn of the thread, after which the drops are sent
+        session.run("x")
+        assert late not in table._states
+
+
+class Keeping(FakeSandbox):
+    """A fake whose turns cannot be stopped, and whose states are named after their source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped: list[str] = []
+
+    def drop_state(self, name: str) -> None:
+        self.dropped.append(name)
+
+    def _run(self, job: Job, command: str, argument: str) -> JobResult:
+        super()._run(job, command, argument)
+        call = CallResult(outcome=Outcome.RETURNED, state=job.source)
+        return JobResult(id=job.id, calls=(call,))
+
+
+def test_what_a_cancelled_turn_leaves_after_all_is_dropped_by_the_server(tmp_path: Path) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    with pytest.warns(NoIsolationWarning):
+        fake = Keeping()
+    with fake, serve_in_thread(fake, bind), SandboxClient(bind, timeout_s=60) as client:
+        turn = client.submit(Job("turn", "sleep 1", state=""))
+        give_up_at = time.monotonic() + 60
+        while not fake.stats()["jobs"] and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        assert turn.cancel()
+        while not fake.dropped and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        assert fake.dropped == ["sleep 1"]

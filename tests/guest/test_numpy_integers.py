@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sandbox_wasm import Job, Outcome, Sandbox
+from sandbox_wasm import Job, Limits, Outcome, Sandbox
 
 pytestmark = pytest.mark.guest
 NUMPY = frozenset({"numpy"})
@@ -203,3 +203,13 @@ def test_truth_values_are_reduced(numpy_sandbox: Sandbox) -> None:
         "np.logical_and.reduce([[1, 0], [1, 1]]).tolist()",
         "np.logical_or.accumulate([0, 1, 0]).tolist()",
     ]) == ["(True, False)", "[True, True]", "[True, False]", "[False, True, True]"]  # fmt: skip
+
+
+def test_a_session_goes_on_in_an_image_that_is_larger_than_its_limit(
+    numpy_sandbox: Sandbox,
+) -> None:
+    session = numpy_sandbox.session(packages=NUMPY)
+    limits = Limits(memory_bytes=64 << 20)
+    assert session.run("import numpy as np; x = 1", limits=limits).is_kept
+    assert session.run("x + int(np.int64(1))", limits=limits).value == "2"
+    assert session.run("y = bytearray(40 << 20)", limits=limits).outcome is Outcome.OUT_OF_MEMORY
