@@ -175,6 +175,9 @@ def test_a_machine_failure_is_tried_elsewhere(fake, tmp_path):
         def submit(self, job):
             raise SandboxUnavailable("no workers left")
 
+        def tend(self):
+            pass
+
         def stats(self):
             return {}
 
