@@ -171,7 +171,10 @@ def test_an_interrupt_is_one_line() -> None:
         text=True,
         env=environment(),
     )
-    time.sleep(4)
+    threads = Path(f"/proc/{process.pid}/task")
+    deadline = time.monotonic() + 60
+    while len(list(threads.iterdir())) == 1 and time.monotonic() < deadline:
+        time.sleep(0.1)  # until there are workers: the command runs
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
