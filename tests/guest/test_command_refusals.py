@@ -176,6 +176,9 @@ def test_an_interrupt_is_one_line() -> None:
     while len(list(threads.iterdir())) == 1 and time.monotonic() < deadline:
         time.sleep(0.1)  # until there are workers: the command runs
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    try:
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert told == "azr-sandbox: interrupted\n"

@@ -314,13 +314,13 @@ UNITS = [
 def test_no_text_takes_long_to_read(unit: str) -> None:
     """It takes under a second of the processor, where a quadratic reader takes many minutes."""
     text = unit * (100_000 // len(unit))
-    started = time.process_time()
+    started = time.thread_time()
     for entry in ("", "f"):
         read_program(text, entry)
         read_program(f"```python\n{text}", entry)
         read_program(f"def f(x):\n    return x\n{text}", entry)
     split_future(text)
-    assert time.process_time() - started < 30
+    assert time.thread_time() - started < 30
 
 
 def test_the_table_speaks_of_programs_that_compile() -> None:
