@@ -41,6 +41,7 @@ from azr.game.rewards.advantages import advantages_of
 from azr.game.selfplay import play_step
 from azr.ports import Judge
 from azr.run.display import Display
+from azr.run.machines import ThisProcess
 from azr.run.session import Players, open_players, seed
 from azr.types import (
     Answer,
@@ -284,7 +285,7 @@ def main() -> None:
         display = Display(config)
         tasks = Path(folder, "tasks.sqlite")
         before = machine()
-        with open_players(config, tasks, display, None) as players:
+        with open_players(config, tasks, display, None, ThisProcess(config)) as players:
             run = measure(players, display, Path(folder, "seeds.sqlite"), args.repeats)
             timed = asyncio.run(run)
     show(timed)
