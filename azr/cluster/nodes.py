@@ -7,6 +7,7 @@
 import platform
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,14 @@ def check_nodes(folder: Path, model: Path | None) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
         return
-    with written(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".azr-") as marker:
-            wanted = [marker.name] if model is None else [marker.name, str(model / "config.json")]
-            calls = {name_of(node): on(node).remote(wanted) for node in nodes}
-            found = all_answers(calls, LOOK_S)
+    with ExitStack() as marked:
+        with written(folder):  # not what Ray raises below, which may be an OSError too
+            folder.mkdir(parents=True, exist_ok=True)
+            marker = tempfile.NamedTemporaryFile(dir=folder, prefix=".azr-")  # noqa: SIM115
+            marked.enter_context(marker)
+        wanted = [marker.name] if model is None else [marker.name, str(model / "config.json")]
+        calls = {name_of(node): on(node).remote(wanted) for node in nodes}
+        found = all_answers(calls, LOOK_S)
     here = versions()
     for host, (theirs, missing) in sorted(found.items()):
         refuse(host, here, theirs, missing)

@@ -171,9 +171,14 @@ class LossSection(Section, title="loss"):
     tolerances (docs/policy_loss.md)."""
 
     @property
+    def compares_with_sampler(self) -> bool:
+        """Whether the loss's ratio is that to the sampler, not to the policy before the update."""
+        return self.loss in {LossKind.DPPO, LossKind.IPO}
+
+    @property
     def pulls_to_sampler(self) -> bool:
         """Whether tokens have a gradient towards the sampler, also where their advantage is 0."""
-        return self.loss in {LossKind.DPPO, LossKind.IPO} and self.sampler_coef > 0
+        return self.compares_with_sampler and self.sampler_coef > 0
 
     @model_validator(mode="after")
     def _numbers_suit_the_words(self) -> Self:
@@ -197,10 +202,7 @@ class LossSection(Section, title="loss"):
                 f"loss.kl_coef must be 0 with loss.kl = 'none', got {self.kl_coef}: "
                 f"choose an estimator, k3+ for example, to have a penalty"
             )
-        if self.loss in {LossKind.DPPO, LossKind.IPO} and self.importance in {
-            Importance.TIS,
-            Importance.ICEPOP,
-        }:
+        if self.compares_with_sampler and self.importance in {Importance.TIS, Importance.ICEPOP}:
             raise ConfigError(
                 f"loss.importance must be none or sequence_mask with loss.loss ="
                 f" {self.loss.value!r}, got {self.importance.value!r}: its ratio is that to the"
@@ -294,11 +296,6 @@ class LearnerConfig(Section, title="learner"):
     entropy_limit: Amount = 0.1
     """Upper bound of the bonus's coefficient, which starts at loss.entropy_coef. Lower it when
     completions turn into noise."""
-
-    @property
-    def steers_entropy(self) -> bool:
-        """Whether some entropy bonus adapts."""
-        return self.entropy_target > 0 or any(self.entropy_targets.values())
 
     @model_validator(mode="after")
     def _targets_are_of_streams(self) -> Self:

@@ -8,15 +8,14 @@ asserts, calls of a function). Its answer is a program.
 Anchors are no tasks of the buffers: they are never references, and nobody proposes them.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from random import Random
 from typing import Any, cast
 
 from azr.config.game import AnchorsConfig
 from azr.errors import ConfigError
+from azr.game.tasks.json_lines import lines_in, record_in
 from sandbox_wasm.grading import Check, parse_check
 
 __all__ = ["Anchor", "anchors_in", "anchors_of", "check_anchors"]
@@ -63,16 +62,8 @@ def anchors_in(path: str) -> tuple[Anchor, ...]:
     Raises:
         ConfigError: It cannot be read, is empty, or a line is no anchor.
     """
-    try:
-        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"anchors.file {path} cannot be read: {error}") from error
-    anchors = tuple(
-        anchor_in(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()
-    )
-    if not anchors:
-        raise ConfigError(f"anchors.file {path} is empty: name another, or leave it out")
-    return anchors
+    numbered = lines_in(path, f"anchors.file {path}", "name another, or leave it out")
+    return tuple(anchor_in(line, path, number) for number, line in numbered)
 
 
 def anchor_in(line: str, path: str, number: int) -> Anchor:
@@ -82,10 +73,7 @@ def anchor_in(line: str, path: str, number: int) -> Anchor:
         ConfigError: It is none; file, line and field are named.
     """
     place = f"anchors.file {path}, line {number}"
-    try:
-        record: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{place} is not JSON: {error}") from error
+    record = record_in(line, place)
     fields = cast(dict[str, Any], record) if isinstance(record, dict) else {}
     statement = fields.get("prompt")
     if not isinstance(statement, str) or not statement.strip():

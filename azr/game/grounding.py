@@ -9,7 +9,6 @@ not have thought of (GASP, arXiv 2603.15957: a step towards a hard problem; SPIC
 The theme of a prompt is a function of its seed. Themes are for proposers that write the program.
 """
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -17,6 +16,7 @@ from typing import Any, cast
 
 from azr.config.game import GroundingConfig
 from azr.errors import ConfigError
+from azr.game.tasks.json_lines import lines_in, record_in
 from azr.seeds import derive_seed
 
 __all__ = ["check_documents", "theme_of"]
@@ -69,14 +69,10 @@ def documents_in(path: str) -> tuple[str, ...]:
     try:
         if Path(path).stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{name} must have at most {MAX_FILE_BYTES} bytes: cut it")
-        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{name} cannot be read: {error}") from error
-    numbered = enumerate(lines, start=1)
-    texts = tuple(text_in(line, f"{name}, line {n}") for n, line in numbered if line.strip())
-    if not texts:
-        raise ConfigError(f'{name} is empty: write a line {{"text": "..."}} for each document')
-    return texts
+    numbered = lines_in(path, name, 'write a line {"text": "..."} for each document')
+    return tuple(text_in(line, f"{name}, line {number}") for number, line in numbered)
 
 
 def text_in(line: str, place: str) -> str:
@@ -85,10 +81,7 @@ def text_in(line: str, place: str) -> str:
     Raises:
         ConfigError: It has none; `place` and the field are named.
     """
-    try:
-        record: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{place} is not JSON: {error}") from error
+    record = record_in(line, place)
     if not isinstance(record, dict):
         raise ConfigError(f"{place} must be an object with a field text, got {line.strip()[:60]}")
     text = cast(dict[str, Any], record).get("text")

@@ -33,8 +33,7 @@ def trl_reward(  # noqa: PLR0913 - each has a default
     Args:
         executor: A `Sandbox` or a `SandboxClient`.
         column: The column that holds the checks; TRL passes every column of the data set by name.
-            Some
-            forms need several columns, which together make one row (`("test", "entry_point",
+            Some forms need several columns, which together make one row (`("test", "entry_point",
             "prompt")`).
         name: What TRL calls the reward in its logs.
         limits: The limits of each run. None gives what right programs of public data sets need.

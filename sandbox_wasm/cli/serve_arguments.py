@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from sandbox_wasm.cores import available_cores
-from sandbox_wasm.http.options import HttpOptions, parse_address
+from sandbox_wasm.http.options import HttpOptions
 from sandbox_wasm.http.tokens import TOKEN_VARIABLE, read_token
 from sandbox_wasm.places import place
 from sandbox_wasm.server.queues import QueueLimits
 from sandbox_wasm.server.serve import ServerOptions
 from sandbox_wasm.types import MAX_IMAGES
-from sandbox_wasm.wire.endpoints import parse_endpoint
+from sandbox_wasm.wire.endpoints import parse_address, parse_endpoint
 from sandbox_wasm.wire.protocol import DEFAULT_MAX_MESSAGE_BYTES
 
 __all__ = ["add_serve_arguments", "http_options", "server_options", "workers_of"]
@@ -119,7 +119,7 @@ def http_options(args: argparse.Namespace) -> HttpOptions | None:
             raise ValueError("no door: give --bind URL, --http HOST:PORT, or both")
         return None
     return HttpOptions(
-        bind=parse_address(args.http),
+        bind=parse_address(args.http, "--http", "127.0.0.1:8080"),
         queue=_queue_limits(args),
         token=read_token(token_file),
         mcp=args.mcp,

@@ -60,10 +60,8 @@ class SandboxClient:
             server_key: The servers' public key: a `.key` file or its 40 characters.
             client_key: This client's `.key_secret` file; needed with `server_key`.
             timeout_s: A call without a deadline of its own fails if no server gives a sign of life
-                for so
-                long. A server that works through a long queue gives signs of life; it notices by
-                    itself
-                when its workers do nothing.
+                for so long. A server that works through a long queue gives signs of life; it
+                notices by itself when its workers do nothing.
             max_outstanding: Most unanswered jobs at one server.
             max_attempts: A job's call fails after so many servers failed with the job.
             heartbeat_s: After so much silence the client asks a server for a sign of life.
@@ -107,8 +105,7 @@ class SandboxClient:
         Args:
             jobs: What to run.
             timeout_s: A deadline for all of them together, however busy the servers are. With None
-                the call
-                waits as long as the servers give signs of life.
+                the call waits as long as the servers give signs of life.
         """
         done = threading.Event()
         call = self._start(jobs, timeout_s, lambda _: done.set())
@@ -188,8 +185,7 @@ class SandboxClient:
         """Run all jobs and return their results in the jobs' order.
 
         Calls of one job each, made by many coroutines, travel to the server together. Cancelling
-        the
-        task cancels its jobs.
+        the task cancels its jobs.
         """
         loop = asyncio.get_running_loop()
         bridge = self._bridge(loop)

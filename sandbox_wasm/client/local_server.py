@@ -53,8 +53,7 @@ class LocalServer:
             arguments: More arguments of `azr-sandbox serve`.
             command: What to run instead of the real server (for tests).
             ready_timeout_s: How long to wait. The first start on a machine compiles the guest
-                image, which
-                takes about a minute.
+                image, which takes about a minute.
 
         Raises:
             SandboxUnavailable: The server did not start.

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from sandbox_wasm.server.queues import QueueLimits
-from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
+from sandbox_wasm.wire.endpoints import Endpoint
 
-__all__ = ["HttpOptions", "parse_address"]
+__all__ = ["HttpOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +31,3 @@ class HttpOptions:
                 " has no token: whoever connects could run programs here. Write a token into a"
                 " file and pass --token-file FILE, or say --allow-insecure-public"
             )
-
-
-def parse_address(text: str) -> Endpoint:
-    """Check and split HOST:PORT.
-
-    Raises:
-        ValueError: It is not one; the message holds the value and what is allowed.
-    """
-    try:
-        return parse_endpoint(f"tcp://{text}", bind=True)
-    except ValueError:
-        raise ValueError(
-            f"--http must be HOST:PORT, as in 127.0.0.1:8080 (PORT * for any), got {text!r}"
-        ) from None

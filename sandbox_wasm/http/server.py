@@ -22,6 +22,7 @@ from sandbox_wasm.server.doorkeeper import raise_descriptor_limit
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.stall import StuckWorkers
+from sandbox_wasm.wire.endpoints import url_of
 
 __all__ = ["HttpServer"]
 
@@ -52,8 +53,7 @@ class HttpServer:
         self._max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() // 2)
         bind = options.bind
         self._socket = bind.listen(BACKLOG, f"--http {bind.host}:{bind.port}")
-        host, port = self._socket.getsockname()[:2]
-        self.endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.endpoint = url_of(self._socket, "http")
         """The address as bound: a wildcard port is a number here."""
         self._uvicorn: uvicorn.Server | None = None
         self._stop_asked = False

@@ -25,7 +25,7 @@ class Executor(Protocol):
         ...
 
     def tend(self) -> None:
-        """Give up what is too old; called about once a second."""
+        """Give up what is too old; called at every tick of the server, several times a second."""
         ...
 
     def stats(self) -> dict[str, Any]:

@@ -9,7 +9,14 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MAX_IPC_PATH_BYTES", "Endpoint", "parse_endpoint"]
+__all__ = [
+    "MAX_IPC_PATH_BYTES",
+    "Endpoint",
+    "is_loopback",
+    "parse_address",
+    "parse_endpoint",
+    "url_of",
+]
 
 MAX_IPC_PATH_BYTES = 107
 """sizeof(sockaddr_un.sun_path) on Linux, less the final zero."""
@@ -33,12 +40,7 @@ class Endpoint:
     @property
     def is_local(self) -> bool:
         """True when no other machine can reach it."""
-        if self.scheme == "ipc" or self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False  # a name, an interface or "*": not known to be private
+        return self.scheme == "ipc" or is_loopback(self.host)
 
     def listen(self, backlog: int, name: str | None = None) -> socket.socket:
         """Bind, and let `backlog` peers wait; none of them has a descriptor here before `accept`.
@@ -68,10 +70,21 @@ class Endpoint:
 
     def url_of(self, listener: socket.socket) -> str:
         """Return this address as `listener` has it: a name or a wildcard is a number there."""
-        if self.scheme == "ipc":
-            return self.url
-        host, port = listener.getsockname()[:2]
-        return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        return self.url if self.scheme == "ipc" else url_of(listener, "tcp")
+
+
+def url_of(listener: socket.socket, scheme: str) -> str:
+    """Return the address of a TCP socket as it was bound."""
+    host, port = listener.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine alone, by its name or by an address of its own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False  # a name, an interface or "*": not known to be private
 
 
 def _is_stale_or_free(path: Path) -> bool:
@@ -98,6 +111,25 @@ def _address_of_interface(name: str) -> str | None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         request = struct.pack("256s", name.encode()[:15])
         return socket.inet_ntoa(fcntl.ioctl(probe.fileno(), siocgifaddr, request)[20:24])
+
+
+def parse_address(text: str, flag: str, example: str) -> Endpoint:
+    """Check and split HOST:PORT, to be bound.
+
+    Args:
+        text: What was given.
+        flag: Where, for the message.
+        example: A right one, for the message.
+
+    Raises:
+        ValueError: It is none; the message holds the value and what is allowed.
+    """
+    try:
+        return parse_endpoint(f"tcp://{text}", bind=True)
+    except ValueError:
+        raise ValueError(
+            f"{flag} must be HOST:PORT, as in {example} (PORT * for any), got {text!r}"
+        ) from None
 
 
 def parse_endpoint(url: object, *, bind: bool = False) -> Endpoint:

@@ -1,10 +1,11 @@
-"""What several files here use: an executor without a guest."""
+"""What several files here use: an executor without a guest, and the HTTP server with one."""
 
 import warnings
 from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.http_client import REAL, HttpServing
 from tests.fake_sandbox import FakeSandbox, NoIsolationWarning
 
 
@@ -15,3 +16,10 @@ def fake() -> Iterator[FakeSandbox]:
         executor = FakeSandbox(workers=2)
     yield executor
     executor.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpServing]:
+    """The real HTTP server, for files that have no `server` of their own."""
+    with HttpServing(REAL, "--workers", "2") as serving:
+        yield serving

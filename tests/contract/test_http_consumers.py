@@ -4,20 +4,11 @@ import base64
 import pickle  # noqa: TID251 - to pack tests as open-instruct does; nothing is unpickled
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.http_client import REAL, HttpServing
-
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HttpServing]:
-    with HttpServing(REAL, "--workers", "2") as serving:
-        yield serving
 
 
 def verl(code: str, stdin: str | None = "", timeout: float = 10) -> dict:

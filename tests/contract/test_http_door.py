@@ -19,9 +19,10 @@ import pytest
 
 from sandbox_wasm.client.client import SandboxClient
 from sandbox_wasm.http import bodies, visitors
-from sandbox_wasm.http.options import HttpOptions, parse_address
+from sandbox_wasm.http.options import HttpOptions
 from sandbox_wasm.http.server import HttpServer
 from sandbox_wasm.types import Job
+from sandbox_wasm.wire.endpoints import parse_endpoint
 from tests.contract.http_client import FAKE, HttpServing, request
 
 pytestmark = pytest.mark.timeout(120)
@@ -37,7 +38,7 @@ def server() -> Iterator[HttpServing]:
 @contextlib.contextmanager
 def served_here(executor, **options) -> Iterator[str]:
     """Serve from a thread of this process, whose constants a test may change; yields the URL."""
-    door = HttpServer(HttpOptions(bind=parse_address("127.0.0.1:*"), **options))
+    door = HttpServer(HttpOptions(bind=parse_endpoint("tcp://127.0.0.1:*", bind=True), **options))
     thread = threading.Thread(target=door.serve, args=(executor, 2), daemon=True)
     thread.start()
     try:

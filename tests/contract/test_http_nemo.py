@@ -1,18 +1,8 @@
 """NeMo-Skills' requests, as its source sends them: programs, and sessions with state."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.contract.http_client import REAL, HttpServing
-
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HttpServing]:
-    with HttpServing(REAL, "--workers", "2") as serving:
-        yield serving
 
 
 def nemo(server, code: str, session: str | None = None, **fields) -> dict:

@@ -1,4 +1,4 @@
-"""What several files here use: one model, taught once, and vLLM."""
+"""What several files here use: one model, taught once, vLLM, and a browser."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from azr.config.engines import ENGINES
 from azr.rollout.opening import problem_with
+from tests.browser import browser_path
 from tests.taught import teach
 
 
@@ -21,3 +22,9 @@ def needs_vllm() -> None:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model that proposes and solves simple tasks; half a minute to make."""
     return teach(tmp_path_factory.mktemp("models") / "taught")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """The browser's path; only a person who says so may do without one."""
+    return browser_path()

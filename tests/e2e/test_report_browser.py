@@ -12,7 +12,6 @@ import pytest
 
 from azr.report.html import write_report
 from azr.types import Case, Experience, Mode, Prompt, Role, Rollout, Stream, Task, Verdict
-from tests.browser import browser_path
 from tests.curricula import make_curriculum
 
 MakeRun = Callable[..., Path]
@@ -23,12 +22,6 @@ ATTACK = (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def browser() -> str:
-    """The browser's path; only a person who says so may do without one."""
-    return browser_path()
 
 
 def browse(browser: str, page: Path, folder: Path, *flags: str) -> tuple[str, str]:

@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 
 from azr.report.html import write_report
-from tests.browser import browser_path
 from tests.e2e.test_report_browser import PICKING, answer_of, browse, driven
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def browser() -> str:
-    """The browser's path; only a person who says so may do without one."""
-    return browser_path()
 
 
 def test_cards_are_filtered_searched_ordered_and_paged(

@@ -8,6 +8,7 @@ from pathlib import Path
 from azr.errors import AzrError, ConfigError
 from sandbox_wasm.http.tokens import read_token
 from sandbox_wasm.places import place
+from sandbox_wasm.wire.endpoints import url_of
 
 __all__ = ["ADDRESS", "EXAMPLES", "add_arguments", "answer"]
 
@@ -48,7 +49,7 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
         ConfigError: The folder cannot be read, or the address cannot be served.
     """
     try:
-        from azr.report.view.server import bound, serve, url_of
+        from azr.report.view.server import bound, serve
         from azr.report.view.shelf import refuse_unreadable
     except ModuleNotFoundError as error:
         raise AzrError(
@@ -60,5 +61,6 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     with closing(bound(arguments.bind, token)) as listener:
-        say(f"azr view: {arguments.folder} at {url_of(listener)} (Ctrl-C ends it, not the runs)")
+        url = url_of(listener, "http")
+        say(f"azr view: {arguments.folder} at {url} (Ctrl-C ends it, not the runs)")
         serve(arguments.folder, listener, token)

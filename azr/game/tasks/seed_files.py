@@ -21,6 +21,7 @@ from azr.atomic_write import write_text
 from azr.errors import CheckpointError, ConfigError
 from azr.game.modes import rules_of
 from azr.game.tasks.buffers import TaskBuffers
+from azr.game.tasks.json_lines import lines_in
 from azr.game.tasks.task_json import task_in, task_record, text_in, texts_in
 from azr.gather import all_or_nothing
 from azr.ports import Judge
@@ -157,17 +158,8 @@ def read_seeds(path: Path | str) -> Iterator[list[Task]]:
     Raises:
         ConfigError: The file cannot be read, is empty, or a line is not a record of either format.
     """
-    try:
-        lines = Path(path).read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"seed file {path} cannot be read: {error}") from error
-    if not any(map(str.strip, lines)):
-        raise ConfigError(
-            f"seed file {path} is empty: name another, or leave buffers.seed_file out"
-        )
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    remedy = "name another, or leave buffers.seed_file out"
+    for number, line in lines_in(path, f"seed file {path}", remedy):
         try:
             yield _claims(line)
         except (ValueError, RecursionError) as error:

@@ -74,9 +74,7 @@ class Desk:
     def cards(self, request: Request) -> Response:
         """A page of tasks."""
         given = {name: value[:MAX_TEXT] for name, value in request.query_params.items()}
-        wanted = Wanted(
-            **{n: given.get(n, "") for n in ("mode", "verdict", "difficulty", "search")}
-        )
+        wanted = Wanted(**{name: given.get(name, "") for name in FILTERS})
         followed = self.follow(request.query_params.get("run", ""))
         shown, place = latest(followed.folder, wanted, place_in(given.get("before", "")))
         before = None if place is None else f"{place[0]}.{place[1]}"

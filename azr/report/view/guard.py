@@ -5,13 +5,13 @@ rebinding); its requests have that name as their Host. They are refused, as are 
 write. Answers are for this page alone, and are not kept.
 """
 
-from ipaddress import ip_address
 from typing import Final
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox_wasm.http.tokens import is_right
+from sandbox_wasm.wire.endpoints import is_loopback
 
 __all__ = ["Guard"]
 
@@ -44,19 +44,13 @@ class Guard:
         if self._token is None:
             host = headers.get(b"host", b"").decode("latin-1")
             name = host[: host.find("]") + 1] or host.partition(":")[0]
-            return None if is_here(name) else PlainTextResponse(f"not served as {name!r}\n", 421)
+            if is_loopback(name):  # an address of this machine, which no other site has
+                return None
+            return PlainTextResponse(f"not served as {name!r}\n", 421)
         if is_right(headers.get(b"authorization"), self._token):
             return None
         ask = {"WWW-Authenticate": 'Basic realm="azr view: any name, the token as password"'}
         return PlainTextResponse("the token is needed\n", 401, ask)
-
-
-def is_here(name: str) -> bool:
-    """Whether a Host is this machine by an address of its own, which no other site has."""
-    try:
-        return name == "localhost" or ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def with_headers(send: Send) -> Send:

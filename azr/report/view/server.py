@@ -7,9 +7,9 @@ import uvicorn
 
 from azr.errors import ConfigError
 from azr.report.view.app import make_app
-from sandbox_wasm.wire.endpoints import Endpoint, parse_endpoint
+from sandbox_wasm.wire.endpoints import parse_address
 
-__all__ = ["bound", "serve", "url_of"]
+__all__ = ["bound", "serve"]
 
 BACKLOG = 128
 
@@ -24,7 +24,10 @@ def bound(address: str, token: str | None) -> socket.socket:
     Raises:
         ConfigError: It is none, is taken, or can be reached by others and there is no token.
     """
-    endpoint = endpoint_of(address)
+    try:
+        endpoint = parse_address(address, "--bind", "127.0.0.1:8642")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if not (endpoint.is_local or token):
         raise ConfigError(
             f"--bind {address} can be reached from other machines and has no token: whoever"
@@ -34,22 +37,6 @@ def bound(address: str, token: str | None) -> socket.socket:
         return endpoint.listen(BACKLOG, f"--bind {address}")
     except OSError as error:
         raise ConfigError(f"{error}; --bind HOST:PORT names another address") from error
-
-
-def endpoint_of(address: str) -> Endpoint:
-    """The address, checked and split."""
-    try:
-        return parse_endpoint(f"tcp://{address}", bind=True)
-    except ValueError:
-        raise ConfigError(
-            f"--bind must be HOST:PORT, as in 127.0.0.1:8642 (port * for any), got {address!r}"
-        ) from None
-
-
-def url_of(listener: socket.socket) -> str:
-    """The address as bound, for a browser."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(folder: Path, listener: socket.socket, token: str | None) -> None:
