@@ -115,6 +115,8 @@ class Desk:
             if not session.tickets and now - session.last_heard_at > SILENCE_S:
                 self._queue.forget(session)
         counters = self._counters
+        for ticket in self._queue.to_give_way(now):
+            counters.gave_way += ticket.future is not None and ticket.future.cancel()
         counters.clients, counters.queue_jobs = len(self._queue.sessions), self._queue.num_jobs
         counters.queue_bytes, counters.window = self._queue.size_bytes, self._window
         counters.running = self._num_running
@@ -176,10 +178,9 @@ class Desk:
             ticket = self._queue.next()
             if ticket is None:
                 return
-            job, ticket.job = ticket.job, None
-            assert job is not None, ticket
+            assert ticket.job is not None, ticket
             try:
-                future = self._executor.submit(job)
+                future = self._executor.submit(ticket.job)
             except Exception as exc:  # noqa: BLE001 - a fault of the machine must reach the client
                 future = Future[JobResult]()
                 future.set_exception(exc)
@@ -205,6 +206,8 @@ class Desk:
             self._num_running -= 1
             self._num_finished += 1
             self._queue.returned(ticket, fuel_of(future))
+            if ticket.gives_way and future.cancelled() and self._queue.put_back(ticket):
+                continue
             order, index = self._orders.pop(ticket.number)
             if self._queue.finish(ticket):
                 self._take(ticket, order, index, future)

@@ -1,6 +1,6 @@
 """Who may come in, and who has to go: keys at the handshake and after it, and strangers' time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import zmq
@@ -31,22 +31,24 @@ class Door:
             sockets.append((self._keys.socket, self._keys.answer))
         return sockets
 
-    def welcome(self, hello: zmq.Frame) -> None:
+    def welcome(self, identity: bytes, hello: zmq.Frame) -> None:
         """Let the sender's connection stay."""
-        self._doorkeeper.welcome(hello)
+        self._doorkeeper.welcome(identity, hello)
 
     def lets_in(self, key: bytes | None) -> bool:
         """Tell whether a client with this key may have a session now."""
         return self._keys is None or (key is not None and self._keys.allows(key))
 
-    def tend(self, now: float, sessions: Iterable[Session]) -> list[Session]:
-        """Shut strangers out; return the sessions whose key was withdrawn."""
+    def tend(self, now: float, sessions: Mapping[bytes, Session]) -> list[Session]:
+        """Shut strangers out; return the sessions whose connection ended or key was withdrawn."""
         self._doorkeeper.tend(now)
+        gone = [sessions[name] for name in self._doorkeeper.take_gone() if name in sessions]
         if self._keys is None or now < self._keys_at:
-            return []
+            return gone
         self._keys_at = now + KEYS_S
         self._keys.reload()
-        return [session for session in sessions if not self.lets_in(session.key)]
+        return gone + [one for one in sessions.values()
+                       if one not in gone and not self.lets_in(one.key)]  # fmt: skip
 
 
 def key_of(message: zmq.Frame) -> bytes | None:

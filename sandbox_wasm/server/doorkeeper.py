@@ -1,4 +1,4 @@
-"""Connections whose peers have not said hello: how long they may stay, and how many.
+"""Connections: how long they may stay without a hello, how many of them, and which have ended.
 
 ZeroMQ bounds the handshake of its own protocol. A peer whose first byte is another's (`GET /`) is
 taken for one of ZeroMQ 2, which shakes no hands, and would stay for ever. So connections are
@@ -43,6 +43,9 @@ class Doorkeeper:
         self._max_newcomers = max(4, num_descriptors // _SHARE)
         self._newcomers: dict[int, float] = {}
         """When each came that has not said hello, by descriptor; the oldest first."""
+        self._guests: dict[int, bytes] = {}
+        """The identities of those that have said hello, by descriptor."""
+        self._gone: dict[bytes, None] = {}
         self.num_shut = 0
         self.socket: zmq.Socket[bytes] = router.get_monitor_socket(_EVENTS)
 
@@ -52,15 +55,25 @@ class Doorkeeper:
             event = parse_monitor_message(self.socket.recv_multipart())
             descriptor = int(event["value"])
             self._newcomers.pop(descriptor, None)
+            if (identity := self._guests.pop(descriptor, None)) is not None:
+                self._gone[identity] = None
             if event["event"] == zmq.EVENT_ACCEPTED:
                 self._newcomers[descriptor] = time.monotonic()
         while len(self._newcomers) > self._max_newcomers:
             self._shut(next(iter(self._newcomers)))
 
-    def welcome(self, hello: zmq.Frame) -> None:
+    def welcome(self, identity: bytes, hello: zmq.Frame) -> None:
         """Hear that a connection's peer has said hello: it may stay."""
         self.answer()  # its coming first
-        self._newcomers.pop(int(hello.get(zmq.SRCFD)), None)
+        descriptor = int(hello.get(zmq.SRCFD))
+        self._newcomers.pop(descriptor, None)
+        self._guests[descriptor] = identity
+        self._gone.pop(identity, None)  # by a name of its own choice it is back
+
+    def take_gone(self) -> list[bytes]:
+        """Return who has said hello and whose connection has ended since the last call."""
+        gone, self._gone = list(self._gone), {}
+        return gone
 
     def tend(self, now: float) -> None:
         """Shut out who has been here too long without a hello."""

@@ -20,6 +20,7 @@ from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable, Sessi
 from sandbox_wasm.jobs.fields import MAX_NAME_CHARS
 from sandbox_wasm.server.door import Door, key_of
 from sandbox_wasm.server.executor import Executor
+from sandbox_wasm.server.intake import Intake, malformed_weight
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.outbox import Outbox
 from sandbox_wasm.server.queues import (
@@ -34,7 +35,6 @@ from sandbox_wasm.server.queues import (
 )
 from sandbox_wasm.server.quiet_log import QuietLog
 from sandbox_wasm.server.stall import StallWatch, StuckWorkers
-from sandbox_wasm.server.strikes import Strikes
 from sandbox_wasm.types import JobResult
 from sandbox_wasm.wire import codec, protocol
 from sandbox_wasm.wire.protocol import ErrorCode, Kind, ServerInfo
@@ -46,12 +46,6 @@ log = logging.getLogger(__name__)
 
 TICK_MS = 100
 """Longest sleep of the loop: silence, stuck clients and the drain are looked at this often."""
-MAX_RECEIVED_PER_TURN = 32
-MAX_RECEIVED_BYTES_PER_TURN = 2 * 1024 * 1024
-MAX_RECEIVE_S = 0.02
-"""Frames, bytes and time spent on them, before the executor is fed again."""
-MALFORMED_WEIGHT = 8
-"""A malformed frame weighs so much more than one without a session, which a restart provokes."""
 GATHER_MS = 3
 GATHER_RESULTS = 64
 """Results wait for company this long, or until there are so many, while more are being made."""
@@ -85,7 +79,7 @@ class Broker:
         self._num_finished = 0
         self._outbox = Outbox(router, self._queue.hold)
         self._stall = StallWatch(options.stall_s)
-        self._strikes = Strikes()
+        self._intake = Intake(router, counters)
         self._quiet = QuietLog(log)
         self._door: Door | None = None
         self._stop_asked = False
@@ -139,24 +133,10 @@ class Broker:
     # ------------------------------------------------------------------ messages in
 
     def _receive(self) -> None:
-        """Read what has come, but no more than a turn's share of bytes and time."""
-        size_bytes = 0
-        until = time.monotonic() + MAX_RECEIVE_S
-        for _ in range(MAX_RECEIVED_PER_TURN):
-            try:
-                parts = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            self._counters.frames += 1
-            self._take(parts[0].bytes, parts[1:])
-            size_bytes += sum(map(len, parts))
-            if size_bytes > MAX_RECEIVED_BYTES_PER_TURN or time.monotonic() > until:
-                return
+        for identity, frames in self._intake.turn():
+            self._take(identity, frames)
 
     def _take(self, identity: bytes, frames: "list[zmq.Frame]") -> None:
-        if self._strikes.is_out(identity):
-            self._counters.muted += 1
-            return
         try:
             if len(frames) != 1:
                 raise ProtocolError(f"a message is one frame, got {len(frames)}")  # noqa: TRY301
@@ -164,18 +144,18 @@ class Broker:
         except protocol.VersionMismatch as exc:
             self._refuse(identity, ErrorCode.VERSION, str(exc))
         except ProtocolError as exc:
-            self._refuse(identity, ErrorCode.MALFORMED, str(exc))
+            self._refuse(identity, ErrorCode.MALFORMED, str(exc), malformed_weight(frames))
 
     def _handle(self, identity: bytes, message: zmq.Frame) -> None:
         session = self._queue.sessions.get(identity)
         if session is None and len(message) > protocol.MAX_HELLO_BYTES:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
             return
-        kind, body = protocol.unpack(message.bytes)
+        kind, body = protocol.unpack_of_client(message.bytes)
         if kind is Kind.HELLO:
             self._greet(identity, body, key_of(message))
             if self._door is not None:
-                self._door.welcome(message)
+                self._door.welcome(identity, message)
             return
         if session is None:
             self._refuse(identity, ErrorCode.HELLO_FIRST, "no session here: begin with hello")
@@ -257,10 +237,9 @@ class Broker:
         while self._num_running < self._window.size:
             if (ticket := self._queue.next()) is None:
                 return
-            job, ticket.job = ticket.job, None
-            assert job is not None, ticket
+            assert ticket.job is not None, ticket
             try:
-                future = self._executor.submit(job)
+                future = self._executor.submit(ticket.job)
             except Exception as exc:  # noqa: BLE001 - a fault of the machine must reach the client
                 self._queue.returned(ticket, None)
                 if self._queue.finish(ticket):
@@ -294,19 +273,24 @@ class Broker:
             self._num_running -= 1
             self._num_finished += 1
             self._queue.returned(ticket, fuel_of(future))
-            if not self._queue.finish(ticket):  # cancelled: nobody waits for it
-                for name in states_of(future):
-                    self._executor.drop_state(name)
-                continue
-            try:
-                result = future.result()
-            except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
-                self._fail(ticket, exc)
-            else:
-                self._counters.add_result(result, now - ticket.arrived_at)
-                self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
+            gave_way = ticket.gives_way and future.cancelled()
+            if not (gave_way and self._queue.put_back(ticket)):
+                self._answer(ticket, future, now)
         if self._num_running < self._window.least and self._queue.num_waiting:
             self._window.widen()
+
+    def _answer(self, ticket: Ticket, future: "Future[JobResult]", now: float) -> None:
+        if not self._queue.finish(ticket):  # cancelled: nobody waits for it
+            for name in states_of(future):
+                self._executor.drop_state(name)
+            return
+        try:
+            result = future.result()
+        except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
+            self._fail(ticket, exc)
+        else:
+            self._counters.add_result(result, now - ticket.arrived_at)
+            self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
 
     def _reject(self, session: Session, number: int, message: str) -> None:
         self._counters.rejected += 1
@@ -326,13 +310,13 @@ class Broker:
         kind = Kind.GONE if is_gone else Kind.FAILED
         self._outbox.post(ticket.session, protocol.frame_of_parts(kind, [pair]))
 
-    def _refuse(self, identity: bytes, code: ErrorCode, message: str) -> None:
+    def _refuse(self, identity: bytes, code: ErrorCode, message: str, weight: int = 1) -> None:
         self._counters.malformed += code is not ErrorCode.HELLO_FIRST
         self._quiet.write(logging.WARNING, identity, "event=refused code=%s message=%s",
                           code.value, message)  # fmt: skip
         self._outbox.refuse(identity, code, message)
-        self._strikes.add(identity, MALFORMED_WEIGHT if code is ErrorCode.MALFORMED else 1)
-        if self._strikes.is_out(identity):
+        self._intake.strike(identity, weight)
+        if self._intake.is_muted(identity):
             self._quiet.write(logging.WARNING, identity, "event=peer_muted")
             session = self._queue.sessions.get(identity)
             if session is not None:
@@ -351,11 +335,13 @@ class Broker:
         self._quiet.tend(now)
         self._executor.tend()
         if self._door is not None:
-            for session in self._door.tend(now, self._queue.sessions.values()):
+            for session in self._door.tend(now, self._queue.sessions):
                 self._forget(session)
         if self._stall.is_stuck(self._num_running, self._num_finished):
             self._give_up_stuck_workers()
         self._forget_the_silent(now)
+        for ticket in self._queue.to_give_way(now):
+            self._counters.gave_way += ticket.future is not None and ticket.future.cancel()
         self._window.fit(now, self._num_finished)
         self._num_finished = 0
         self._count()

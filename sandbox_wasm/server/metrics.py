@@ -37,6 +37,8 @@ class ServerCounters:
     failed: int = 0
     """Machine failures: these say nothing about a program."""
     cancelled: int = 0
+    gave_way: int = 0
+    """Times that a job was stopped so that another client's ran, and was run again."""
     malformed: int = 0
     muted: int = 0
     """Frames of peers to which nobody listens any more."""
@@ -82,6 +84,7 @@ _COUNTERS: Final = {
     "rejected": "Jobs that break the contract.",
     "failed": "Jobs the machine could not run.",
     "cancelled": "Jobs whose client went away or stopped waiting.",
+    "gave_way": "Times a long job was stopped for another client's, to be run again.",
     "malformed": "Frames that were refused.",
     "muted": "Frames not looked at, of peers that sent too many that were refused.",
     "results": "Jobs answered.",

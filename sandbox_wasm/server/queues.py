@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox_wasm.types import Job, JobResult
+from sandbox_wasm.types import FUEL_A_SECOND, Job, JobResult
 
 __all__ = [
     "BrokerOptions",
@@ -29,6 +29,10 @@ COSTLY_FUEL: Final = 50_000_000
 """About 6 ms: a client with such jobs leaves a worker to the others."""
 JOB_FUEL: Final = 2_000_000
 """What a job costs beside its calls."""
+SLICE_S = 2.0
+"""A job that has run for longer gives way to clients of whose jobs none runs."""
+PATIENCE_S = 1.0
+"""So long they wait before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class Ticket:
     session: "Session"
     number: int
     job: Job | None
-    """None once handed on or cancelled: the memory is free at once."""
+    """None once cancelled: the memory is free at once."""
     size_bytes: int
     arrived_at: float
     reply_bytes: int = 0
@@ -79,6 +83,12 @@ class Ticket:
     """False once handed on or cancelled: its place in the queue is skipped."""
     future: "Future[JobResult] | None" = None
     """Set while the pool has the job."""
+    running_since: float = 0.0
+    """When it was first seen to run; 0.0 while it waits."""
+    slices: int = 1
+    """Twice as many after each time it gave way: what is run in vain is less than what counts."""
+    gives_way: bool = False
+    """It was stopped for another client's sake, and is to be run again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +113,8 @@ class Session:
     mean_fuel: float = COSTLY_FUEL
     """Of its last jobs; the first is taken for a costly one."""
     num_in_pool: int = 0
+    served_at: float = 0.0
+    """When a job of it last ended, or the first came."""
     owed_bytes: int = 0
     """The largest answers that its jobs with the workers could give."""
     held_bytes: int = 0
@@ -128,6 +140,8 @@ class FairQueue:
         self.size_bytes = 0
         self.num_waiting = 0
         self._ring: deque[Session] = deque()
+        self._in_pool: dict[Ticket, None] = {}
+        """The jobs handed on, in that order: the workers have the first of them."""
 
     def why_busy(self, session: Session, num_jobs: int, size_bytes: int) -> str | None:
         """Say which limit the frame would pass, or None."""
@@ -154,6 +168,8 @@ class FairQueue:
         session.queue.append(ticket)
         if not session.is_in_ring:
             session.is_in_ring = True
+            if not session.num_in_pool:
+                session.served_at = ticket.arrived_at
             # Who was away comes back as an equal: what was not used then is no credit now.
             session.used_fuel = max(session.used_fuel, self._least_used)
             self._ring.append(session)
@@ -204,13 +220,21 @@ class FairQueue:
         self._least_used = session.used_fuel
         session.used_fuel += session.mean_fuel
         session.num_in_pool += 1
+        self._in_pool[ticket] = None
         session.owed_bytes += ticket.reply_bytes
         self._reply_bytes += ticket.reply_bytes
         return ticket
 
     def returned(self, ticket: Ticket, fuel: int | None) -> None:
-        """Hear that the workers are done with a job, and its fuel; None if that is not known."""
+        """Hear that the workers are done with a job, and its fuel.
+
+        None is for a job that was stopped: it has used the time that it was seen to run.
+        """
         session = ticket.session
+        session.served_at = time.monotonic()
+        self._in_pool.pop(ticket, None)
+        if fuel is None and ticket.running_since:
+            fuel = int((session.served_at - ticket.running_since) * FUEL_A_SECOND)
         session.num_in_pool -= 1
         session.owed_bytes -= ticket.reply_bytes
         self._reply_bytes -= ticket.reply_bytes
@@ -219,6 +243,61 @@ class FairQueue:
             session.used_fuel += cost - session.mean_fuel
             # Up at once and down slowly: one costly job says more than many cheap ones.
             session.mean_fuel = max(cost, 0.8 * session.mean_fuel + 0.2 * cost)
+
+    def to_give_way(self, now: float) -> list[Ticket]:
+        """Choose jobs to be stopped that run for long, since clients wait of whose jobs none runs.
+
+        What their clients have waiting in the pool is called back with them. The caller cancels
+        all of them, and `put_back` follows once the workers have let go.
+        """
+        in_pool = list(self._in_pool)
+        running, behind = in_pool[: self._workers], in_pool[self._workers :]
+        for ticket in running:
+            ticket.running_since = ticket.running_since or now
+        over = [
+            ticket for ticket in running if now - ticket.running_since > ticket.slices * SLICE_S
+        ]
+        if not over or len(running) < self._workers:
+            return []
+        served = {ticket.session.identity for ticket in running}
+        starved = [
+            session
+            for session in self.sessions.values()
+            if session.identity not in served and self._is_starved(session, now)
+        ]
+        over.sort(key=lambda ticket: ticket.running_since)
+        chosen = over[: len(starved)]
+        owners = {ticket.session.identity for ticket in chosen}
+        chosen += [ticket for ticket in behind if ticket.session.identity in owners]
+        for session in starved:
+            session.served_at = now  # it is about to be: no other job need give way meanwhile
+        for ticket in chosen:
+            ticket.gives_way = True
+        return chosen
+
+    def _is_starved(self, session: Session, now: float) -> bool:
+        if not session.tickets or now - session.served_at <= PATIENCE_S:
+            return False
+        waiting = session.queue[0] if session.queue else None
+        return session.num_in_pool > 0 or (waiting is not None and self._may_run(session, waiting))
+
+    def put_back(self, ticket: Ticket) -> bool:
+        """Queue a job again that gave way, before the others of its client.
+
+        Returns False, and does nothing, if the job was cancelled meanwhile.
+        """
+        session = ticket.session
+        if session.tickets.get(ticket.number) is not ticket:
+            return False
+        ticket.slices *= 2 if ticket.running_since else 1
+        ticket.gives_way, ticket.future, ticket.running_since = False, None, 0.0
+        ticket.is_waiting = True
+        self.num_waiting += 1
+        session.queue.appendleft(ticket)
+        if not session.is_in_ring:
+            session.is_in_ring = True
+            self._ring.append(session)
+        return True
 
     def hold(self, session: Session, size_bytes: int) -> None:
         """Count an answer that waits to be read (negative: that has left)."""
@@ -247,7 +326,7 @@ class FairQueue:
                 ticket.is_waiting = False
                 self.num_waiting -= 1
             elif ticket.future is not None:
-                ticket.future.cancel()  # takes effect only if no worker has begun it
+                ticket.future.cancel()
             ticket.job = None
         if len(session.queue) > 2 * len(session.tickets) + 64:
             # Without this a client that asks and cancels in turn would grow the queue for ever.

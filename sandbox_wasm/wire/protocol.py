@@ -41,13 +41,14 @@ __all__ = [
     "pack_info",
     "parse_info",
     "unpack",
+    "unpack_of_client",
 ]
 
 PROTOCOL_VERSION: Final = 5
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""Largest frame a server accepts (ZMQ_MAXMSGSIZE); decoding one takes up to ~17 times as much."""
+"""Largest frame a server accepts (ZMQ_MAXMSGSIZE)."""
 MAX_HELLO_BYTES: Final = 4096
 """Of a peer that has not said hello, no larger frame is looked at."""
 MAX_REPLY_BYTES: Final = 256 * 1024 * 1024
@@ -55,6 +56,9 @@ MAX_REPLY_BYTES: Final = 256 * 1024 * 1024
 MAX_JOBS_PER_FRAME: Final = 1024
 MAX_ARRAY_ITEMS: Final = 8192
 """No array of this protocol is longer; the decoder refuses before it allocates."""
+LARGE_FRAME_BYTES: Final = 1024 * 1024
+MAX_JOB_ITEMS: Final = 256 * 1024
+"""A client's frame of more bytes holds one job, and no job has so many items."""
 MAX_NUMBER: Final = 2**53
 """Request numbers and fuel stay exact in every language that may speak this."""
 
@@ -122,6 +126,19 @@ _PREFIX: Final = {
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
+class _ItemCount:
+    """Ends the decoding of a frame whose many small items would take long and much memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def __call__(self, items: tuple[object, ...]) -> tuple[object, ...]:
+        self._left -= 1 + len(items)
+        if self._left < 0:
+            raise ValueError(f"more than {self._most} items")
+        return items
+
+
 def pack(kind: Kind, *body: object) -> bytes:
     """Encode one message."""
     message = (PROTOCOL_VERSION, kind.value, *body)
@@ -138,8 +155,13 @@ def frame_of_parts(kind: Kind, parts: list[bytes]) -> bytes:
     return b"".join((_PREFIX[kind], head, *parts))
 
 
-def unpack(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
-    """Decode one message into its kind and body.
+def unpack_of_client(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
+    """Decode what a client sent: as `unpack`, with a bound on the work, whoever it is."""
+    return unpack(frame, MAX_JOB_ITEMS if len(frame) > LARGE_FRAME_BYTES else None)
+
+
+def unpack(frame: bytes, max_items: int | None = None) -> tuple[Kind, tuple[object, ...]]:
+    """Decode one message, of at most so many items if it says so, into its kind and body.
 
     Raises:
         ProtocolError: It is not a message; the text names the place and what is allowed there.
@@ -153,6 +175,7 @@ def unpack(frame: bytes) -> tuple[Kind, tuple[object, ...]]:
             unicode_errors="surrogatepass",
             max_str_len=MAX_REPLY_BYTES,
             max_array_len=MAX_ARRAY_ITEMS,
+            list_hook=_ItemCount(max_items) if max_items else None,
             max_bin_len=MAX_REPLY_BYTES,
             max_map_len=0,
             max_ext_len=0,

@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from sandbox_wasm.client.client import SandboxClient
-from sandbox_wasm.server import loop as broker
+from sandbox_wasm.server import intake
 from sandbox_wasm.server.queues import QueueLimits
 from sandbox_wasm.types import Job
 from sandbox_wasm.wire import protocol
@@ -328,7 +328,7 @@ def mutated(rng: random.Random, frame: bytes) -> bytes:
 @pytest.mark.slow
 def test_random_and_mutated_frames_never_stop_the_server(connect, server, monkeypatch):
     """AZR_FUZZ_S seconds of noise (4 by default) beside a client that must not notice."""
-    monkeypatch.setattr(broker, "MALFORMED_WEIGHT", 0)  # else nobody would listen for long
+    monkeypatch.setattr(intake, "MALFORMED_WEIGHT", 0)  # else nobody would listen for long
     seed = int(os.environ.get("AZR_FUZZ_SEED", random.randrange(2**32)))
     print(f"AZR_FUZZ_SEED={seed}")  # noqa: T201 - shown when the test fails
     rng = random.Random(seed)

@@ -1,5 +1,7 @@
 """The wire's bytes: stable, bounded, total. No socket here."""
 
+import time
+
 import msgpack
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,16 @@ from hypothesis import strategies as st
 
 from sandbox_wasm.errors import BadJob, ProtocolError
 from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket
-from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
+from sandbox_wasm.types import FUEL_A_SECOND, CallResult, Job, JobResult, Limits, Outcome
 from sandbox_wasm.wire import codec, protocol
 from sandbox_wasm.wire.endpoints import parse_endpoint
-from sandbox_wasm.wire.protocol import Kind, ServerInfo
+from sandbox_wasm.wire.protocol import (
+    LARGE_FRAME_BYTES,
+    MAX_JOB_ITEMS,
+    PROTOCOL_VERSION,
+    Kind,
+    ServerInfo,
+)
 from tests.fake_sandbox import FakeSandbox, NoIsolationWarning
 
 pytestmark = pytest.mark.timeout(60)
@@ -295,3 +303,52 @@ def test_answers_that_are_not_read_stop_the_clients_next_jobs_and_nobody_elses()
     assert fair.next().session is other
     fair.hold(slow, -40)
     assert fair.next().session is slow
+
+
+def test_a_job_that_was_stopped_counts_as_the_time_it_ran():
+    """Else a client could use a worker for ever with jobs that it cancels."""
+    fair = FairQueue(QueueLimits(), workers=1)
+    one = session("one")
+    fair.add(one, ticket(one, 1))
+    running = fair.next()
+    fair.to_give_way(time.monotonic() - 10)
+    fair.returned(running, None)
+    assert one.used_fuel >= 10 * FUEL_A_SECOND
+
+
+def test_long_jobs_give_way_to_clients_that_wait_and_to_no_others():
+    fair = FairQueue(QueueLimits(), workers=2)
+    heavy, light, full = session("heavy"), session("light"), session("full")
+    fair.sessions = {one.identity: one for one in (heavy, light, full)}
+    now = 100.0
+    fair.add(heavy, ticket(heavy, 1))
+    fair.add(full, ticket(full, 1))
+    held = [fair.next(), fair.next()]
+    assert fair.to_give_way(now) == []
+    fair.add(full, ticket(full, 2))
+    assert fair.to_give_way(now + 9) == []  # nobody waits of whose jobs none runs
+    fair.add(light, ticket(light, 1))
+    light.served_at = now + 9
+    assert fair.to_give_way(now + 9.5) == []  # not for long yet
+    light.stuck_since = 1.0
+    assert fair.to_give_way(now + 99) == []  # it does not read, so nothing of it may run
+    light.stuck_since = None
+    given = fair.to_give_way(now + 99)
+    assert given == [held[0]]
+    fair.returned(held[0], None)
+    assert fair.put_back(held[0])
+    assert fair.next().session is light
+    assert held[0].slices == 2
+    fair.cancel(heavy, [held[0]])
+    assert not fair.put_back(held[0])
+
+
+def test_a_large_frame_of_small_items_is_not_decoded_whole():
+    half = MAX_JOB_ITEMS // 2
+    for many in (((0,) * 8000,) * 2000, (((),) * 8000,) * 500, ((((1,),),) * 1000,) * 1000):
+        frame = msgpack.packb((PROTOCOL_VERSION, "jobs", many))
+        assert len(frame) > LARGE_FRAME_BYTES
+        with pytest.raises(ProtocolError, match=f"more than {MAX_JOB_ITEMS} items"):
+            protocol.unpack_of_client(frame)
+    frame = msgpack.packb((PROTOCOL_VERSION, "jobs", ((0,) * 8000,) * (half // 8000), "a" * 2**20))
+    assert protocol.unpack_of_client(frame) == protocol.unpack(frame)
