@@ -56,7 +56,7 @@ class Cluster:
         """
         del cut
         if not self._has_started:  # later the run goes on with those that are left
-            calls = {one.name: one.actor.ready.remote() for one in self.policy.engines}
+            calls = {one.name: one.actor.ready.remote() for one in self.policy.fleet.engines}
             all_answers(calls, self.config.cluster.timeout_s)
             self._has_started = True
         yield self.policy
@@ -123,10 +123,10 @@ def opened(
     try:
         yield cluster
     finally:
-        cluster.policy.close()
         cluster.end_learners()
-        for engine in cluster.policy.engines:
+        for engine in cluster.policy.fleet.engines:
             ray.kill(engine.actor)
+        cluster.policy.close()
 
 
 def started(config: RunConfig, places: Places) -> ClusterPolicy:

@@ -39,7 +39,9 @@ class Engine:
     actor: Any
     state: State = State.QUARANTINED
     pid: int = 0
-    """Of the actor that answered last; another after a restart."""
+    """Of the actor that answered last; another after a restart, 0 until it has answered."""
+    farewells: int = 0
+    """How often in a row it was said to be dead."""
     open: int = 0
     """Requests that it has been given and has not answered."""
 

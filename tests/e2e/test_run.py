@@ -110,7 +110,9 @@ def finish(process: "subprocess.Popen[str]") -> str:
 
 
 def metrics_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    """Of a run that may be under way: what follows the last end of a line is half a line."""
+    *lines, _ = (folder / "metrics.jsonl").read_text().split("\n")
+    return [json.loads(line) for line in lines]
 
 
 def played(folder: Path) -> list[dict[str, Any]]:
