@@ -6,7 +6,7 @@ checkpoint knew of, and nothing is kept twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azr.config.run import RunConfig
 from azr.game.judge.judge import SandboxJudge
@@ -17,6 +17,7 @@ from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
 from azr.records.sinks import MetricsWriter
 from azr.rollout.asking import AskingPolicy
+from azr.run.curriculum import Curriculum
 from azr.run.display import Display
 from azr.run.new_tasks import drawn_tasks, task_text
 from azr.seeds import derive_seed
@@ -37,6 +38,9 @@ class RunRecorder:
     buffers: TaskBuffers
     policy: AskingPolicy
     judge: SandboxJudge
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    """Of the steps before; it goes on only where rollouts are kept, from which a resume reads it.
+    """
     saved_step: int = -1
     last_step: int = 0
     """The newest step that is learned from and recorded."""
@@ -57,7 +61,9 @@ class RunRecorder:
         }
         metrics = step_metrics(experiences_N, advantages_N, parts)
         if self.config.logging.rollouts:
-            self.folder.write_rollouts(step, rollout_records(step, experiences_N, advantages_N))
+            records = list(rollout_records(step, experiences_N, advantages_N))
+            self.folder.write_rollouts(step, records)
+            metrics |= self.curriculum.metrics(step, records)
         self.writer.write(step, metrics)
         if step % self.config.checkpoint.every == 0 or step == self.config.steps:
             self.checkpoint(step)

@@ -24,6 +24,7 @@ from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter
 from azr.rollout.opening import open_policy
 from azr.rollout.prompt_tokens import context_of
+from azr.run.curriculum import Curriculum
 from azr.run.display import Display
 from azr.run.interrupt import Interrupt
 from azr.run.machines import Machines, ThisProcess, open_machines, refuse_what_cannot_fit
@@ -130,6 +131,7 @@ class Attempt:
             buffers=players.buffers,
             policy=players.policy,
             judge=players.judge,
+            curriculum=Curriculum.of(self.folder.path),
         )
         run = self._assembled(players, recorder, first_step)
         try:

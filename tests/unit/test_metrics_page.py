@@ -23,8 +23,10 @@ from azr.game.judge.judge import SandboxJudge
 from azr.game.selfplay import play_step
 from azr.learner.learner import TorchLearner
 from azr.records.metrics import Stopwatch, step_metrics
+from azr.records.rollouts import rollout_records
 from azr.rollout.requests import Request, Sampled
 from azr.rollout.statistics import Tally
+from azr.run.curriculum import Curriculum, decay_metrics
 from azr.types import STREAMS, Mode, Prompt, Role, stream_name
 from tests.fakes import InProcessExecutor, ScriptedPolicy, make_table
 from tests.tiny import make_tiny_model
@@ -101,7 +103,9 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     update = learner.update(experiences, advantages)
     stored = table.buffers.stats()  # type: ignore[attr-defined]
     parts = {**judge.stats(), **tally.take(), **stored, **penalty, **update, **watch.seconds()}
-    return set(step_metrics(experiences, advantages, parts))
+    records = list(rollout_records(1, experiences, advantages))
+    looking_back = Curriculum().metrics(1, records) | decay_metrics(range(1, 9), [9.0] + [0.0] * 7)
+    return {*step_metrics(experiences, advantages, parts), *looking_back}
 
 
 def test_every_metric_of_a_step_is_on_the_page(names: set[str]) -> None:
