@@ -8,6 +8,7 @@ folder. A field's type is what its key allows, and the docstring beneath it what
 `--help-config` and docs/configuration.md are made of them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -38,6 +39,7 @@ from azr.config.loss import LearnerConfig, LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.config.section import Section
 from azr.errors import ConfigError
+from azr.types import STREAMS, stream_name
 from sandbox_wasm.types import MAX_IMAGES
 
 __all__ = [
@@ -85,6 +87,12 @@ def known_engine(name: str) -> str:
     return name
 
 
+Temperature = Annotated[
+    Positive,
+    because("greedy samples of a task are all alike and its learnability is then always 0"),
+]
+
+
 class RolloutConfig(Section, title="rollout"):
     """Sampling."""
 
@@ -96,12 +104,13 @@ class RolloutConfig(Section, title="rollout"):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the engine's weights. Take bfloat16 on a GPU: half the memory, but its
     log-probabilities differ from the learner's by rounding."""
-    temperature: Annotated[
-        Positive,
-        because("greedy samples of a task are all alike and its learnability is then always 0"),
-    ] = 1.0
-    """Of sampling, in training. (AZR: 1.0) Leave it: the losses assume that the policy is what is
-    sampled; evaluation has its own."""
+    temperature: Temperature = 1.0
+    """Of sampling, in training, and of the policy that the losses see. (AZR: 1.0) Lower it for
+    small models, which break off their programs at 1; evaluation has its own."""
+    temperatures: Mapping[str, Temperature] = Field(default_factory=dict[str, float])
+    """The same of single streams, as a table `[rollout.temperatures]` with `"solver/deduction" =
+    1.0`; the others have `temperature`. Set it when answers need more variety than programs bear.
+    """
     max_prompt_tokens: Count = 6144
     """Longer prompts are drawn again with other references. (AZR: max_prompt_length) Lower it when
     memory runs out; raise it when long programs are wanted as references."""
@@ -125,6 +134,14 @@ class RolloutConfig(Section, title="rollout"):
     """The same where engine or learner computes in bfloat16, as a mean over the text; twice what
     rounding alone does to the learner's counts instead where that is more. Raise it as little as
     probe_tolerance."""
+
+    @model_validator(mode="after")
+    def _temperatures_are_of_streams(self) -> Self:
+        if unknown := self.temperatures.keys() - set(map(stream_name, STREAMS)):
+            raise ConfigError(
+                f"rollout.temperatures must name streams, as solver/deduction, got {min(unknown)!r}"
+            )
+        return self
 
 
 def socket_at_home(endpoint: str) -> str:

@@ -218,13 +218,16 @@ class TorchLearner:
         return parts
 
     def _deal(self, sequences: Sequence[Sequence1]) -> list[MicroBatch]:
-        """This rank's micro-batches."""
-        return deal(
-            sequences,
-            self._config.micro_batch_tokens,
-            self._ranks,
-            share_prompts=self._config.share_prompts,
-        )
+        """This rank's micro-batches; rollouts of one were sampled at the same temperature."""
+        alike: dict[float | None, list[Sequence1]] = {}
+        for sequence in sequences:
+            alike.setdefault(sequence.temperature, []).append(sequence)
+        limit, share_prompts = self._config.micro_batch_tokens, self._config.share_prompts
+        return [
+            batch
+            for some in alike.values()
+            for batch in deal(some, limit, self._ranks, share_prompts=share_prompts)
+        ]
 
     def _scored(self, batch: MicroBatch, scope: str) -> ScoredBatch:
         """The micro-batch with the log-probabilities that no optimizer step may change."""
@@ -316,7 +319,7 @@ class TorchLearner:
         loss_sum, sums = 0.0, list[dict[str, Tensor]]()
         for one in part.scored:
             coefficient = self._entropy.coefficient(one.scope)
-            config = self._loss_config.changed(entropy_coef=coefficient)
+            config = self.pupil.config_of(one.batch).changed(entropy_coef=coefficient)
             with record_function("azr/forward"), self._ranks.together(TrainingDiverged):
                 loss, metrics = batch_loss(self.pupil, one, part.whole, config)
             metrics[f"tokens {one.scope}"] = metrics["tokens"]

@@ -32,6 +32,11 @@ class PackedModel:
     config: LossConfig
     """What happens to the logits: temperature, scale, softcap."""
 
+    def config_of(self, batch: MicroBatch) -> LossConfig:
+        """Return what happens to the logits of these rollouts, as it did in the sampler."""
+        wanted = batch.temperature
+        return self.config if wanted is None else self.config.changed(temperature=wanted)
+
     def hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
         """Return the states that predict completion tokens; the loss applies the head."""
         states = last_states(
@@ -58,7 +63,7 @@ class PackedModel:
             weight.detach(),
             batch.targets,
             bias=None if bias is None else bias.detach(),
-            config=self.config,
+            config=self.config_of(batch),
         )
         if is_over:
             reshard(self.model)

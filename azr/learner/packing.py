@@ -66,6 +66,11 @@ class Sequence1:
         """Tokens that the model reads: all but the last, which predicts nothing."""
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
 
+    @property
+    def temperature(self) -> float | None:
+        """At which it was sampled; None is the run's own."""
+        return self.rollout.prompt.temperature
+
 
 def sequences_of(
     experiences_N: Sequence[Experience], advantages_N: Sequence[float]
@@ -123,6 +128,11 @@ class MicroBatch:
     def num_tokens(self) -> int:
         """Tokens that the model reads."""
         return self.input_ids.shape[0]
+
+    @property
+    def temperature(self) -> float | None:
+        """At which all of its rollouts were sampled; None is the run's own."""
+        return self.sequences[0].temperature
 
 
 def pack(

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from azr.config.loss import Backend, LossSection
 from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RolloutConfig, RunConfig
 from azr.errors import ModelError, TrainingDiverged
 from azr.learner.learner import TorchLearner
@@ -229,6 +230,36 @@ def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
         for temperature in (1.0, 3.0)
     ]
     assert statistics[1]["entropy"] > statistics[0]["entropy"] + 0.5
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_each_rollout_has_the_temperature_that_it_was_sampled_at(
+    folder: Path, backend: Backend
+) -> None:
+    """Against -A log softmax(logits / t) in float64, rollouts of three temperatures mixed."""
+    temperatures = [0.5, None, 2.0, 0.5]
+    mixed = [
+        replace(e, rollout=replace(e.rollout, prompt=replace(PROMPT, temperature=temperature)))
+        for e, temperature in zip(EXPERIENCES, temperatures, strict=True)
+    ]
+    config = run_config(max_grad_norm=1e9).changed(
+        rollout=RolloutConfig(temperature=0.8), loss=LossSection(backend=backend)
+    )
+    advantages = [1.0, -0.5, 0.3, 0.7]
+    found, _ = gradients(TorchLearner(config, folder), mixed, advantages)
+    unmixed, _ = gradients(TorchLearner(config, folder), EXPERIENCES, advantages)
+    assert max((found[name] - other).abs().max() for name, other in unmixed.items()) > 1e-3
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64)
+    for e, advantage in zip(mixed, advantages, strict=True):
+        prompt, completion = e.rollout.prompt_ids, e.rollout.completion_ids
+        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+        logprobs = (logits / (e.rollout.prompt.temperature or 0.8)).log_softmax(-1)
+        chosen = logprobs[len(prompt) - 1 : -1].gather(1, torch.tensor(completion)[:, None])
+        total = total - advantage * chosen.sum()
+    (total / sum(len(e.rollout.completion_ids) for e in mixed)).backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(found[name].double(), parameter.grad, rtol=1e-3, atol=2e-5)
 
 
 def test_a_folder_without_weights_is_a_clear_error(tmp_path: Path) -> None:

@@ -286,3 +286,17 @@ def test_completion_prompts_are_short(role: Role, mode: Mode):
     young.add([rules_of(m).zero_task for m in Mode])
     prompt = ask(writer(envelope="completion"), role, mode, young)
     assert len(prompt.text) < 1000
+
+
+def test_a_stream_is_asked_at_its_own_temperature():
+    rollout = RolloutConfig(temperature=0.8, temperatures={"solver/deduction": 1.2})
+    prompts = Prompts(SelfPlayConfig(references=1, induction_inputs=4), rollout, count_words)
+    asked = {
+        (role, mode): ask(prompts, role, mode, stocked()).temperature
+        for role in Role
+        for mode in Mode
+    }
+    assert asked.pop((Role.SOLVER, Mode.DEDUCTION)) == 1.2
+    assert set(asked.values()) == {None}, "the run's own"
+    with pytest.raises(ConfigError, match=r"rollout.temperatures must name streams.*'solver'"):
+        RolloutConfig(temperatures={"solver": 1.2})

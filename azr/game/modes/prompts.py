@@ -13,7 +13,7 @@ from azr.game.modes import Pattern, PromptSetting, rules_of
 from azr.game.modes.wording import BANNED_WORDS
 from azr.ports import Past
 from azr.seeds import derive_seed
-from azr.types import Demands, Mode, Prompt, Role, Task
+from azr.types import Demands, Mode, Prompt, Role, Task, stream_name
 
 __all__ = ["ENVELOPES", "Envelope", "Prompts"]
 
@@ -83,6 +83,7 @@ class Prompts:
         self._composite = composite or CompositeConfig()
         self._banned_words = BANNED_WORDS if banned_words is None else tuple(banned_words)
         self._max_tokens = rollout.max_prompt_tokens
+        self._temperatures = rollout.temperatures
         self._count_tokens = count_tokens
         self._reading = (parsing or ParsingConfig()).reading
 
@@ -279,6 +280,7 @@ class Prompts:
             num_inputs=num_inputs,
             task=task,
             seed=derive_seed(seed, role, mode),
+            temperature=self._temperatures.get(stream_name((role, mode))),
         )
 
     def _tokens(self, prompt: Prompt) -> int:
