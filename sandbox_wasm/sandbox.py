@@ -16,6 +16,7 @@ from sandbox_wasm import _pool, native_jobs
 from sandbox_wasm.cores import available_cores
 from sandbox_wasm.errors import BadJob, SandboxUnavailable
 from sandbox_wasm.image.build import BuiltGuest, build_guest
+from sandbox_wasm.sessions.errands import Errand, run_errand
 from sandbox_wasm.sessions.session import Session, StateRef
 from sandbox_wasm.sessions.states import SessionLimits, StateTable
 from sandbox_wasm.types import Job, JobResult, Outcome, refused_unread
@@ -148,17 +149,18 @@ class Sandbox:
         """Yield (index, result) as each job is ready. Raises as `run` does."""
         return self._results(self._check_all(jobs), at_once=False)
 
-    def submit(self, job: Job) -> "Future[JobResult]":
+    def submit(self, job: Job | Errand) -> "Future[JobResult]":
         """Queue one job without blocking. Cancelling the future ends the job, even while it runs.
 
         Raises:
             BadJob: The job breaks the contract.
+            SessionGone: The state it goes on from is kept no more.
         """
+        if isinstance(job, Errand):
+            return _answered(run_errand(self, job))
         self._check(job)
         if (refused := refused_unread(job)) is not None:
-            answered: Future[JobResult] = Future()
-            answered.set_result(refused)
-            return answered
+            return _answered(refused)
         ticket = next(self._tickets)
         future = _JobFuture(partial(self._pool.cancel, self._reports, ticket))
         self._waiting[ticket] = (job.id, future)
@@ -187,17 +189,18 @@ class Sandbox:
         Raises:
             BadJob: They are damaged, too large, or of another image; the message says which.
         """
-        limits = self._states.limits
+        ref = StateRef(self.drop_state, self.load_state(saved))
+        return Session(self, ref, banned_modules=frozenset(banned_modules))
+
+    def load_state(self, saved: bytes) -> str:
+        """Keep the state that `save_state` wrote, and return its name; raises as `load_session`."""
         flavor = next((i for i, key in enumerate(self._keys) if key.encode() in saved[:64]), 0)
-        key = self._keys[flavor]
+        most = self._states.limits.max_session_bytes
         try:
-            state = self._pool.read_state(saved, flavor, key, limits.max_session_bytes)
+            state = self._pool.read_state(saved, flavor, self._keys[flavor], most)
         except ValueError as exc:
             raise BadJob(str(exc)) from exc
-        ref = StateRef(self.drop_state, self._states.put(state))
-        return Session(
-            self, ref, packages=self._flavors[flavor], banned_modules=frozenset(banned_modules)
-        )
+        return self._states.put(state)
 
     def save_state(self, name: str) -> bytes:
         """Return the state of a session as bytes (`Session.save`)."""
@@ -358,6 +361,12 @@ class Sandbox:
                     future.set_exception(exc)
                 else:
                     future.set_result(result)
+
+
+def _answered(result: JobResult) -> "Future[JobResult]":
+    future: Future[JobResult] = Future()
+    future.set_result(result)
+    return future
 
 
 def _open_pool(

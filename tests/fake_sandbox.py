@@ -54,6 +54,8 @@ class FakeSandbox:
 
     def submit(self, job: Job) -> "Future[JobResult]":
         """Queue one job; "echo" is answered here and now."""
+        if not isinstance(job, Job):
+            raise BadJob("the fake keeps no states")
         if (refused := refused_unread(job)) is not None:
             done: Future[JobResult] = Future()
             done.set_result(refused)

@@ -22,6 +22,7 @@ from sandbox_wasm.cli.serve_arguments import (
     add_serve_arguments,
     http_options,
     server_options,
+    session_limits,
     workers_of,
 )
 from sandbox_wasm.distribution import install_command
@@ -31,10 +32,13 @@ from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import MetricsPage, ServerCounters, prometheus_text, sum_of
 from sandbox_wasm.server.serve import Server, ServerOptions
 from sandbox_wasm.server.stall import StuckWorkers
+from sandbox_wasm.sessions.states import SessionLimits
+from sandbox_wasm.wire.endpoints import parse_address, url_of
 from sandbox_wasm.wire.keys import KeyFileError
 
 __all__ = ["add_serve_arguments", "main_serve"]
 
+_METRICS_BACKLOG: Final = 16
 _PARENT_POLL_S: Final = 0.5
 _ORPHAN_GRACE_S: Final = 10.0
 
@@ -77,7 +81,7 @@ def main_serve(
     except (ValueError, OSError) as exc:
         return _complain(2, str(exc))
     make = make_executor or functools.partial(
-        _make_pool, images=args.images, packages=args.packages
+        _make_pool, images=args.images, packages=args.packages, sessions=session_limits(args)
     )
     try:
         with _stop_on_signals(services), _metrics_page(args.metrics_bind, services) as page:
@@ -176,10 +180,12 @@ def _complain(status: int, message: str) -> int:
     return status
 
 
-def _make_pool(workers: int, images: int, packages: Sequence[str]) -> Executor:
+def _make_pool(
+    workers: int, images: int, packages: Sequence[str], sessions: SessionLimits
+) -> Executor:
     from sandbox_wasm.sandbox import Sandbox  # noqa: PLC0415 - heavy, and absent in a client
 
-    return Sandbox(workers=workers, images=images, packages=packages)
+    return Sandbox(workers=workers, images=images, packages=packages, sessions=sessions)
 
 
 @contextlib.contextmanager
@@ -209,20 +215,19 @@ def _metrics_page(bind: str | None, services: Sequence[Service]) -> Generator[li
     if bind is None:
         yield executors
         return
-    host, _, port = bind.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"--metrics-bind must be HOST:PORT, got {bind!r}")
+    address = parse_address(bind, "--metrics-bind", "127.0.0.1:9100")
+    try:
+        listener = address.listen(_METRICS_BACKLOG, f"--metrics-bind {bind}")
+    except OSError as exc:
+        raise ValueError(str(exc)) from exc
 
     def text() -> str:
         stats: dict[str, Any] = executors[0].stats() if executors else {}
         total = prometheus_text(sum_of([service.counters for service in services]), stats)
         return total + "".join(service.metrics_text() for service in services)
 
-    try:
-        page = MetricsPage(host.strip("[]"), int(port), text)
-    except OSError as exc:
-        raise ValueError(f"cannot bind --metrics-bind {bind}: {exc.strerror}") from exc
-    sys.stderr.write(f"METRICS http://{host}:{page.port}/metrics\n")
+    page = MetricsPage(listener, text)
+    sys.stderr.write(f"METRICS {url_of(listener, 'http')}/metrics\n")
     try:
         yield executors
     finally:

@@ -10,16 +10,25 @@ from sandbox_wasm.http.tokens import TOKEN_VARIABLE, read_token
 from sandbox_wasm.places import place
 from sandbox_wasm.server.queues import QueueLimits
 from sandbox_wasm.server.serve import ServerOptions
+from sandbox_wasm.sessions.states import SessionLimits
 from sandbox_wasm.types import MAX_IMAGES
 from sandbox_wasm.wire.endpoints import parse_address, parse_endpoint
 from sandbox_wasm.wire.protocol import DEFAULT_MAX_MESSAGE_BYTES
 
-__all__ = ["add_serve_arguments", "http_options", "server_options", "workers_of"]
+__all__ = [
+    "add_serve_arguments",
+    "http_options",
+    "server_options",
+    "session_limits",
+    "workers_of",
+]
 
 _LIMITS: Final = QueueLimits()
+_SESSIONS: Final = SessionLimits()
 _POSITIVE: Final = (
     "max_queue_jobs", "max_queue_bytes", "max_client_jobs", "max_client_bytes", "max_clients",
-    "max_fuel", "max_job_fuel", "client_silence_s", "drain_s", "stall_s",
+    "max_fuel", "max_job_fuel", "max_sessions", "max_session_bytes", "max_sessions_bytes",
+    "max_session_idle_s", "client_silence_s", "drain_s", "stall_s",
 )  # fmt: skip
 
 
@@ -27,6 +36,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `azr-sandbox serve`."""
     _add_doors(parser)
     _add_limits(parser)
+    _add_session_limits(parser)
     add = parser.add_argument
     add("--workers", type=int, default=None, metavar="N", help="default: one a core")
     add("--packages", nargs="+", default=[], metavar="NAME",
@@ -79,6 +89,28 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         help="end if workers with jobs do nothing for so long (default: %(default)s)")  # fmt: skip
 
 
+def _add_session_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--max-sessions", type=int, default=_SESSIONS.max_sessions, metavar="N",
+        help="sessions kept; beyond, the one idle longest goes (default: %(default)s)")  # fmt: skip
+    add("--max-session-bytes", type=int, default=_SESSIONS.max_session_bytes, metavar="N",
+        help="of one; a turn that would leave more is refused (default: %(default)s)")  # fmt: skip
+    add("--max-sessions-bytes", type=int, default=_SESSIONS.max_bytes, metavar="N",
+        help="of all; what forks share counts once (default: %(default)s)")  # fmt: skip
+    add("--max-session-idle-s", type=float, default=_SESSIONS.max_idle_s, metavar="S",
+        help="end a session after so long without a turn (default: %(default)s)")  # fmt: skip
+
+
+def session_limits(args: argparse.Namespace) -> SessionLimits:
+    """Read what sessions may hold; every number is above 0 (`server_options` has seen to it)."""
+    return SessionLimits(
+        max_sessions=args.max_sessions,
+        max_session_bytes=args.max_session_bytes,
+        max_bytes=args.max_sessions_bytes,
+        max_idle_s=args.max_session_idle_s,
+    )
+
+
 def server_options(args: argparse.Namespace) -> ServerOptions | None:
     """Read what the ZeroMQ door is to be like; None without one.
 
@@ -121,6 +153,7 @@ def http_options(args: argparse.Namespace) -> HttpOptions | None:
     return HttpOptions(
         bind=parse_address(args.http, "--http", "127.0.0.1:8080"),
         queue=_queue_limits(args),
+        sessions=session_limits(args),
         token=read_token(token_file),
         mcp=args.mcp,
         max_body_bytes=args.max_message_bytes,
@@ -141,7 +174,7 @@ def workers_of(given: int | None) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     for name in _POSITIVE:
-        if getattr(args, name) <= 0:
+        if not getattr(args, name) > 0:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} must be positive, got {getattr(args, name)}")
     if not 1024 <= args.max_message_bytes <= 2**31 - 1:

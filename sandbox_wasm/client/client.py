@@ -18,8 +18,9 @@ from sandbox_wasm.client.calls import Answer, Call, Item, LoopBridge
 from sandbox_wasm.client.connection import State
 from sandbox_wasm.client.io_thread import Wire, WireOptions
 from sandbox_wasm.client.options import CurveKeys, LinkOptions
-from sandbox_wasm.errors import BadJob, ProtocolError, SandboxUnavailable
-from sandbox_wasm.sessions.session import Session
+from sandbox_wasm.errors import ProtocolError, SandboxUnavailable
+from sandbox_wasm.sessions.errands import Errand, LoadState, SaveState, saved_of
+from sandbox_wasm.sessions.session import Session, StateRef
 from sandbox_wasm.types import Job, JobResult, refused_unread
 from sandbox_wasm.wire import codec
 from sandbox_wasm.wire.endpoints import parse_endpoint
@@ -99,7 +100,9 @@ class SandboxClient:
 
     # ------------------------------------------------------------------ sync
 
-    def run(self, jobs: Iterable[Job], *, timeout_s: float | None = None) -> list[JobResult]:
+    def run(
+        self, jobs: Iterable[Job | Errand], *, timeout_s: float | None = None
+    ) -> list[JobResult]:
         """Run all jobs and return their results in the jobs' order.
 
         Args:
@@ -159,15 +162,22 @@ class SandboxClient:
         """Begin a session, as `Sandbox.session`; one server keeps it for as long as it runs."""
         return Session(self, packages=frozenset(packages), banned_modules=frozenset(banned_modules))
 
-    def save_state(self, name: str) -> bytes:
-        """Not there: a server keeps states to itself.
+    def load_session(self, saved: bytes, *, banned_modules: Iterable[str] = ()) -> Session:
+        """Continue at some server a session that `Session.save` wrote, of any server or sandbox.
 
         Raises:
-            BadJob: Always.
+            BadJob: The bytes are damaged, too large, or of another image; the message says which.
         """
-        raise BadJob(
-            f"session {name[:8]}...: it can be saved where its sandbox is, not over ZeroMQ"
-        )
+        [result] = self.run([LoadState(saved)])
+        name = result.calls[0].state
+        if name is None:
+            raise ProtocolError("the server answered a saved session without a state")
+        ref = StateRef(self.drop_state, name)
+        return Session(self, ref, banned_modules=frozenset(banned_modules))
+
+    def save_state(self, name: str) -> bytes:
+        """Return the state of a session as bytes (`Session.save`)."""
+        return saved_of(self.run([SaveState(name)])[0])
 
     def drop_state(self, name: str) -> None:
         """Have the state of a session kept no longer, soon."""
@@ -280,7 +290,7 @@ class SandboxClient:
 
     def _start(
         self,
-        jobs: Iterable[Job],
+        jobs: Iterable[Job | Errand],
         timeout_s: float | None,
         on_over: Callable[[Call], None],
         on_result: Callable[[Answer], None] | None = None,
@@ -300,8 +310,11 @@ class SandboxClient:
             call.end(None)
             return call
         numbers, max_bytes = self._numbers, DEFAULT_MAX_MESSAGE_BYTES - 64
-        refused = {index: answer for index, job in enumerate(jobs)
-                   if (answer := refused_unread(job)) is not None}  # fmt: skip
+        refused = {
+            index: answer
+            for index, job in enumerate(jobs)
+            if isinstance(job, Job) and (answer := refused_unread(job)) is not None
+        }
         items = [
             Item(
                 number,

@@ -245,8 +245,10 @@ class Wire:
 
     def _refuse_too_large(self, link: Link, item: Item) -> None:
         job_id, num_bytes = item.call.ids[item.index], len(item.data)
-        self.refused(item, BadJob(f"job {job_id!r}: {num_bytes} bytes encoded are more than"
-                                  f" {link.endpoint.url} accepts"))  # fmt: skip
+        self.refused(item, BadJob(
+            f"job {job_id!r}: {num_bytes} bytes encoded are more than {link.endpoint.url} accepts"
+            " (see serve --max-message-bytes)"
+        ))  # fmt: skip
 
     def _server(self, server_id: str | None) -> Link | None:
         """Find the link to a server; None when another one stands in its place."""

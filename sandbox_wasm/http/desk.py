@@ -19,6 +19,7 @@ from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
 from sandbox_wasm.server.stall import StallWatch, StuckWorkers
+from sandbox_wasm.sessions.errands import Errand, LoadState
 from sandbox_wasm.types import Job, JobResult
 from sandbox_wasm.wire.codec import reply_bytes
 
@@ -41,7 +42,7 @@ class _Order:
 
     __slots__ = ("done", "jobs", "num_left", "results", "tickets", "tries")
 
-    def __init__(self, jobs: Sequence[Job], done: "asyncio.Future[None]") -> None:
+    def __init__(self, jobs: Sequence[Job | Errand], done: "asyncio.Future[None]") -> None:
         self.jobs = jobs
         self.done = done
         self.results: list[JobResult | None] = [None] * len(jobs)
@@ -76,7 +77,7 @@ class Desk:
         self._stall = StallWatch(stall_s)
         self.is_stuck = False
 
-    async def run(self, client: str, jobs: Sequence[Job]) -> list[JobResult]:
+    async def run(self, client: str, jobs: Sequence[Job | Errand]) -> list[JobResult]:
         """Run jobs and return their results in order; cancelling this cancels them.
 
         Args:
@@ -129,16 +130,14 @@ class Desk:
                 self._fail(order, error)
             raise error
 
-    def _check(self, jobs: Iterable[Job]) -> int:
+    def _check(self, jobs: Iterable[Job | Errand]) -> int:
         """Refuse what costs more than this server gives; return the bytes of the jobs."""
         size_bytes = num_jobs = 0
         for job in jobs:
             if why := too_costly(job, self._limits):
                 raise BadJob(why)
             num_jobs += 1
-            size_bytes += OVERHEAD_BYTES + len(job.source) + len(job.stdin or "")
-            size_bytes += len(job.tests or "") + sum(map(len, job.calls))
-            size_bytes += sum(len(name) + len(data) for name, data in job.files)
+            size_bytes += _size_bytes(job)
         limits = self._limits
         if num_jobs > limits.max_client_jobs or size_bytes > limits.max_client_bytes:
             raise BadJob(
@@ -168,8 +167,7 @@ class Desk:
         job = order.jobs[index]
         number = next(self._numbers)
         self._orders[number] = (order, index)
-        size_bytes = OVERHEAD_BYTES + len(job.source) + len(job.stdin or "")
-        ticket = Ticket(session, number, job, size_bytes, time.monotonic(), reply_bytes(job))
+        ticket = Ticket(session, number, job, _size_bytes(job), time.monotonic(), reply_bytes(job))
         order.tickets.append(ticket)
         self._queue.add(session, ticket)
 
@@ -251,3 +249,12 @@ class Desk:
         self._counters.cancelled += self._queue.cancel(session, tickets)
         session.last_heard_at = time.monotonic()
         self._room.set()
+
+
+def _size_bytes(job: Job | Errand) -> int:
+    """What a job takes while it waits."""
+    if not isinstance(job, Job):
+        return OVERHEAD_BYTES + (len(job.saved) if isinstance(job, LoadState) else 0)
+    size_bytes = OVERHEAD_BYTES + len(job.source) + len(job.stdin or "")
+    size_bytes += len(job.tests or "") + sum(map(len, job.calls))
+    return size_bytes + sum(len(name) + len(data) for name, data in job.files)

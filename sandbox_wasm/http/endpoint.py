@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from sandbox_wasm.http.desk import Desk
 from sandbox_wasm.http.runs.sessions import Sessions
+from sandbox_wasm.sessions.errands import Errand
 from sandbox_wasm.types import Job, JobResult
 
 __all__ = ["Answer", "Call", "Endpoint"]
@@ -25,7 +26,7 @@ class Call:
     packages: frozenset[str] = frozenset()
     """Every program may import what the server has loaded: no consumer can ask for it."""
 
-    async def arun(self, jobs: Iterable[Job]) -> list[JobResult]:
+    async def arun(self, jobs: Iterable[Job | Errand]) -> list[JobResult]:
         """Run jobs, as the executor of `sandbox_wasm.grading.agrade`.
 
         Raises:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from sandbox_wasm.server.queues import QueueLimits
+from sandbox_wasm.sessions.states import SessionLimits
 from sandbox_wasm.wire.endpoints import Endpoint
 
 __all__ = ["HttpOptions"]
@@ -14,6 +15,8 @@ class HttpOptions:
 
     bind: Endpoint
     queue: QueueLimits = field(default_factory=QueueLimits)
+    sessions: SessionLimits = field(default_factory=SessionLimits)
+    """How many it names, and how long one may be idle; the executor bounds their bytes."""
     token: str | None = field(default=None, repr=False)
     """What clients must bring; None lets everybody in who can connect."""
     mcp: bool = False

@@ -6,12 +6,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox_wasm.http.app import Json
+from sandbox_wasm.http.app import Json, Surroundings
 from sandbox_wasm.http.consumers import ENDPOINTS, session_routes
 from sandbox_wasm.http.consumers.openenv import environment_route
-from sandbox_wasm.http.desk import Desk
+from sandbox_wasm.http.consumers.saved_sessions import saved_session_routes
 from sandbox_wasm.http.interface import html_page, openapi
-from sandbox_wasm.http.runs.sessions import Sessions
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters, prometheus_text, sum_of
 
@@ -22,15 +21,14 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def own_routes(
     executor: Executor,
-    desk: Desk,
-    sessions: Sessions,
+    around: Surroundings,
     counters: Sequence[ServerCounters],
     metrics_text: Callable[[], str],
 ) -> list[BaseRoute]:
     """Make the routes that no consumer brings."""
 
     def problem() -> str | None:
-        if desk.is_stuck:
+        if around.desk.is_stuck:
             return "the workers do nothing"
         return "isolation was lost" if executor.stats().get("isolation_lost") else None
 
@@ -59,6 +57,7 @@ def own_routes(
 
     return [
         *(Route(path, page) for path, page in pages.items()),
-        *session_routes(sessions),
-        environment_route(desk, sessions, executor.packages),
+        *session_routes(around.sessions),
+        *saved_session_routes(around),
+        environment_route(around.desk, around.sessions, executor.packages),
     ]

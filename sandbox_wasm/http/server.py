@@ -103,13 +103,13 @@ class HttpServer:
     async def _serve(self, config: uvicorn.Config, executor: Executor, workers: int) -> None:
         options = self._options
         desk = Desk(executor, workers, options.queue, self.counters, options.stall_s)
-        sessions = Sessions(executor.drop_state)
+        sessions = Sessions(executor.drop_state, options.sessions)
         room = Room(max(BODIES_BYTES, options.max_body_bytes))
         around = Surroundings(
             desk, sessions, self._http_counters, room, options.max_body_bytes, options.token,
             executor.packages,
         )  # fmt: skip
-        page = own_routes(executor, desk, sessions, [self.counters], self.metrics_text)
+        page = own_routes(executor, around, [self.counters], self.metrics_text)
         async with _model_context(around, options) as tool:
             config.app = App(around, ENDPOINTS, [*page, *tool])
             await self._serve_until_stopped(config, desk, sessions)

@@ -3,6 +3,7 @@
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from sandbox_wasm.sessions.errands import Errand
 from sandbox_wasm.types import Job, JobResult
 
 __all__ = ["Executor"]
@@ -16,8 +17,8 @@ class Executor(Protocol):
         """What jobs may ask for."""
         ...
 
-    def submit(self, job: Job) -> "Future[JobResult]":
-        """Queue one job without blocking."""
+    def submit(self, job: Job | Errand) -> "Future[JobResult]":
+        """Queue one job without blocking, or do an errand."""
         ...
 
     def drop_state(self, name: str) -> None:

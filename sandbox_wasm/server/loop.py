@@ -286,11 +286,12 @@ class Broker:
             return
         try:
             result = future.result()
+            data = codec.pack_result(ticket.number, result)
         except BaseException as exc:  # noqa: BLE001 - CancelledError is one; all reach the client
             self._fail(ticket, exc)
         else:
             self._counters.add_result(result, now - ticket.arrived_at)
-            self._outbox.put(ticket.session, codec.pack_result(ticket.number, result))
+            self._outbox.put(ticket.session, data)
 
     def _reject(self, session: Session, number: int, message: str) -> None:
         self._counters.rejected += 1

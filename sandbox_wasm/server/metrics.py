@@ -3,6 +3,7 @@
 import bisect
 import http.server
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -141,7 +142,9 @@ def histogram(name: str, text: str, counts: Sequence[int], sum_s: float) -> list
 class MetricsPage:
     """Serves /metrics and /healthz from a thread of its own until closed."""
 
-    def __init__(self, host: str, port: int, text: Callable[[], str]) -> None:
+    def __init__(self, listener: socket.socket, text: Callable[[], str]) -> None:
+        """Serve at a socket that listens; it is closed with the page."""
+
         class Handler(http.server.BaseHTTPRequestHandler):
             timeout = 10  # a client that sends nothing must not hold a thread for ever
 
@@ -164,9 +167,11 @@ class MetricsPage:
             def log_message(self, format: str, *args: Any) -> None:
                 """Keep stderr for events."""
 
-        self._http = http.server.ThreadingHTTPServer((host, port), Handler)
+        address = listener.getsockname()[:2]
+        self._http = http.server.ThreadingHTTPServer(address, Handler, bind_and_activate=False)
+        self._http.socket.close()
+        self._http.socket = listener
         self._http.daemon_threads = True
-        self.port: int = self._http.server_address[1]
         self._thread = threading.Thread(
             target=self._http.serve_forever, name="sandbox-metrics", daemon=True
         )

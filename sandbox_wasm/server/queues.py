@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
+from sandbox_wasm.sessions.errands import Errand
 from sandbox_wasm.types import FUEL_A_SECOND, Job, JobResult
 
 __all__ = [
@@ -73,7 +74,7 @@ class Ticket:
 
     session: "Session"
     number: int
-    job: Job | None
+    job: Job | Errand | None
     """None once cancelled: the memory is free at once."""
     size_bytes: int
     arrived_at: float
@@ -343,8 +344,10 @@ class FairQueue:
         return num_cancelled
 
 
-def too_costly(job: Job, limits: QueueLimits) -> str | None:
+def too_costly(job: Job | Errand, limits: QueueLimits) -> str | None:
     """Say why a job may use more than this server gives one, or None."""
+    if not isinstance(job, Job):
+        return None
     fuel = job.limits.fuel
     if fuel > limits.max_fuel:
         return f"limits.fuel is {fuel}, at most {limits.max_fuel} here (see serve --max-fuel)"

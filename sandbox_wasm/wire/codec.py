@@ -1,4 +1,4 @@
-"""Jobs and results as msgpack, checked field by field in both directions.
+"""Jobs, errands and results as msgpack, checked field by field in both directions.
 
 What a job's fields may hold is `Job`'s own affair; here are the shape of its array, and the size of
 its answer.
@@ -11,6 +11,7 @@ import msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from sandbox_wasm.errors import BadJob, ProtocolError
 from sandbox_wasm.jobs.fields import MAX_CALLS, frozen_names, short_repr
+from sandbox_wasm.sessions.errands import Errand, LoadState, SaveState
 from sandbox_wasm.types import CallResult, Job, JobResult, Limits, Outcome
 from sandbox_wasm.wire.protocol import MAX_JOBS_PER_FRAME, MAX_NUMBER, MAX_REPLY_BYTES
 
@@ -38,6 +39,8 @@ _NAMES: Final = (
     "images", "banned_modules", "want_stdout", "want_stderr", "packages", "state", "files",
     "want_files",
 )  # fmt: skip
+_ERRANDS: Final = {"save": SaveState, "load": LoadState}
+"""An errand is an array [number, kind, state or bytes]."""
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _THREE_INTS: Final = [int, int, int]
 _CALL_OVERHEAD_BYTES: Final = 16 * 1024
@@ -51,12 +54,16 @@ _STDERR_BYTES: Final = 4 * 80 * 1024
 _packb = cast("Any", msgpack.packb)  # pyright: ignore[reportUnknownMemberType]
 
 
-def pack_job(number: int, job: Job, max_bytes: int) -> bytes:
+def pack_job(number: int, job: Job | Errand, max_bytes: int) -> bytes:
     """Encode a job for the wire.
 
     Raises:
         BadJob: It, or its answer, would be too large; nothing was sent.
     """
+    if isinstance(job, LoadState):
+        return cast("bytes", _packb((number, job.id, job.saved)))
+    if isinstance(job, SaveState):
+        return cast("bytes", _packb((number, job.id, job.state.rpartition("/")[2])))
     _check_reply(job)
     limits = job.limits
     fields = (
@@ -87,7 +94,7 @@ def jobs_of(body: Fields) -> tuple[Fields, list[int]]:
 def number_of_fields(fields: object, path: str) -> int:
     """Read a job's request number, without which no answer could name it."""
     values = cast("Fields", fields)
-    if type(fields) is not tuple or len(values) != len(_NAMES):
+    if type(fields) is not tuple or len(values) not in (len(_NAMES), 3):
         got = short_repr(cast("object", fields))
         raise ProtocolError(f"{path}: a job is an array of {len(_NAMES)} fields, got {got}")
     number = values[0]
@@ -96,12 +103,14 @@ def number_of_fields(fields: object, path: str) -> int:
     return number
 
 
-def job_of_fields(fields: Fields, path: str) -> Job:
+def job_of_fields(fields: Fields, path: str) -> Job | Errand:
     """Build the job from fields whose number was read already.
 
     Raises:
         BadJob: A field has the wrong type, is too large, or contradicts another.
     """
+    if len(fields) == 3:
+        return _errand_of(fields[1], fields[2], path)
     (_, id_, source, calls, entry, expressions, stdin, tests, limits, images, banned, want,
      want_stderr, packages, state, files, want_files) = fields  # fmt: skip
     try:
@@ -113,6 +122,16 @@ def job_of_fields(fields: Fields, path: str) -> Job:
     except BadJob as exc:
         raise BadJob(f"{path}: {exc}") from exc
     return job
+
+
+def _errand_of(kind: object, content: Any, path: str) -> Errand:
+    errand = _ERRANDS.get(kind) if type(kind) is str else None
+    if errand is None:
+        raise BadJob(f"{path}: unknown errand {short_repr(kind)}, expected one of {[*_ERRANDS]}")
+    try:
+        return errand(content)
+    except BadJob as exc:
+        raise BadJob(f"{path}: {exc}") from exc
 
 
 def _limits(values: object) -> Limits:
@@ -136,8 +155,10 @@ def _names(values: Any) -> Any:
     return frozen_names(values) if values else _NO_NAMES
 
 
-def reply_bytes(job: Job) -> int:
+def reply_bytes(job: Job | Errand) -> int:
     """Bound the size of the answer before running anything, so that it can always be sent."""
+    if not isinstance(job, Job):
+        return MAX_REPLY_BYTES if isinstance(job, SaveState) else _CALL_OVERHEAD_BYTES
     num_calls = len(job.calls) or len(job.expressions) or 1
     is_turn = job.state is not None
     per_call = job.limits.output_bytes * (1 + (job.want_stdout or is_turn) + bool(job.want_files))
@@ -160,7 +181,11 @@ def _check_reply(job: Job) -> None:
 
 
 def pack_result(number: int, result: JobResult) -> bytes:
-    """Encode one job's results; the client knows the job's id by its number."""
+    """Encode one job's results; the client knows the job's id by its number.
+
+    Raises:
+        BadJob: They are larger than a frame may be, as only a saved session can.
+    """
     calls = [
         (
             call.outcome.value,
@@ -176,7 +201,10 @@ def pack_result(number: int, result: JobResult) -> bytes:
         )
         for call in result.calls
     ]
-    return cast("bytes", _packb((number, calls), unicode_errors="surrogatepass"))
+    data = cast("bytes", _packb((number, calls), unicode_errors="surrogatepass"))
+    if len(data) > MAX_REPLY_BYTES:
+        raise BadJob(f"a result of {len(data)} bytes, at most {MAX_REPLY_BYTES} can be sent")
+    return data
 
 
 def pack_pair(number: int, message: str) -> bytes:
@@ -184,8 +212,10 @@ def pack_pair(number: int, message: str) -> bytes:
     return cast("bytes", _packb((number, message[:2000]), unicode_errors="surrogatepass"))
 
 
-def server_of(job: Job) -> str | None:
+def server_of(job: Job | Errand) -> str | None:
     """Name the server that keeps the state from which a turn goes on; None if any may run it."""
+    if isinstance(job, LoadState):
+        return None
     return job.state.rpartition("/")[0] or None if job.state else None
 
 

@@ -6,7 +6,7 @@ opens a socket, and nothing decoded here is trusted until `codec` or this module
 
     client -> server                          server -> client
     hello   [client_name]                     welcome  [ServerInfo fields]
-    jobs    [[job, ...]]                      results  [[[number, calls], ...]]
+    jobs    [[job or errand, ...]]            results  [[[number, calls], ...]]
     cancel  [[number, ...]]                   failed   [[[number, message], ...]]  machine failures
     drop    [[state, ...]]                    gone     [[[number, message], ...]]  no such state
     ping    [token]                           rejected [[[number, message], ...]]  a bad job
@@ -44,7 +44,7 @@ __all__ = [
     "unpack_of_client",
 ]
 
-PROTOCOL_VERSION: Final = 5
+PROTOCOL_VERSION: Final = 6
 """Changes whenever a field is added, moved or read differently; peers must agree exactly."""
 
 DEFAULT_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024

@@ -19,7 +19,7 @@ def request(
     url: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None,
     timeout_s: float = 120,
 ) -> tuple[int, Any]:  # fmt: skip
-    """One request on a connection of its own: status, and the JSON or text of the answer."""
+    """One request on a connection of its own: status, and the JSON, text or bytes of the answer."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -28,11 +28,13 @@ def request(
             method, path, data, {"Content-Type": "application/json", **(headers or {})}
         )
         answer = connection.getresponse()
-        text = answer.read().decode()
+        content = answer.read()
     finally:
         connection.close()
-    is_json = answer.headers["Content-Type"] == "application/json"
-    return answer.status, json.loads(text) if is_json else text
+    kind = answer.headers["Content-Type"]
+    if kind == "application/octet-stream":
+        return answer.status, content
+    return answer.status, json.loads(content) if kind == "application/json" else content.decode()
 
 
 class HttpServing:

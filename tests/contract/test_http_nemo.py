@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.contract.http_client import request
+
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(240)]
 
 
@@ -84,6 +86,24 @@ def test_sessions_are_listed_and_ended(server):
     assert server.delete("/sessions/ended")[0] == 200
     assert server.delete("/sessions/ended")[0] == 404
     assert nemo(server, "x", "ended")["new_session_created"] is True
+
+
+def test_a_session_is_saved_and_goes_on_under_another_name(server):
+    nemo(server, "x = [1]; x.append(2)", "saved")
+    status, saved = request(server.url, "GET", "/sessions/saved/state")
+    assert status == 200
+    for is_new in (True, False):  # a second time it takes the place of what is there
+        loaded = request(server.url, "PUT", "/sessions/loaded/state", saved)
+        assert loaded == (200, {"new_session_created": is_new})
+        assert nemo(server, "x.append(3); x", "loaded")["stdout"] == "[1, 2, 3]\n"
+    assert nemo(server, "x", "saved")["stdout"] == "[1, 2]\n"
+    for forged, word in ((b"", "no saved session"), (saved[:-9], "damaged"), (saved + b"0", "end")):
+        status, said = request(server.url, "PUT", "/sessions/loaded/state", forged)
+        assert status == 422
+        assert word in said["detail"][0]["msg"]
+    assert nemo(server, "x", "loaded")["stdout"] == "[1, 2, 3]\n"
+    assert request(server.url, "GET", "/sessions/nobody/state")[0] == 404
+    assert request(server.url, "PUT", f"/sessions/{'n' * 300}/state", saved)[0] == 422
 
 
 def test_a_session_needs_its_header(server):

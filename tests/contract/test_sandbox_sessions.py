@@ -19,6 +19,7 @@ from sandbox_wasm import (
     SandboxUnavailable,
     Session,
     SessionGone,
+    SessionLimits,
 )
 from sandbox_wasm.types import FUEL_A_SECOND, CallResult
 from tests.fake_sandbox import FakeSandbox, NoIsolationWarning, serve_in_thread
@@ -48,8 +49,48 @@ def test_a_session_over_zeromq_is_as_one_in_process(pools: list[Sandbox], tmp_pa
         assert values(there, "x.append(3); x", "input()") == ["[1, 2, 3]", None]
         assert there.run("input()", stdin="word").value == "'word'"
         assert values(fork, "x", "open('/tmp/a').read()") == ["[1, 2]", "'a'"]
-        with pytest.raises(BadJob, match="saved where its sandbox is"):
-            fork.save()
+
+
+def test_a_session_saved_at_one_server_goes_on_at_another_or_in_process(
+    pools: list[Sandbox], tmp_path: Path
+) -> None:
+    binds = [f"ipc://{tmp_path}/{n}" for n in range(2)]
+    with serve_in_thread(pools[0], binds[0]), serve_in_thread(pools[1], binds[1]), \
+            SandboxClient(binds[0], timeout_s=60) as one, \
+            SandboxClient(binds[1], timeout_s=60) as other:  # fmt: skip
+        session = one.session()
+        values(session, "x = [1]; f = open('/tmp/a', 'w+')", "f.write('abc'); x.append(2)")
+        saved, digest = session.save(), session.digest()
+        for keeper in (other, one, pools[1]):
+            again = keeper.load_session(saved)
+            assert again.digest() == digest
+            assert values(again, "f.seek(1); x, f.read()") == ["([1, 2], 'bc')"]
+        assert one.load_session(one.session().save()).run("1 + 1").value == "2"
+        banned = other.load_session(saved, banned_modules=["socket"])
+        assert banned.run("import socket").outcome is Outcome.REFUSED
+        with pytest.raises(BadJob, match="no saved session of this version"):
+            other.load_session(b"nothing")
+        pools[0]._states.clear()
+        with pytest.raises(SessionGone):
+            session.save()
+
+
+def test_a_saved_session_is_refused_where_it_does_not_fit(tmp_path: Path) -> None:
+    bind = f"ipc://{tmp_path}/s"
+    small = SessionLimits(max_session_bytes=200_000)
+    with Sandbox(workers=1, images=1) as here, \
+            Sandbox(workers=1, images=1, sessions=small) as pool, \
+            serve_in_thread(pool, bind, max_message_bytes=1 << 20), \
+            SandboxClient(bind, timeout_s=60) as client:  # fmt: skip
+        session = here.session()
+        session.run("x = bytes(range(256)) * 2000")
+        with pytest.raises(BadJob, match="has more than the 200000 bytes"):
+            client.load_session(session.save())
+        session.run("x = bytes(range(256)) * 8000")
+        with pytest.raises(BadJob, match=r"more than ipc.* accepts .see serve --max-message-bytes"):
+            client.load_session(session.save())
+        assert client.session().run("1").value == "1"
+        assert pool.stats()["sessions"] <= 1
 
 
 def test_sessions_stay_at_their_server_and_are_dropped_with_their_last_reference(

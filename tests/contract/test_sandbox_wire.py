@@ -105,7 +105,7 @@ def assert_serves_others(server) -> None:
         (msgpack.packb(b"raw"), r"malformed: \$: expected \[version, kind"),
         (msgpack.packb(7), r"malformed: \$: expected \[version, kind"),
         (msgpack.packb(["1", "jobs"]), r"malformed: \$\[0\]: expected the protocol version"),
-        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 5"),
+        (msgpack.packb([99, "jobs", []]), r"version: .*99 is not spoken here, only 6"),
         (packed("steal"), r"malformed: \$\[1\]: unknown kind 'steal', expected one of"),
         (packed(5), r"malformed: \$\[1\]: unknown kind 5"),
         (packed("results", []), r"malformed: \$\[1\]: a client may not send 'results'"),
@@ -175,6 +175,29 @@ def test_a_bad_job_is_rejected_by_number_and_the_others_of_its_frame_run(
         answers |= {entry[0]: (kind, entry[1]) for entry in entries}
     assert [answers[n][0] for n in (1, 2, 3)] == [Kind.RESULTS, Kind.REJECTED, Kind.RESULTS]
     assert re.search(message, answers[2][1]), answers[2][1]
+
+
+@pytest.mark.parametrize(
+    ("errand", "message"),
+    [
+        ([9, "steal", "x"], r"\$\[2\]\[0\]: unknown errand 'steal', expected one of \['save'"),
+        ([9, 5, "x"], "unknown errand 5"),
+        ([9, "save", b"x"], r"a state's name must be a str, got b'x'"),
+        ([9, "load", "x"], r"a saved session must be bytes, got 'x'"),
+        ([9, "save", "0" * 32], "the fake keeps no states"),
+    ],
+)
+def test_a_bad_errand_is_rejected_by_number_and_what_is_beside_it_runs(
+    connect, server, errand, message
+):
+    peer = connect(server)
+    peer.send(Kind.JOBS, [errand, wire_job(2)])
+    answers = {}
+    while len(answers) < 2:
+        kind, (entries,) = peer.receive()
+        answers |= {entry[0]: (kind, entry[1]) for entry in entries}
+    assert [answers[n][0] for n in (9, 2)] == [Kind.REJECTED, Kind.RESULTS]
+    assert re.search(message, answers[9][1]), answers[9][1]
 
 
 def test_a_message_of_several_frames_is_refused(connect, server):

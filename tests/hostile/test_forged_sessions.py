@@ -1,11 +1,14 @@
 """Saved sessions come back from anybody: whatever they hold, the host is as it was."""
 
 import random
+import resource
 import struct
+from pathlib import Path
 
 import pytest
 
-from sandbox_wasm import BadJob, Job, Limits, Sandbox
+from sandbox_wasm import BadJob, Job, Limits, Sandbox, SandboxClient
+from tests.fake_sandbox import serve_in_thread
 
 pytestmark = [pytest.mark.guest, pytest.mark.hostile]
 
@@ -21,7 +24,7 @@ def saved(sandbox: Sandbox) -> bytes:
     return session.save()
 
 
-def try_to_go_on(sandbox: Sandbox, forged: bytes) -> None:
+def try_to_go_on(sandbox: Sandbox | SandboxClient, forged: bytes) -> None:
     """Load it, and run a turn if it loads: any outcome, as for any program."""
     try:
         session = sandbox.load_session(forged)
@@ -112,3 +115,32 @@ def test_equal_numbers_of_files_and_files_beyond_the_bounds_are_refused(sandbox:
     key = saved[len(MAGIC) + 4 :][: struct.unpack_from("<I", saved, len(MAGIC))[0]].decode()
     with pytest.raises(ValueError, match=f"has more than the {1 << 20} bytes"):
         sandbox._pool.read_state(saved, 0, key, 1 << 20)
+
+
+def test_a_forged_session_from_another_machine_harms_nobody(
+    sandbox: Sandbox, saved: bytes, tmp_path: Path
+) -> None:
+    """Also not the session beside it, nor the server's memory before it is refused."""
+    rng = random.Random(11)
+    bind = f"ipc://{tmp_path}/s"
+    failures = sandbox.stats()["machine_failures"]
+    with serve_in_thread(sandbox, bind), SandboxClient(bind, timeout_s=120) as client:
+        honest = client.session()
+        honest.run("secret = 'pass' + 'word'")
+        before = honest.digest()
+        for part in places(saved).values():
+            for _ in range(6):
+                forged = bytearray(saved)
+                at = rng.choice(part)
+                forged[at : at + 8] = rng.randbytes(len(forged[at : at + 8]))
+                try_to_go_on(client, bytes(forged))
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for at in range(len(MAGIC), header_bytes(saved), 4):  # every count as large as can be
+            forged = bytearray(saved)
+            struct.pack_into("<I", forged, at, 2**32 - 1)
+            try_to_go_on(client, bytes(forged))
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < peak_kib + 100 * 1024
+        assert honest.digest() == before
+        assert honest.run("secret").value == "'password'"
+    assert sandbox.stats()["machine_failures"] == failures
+    assert not sandbox.stats()["isolation_lost"]

@@ -118,15 +118,15 @@ def test_reading_any_body_gives_values_or_the_errors_of_the_contract(value):
         pass
 
 
-def test_the_bytes_of_version_5_are_these():
+def test_the_bytes_of_version_6_are_these():
     """Golden: change them only together with PROTOCOL_VERSION."""
     job = Job("a", "x = 1", calls=("1",), limits=Limits(fuel=5, output_bytes=7))
     frame = protocol.frame_of_parts(Kind.JOBS, [codec.pack_job(3, job, 1000)])
     assert frame.hex() == (
-        "9305a46a6f627391dc001103a161a578203d203191a131a16690c0c09305ce10000000070190c2c290c09090"
+        "9306a46a6f627391dc001103a161a578203d203191a131a16690c0c09305ce10000000070190c2c290c09090"
     )
-    assert protocol.pack(Kind.PING, 0).hex() == "9305a470696e6700"
-    assert protocol.PROTOCOL_VERSION == 5
+    assert protocol.pack(Kind.PING, 0).hex() == "9306a470696e6700"
+    assert protocol.PROTOCOL_VERSION == 6
 
 
 def test_a_long_frame_of_parts_is_the_same_as_packing_it_whole():

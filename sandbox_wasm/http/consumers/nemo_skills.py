@@ -20,13 +20,12 @@ from sandbox_wasm.http.consumers.fusion import Seconds
 from sandbox_wasm.http.endpoint import Answer, Call
 from sandbox_wasm.http.runs.endings import is_late, stderr_of
 from sandbox_wasm.http.runs.seconds import limits_of_request
-from sandbox_wasm.http.runs.sessions import Sessions, raised_in, why_stopped
+from sandbox_wasm.http.runs.sessions import MAX_NAME_CHARS, Sessions, raised_in, why_stopped
 from sandbox_wasm.sessions.session import TurnResult
 from sandbox_wasm.types import Job
 
 __all__ = ["GeneratedCode", "execute_generated", "generated_deadline_s", "session_routes"]
 
-MAX_NAME_CHARS: Final = 256
 GRACE_S: Final = 4.0
 """Of the five seconds that the client waits beyond the time limit."""
 PYTHONS: Final = ("python", "python3")

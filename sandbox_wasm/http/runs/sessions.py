@@ -7,17 +7,20 @@ here are their names, and how long they may be idle. A turn travels like any job
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from sandbox_wasm.errors import SessionGone
 from sandbox_wasm.http.runs.endings import TEXTS, is_late
+from sandbox_wasm.sessions.errands import Errand, LoadState, SaveState, saved_of
 from sandbox_wasm.sessions.session import StateRef, TurnResult, turn_job
 from sandbox_wasm.sessions.states import SessionLimits
 from sandbox_wasm.types import Job, JobResult, Limits, Outcome
 
-__all__ = ["HeldSession", "Sessions", "raised_in", "why_stopped"]
+__all__ = ["MAX_NAME_CHARS", "HeldSession", "Run", "Sessions", "raised_in", "why_stopped"]
 
-Run = Callable[[Iterable[Job]], Awaitable[list[JobResult]]]
+MAX_NAME_CHARS: Final = 256
+Run = Callable[[Sequence[Job | Errand]], Awaitable[list[JobResult]]]
 
 
 class HeldSession:
@@ -47,10 +50,28 @@ class HeldSession:
             except SessionGone:
                 self._ref = None
                 raise
-            call = result.calls[0]
-            if call.state is not None:
-                self._ref = StateRef(self._drop, call.state)
-            return TurnResult.of(call)
+            self._keep(result)
+            return TurnResult.of(result.calls[0])
+
+    async def save(self, run: Run) -> bytes:
+        """Return the state as bytes; raises as `run`."""
+        async with self.lock:
+            if self._ref is None:  # nothing was run yet: an empty turn always ends well
+                self._keep((await run([turn_job("", "")]))[0])
+            assert self._ref is not None
+            (result,) = await run([SaveState(self._ref.name)])
+            return saved_of(result)
+
+    async def load(self, run: Run, saved: bytes) -> None:
+        """Go on from the state that bytes are; it stays as it was when they are none (BadJob)."""
+        async with self.lock:
+            (result,) = await run([LoadState(saved)])
+            self._keep(result)
+
+    def _keep(self, result: JobResult) -> None:
+        state = result.calls[0].state
+        if state is not None:
+            self._ref = StateRef(self._drop, state)
 
 
 class Sessions:
@@ -79,6 +100,23 @@ class Sessions:
         session.used_at = time.time()
         self._by_name.move_to_end(name)
         return session, is_new
+
+    async def load(self, name: str, run: Run, saved: bytes) -> bool:
+        """Have a session go on from the state that bytes are; return whether it is a new one.
+
+        Raises:
+            BadJob: They are no session for this image; what was there stays as it was.
+        """
+        is_new = name not in self._by_name
+        session = self.new() if is_new else self.get(name)[0]
+        await session.load(run, saved)
+        self._by_name[name] = session
+        self.get(name)
+        return is_new
+
+    def find(self, name: str) -> HeldSession | None:
+        """Return the session of this name, if there is one."""
+        return self.get(name)[0] if name in self._by_name else None
 
     def drop(self, name: str) -> bool:
         """Forget a session; False when there is none."""
