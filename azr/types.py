@@ -259,6 +259,9 @@ class Prompt:
     """None = the run's; 0 = greedy, for evaluation alone."""
     max_tokens: int | None = None
     """Longest completion, at most the run's; None = the run's."""
+    priority: int = 0
+    """Where an engine cannot sample all at once, the lowest goes first: the step, if several are
+    under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,8 +281,11 @@ class Rollout:
     completion: str
     """The decoded completion, without special tokens, prefill and stop string."""
     policy_version: int
+    """Of the oldest of its tokens."""
     truncated: bool = False
     """Sampling ended at the token limit."""
+    versions: tuple[int, ...] = field(default=(), repr=False)
+    """Of the weights that sampled each token; empty = all are of `policy_version`."""
 
     @property
     def text(self) -> str:

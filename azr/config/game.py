@@ -21,6 +21,7 @@ __all__ = [
     "GroundingConfig",
     "ParsingConfig",
     "SelfPlayConfig",
+    "can_play_ahead",
     "rates_agree",
 ]
 
@@ -265,6 +266,29 @@ def rates_agree(selfplay: SelfPlayConfig, buffers: BuffersConfig, dedupe: str) -
         raise ConfigError(
             "selfplay.solver_tasks must be another than step with buffers.band: one rule says what"
             " is drawn"
+        )
+
+
+def can_play_ahead(selfplay: SelfPlayConfig, buffers: BuffersConfig, staleness: int) -> None:
+    """Refuse what a step cannot do that is played while earlier ones are learned from.
+
+    It sees the buffers as they were `staleness` steps before, and that must be all that it needs.
+
+    Raises:
+        ConfigError: It needs more.
+    """
+    with_it = f"with rollout.max_staleness = {staleness}"
+    for key, value in (("rate_weight", buffers.rate_weight), ("recheck", buffers.recheck)):
+        if value:
+            raise ConfigError(
+                f"buffers.{key} must be 0 {with_it}, got {value}: it changes tasks that steps under"
+                " way have seen"
+            )
+    proposes = selfplay.train_proposer or selfplay.propose_untrained
+    if proposes and selfplay.same_step_tasks and selfplay.solver_tasks != "same_step":
+        raise ConfigError(
+            f"selfplay.same_step_tasks must be false {with_it} and selfplay.solver_tasks ="
+            f" {selfplay.solver_tasks}: the step's own tasks are stored when it is learned from"
         )
 
 

@@ -159,8 +159,9 @@ class LossSection(Section, title="loss"):
     """Weight of the entropy bonus; below 0 it lowers the entropy. (paper: 0.001) Raise it when
     sampling collapses, or set learner.entropy_target."""
     importance: OneOf[Importance] = Importance.NONE
-    """Correction for the mismatch between sampler and learner. Set tis when `mismatch/mean_abs` in
-    the metrics grows, as with a bfloat16 engine."""
+    """Correction for the mismatch between sampler and learner; with rollout.max_staleness the
+    default is tis, but for dppo and ipo. Set tis when `mismatch/mean_abs` in the metrics grows, as
+    with a bfloat16 engine."""
     importance_low: Amount = 0.5
     """Lower bound of the band of icepop and sequence_mask. (IcePop: 0.5) Raise it to drop more."""
     importance_high: Positive = 2.0
@@ -179,6 +180,10 @@ class LossSection(Section, title="loss"):
     def pulls_to_sampler(self) -> bool:
         """Whether tokens have a gradient towards the sampler, also where their advantage is 0."""
         return self.compares_with_sampler and self.sampler_coef > 0
+
+    def corrected_for_sampler(self) -> Self:
+        """The same with importance weights against the sampler, unless the ratio is that to it."""
+        return self if self.compares_with_sampler else self.changed(importance=Importance.TIS)
 
     @model_validator(mode="after")
     def _numbers_suit_the_words(self) -> Self:

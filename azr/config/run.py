@@ -23,6 +23,7 @@ from azr.config.game import (
     GroundingConfig,
     ParsingConfig,
     SelfPlayConfig,
+    can_play_ahead,
     rates_agree,
 )
 from azr.config.kinds import (
@@ -123,6 +124,10 @@ class RolloutConfig(Section, title="rollout"):
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.4
     """Share of a GPU's memory for the engine; the rest is the learner's. (AZR: 0.4) Lower it when
     an update does not fit: `azr train --dry-run --gpu-memory GIB` says what does."""
+    max_staleness: Natural = 0
+    """Updates that the learner may be ahead of the weights that sample a token: so many steps are
+    played while earlier ones are learned from. (AReaL: 4 and more) Set 1 where the longest
+    completions decide how long a step takes, 2 where that leaves engines or learners idle."""
     max_concurrent: Count = 256
     """Sequences that an engine runs at once. Lower it when its cache is too small for so many;
     raise it when a GPU idles."""
@@ -351,6 +356,20 @@ class RunConfig(Section):
                 f" learner.entropy_target is set, got {self.loss.entropy_coef}: it starts there"
             )
         rates_agree(self.selfplay, self.buffers, self.novelty.dedupe)
+        if staleness := self.rollout.max_staleness:
+            if self.cluster.learners:
+                raise ConfigError(
+                    f"rollout.max_staleness must be 0 with cluster.learners, got {staleness}"
+                )
+            can_play_ahead(self.selfplay, self.buffers, staleness)
+            if self.logging.profile_steps:
+                raise ConfigError(
+                    f"logging.profile_steps must be [] with rollout.max_staleness = {staleness}: a"
+                    " trace would show the play of other steps, and not the update's thread"
+                )
+            if "importance" not in self.loss.model_fields_set:
+                # no longer frozen for once: this default is known when all sections are
+                object.__setattr__(self, "loss", self.loss.corrected_for_sampler())
         if wrong := [step for step in self.logging.profile_steps if not 1 <= step <= self.steps]:
             raise ConfigError(
                 f"logging.profile_steps must be steps of the run, 1 to {self.steps}, got {wrong[0]}"

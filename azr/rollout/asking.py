@@ -66,17 +66,21 @@ class AskingPolicy(Policy, ABC):
             seed=prompt.seed,
             temperature=self._config.temperature if wanted is None else wanted,
             stop=prompt.stop,
+            priority=prompt.priority,
         )
         return prompt, request
 
     def _rollout(self, prompt: Prompt, request: Request, sampled: Sampled, version: int) -> Rollout:
+        """`version` is that of all tokens where the engine says nothing else."""
         self._tally.count(request, sampled)
+        versions = () if min(sampled.versions, default=-1) < 0 else sampled.versions
         return Rollout(
             prompt=prompt,
             prompt_ids=request.prompt_ids,
             completion_ids=sampled.ids,
             rollout_logprobs=sampled.logprobs,
             completion=sampled.text,
-            policy_version=version,
+            policy_version=min(versions, default=version),
             truncated=sampled.truncated,
+            versions=versions if len(set(versions)) > 1 else (),
         )

@@ -48,15 +48,20 @@ class Engine(Protocol):
         ...
 
     def load(self, weights: TorchWeights, version: int) -> None:
-        """Replace all weights and forget what was computed with the old ones; only when idle.
+        """Replace all weights; no later request reads what was computed with the old ones.
+
+        Requests under way go on with the new ones; there are none without rollout.max_staleness.
 
         Raises:
-            StaleWeights: Something computed with the old ones cannot be forgotten.
+            StaleWeights: Something computed with the old ones could be read.
         """
         ...
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probability of each token but the first, at temperature 1; only when idle."""
+        """Log-probability of each token but the first, at temperature 1.
+
+        What requests under way finish meanwhile, the next step returns.
+        """
         ...
 
     def close(self) -> None:

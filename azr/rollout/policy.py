@@ -2,8 +2,9 @@
 
 The thread is the only one that touches the engine. Commands reach it through a queue, in order:
 an adoption lets what was asked before it finish, and holds back what is asked after it, so every
-rollout is of exactly one version. It is not a daemon of the event loop: several loops may use
-one policy, one after another (as tests do).
+rollout is of exactly one version. With rollout.max_staleness what was asked before goes on with
+the new weights instead, and the rollout says which tokens are whose. It is not a daemon of the
+event loop: several loops may use one policy, one after another (as tests do).
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from azr.ports import Weights
 from azr.rollout.asking import AskingPolicy
 from azr.rollout.engine import Engine
 from azr.rollout.prompt_tokens import Renderer
-from azr.rollout.requests import Request
+from azr.rollout.requests import Request, Sampled
 from azr.rollout.weight_proof import Probe
 from azr.types import Prompt, Rollout
 
@@ -40,12 +41,14 @@ class Order:
 
     prompt: Prompt
     request: Request
+    version: int = 0
+    """The policy's when the engine took it on."""
     done: "Future[Rollout]" = field(default_factory=Future[Rollout])
 
 
 @dataclass(slots=True, eq=False)
 class Adoption:
-    """The wish to change weights, granted when no order is open."""
+    """The wish to change weights."""
 
     weights: TorchWeights
     version: int
@@ -118,7 +121,8 @@ class EnginePolicy(AskingPolicy):
     async def adopt(self, weights: Weights, version: int) -> None:
         """Take over the learner's newest weights and prove it; later rollouts carry `version`.
 
-        Waits for the rollouts under way. Leave the weights alone until it returns.
+        Waits for the rollouts under way, if none may be stale. Leave the weights alone until it
+        returns.
 
         Raises:
             StaleWeights: The engine was not given these weights, or does not compute with them.
@@ -186,6 +190,7 @@ class EnginePolicy(AskingPolicy):
         except AzrError as error:
             order.done.set_exception(error)
             return
+        order.version = self._version
         self._orders[self._next_key] = order
         self._next_key += 1
 
@@ -201,19 +206,23 @@ class EnginePolicy(AskingPolicy):
         with self._tally.step(len(self._orders)):
             finished = engine.step()
         for key, sampled in finished:
-            order = self._orders.pop(key)
-            rollout = self._rollout(order.prompt, order.request, sampled, self._version)
-            order.done.set_result(rollout)
+            self._answer(key, sampled)
+
+    def _answer(self, key: int, sampled: Sampled) -> None:
+        order = self._orders.pop(key)
+        order.done.set_result(self._rollout(order.prompt, order.request, sampled, order.version))
 
     def _adopt(self, engine: Engine, adoption: Adoption) -> None:
-        """Finish what is under way, change the weights, compare."""
-        while self._orders:
+        """Finish what is under way, unless it may be stale; change the weights, compare."""
+        while self._orders and not self._config.max_staleness:
             self._step(engine)
         try:
             with self._tally.timed("sync/push_s"):
                 engine.load(adoption.weights, adoption.version)
             with self._tally.timed("sync/probe_s"):
-                figures = self._probe.check(engine, adoption.weights, adoption.version)
+                figures = self._probe.check(
+                    engine, adoption.weights, adoption.version, self._answer
+                )
         except AzrError as error:
             adoption.done.set_exception(error)
             return

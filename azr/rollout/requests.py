@@ -15,6 +15,8 @@ class Request:
     temperature: float
     """0 takes the likeliest token each time."""
     stop: tuple[str, ...] = ()
+    priority: int = 0
+    """The lowest goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,4 +31,4 @@ class Sampled:
     cached_tokens: int = 0
     """Prompt tokens whose keys and values were there already."""
     versions: tuple[int, ...] = ()
-    """Of the weights that sampled it, in order, as the engine says; -1: nobody pushed them."""
+    """Of the weights that sampled each id, as the engine says; -1: nobody pushed them."""

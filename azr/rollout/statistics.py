@@ -71,6 +71,10 @@ class Tally:
     def take(self) -> dict[str, float]:
         """Everything so far, under its metric's name; starts again from nothing."""
         with self._lock:
+            if self._open:  # of requests that go on, what they have taken until now
+                now = time.perf_counter()
+                self._sums["busy_s"] += now - self._since
+                self._since = now
             sums, notes = self._sums, self._notes
             self._sums, self._notes = defaultdict(float), {}
         busy_s, request_s = sums["busy_s"], sums.pop("request_s", 0.0)

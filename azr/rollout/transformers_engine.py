@@ -10,6 +10,7 @@ B rows of a cohort, T positions, V words.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Row:
     generator: torch.Generator
     ids: list[int] = field(default_factory=list[int])
     logprobs: list[float] = field(default_factory=list[float])
+    versions: list[int] = field(default_factory=list[int])
 
 
 @dataclass(slots=True)
@@ -83,7 +85,8 @@ class TransformersEngine:
         self._tokenizer = tokenizer
         self._ends = end_ids(model, tokenizer)
         self._max_concurrent = config.max_concurrent
-        self._waiting: deque[Row] = deque()
+        self._waiting: list[Row] = []
+        self._version = -1
         self._cohorts: deque[Cohort] = deque()
 
     @property
@@ -98,13 +101,13 @@ class TransformersEngine:
     def add(self, key: int, request: Request) -> None:
         """Take on a request."""
         generator = torch.Generator().manual_seed(request.seed)
-        self._waiting.append(Row(key, request, generator))
+        insort(self._waiting, Row(key, request, generator), key=lambda row: row.request.priority)
 
     @torch.inference_mode()
     def step(self) -> list[tuple[int, Sampled]]:
         """Compute once for one cohort; return those that finished."""
         room = self._max_concurrent - self._num_computing
-        rows = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        rows, self._waiting = self._waiting[:room], self._waiting[room:]
         if rows:
             return self._advance(self._form(rows))
         if self._cohorts:
@@ -115,7 +118,7 @@ class TransformersEngine:
     def abort(self, keys: Iterable[int]) -> None:
         """Drop requests; unknown keys are ignored."""
         gone = set(keys)
-        self._waiting = deque(row for row in self._waiting if row.key not in gone)
+        self._waiting = [row for row in self._waiting if row.key not in gone]
         for cohort in list(self._cohorts):
             if any(row.key in gone for row in cohort.rows):
                 self._cohorts.remove(cohort)
@@ -125,19 +128,20 @@ class TransformersEngine:
 
     @torch.no_grad()
     def load(self, weights: TorchWeights, version: int) -> None:
-        """Replace all weights; only when idle, so that no cache holds what the old ones made."""
+        """Replace all weights; what is under way keeps the keys and values of the old ones."""
         self.receipt = None
         mine = dict(self._model.named_parameters())
         for name, value in weights.named_parameters():
             mine.pop(name).copy_(value)
         if mine:
             raise ModelError(f"the learner gave no weights for {', '.join(mine)}")
+        self._version = version
         # of what it holds now, not of what came
         self.receipt = Receipt(version, TorchWeights(self._model).checksums(self._dtype))
 
     @torch.inference_mode()
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probability of each token but the first, at temperature 1; only when idle."""
+        """Log-probability of each token but the first, at temperature 1."""
         return TorchWeights(self._model).probe_logprobs(token_ids)
 
     def close(self) -> None:
@@ -170,6 +174,8 @@ class TransformersEngine:
         )
         cohort.cache = output.past_key_values
         ids_B = draw(cohort.rows, output.logits[:, -1].float())
+        for row in cohort.rows:
+            row.versions.append(self._version)
         ended = [self._finish(row) for row in cohort.rows]
         finished = [
             (row.key, sampled)
@@ -196,6 +202,7 @@ class TransformersEngine:
             logprobs=tuple(row.logprobs),
             text=text[: min(cuts)] if cuts else text,
             truncated=not is_ended,
+            versions=tuple(row.versions),
         )
 
 

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCHED_TOKENS = 2048
 """Prompt tokens computed in one step, at least; more only makes running requests wait."""
+READING = "reading"
+"""The name of the request that only reads; those of completions are numbers."""
 
 
 def open_engine(
@@ -57,6 +59,10 @@ class VllmEngine:
         self.receipt: Receipt | None = None
         self._dtype = getattr(torch, config.dtype)
         self._keys: dict[str, int] = {}
+        self._finished: list[tuple[int, Sampled]] = []
+        """Completions that came while something else was read."""
+        self._shares_prefixes = not config.max_staleness
+        self._version = 0
         set_num_threads = torch.set_num_threads
         try:
             self._llm = start(folder, config, max_model_len, on_gpu=self._on_gpu)
@@ -77,21 +83,30 @@ class VllmEngine:
 
     def add(self, key: int, request: Request) -> None:
         """Take on a request."""
-        name, prompt = str(key), {"prompt_token_ids": list(request.prompt_ids)}
+        name, prompt = str(key), self._prompt(request.prompt_ids)
         try:
             # the engine calls the request by a name of its own, in which ours comes first
-            self._core.add_request(name, prompt, sampling_params(request))
+            self._core.add_request(
+                name, prompt, sampling_params(request), priority=request.priority
+            )
         except ValueError as error:
             raise ModelError(f"vLLM refused a prompt: {error}") from error
         self._keys[name] = key
 
     def step(self) -> list[tuple[int, Sampled]]:
         """Compute once for all requests; return those that finished."""
+        finished, self._finished = self._finished, []
+        return finished + self._completed(self._core.step())
+
+    def _completed(self, outputs: Iterable[Any]) -> list[tuple[int, Sampled]]:
         return [
             (key, sampled_of(output))
-            for output in self._core.step()
+            for output in outputs
             if output.finished and (key := self._keys.pop(output.request_id, None)) is not None
         ]
+
+    def _prompt(self, token_ids: Sequence[int]) -> Any:
+        return prompt_of(token_ids, None if self._shares_prefixes else self._version)
 
     def abort(self, keys: Iterable[int]) -> None:
         """Drop requests; unknown keys are ignored."""
@@ -102,26 +117,31 @@ class VllmEngine:
             self._core.abort_request(names)
 
     def load(self, weights: TorchWeights, version: int) -> None:
-        """Replace all weights and forget what was computed with the old ones; only when idle."""
+        """Replace all weights; no later request reads what was computed with the old ones."""
         self.receipt = None
         given: dict[str, int] = {}
         iterator = noting(weights.named_parameters(self._dtype), given)
         self._llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iterator})
         if not self._on_gpu:
             self._llm.apply_model(repack_head)
-        if not self._llm.reset_prefix_cache():
+        if self._shares_prefixes and not self._llm.reset_prefix_cache():
             raise StaleWeights(
                 f"before version {version} vLLM could not empty its prefix cache, whose blocks are"
                 " in use: keys and values of the old weights would be read with the new ones"
             )
+        self._version = version
+        self._core.set_weight_version(str(version))
         self.receipt = Receipt(version, given)
 
     def prompt_logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probability of each token but the first, at temperature 1; only when idle."""
-        output = self._llm.generate(
-            [{"prompt_token_ids": list(token_ids)}], reading_params(), use_tqdm=False
-        )[0]
-        return prompt_logprobs_of(output, token_ids)
+        """Log-probability of each token but the first, at temperature 1."""
+        self._core.add_request(READING, self._prompt(token_ids), reading_params(), priority=-1)
+        read = None
+        while read is None:
+            outputs = self._core.step()
+            self._finished += self._completed(outputs)
+            read = next((one for one in outputs if one.request_id == READING), None)
+        return prompt_logprobs_of(read, token_ids)
 
     def close(self) -> None:
         """Give back memory and threads."""
@@ -141,6 +161,8 @@ def start(folder: Path, config: RolloutConfig, max_model_len: int, *, on_gpu: bo
     from vllm import LLM  # noqa: PLC0415 - reads its environment when imported
 
     arguments = engine_arguments(folder, config, max_model_len, on_gpu=on_gpu)
+    if config.max_staleness:  # no step may be under way when weights change, nobody can drain it
+        arguments["async_scheduling"] = False
     return LLM(**arguments, use_tqdm_on_load=False)
 
 
@@ -169,6 +191,7 @@ def engine_arguments(
         "max_num_seqs": config.max_concurrent,
         "logprobs_mode": "processed_logprobs",  # the default ignores the temperature
         "enable_prefix_caching": True,
+        "scheduling_policy": "priority" if config.max_staleness else "fcfs",
         "disable_log_stats": True,
         "seed": 0,
         **where,
@@ -184,6 +207,16 @@ def repack_head(model: Any) -> None:
     head = getattr(model, "lm_head", None)
     if head is not None:
         head.quant_method.process_weights_after_loading(head)
+
+
+def prompt_of(token_ids: Sequence[int], version: int | None) -> Any:
+    """Tokens in vLLM's words. Keys and values are shared by prompts of the same version; None: all.
+
+    While requests are under way the prefix cache cannot be emptied, and a prefix that all prompts
+    have would be read with ever newer weights.
+    """
+    prompt = {"prompt_token_ids": list(token_ids)}
+    return prompt if version is None else {**prompt, "cache_salt": str(version)}
 
 
 def sampling_params(request: Request) -> Any:
@@ -204,8 +237,14 @@ def sampling_params(request: Request) -> Any:
 def reading_params() -> Any:
     """What makes vLLM read a prompt and say how likely its tokens are."""
     from vllm import SamplingParams  # noqa: PLC0415 - see vllm_problem
+    from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
 
-    return SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
+    return SamplingParams(
+        temperature=0.0,
+        max_tokens=1,
+        prompt_logprobs=0,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
 
 
 def prompt_logprobs_of(output: Any, token_ids: Sequence[int]) -> list[float]:
@@ -229,5 +268,9 @@ def sampled_of(output: Any) -> Sampled:
         text=completion.text,
         truncated=completion.finish_reason == "length",
         cached_tokens=output.num_cached_tokens or 0,
-        versions=tuple(int(s.version) if s.version.isdecimal() else -1 for s in spans),
+        versions=tuple(
+            int(span.version) if span.version.isdecimal() else -1
+            for span in spans
+            for _ in range(span.start, span.end)
+        ),
     )

@@ -17,7 +17,7 @@ makes the known text unlikely: 0.04 nats on average became 0.26 in 18 healthy st
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from azr.config.run import RolloutConfig
 from azr.errors import StaleWeights
@@ -25,7 +25,7 @@ from azr.models.checksums import Receipt
 from azr.models.weights import TorchWeights
 from azr.rollout.engine import Engine
 from azr.rollout.prompt_tokens import Renderer
-from azr.rollout.requests import Request
+from azr.rollout.requests import Request, Sampled
 
 __all__ = ["Probe", "check_receipt"]
 
@@ -38,6 +38,13 @@ KEY = -1
 ROUNDINGS = 2.0
 """Engine and learner may be so many times further apart than the learner's own rounding: they
 round in other places. Measured: 0.8 to 1.1 times."""
+
+Answer = Callable[[int, Sampled], None]
+
+
+def nobody(key: int, sampled: Sampled) -> None:
+    """Of a proof beside which nothing else is under way."""
+    raise AssertionError(f"request {key} is under way: {len(sampled.ids)} tokens would be lost")
 
 
 class Probe:
@@ -52,15 +59,21 @@ class Probe:
         """The proof on the known text in a model's tokens: the same on every rank."""
         return cls(renderer.probe_ids(min(MAX_TOKENS, config.max_prompt_tokens)), config)
 
-    def check(self, engine: Engine, weights: TorchWeights, version: int) -> dict[str, float]:
-        """Return the differences found.
+    def check(
+        self,
+        engine: Engine,
+        weights: TorchWeights,
+        version: int,
+        answer: Answer = nobody,
+    ) -> dict[str, float]:
+        """Return the differences found; `answer` is told of other requests that finish meanwhile.
 
         Raises:
             StaleWeights: The engine was not given this version of these weights, or its
                 log-probabilities differ by more than rollout.probe_tolerance (or _bf16, or twice
                 what rounding does to these weights).
         """
-        sampled_ids, sampled = self._continue(engine)
+        sampled_ids, sampled = self._continue(engine, answer)
         ids = self.ids + sampled_ids
         # on every rank, whatever it found: the learner's part may be a collective
         sent = Receipt(version, weights.checksums(self._config.dtype))
@@ -116,14 +129,20 @@ class Probe:
     @property
     def request(self) -> Request:
         """The known text, continued."""
-        return Request(prompt_ids=self.ids, max_tokens=NUM_SAMPLED, seed=0, temperature=1.0)
+        return Request(
+            prompt_ids=self.ids, max_tokens=NUM_SAMPLED, seed=0, temperature=1.0, priority=-1
+        )
 
-    def _continue(self, engine: Engine) -> tuple[tuple[int, ...], list[float]]:
+    def _continue(self, engine: Engine, answer: Answer) -> tuple[tuple[int, ...], list[float]]:
         engine.add(KEY, self.request)
-        while engine.num_running:
-            for _, sampled in engine.step():
-                return sampled.ids, list(sampled.logprobs)
-        return (), []
+        mine: Sampled | None = None
+        while mine is None and engine.num_running:
+            for key, sampled in engine.step():
+                if key == KEY:
+                    mine = sampled
+                else:
+                    answer(key, sampled)
+        return ((), []) if mine is None else (mine.ids, list(mine.logprobs))
 
 
 def check_receipt(found: Receipt | None, sent: Receipt, name: str = "the engine") -> None:

@@ -172,6 +172,56 @@ def test_every_push_of_weights_arrives(policy: EnginePolicy, model: Any) -> None
     assert policy.stats()["sync/probe_max_abs"] < 1e-3
 
 
+@pytest.fixture(params=["vllm", "transformers"])
+def pushed_midway(request: pytest.FixtureRequest, folder: Path) -> Iterator[EnginePolicy]:
+    """A policy whose tokens may be one update old."""
+    if request.param == "vllm":
+        request.getfixturevalue("needs_vllm")
+    policy = open_policy(run_config(folder, request.param, max_staleness=1), folder)
+    yield policy
+    policy.close()
+
+
+def differences(model: Any, rollout: Rollout) -> list[float]:
+    """Of each sampled token's log-probability, from what these weights say."""
+    ids = rollout.prompt_ids + rollout.completion_ids
+    exact = TorchWeights(model).probe_logprobs(ids)[len(rollout.prompt_ids) - 1 :]
+    return [abs(a - b) for a, b in zip(exact, rollout.rollout_logprobs, strict=True)]
+
+
+def test_a_push_while_requests_are_under_way_changes_the_rest_of_them(
+    pushed_midway: EnginePolicy, folder: Path, model: Any
+) -> None:
+    """Each token is of the version it is said to be of; later requests see nothing of the old."""
+    policy = pushed_midway
+    old = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    run(policy.adopt(TorchWeights(model), version=0))
+    policy.stats()
+
+    async def play() -> list[Rollout]:
+        asked = [asyncio.create_task(policy.sample(prompt)) for prompt in MIXED[:8]]
+        # until the first tokens are there
+        while not policy.stats()["rollout/busy_s"]:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.001)
+        await policy.adopt(changed(model, 1), version=1)
+        return await asyncio.gather(*asked)
+
+    rollouts = run(play())
+    mixed = [rollout for rollout in rollouts if rollout.versions]
+    assert mixed, "some go on with the new weights"
+    for rollout in mixed:
+        assert rollout.policy_version == 0
+        first_new = rollout.versions.index(1)
+        assert rollout.versions == (0,) * first_new + (1,) * (len(rollout.versions) - first_new)
+        assert len(rollout.versions) == len(rollout.completion_ids)
+        from_old = differences(old, rollout)
+        assert max(from_old[:first_new]) < 1e-3
+        assert max(from_old[first_new:]) > 0.01
+    again = run(sample_all(policy, MIXED[:8]))
+    assert {rollout.policy_version for rollout in again} == {1}
+    assert largest_difference(model, again) < 1e-3
+
+
 def test_a_cancelled_request_leaves_the_others_alone(policy: EnginePolicy, model: Any) -> None:
     run(policy.adopt(TorchWeights(model), version=0))
 

@@ -103,16 +103,17 @@ class ScriptedEngine:
         self.closed = True
 
 
-Opener = Callable[[ScriptedEngine], EnginePolicy]
+Opener = Callable[..., EnginePolicy]
 
 
 @pytest.fixture
 def open_scripted() -> Iterator[Opener]:
     opened: list[EnginePolicy] = []
 
-    def make(engine: ScriptedEngine) -> EnginePolicy:
+    def make(engine: ScriptedEngine, staleness: int = 0) -> EnginePolicy:
         renderer = Renderer(make_tiny_tokenizer(), max_prompt_tokens=64, chat=False)
-        opened.append(EnginePolicy(lambda: engine, renderer, CONFIG, 72))
+        config = CONFIG.changed(max_staleness=staleness)
+        opened.append(EnginePolicy(lambda: engine, renderer, config, 72))
         return opened[-1]
 
     yield make
@@ -162,6 +163,26 @@ def test_weights_change_only_between_rollouts(open_scripted: Opener) -> None:
     assert (before.policy_version, before.rollout_logprobs) == (0, (-1.0,))
     assert (after.policy_version, after.rollout_logprobs) == (5, (-2.0,))
     assert not engine.loaded_while_open
+
+
+def test_where_tokens_may_be_stale_weights_change_while_rollouts_are_under_way(
+    open_scripted: Opener,
+) -> None:
+    """What finishes while the new weights are proved is not lost."""
+    engine = ScriptedEngine(steps=3)
+    policy = open_scripted(engine, staleness=1)
+
+    async def play() -> list[Rollout]:
+        before = [asyncio.create_task(policy.sample(prompt(str(n)))) for n in range(8)]
+        await asyncio.sleep(0)
+        await policy.adopt(ScriptedWeights(-2.0), version=5)
+        return [*await asyncio.gather(*before), await policy.sample(prompt())]
+
+    *before, after = run(play())
+    assert engine.loaded_while_open
+    assert {rollout.policy_version for rollout in before} == {0}
+    assert {rollout.rollout_logprobs for rollout in before} == {(-2.0,)}
+    assert after.policy_version == 5
 
 
 @pytest.mark.parametrize(
