@@ -20,19 +20,33 @@ from azr.types import (
 )
 from sandbox_wasm.grading import Check as ProgramCheck
 
-__all__ = ["Buffers", "Evaluation", "Judge", "Learner", "Past", "Policy", "Recorder", "Weights"]
+__all__ = [
+    "Buffers",
+    "Evaluation",
+    "Judge",
+    "Learner",
+    "Past",
+    "Policy",
+    "Recorder",
+    "Sampler",
+    "Weights",
+]
 
 
 class Weights(Protocol):
     """The learner's parameters: who takes them over knows what they are, nobody between does."""
 
 
-class Policy(Protocol):
-    """The model as a player (azr.rollout: vLLM, or plain transformers)."""
+class Sampler(Protocol):
+    """The model as the game sees it."""
 
     async def sample(self, prompt: Prompt) -> Rollout:
         """Complete the prompt once; many calls may run at the same time."""
         ...
+
+
+class Policy(Sampler, Protocol):
+    """The model as a player (azr.rollout: vLLM, or plain transformers)."""
 
     async def adopt(self, weights: Weights, version: int) -> None:
         """Take over the learner's newest weights and prove it; later rollouts carry `version`.
@@ -80,7 +94,7 @@ class Judge(Protocol):
 
 
 class Learner(Protocol):
-    """The model as a learner (azr.learner.learner: torch)."""
+    """The model as a learner (azr.learner.learner: torch); what it is asked may be in a thread."""
 
     @property
     def weights(self) -> Weights:

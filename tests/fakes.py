@@ -14,7 +14,7 @@ from azr.game.judge.profiles import profile_jobs, profile_of
 from azr.game.modes import rules_of
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
-from azr.game.selfplay import Table
+from azr.game.table import Table
 from azr.game.tasks.buffers import TaskBuffers
 from azr.game.tasks.difficulty import Band
 from azr.types import (

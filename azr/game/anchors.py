@@ -15,10 +15,24 @@ from typing import Any, cast
 
 from azr.config.game import AnchorsConfig
 from azr.errors import ConfigError
+from azr.game.modes.parse import answer_body
+from azr.game.rewards.rewards import answer_reward
+from azr.game.table import Table
 from azr.game.tasks.json_lines import lines_in, record_in
+from azr.gather import all_or_nothing
+from azr.seeds import derive_seed
+from azr.types import ANCHORS, Experience, Grade, ParseFailure, Verdict
+from sandbox_wasm.adapters.grading import program_of
 from sandbox_wasm.grading import Check, parse_check
 
-__all__ = ["Anchor", "anchors_in", "anchors_of", "check_anchors"]
+__all__ = [
+    "Anchor",
+    "anchors_in",
+    "anchors_of",
+    "check_anchors",
+    "play_anchors",
+    "prove_anchors",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +97,54 @@ def anchor_in(line: str, path: str, number: int) -> Anchor:
     except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{place}, ground_truth: {error}") from error
     return Anchor(place, f"line {number}", statement.strip(), check)
+
+
+async def play_anchors(table: Table, step: int) -> list[Experience]:
+    """Let solvers answer some of the user's own tasks, an attempt each."""
+    selfplay, seed = table.config.selfplay, derive_seed(table.config.seed, step, "anchors")
+    num_answers = len(selfplay.modes) * selfplay.batch_size
+    anchors = anchors_of(table.config.anchors, num_answers, seed)
+    return await all_or_nothing(
+        [solve_anchor(table, one, derive_seed(seed, n)) for n, one in enumerate(anchors)]
+    )
+
+
+async def solve_anchor(table: Table, anchor: Anchor, seed: int) -> Experience:
+    """One attempt at a task of the user's own, paid as an induction answer is."""
+    rollout = await table.policy.sample(table.prompts.anchor(anchor.statement, seed))
+    body = answer_body(rollout)
+    program = "" if isinstance(body, ParseFailure) else program_of(body, anchor.check)
+    grade = (
+        await table.judge.grade_program(program, anchor.check)
+        if program
+        else Grade(verdict=Verdict.ILL_FORMED, reason="parse: no program")
+    )
+    return Experience(
+        rollout=rollout,
+        verdict=grade.verdict,
+        reward=answer_reward(grade, table.config.rewards),
+        reason=grade.reason,
+        group=f"{ANCHORS}{anchor.name}",
+    )
+
+
+async def prove_anchors(table: Table) -> None:
+    """Refuse anchors that an empty program passes, that none can pass, or that are too long.
+
+    Raises:
+        ConfigError: There is one; file and line are named.
+        ExecutorUnavailable: The machinery failed.
+    """
+    file = table.config.anchors.file
+    await all_or_nothing([prove(table, anchor) for anchor in anchors_in(file)] if file else [])
+
+
+async def prove(table: Table, anchor: Anchor) -> None:
+    """The same of one."""
+    try:
+        table.prompts.anchor(anchor.statement, 0)
+        grade = await table.judge.grade_program("", anchor.check)
+    except ValueError as error:  # of the check; a ConfigError, of the prompt, is one
+        raise ConfigError(f"{anchor.place}: {error}") from error
+    if grade.verdict is Verdict.PASSED:
+        raise ConfigError(f"{anchor.place}, ground_truth: an empty program passes it")

@@ -3,12 +3,13 @@
 Everything is a function of (configuration, step), so a resumed run does what it would have done.
 """
 
-from azr.config.run import CurriculumConfig, SelfPlayConfig
+from azr.config.run import CurriculumConfig, RunConfig, SelfPlayConfig
 from azr.types import Ruling, Verdict, count_lines
 
 __all__ = [
     "block_start",
     "draws_batches",
+    "horizon",
     "line_limit",
     "over_the_curriculum",
     "proposes",
@@ -51,6 +52,15 @@ def block_start(config: SelfPlayConfig, step: int) -> int:
     makes the loaders of train_batch_size * update_iteration prompts once for so many updates.)
     """
     return step - (step - 1) % config.update_iteration
+
+
+def horizon(config: RunConfig, step: int) -> int:
+    """Return the first step whose tasks the prompts of `step` cannot be made of; seeds always can.
+
+    It is the step itself, or the block's first; with rollout.max_staleness so many steps before it,
+    since these may be under way when the play of this step begins.
+    """
+    return max(1, block_start(config.selfplay, step) - config.rollout.max_staleness)
 
 
 def line_limit(config: CurriculumConfig, step: int) -> int | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from azr.errors import ModelError
 from azr.game.modes import rules_of
-from azr.game.selfplay import Table, propose
+from azr.game.selfplay import propose
+from azr.game.table import Table
 from azr.game.tasks.buffers import TaskBuffers
 from azr.gather import all_or_nothing
 from azr.seeds import derive_seed

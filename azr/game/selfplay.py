@@ -6,40 +6,37 @@ r"""The game: one coroutine per proposal, from the first token to the last trial
 With selfplay.train_on_trials the trials themselves are the attempts at the new task.
 
 All coroutines of a step run together. The engine's continuous batching and the sandbox client's
-micro-batching do the rest; only the update waits. One exception: if solver tasks are drawn for a
+micro-batching do the rest; only the update waits, or, with rollout.max_staleness, not even that
+(azr.game.ahead). One exception: if solver tasks are drawn for a
 whole mode, from buffers that hold this step's proposals (selfplay.solver_tasks), they wait until
 these are measured.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from azr.config.run import RunConfig
-from azr.errors import ConfigError
-from azr.game.anchors import Anchor, anchors_in, anchors_of
+from azr.game.anchors import play_anchors
 from azr.game.composite import functions_to_build_on
 from azr.game.grounding import theme_of
 from azr.game.modes import rules_of
-from azr.game.modes.parse import answer_body
-from azr.game.modes.prompts import Prompts
-from azr.game.rewards.appraiser import Appraiser
 from azr.game.rewards.intrinsic import with_intrinsic
 from azr.game.rewards.rewards import answer_reward, proposal_reward
 from azr.game.schedule import (
     block_start,
     draws_batches,
+    horizon,
     over_the_curriculum,
     proposes,
     solves_after_proposing,
 )
+from azr.game.table import Table
 from azr.game.tasks.difficulty import Band
 from azr.game.tasks.drawing import is_stored
 from azr.gather import all_or_nothing
-from azr.ports import Buffers, Judge, Past, Policy
+from azr.ports import Past
 from azr.seeds import derive_seed
 from azr.types import (
-    ANCHORS,
     Experience,
     Grade,
     Mode,
@@ -50,112 +47,63 @@ from azr.types import (
     Task,
     Verdict,
 )
-from sandbox_wasm.adapters.grading import program_of
 
-__all__ = ["Table", "play_step", "propose", "prove_anchors", "solve"]
+__all__ = ["Played", "play", "play_step", "propose", "settle", "solve"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Everything the game needs."""
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A step's experiences before they change the buffers, and before rewards are compared."""
 
-    config: RunConfig
-    policy: Policy
-    judge: Judge
-    buffers: Buffers
-    prompts: Prompts
-    """Writes prompts in the run's envelope, within its token budget."""
-    appraiser: Appraiser
-    """Screens valid proposals for novelty, and says what they are worth besides learnability."""
-    watch: Callable[[Experience], None] = lambda _: None
-    """Gets every experience as soon as it exists, for the live display."""
+    experiences: Sequence[Experience]
+    anchored: Sequence[Experience]
 
 
 async def play_step(table: Table, step: int) -> list[Experience]:
-    """Play every slot of every mode, and the step's anchors beside them."""
+    """Play every slot of every mode, and the step's anchors beside them; then settle."""
+    return await settle(table, step, await play(table, step))
+
+
+async def play(table: Table, step: int) -> Played:
+    """Play a step; the buffers stay as they are."""
+    return Played(*await all_or_nothing([play_slots(table, step), play_anchors(table, step)]))
+
+
+async def settle(table: Table, step: int, played: Played) -> list[Experience]:
+    """Let a step that was played change the buffers; return what is learned from it.
+
+    Steps settle in their order, whichever was played first.
+    """
     selfplay = table.config.selfplay
-    parts = [play_slots(table, step), play_anchors(table, step)]
-    experiences, anchored = await all_or_nothing(parts)
+    if not solves_after_proposing(selfplay, step):
+        await store(table, played.experiences)
     refuted = await recheck(table, step)
     # Nothing is awaited from here on: an interrupt finds all of the step's changes, or none.
-    remeasure(table, step, experiences)
+    remeasure(table, step, played.experiences)
     if refuted:
         table.buffers.remove(refuted)
         table.appraiser.forget()
-    experiences = table.appraiser.price_repetition(experiences) + anchored
+    experiences = [*table.appraiser.price_repetition(played.experiences), *played.anchored]
     if not selfplay.train_proposer:
         return [e for e in experiences if e.stream[0] == "solver"]
     return experiences
 
 
 async def play_slots(table: Table, step: int) -> list[Experience]:
-    """Play every slot of every mode; the step's valid proposals enter the buffers together."""
+    """Play every slot of every mode."""
     selfplay = table.config.selfplay
     slots = [(mode, slot) for mode in selfplay.modes for slot in range(selfplay.batch_size)]
     if proposes(selfplay, step):
-        await table.appraiser.begin(selfplay.batch_size)
+        await table.appraiser.begin(selfplay.batch_size, table.before)
     if solves_after_proposing(selfplay, step):
         return await play_in_turns(table, step, slots)
     tasks = solver_tasks(table, step) if draws_batches(selfplay) else [None] * len(slots)
-    experiences = await together(
+    return await together(
         [
             play_slot(table, mode, step, slot, task)
             for (mode, slot), task in zip(slots, tasks, strict=True)
         ]
     )
-    await store(table, experiences)
-    return experiences
-
-
-async def play_anchors(table: Table, step: int) -> list[Experience]:
-    """Let solvers answer some of the user's own tasks, an attempt each."""
-    selfplay, seed = table.config.selfplay, derive_seed(table.config.seed, step, "anchors")
-    num_answers = len(selfplay.modes) * selfplay.batch_size
-    anchors = anchors_of(table.config.anchors, num_answers, seed)
-    return await all_or_nothing(
-        [solve_anchor(table, one, derive_seed(seed, n)) for n, one in enumerate(anchors)]
-    )
-
-
-async def solve_anchor(table: Table, anchor: Anchor, seed: int) -> Experience:
-    """One attempt at a task of the user's own, paid as an induction answer is."""
-    rollout = await table.policy.sample(table.prompts.anchor(anchor.statement, seed))
-    body = answer_body(rollout)
-    program = "" if isinstance(body, ParseFailure) else program_of(body, anchor.check)
-    grade = (
-        await table.judge.grade_program(program, anchor.check)
-        if program
-        else Grade(verdict=Verdict.ILL_FORMED, reason="parse: no program")
-    )
-    return Experience(
-        rollout=rollout,
-        verdict=grade.verdict,
-        reward=answer_reward(grade, table.config.rewards),
-        reason=grade.reason,
-        group=f"{ANCHORS}{anchor.name}",
-    )
-
-
-async def prove_anchors(table: Table) -> None:
-    """Refuse anchors that an empty program passes, that none can pass, or that are too long.
-
-    Raises:
-        ConfigError: There is one; file and line are named.
-        ExecutorUnavailable: The machinery failed.
-    """
-    file = table.config.anchors.file
-    await all_or_nothing([prove(table, anchor) for anchor in anchors_in(file)] if file else [])
-
-
-async def prove(table: Table, anchor: Anchor) -> None:
-    """The same of one."""
-    try:
-        table.prompts.anchor(anchor.statement, 0)
-        grade = await table.judge.grade_program("", anchor.check)
-    except ValueError as error:  # of the check; a ConfigError, of the prompt, is one
-        raise ConfigError(f"{anchor.place}: {error}") from error
-    if grade.verdict is Verdict.PASSED:
-        raise ConfigError(f"{anchor.place}, ground_truth: an empty program passes it")
 
 
 async def play_in_turns(
@@ -235,6 +183,7 @@ def solver_tasks(table: Table, step: int) -> list[Task]:
     n, window = selfplay.batch_size, selfplay.update_iteration
     own = solves_after_proposing(selfplay, step)
     first = step if own else block_start(selfplay, step)
+    before = None if own else horizon(table.config, step)
     part = slice(n * (step - first), n * (step - first + 1))
     return [
         task
@@ -244,15 +193,15 @@ def solver_tasks(table: Table, step: int) -> list[Task]:
             n if own else n * window,
             derive_seed(table.config.seed, first, mode, "tasks"),
             selfplay.solver_tasks,
-            since=first - window + own,
-            before=None if own else first,
+            since=(before or first) - window + own,
+            before=before,
         )[part]
     ]
 
 
 def past_of(table: Table, step: int) -> Past:
     """Return the past that this step's proposers see, and solvers without a task of their own."""
-    before = block_start(table.config.selfplay, step) if step > 0 else None  # 0: seeding
+    before = horizon(table.config, step) if step > 0 else None  # 0: seeding
     return table.buffers.past(table.config.buffers.reference_sampling, before)
 
 
@@ -386,7 +335,7 @@ def answered(table: Table, rollout: Rollout, grade: Grade, group: str) -> Experi
 
 async def attempt(table: Table, task: Task, seed: int) -> tuple[Rollout, Grade]:
     """Play one solver rollout and grade it; trials and solver attempts share this."""
-    prompt: Prompt = table.prompts.solver(task, table.buffers, seed)
+    prompt: Prompt = table.prompts.solver(task, table.buffers.past("uniform", table.before), seed)
     rollout = await table.policy.sample(prompt)
     answer = rules_of(task.mode).read_answer(rollout)
     if isinstance(answer, ParseFailure):

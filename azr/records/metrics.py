@@ -7,8 +7,8 @@
     intrinsic/<mode>/<term>   ast_distance/<mode>   and what else azr.records.proposal_metrics names
     advantage/<stream>/{mean,min,max}   refused/<reason>   outcome/<role>/<kind>
     buffer/<mode>/{size,distinct_programs}   buffer/<mode>/type/<type of output>
-    time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   rollouts, and what the
-    parts report
+    time/{step,play,train,sync,other}   perf/{tokens_per_s,engine_busy}   idle/{learner,engine}
+    rollouts, and what the parts report
 
 What is read from the texts themselves comes from text_metrics; docs/metrics.md explains all.
 A quantity that a step has no data for (the solve rate when no proposal is valid) is left out,
@@ -31,6 +31,8 @@ __all__ = ["Stopwatch", "step_metrics"]
 TOKENS = "rollout/completion_tokens"
 """If a policy reports all that it sampled (including trials) under this name, it decides tokens/s.
 """
+PLAYS_AHEAD = "ahead/play_s"
+"""In the metrics of steps that were played while others were learned from (azr.game.ahead)."""
 
 
 class Stopwatch:
@@ -90,9 +92,11 @@ def step_metrics(
     metrics.update(refusals(experiences_N))
     metrics.update(outcomes(experiences_N))
     sampled = metrics.get(TOKENS, total_tokens)
-    if "perf/tokens_per_s" not in metrics and metrics.get("time/play", 0.0) > 0:
-        metrics["perf/tokens_per_s"] = sampled / metrics["time/play"]
+    sampling_s = metrics.get("time/step" if PLAYS_AHEAD in metrics else "time/play", 0.0)
+    if "perf/tokens_per_s" not in metrics and sampling_s > 0:
+        metrics["perf/tokens_per_s"] = sampled / sampling_s
     metrics.update(engine_busy(metrics))
+    metrics.update(idle_shares(metrics))
     return metrics
 
 
@@ -111,13 +115,29 @@ def anchor_metrics(pairs: Sequence[tuple[Experience, float]]) -> dict[str, float
 def engine_busy(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the share of play in which the engine computed and did not wait.
 
-    It mostly waits for verdicts. The share is left out if the engine did more than play: it seeds
-    the buffers before step 1, and samples for evaluations.
+    It mostly waits for verdicts. The share is left out if the engine did more than the step's play:
+    it seeds the buffers before step 1, samples for evaluations, and plays steps ahead.
     """
     busy_s, play_s = metrics.get("rollout/busy_s"), metrics.get("time/play", 0.0)
-    if busy_s is None or "time/evaluate" in metrics or not 0 < busy_s <= play_s:
+    does_more = {"time/evaluate", PLAYS_AHEAD} & metrics.keys()
+    if busy_s is None or does_more or not 0 < busy_s <= play_s:
         return {}
     return {"perf/engine_busy": busy_s / play_s}
+
+
+def idle_shares(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares of a step in which the learner, and in which engines, did nothing.
+
+    A push is work of both. That of engines is left out if they did more: seeds, an evaluation.
+    """
+    step_s, busy_s = metrics.get("time/step", 0.0), metrics.get("rollout/busy_s", 0.0)
+    if step_s <= 0:
+        return {}
+    sync_s = metrics.get("time/sync", 0.0)
+    shares = {"idle/learner": 1 - (metrics.get("time/train", 0.0) + sync_s) / step_s}
+    if "time/evaluate" not in metrics and 0 < busy_s <= step_s:
+        shares["idle/engine"] = 1 - min(1.0, (busy_s + sync_s) / step_s)
+    return shares
 
 
 def stream_metrics(name: str, experiences: Sequence[Experience]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from azr.errors import ConfigError, ExecutorUnavailable
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes.prompts import Prompts
 from azr.game.rewards.appraiser import Appraiser
-from azr.game.selfplay import Table
+from azr.game.table import Table
 from azr.game.tasks.buffers import TaskBuffers
 from azr.models.checkpoint import Checkpoint
 from azr.rollout.asking import AskingPolicy

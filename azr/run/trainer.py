@@ -1,11 +1,16 @@
-"""The loop: play a step, weigh it, learn from it, tell the policy. Start reading here."""
+"""The loop: play a step, weigh it, learn from it, tell the policy. Start reading here.
+
+With rollout.max_staleness later steps are played meanwhile (azr.game.ahead).
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
+from azr.game.ahead import Ahead
+from azr.game.anchors import prove_anchors
 from azr.game.rewards.baselines import advantages_over_baselines
-from azr.game.selfplay import Table, play_step, prove_anchors
+from azr.game.table import Table
 from azr.ports import Evaluation, Learner, Policy, Recorder
 from azr.records.metrics import Stopwatch
 from azr.run.interrupt import Interrupt
@@ -45,24 +50,30 @@ async def train(run: Run) -> None:
     await run.interrupt.guard(prove_anchors(run.table))
     if run.evaluates_untrained:
         await evaluate_untrained(run)
-    for step in range(run.first_step, config.steps + 1):
-        watch = Stopwatch()
-        with watch.phase("play"):
-            experiences = await run.interrupt.guard(play_step(run.table, step))
-        with run.profiled(step):
-            with watch.phase("train"):
-                penalised, penalty = run.learner.penalised(experiences)
-                advantages = advantages_over_baselines(penalised, config.learner, run.table.buffers)
-                update = run.learner.update(experiences, advantages)
-            with watch.phase("sync"):
-                await run.policy.adopt(run.learner.weights, version=step)
-        scores = {}
-        if run.evaluation is not None and run.evaluation.is_due(step):
-            # not to be interrupted: the update that was taken is not recorded yet
-            with watch.phase("evaluate"):
-                scores = await run.evaluation.scores(step)
-        statistics = {**penalty, **update, **watch.seconds(), **scores}
-        run.recorder.record(step, experiences, advantages, statistics)
+    async with Ahead(run.table, run.first_step) as ahead:
+        for step in range(run.first_step, config.steps + 1):
+            await train_step(run, ahead, step)
+
+
+async def train_step(run: Run, ahead: Ahead, step: int) -> None:
+    """One turn of the loop."""
+    watch, table = Stopwatch(), run.table
+    with watch.phase("play"):
+        experiences = await run.interrupt.guard(ahead.experiences(step))
+    with run.profiled(step):
+        with watch.phase("train"):
+            penalised, penalty = await ahead.beside(run.learner.penalised, experiences)
+            advantages = advantages_over_baselines(penalised, table.config.learner, table.buffers)
+            update = await ahead.beside(run.learner.update, experiences, advantages)
+        with watch.phase("sync"):
+            await run.policy.adopt(run.learner.weights, version=step)
+    scores = {}
+    if run.evaluation is not None and run.evaluation.is_due(step):
+        # not to be interrupted: the update that was taken is not recorded yet
+        with watch.phase("evaluate"):
+            scores = await run.evaluation.scores(step)
+    statistics = {**penalty, **update, **ahead.figures, **watch.seconds(), **scores}
+    run.recorder.record(step, experiences, advantages, statistics)
 
 
 async def evaluate_untrained(run: Run) -> None:

@@ -3,6 +3,7 @@
 The engine is transformers (vLLM has its own tests): what is tested here is what a run keeps.
 """
 
+import gzip
 import json
 import os
 import signal
@@ -117,7 +118,7 @@ def metrics_of(folder: Path) -> list[dict[str, Any]]:
 
 def played(folder: Path) -> list[dict[str, Any]]:
     """What a run's metrics say, without what depends on the machine's speed."""
-    speed = ("time/", "perf/", "judge/waited", "rollout/busy", "rollout/tokens_per_s",
+    speed = ("time/", "perf/", "idle/", "judge/waited", "rollout/busy", "rollout/tokens_per_s",
              "rollout/occupancy", "sync/")  # fmt: skip
     noise = ("mismatch", "entropy/")  # the engine's last digits depend on what runs beside
     memory = ("judge/profiles", "judge/unprofiled")  # a new process asks for them again
@@ -204,19 +205,30 @@ def test_the_sandbox_server_killed_in_mid_step_changes_nothing(
     assert tasks_of(stormy) == tasks_of(whole)
 
 
+@pytest.mark.parametrize("staleness", [0, 1])
 def test_an_interrupt_leaves_a_checkpoint_and_exits_with_130(
-    write_config: Callable[..., Path], tmp_path: Path
+    write_config: Callable[..., Path], tmp_path: Path, staleness: int
 ) -> None:
-    """Ctrl-C in mid-step: the last finished step is kept, and --resume goes on from it."""
-    steps = 3
+    """Ctrl-C in mid-step: the last finished step is kept, and --resume goes on from it.
+
+    So it is with steps under way; none of their tokens is older than the run says.
+    """
+    steps = 4
     config = write_config("stopped", steps)
-    process = start(config)
+    ahead = ("--rollout.max_staleness", str(staleness))
+    process = start(config, *ahead)
     wait_for_step(tmp_path / "runs" / "stopped", 1, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err[-4000:]
     assert "--resume" in err
     assert "Traceback" not in err
-    finish(start(config, "--resume"))
+    finish(start(config, "--resume", *ahead))
     rows = metrics_of(tmp_path / "runs" / "stopped")
     assert [row["step"] for row in rows] == list(range(1, steps + 1))
+    assert max(row["staleness/max"] for row in rows) == staleness
+    assert ("importance" in rows[-1]) == bool(staleness), "weighed against the sampler"
+    for step in range(1, steps + 1):
+        with gzip.open(tmp_path / f"runs/stopped/rollouts/step_{step}.jsonl.gz", "rt") as file:
+            versions = {json.loads(line)["policy_version"] for line in file}
+        assert versions <= set(range(max(0, step - 1 - staleness), step))

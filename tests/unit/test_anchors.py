@@ -8,9 +8,9 @@ import pytest
 
 from azr.config.run import AnchorsConfig, LearnerConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
-from azr.game.anchors import anchors_in, anchors_of
+from azr.game.anchors import anchors_in, anchors_of, prove_anchors
 from azr.game.rewards.advantages import advantages_of
-from azr.game.selfplay import play_step, prove_anchors
+from azr.game.selfplay import play_step
 from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.report.stories import stories_in

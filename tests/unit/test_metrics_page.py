@@ -19,6 +19,7 @@ from azr.config.run import (
     SandboxConfig,
     SelfPlayConfig,
 )
+from azr.game.ahead import staleness
 from azr.game.judge.judge import SandboxJudge
 from azr.game.selfplay import play_step
 from azr.learner.learner import TorchLearner
@@ -103,6 +104,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     update = learner.update(experiences, advantages)
     stored = table.buffers.stats()  # type: ignore[attr-defined]
     parts = {**judge.stats(), **tally.take(), **stored, **penalty, **update, **watch.seconds()}
+    parts |= staleness(experiences, 1)
     records = list(rollout_records(1, experiences, advantages))
     looking_back = Curriculum().metrics(1, records) | decay_metrics(range(1, 9), [9.0] + [0.0] * 7)
     return {*step_metrics(experiences, advantages, parts), *looking_back}

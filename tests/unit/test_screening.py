@@ -9,7 +9,8 @@ from azr.config.run import CurriculumConfig, NoveltyConfig, RunConfig, SelfPlayC
 from azr.errors import ExecutorUnavailable
 from azr.game.rewards.appraiser import MAX_KNOWN, Appraiser
 from azr.game.rewards.novelty import Precedents, copy_key, objections
-from azr.game.selfplay import Table, play_step
+from azr.game.selfplay import play_step
+from azr.game.table import Table
 from azr.game.tasks.buffers import TaskBuffers
 from azr.types import (
     Case,

@@ -56,14 +56,28 @@ class Barrier:
 
 
 class Appraiser:
-    """Keeps profiles and history; a run has one."""
+    """Keeps profiles and history; a run has one for each step that may be under way.
 
-    def __init__(self, config: RunConfig, judge: Judge, buffers: Buffers) -> None:
+    `known` are profiles to begin with, by program; those that come are added.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        judge: Judge,
+        buffers: Buffers,
+        known: dict[str, Profile | None] | None = None,
+    ) -> None:
         self._config = config
         self._judge = judge
-        self._known: dict[str, Profile | None] = {}
+        self._buffers = buffers
+        self._known: dict[str, Profile | None] = {} if known is None else known
         self._history = History(buffers, self.profiles, config.novelty)
         self._barriers: dict[Mode, Barrier] = {}
+
+    def another(self) -> "Appraiser":
+        """One for another step: it shares the profiles, and has a history of its own."""
+        return Appraiser(self._config, self._judge, self._buffers, self._known)
 
     async def profiles(self, programs: Sequence[str]) -> list[Profile | None]:
         """Return the programs' profiles, in order; the guest is asked for new ones."""
@@ -81,13 +95,14 @@ class Appraiser:
         """Return profiles of the tasks' own programs, without the functions that were given."""
         return await self.profiles([task.own_program for task in tasks])
 
-    async def begin(self, slots: int) -> None:
+    async def begin(self, slots: int, before: int | None = None) -> None:
         """Start a step or a round of seeding: catch up with the buffers.
 
         Args:
             slots: How many rulings of each mode `screen` will get, one per slot.
+            before: Leave out the tasks born at this step or later; None = include all.
         """
-        await self._history.catch_up()
+        await self._history.catch_up(before)
         self._barriers = {mode: Barrier(slots) for mode in Mode}
 
     def forget(self) -> None:

@@ -56,13 +56,20 @@ class History:
         """Forget all: the buffers have lost tasks other than their newest."""
         self._of = {mode: ModeHistory() for mode in Mode}
 
-    async def catch_up(self) -> None:
-        """Take in new tasks of the buffers; start over if they have lost some (a rewind)."""
+    async def catch_up(self, before: int | None = None) -> None:
+        """Take in new tasks of the buffers; start over if they have lost some (a rewind).
+
+        Those born at step `before` or later are left for another time; None = there are none.
+        """
         for mode in Mode:
             if self._buffers.count(mode) < self._of[mode].num_tasks:
                 self._of[mode] = ModeHistory()
             known = self._of[mode]
-            new = list(self._buffers.tasks(mode, known.num_tasks))
+            new = [
+                task
+                for task in self._buffers.tasks(mode, known.num_tasks)
+                if before is None or task.born_step < before
+            ]
             profiles = await self._profiles_of_last(new)
             for task, profile in zip(new, profiles, strict=True):
                 known.count(task)

@@ -68,6 +68,9 @@ METRICS: Mapping[str, Label] = {
     "time/step": Label("Time of a step", "s", "machine", "seconds", True),
     "perf/tokens_per_s": Label("Sampling speed", "tokens a second of play", "machine"),
     "mismatch/mean_abs": Label("Mismatch", "|Δ log-probability|, engine to learner", "machine"),
+    "idle/learner": Label("Learner idle", "share of a step", "machine", "share"),
+    "idle/engine": Label("Engines idle", "share of a step", "machine", "share"),
+    "staleness/mean": Label("Staleness", "updates, mean over tokens", "machine"),
     "grad_norm": Label("Gradient norm", "before clipping", "machine"),
 }
 """In the order of the page's plots."""
