@@ -227,7 +227,8 @@ def test_an_interrupt_leaves_a_checkpoint_and_exits_with_130(
     rows = metrics_of(tmp_path / "runs" / "stopped")
     assert [row["step"] for row in rows] == list(range(1, steps + 1))
     assert max(row["staleness/max"] for row in rows) == staleness
-    assert ("importance" in rows[-1]) == bool(staleness), "weighed against the sampler"
+    written = (tmp_path / "runs/stopped/config.toml").read_text()
+    assert ('importance = "tis"' in written) == bool(staleness), "weighed against the sampler"
     for step in range(1, steps + 1):
         with gzip.open(tmp_path / f"runs/stopped/rollouts/step_{step}.jsonl.gz", "rt") as file:
             versions = {json.loads(line)["policy_version"] for line in file}
