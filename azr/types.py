@@ -226,6 +226,14 @@ class ParseRules:
     """Whether a program that seems to contain its own test is refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Words that the policy must do without: a share of them, in (0, 1), drawn by the seed."""
+
+    share: float
+    seed: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What the policy is asked to do, as text, and what the judge needs to know about it."""
@@ -257,11 +265,11 @@ class Prompt:
     """Seed of the sampler for this rollout: (run seed, step, stream, slot, trial) hashed."""
     temperature: float | None = None
     """None = the run's; 0 = greedy, for evaluation alone."""
+    dropout: Dropout | None = None
     max_tokens: int | None = None
     """Longest completion, at most the run's; None = the run's."""
     priority: int = 0
-    """Where an engine cannot sample all at once, the lowest goes first: the step, if several are
-    under way."""
+    """The lowest goes first: the step, where several are under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +294,8 @@ class Rollout:
     """Sampling ended at the token limit."""
     versions: tuple[int, ...] = field(default=(), repr=False)
     """Of the weights that sampled each token; empty = all are of `policy_version`."""
+    dropped: tuple[int, ...] = field(default=(), repr=False)
+    """Tokens that could not be sampled (`Prompt.dropout`); the loss leaves them out as well."""
 
     @property
     def text(self) -> str:

@@ -112,6 +112,9 @@ class RolloutConfig(Section, title="rollout"):
     """The same of single streams, as a table `[rollout.temperatures]` with `"solver/deduction" =
     1.0`; the others have `temperature`. Set it when answers need more variety than programs bear.
     """
+    vocabulary_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the vocabulary's words that proposers must do without, others in each step. (arXiv
+    2604.03472) Set it, say to 0.1, when proposals become one kind and other means do not help."""
     max_prompt_tokens: Count = 6144
     """Longer prompts are drawn again with other references. (AZR: max_prompt_length) Lower it when
     memory runs out; raise it when long programs are wanted as references."""

@@ -4,11 +4,13 @@ Everything is a function of (configuration, step), so a resumed run does what it
 """
 
 from azr.config.run import CurriculumConfig, RunConfig, SelfPlayConfig
-from azr.types import Ruling, Verdict, count_lines
+from azr.seeds import derive_seed
+from azr.types import Dropout, Ruling, Verdict, count_lines
 
 __all__ = [
     "block_start",
     "draws_batches",
+    "dropout_of",
     "horizon",
     "line_limit",
     "over_the_curriculum",
@@ -77,3 +79,9 @@ def over_the_curriculum(config: CurriculumConfig, program: str, step: int) -> Ru
     if limit is None or count_lines(program) <= limit:
         return None
     return Ruling(verdict=Verdict.FAILED, reason="over the curriculum")
+
+
+def dropout_of(config: RunConfig, step: int) -> Dropout | None:
+    """The words that all proposers of a step do without (rollout.vocabulary_dropout)."""
+    share = config.rollout.vocabulary_dropout
+    return Dropout(share, derive_seed(config.seed, step, "vocabulary")) if share else None

@@ -13,7 +13,7 @@ these are measured.
 """
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azr.game.anchors import play_anchors
@@ -25,6 +25,7 @@ from azr.game.rewards.rewards import answer_reward, proposal_reward
 from azr.game.schedule import (
     block_start,
     draws_batches,
+    dropout_of,
     horizon,
     over_the_curriculum,
     proposes,
@@ -260,14 +261,15 @@ async def propose(table: Table, mode: Mode, step: int, seed: int) -> tuple[Rollo
         composite, mode, past, table.judge, step=step, seed=seed
     )
     theme = theme_of(table.config.grounding, seed)
-    rollout = await table.policy.sample(table.prompts.proposer(mode, past, seed, functions, theme))
+    prompt = table.prompts.proposer(mode, past, seed, functions, theme)
+    rollout = await table.policy.sample(replace(prompt, dropout=dropout_of(table.config, step)))
     proposal = rules_of(mode).read_proposal(rollout)
     if isinstance(proposal, ParseFailure):
         return rollout, Ruling(verdict=Verdict.ILL_FORMED, reason=f"parse: {proposal.reason}")
-    if rules_of(mode).writes_program:  # else it was the proposer's to use
-        refusal = over_the_curriculum(table.config.curriculum, proposal.program, step)
-        if refusal is not None:
-            return rollout, refusal
+    if rules_of(mode).writes_program and (  # else it was the proposer's to use
+        refusal := over_the_curriculum(table.config.curriculum, proposal.program, step)
+    ):
+        return rollout, refusal
     ruling = await table.judge.admit(proposal, step)
     if ruling.task is not None and not table.prompts.fits(ruling.task):
         return rollout, Ruling(verdict=Verdict.FAILED, reason="too long to ask")

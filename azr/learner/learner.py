@@ -36,7 +36,7 @@ from azr.learner.mini_batch import MiniBatch, ScoredBatch, batch_loss
 from azr.learner.model_loading import load_pupil, load_reference
 from azr.learner.optimizer import adamw, load_moments, save_moments
 from azr.learner.packed_model import PackedModel, loss_config_of
-from azr.learner.packing import MicroBatch, Sequence1, mini_batches, sequences_of
+from azr.learner.packing import MicroBatch, Sampling, Sequence1, mini_batches, sequences_of
 from azr.learner.reward_kl import RewardKl, rollout_sums
 from azr.models.checkpoint import Checkpoint, write_trainer_state
 from azr.models.model_folder import save_model, tokenizer_files, whole_weights
@@ -218,10 +218,10 @@ class TorchLearner:
         return parts
 
     def _deal(self, sequences: Sequence[Sequence1]) -> list[MicroBatch]:
-        """This rank's micro-batches; rollouts of one were sampled at the same temperature."""
-        alike: dict[float | None, list[Sequence1]] = {}
+        """This rank's micro-batches; rollouts of one were sampled alike."""
+        alike: dict[Sampling, list[Sequence1]] = {}
         for sequence in sequences:
-            alike.setdefault(sequence.temperature, []).append(sequence)
+            alike.setdefault(sequence.sampling, []).append(sequence)
         limit, share_prompts = self._config.micro_batch_tokens, self._config.share_prompts
         return [
             batch

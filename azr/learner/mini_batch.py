@@ -49,7 +49,7 @@ def batch_loss(
     """Return one micro-batch's part of the loss, to be added up, and its metrics' sums."""
     batch = scored.batch
     hidden = pupil.hidden(batch)
-    weight, bias = pupil.head()
+    weight, bias = pupil.head(batch)
     # before the first step the weights are the old ones: the ratio is exactly 1
     old = pupil.logprobs(batch, hidden) if scored.old is None else scored.old
     mask = torch.full_like(batch.targets, not batch.is_filler, dtype=torch.bool)

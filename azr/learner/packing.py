@@ -30,6 +30,7 @@ __all__ = [
     "PACKED_ATTENTION",
     "MicroBatch",
     "Row",
+    "Sampling",
     "Sequence1",
     "Tree",
     "fill",
@@ -53,6 +54,16 @@ FLOAT32_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What the sampler does to logits, and so the loss."""
+
+    temperature: float | None
+    """None is the run's own."""
+    dropped: tuple[int, ...]
+    """Tokens of probability 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence1:
     """A rollout with its advantage, before packing."""
 
@@ -67,9 +78,9 @@ class Sequence1:
         return len(self.rollout.prompt_ids) + len(self.rollout.completion_ids) - 1
 
     @property
-    def temperature(self) -> float | None:
-        """At which it was sampled; None is the run's own."""
-        return self.rollout.prompt.temperature
+    def sampling(self) -> Sampling:
+        """What was done to the logits it was sampled from."""
+        return Sampling(self.rollout.prompt.temperature, self.rollout.dropped)
 
 
 def sequences_of(
@@ -130,9 +141,9 @@ class MicroBatch:
         return self.input_ids.shape[0]
 
     @property
-    def temperature(self) -> float | None:
-        """At which all of its rollouts were sampled; None is the run's own."""
-        return self.sequences[0].temperature
+    def sampling(self) -> Sampling:
+        """What was done to the logits of all its rollouts."""
+        return self.sequences[0].sampling
 
 
 def pack(

@@ -67,6 +67,9 @@ class AskingPolicy(Policy, ABC):
             temperature=self._config.temperature if wanted is None else wanted,
             stop=prompt.stop,
             priority=prompt.priority,
+            dropped=()
+            if prompt.dropout is None
+            else self._renderer.vocabulary.without(prompt.dropout),
         )
         return prompt, request
 
@@ -83,4 +86,5 @@ class AskingPolicy(Policy, ABC):
             policy_version=min(versions, default=version),
             truncated=sampled.truncated,
             versions=versions if len(set(versions)) > 1 else (),
+            dropped=request.dropped,
         )

@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from azr.config.run import RunConfig
 from azr.errors import ModelError, one_line
+from azr.rollout.vocabulary import Vocabulary
 from azr.types import Prompt
 
 __all__ = ["Renderer", "load_tokenizer", "open_renderer"]
@@ -63,6 +64,7 @@ class Renderer:
         arguments: Mapping[str, object] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
+        self.vocabulary = Vocabulary(tokenizer)
         self._max_prompt_tokens = max_prompt_tokens
         self._arguments = dict(arguments or {})
         self._thought = self._opened_thought() if chat else ""

@@ -17,6 +17,8 @@ class Request:
     stop: tuple[str, ...] = ()
     priority: int = 0
     """The lowest goes first."""
+    dropped: tuple[int, ...] = field(default=(), repr=False)
+    """Tokens that cannot be sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

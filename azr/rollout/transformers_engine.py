@@ -211,6 +211,8 @@ def draw(rows: list[Row], logits_BV: Tensor) -> Tensor:  # [B]
 
     At temperature 0 it is the likeliest token; log-probabilities are then those of temperature 1.
     """
+    for row, logits_V in zip(rows, logits_BV, strict=True):
+        logits_V[list(row.request.dropped)] = -torch.inf
     temperature_B1 = logits_BV.new_tensor([[row.request.temperature] for row in rows])
     is_greedy_B1 = temperature_B1 == 0
     logprobs_BV = torch.log_softmax(

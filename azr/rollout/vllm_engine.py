@@ -209,6 +209,10 @@ def repack_head(model: Any) -> None:
         head.quant_method.process_weights_after_loading(head)
 
 
+NEVER = -100.0
+"""Added to the logits of tokens that are dropped, the least that vLLM takes: a factor of e^-100."""
+
+
 def prompt_of(token_ids: Sequence[int], version: int | None) -> Any:
     """Tokens in vLLM's words. Keys and values are shared by prompts of the same version; None: all.
 
@@ -230,6 +234,7 @@ def sampling_params(request: Request) -> Any:
         max_tokens=request.max_tokens,
         stop=list(request.stop) or None,
         logprobs=0,  # of the sampled token alone
+        logit_bias=dict.fromkeys(request.dropped, NEVER) or None,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
 

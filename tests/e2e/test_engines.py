@@ -12,12 +12,14 @@ from transformers import AutoModelForCausalLM
 
 from azr.config.run import ModelConfig, RolloutConfig, RunConfig
 from azr.errors import StaleWeights
+from azr.learner.learner import TorchLearner
+from azr.learner.packing import Sequence1, pack
 from azr.models.weights import TorchWeights
 from azr.rollout.environment import prepare_environment
 from azr.rollout.opening import open_policy
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.vllm_engine import VllmEngine, engine_arguments
-from azr.types import Mode, Prompt, Role, Rollout
+from azr.types import Dropout, Mode, Prompt, Role, Rollout
 from tests.tiny import make_tiny_model
 
 END = 2
@@ -83,6 +85,23 @@ def largest_difference(model: Any, rollouts: list[Rollout]) -> float:
         pairs = zip(exact, rollout.rollout_logprobs, strict=True)
         worst = max(worst, *(abs(a - b) for a, b in pairs))
     return worst
+
+
+def test_dropped_words_are_not_sampled_and_the_learner_leaves_them_out(
+    policy: EnginePolicy, folder: Path
+) -> None:
+    """The tiny tokenizer's tokens are bytes: all are taken for words. The temperature is not 1."""
+    policy._renderer.vocabulary._words = list(range(3, 259))
+    asked = [replace(one, dropout=Dropout(0.5, 7), temperature=0.7) for one in MIXED]
+    rollouts = run(sample_all(policy, asked))
+    assert {len(rollout.dropped) for rollout in rollouts} == {128}
+    assert not {token for rollout in rollouts for token in rollout.completion_ids} & set(
+        rollouts[0].dropped
+    )
+    learner = TorchLearner(run_config(folder, "transformers"), folder)
+    (batch,) = pack([Sequence1(rollout, 1.0) for rollout in rollouts], 100_000)
+    found = learner.pupil.logprobs(batch)
+    assert (found - batch.rollout_logprobs).abs().max() < 1e-3
 
 
 def changed(model: Any, seed: int) -> TorchWeights:

@@ -233,14 +233,20 @@ def test_the_temperature_of_the_sampler_is_the_learners(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
-def test_each_rollout_has_the_temperature_that_it_was_sampled_at(
+def test_each_rollout_has_the_temperature_and_the_words_that_it_was_sampled_with(
     folder: Path, backend: Backend
 ) -> None:
-    """Against -A log softmax(logits / t) in float64, rollouts of three temperatures mixed."""
+    """Against -A log softmax(logits / t) in float64, other words at -inf, all mixed."""
     temperatures = [0.5, None, 2.0, 0.5]
+    dropped = [tuple(range(70, 250)), (), (), tuple(range(70, 250))]
     mixed = [
-        replace(e, rollout=replace(e.rollout, prompt=replace(PROMPT, temperature=temperature)))
-        for e, temperature in zip(EXPERIENCES, temperatures, strict=True)
+        replace(
+            e,
+            rollout=replace(
+                e.rollout, prompt=replace(PROMPT, temperature=temperature), dropped=words
+            ),
+        )
+        for e, temperature, words in zip(EXPERIENCES, temperatures, dropped, strict=True)
     ]
     config = run_config(max_grad_norm=1e9).changed(
         rollout=RolloutConfig(temperature=0.8), loss=LossSection(backend=backend)
@@ -254,7 +260,9 @@ def test_each_rollout_has_the_temperature_that_it_was_sampled_at(
     for e, advantage in zip(mixed, advantages, strict=True):
         prompt, completion = e.rollout.prompt_ids, e.rollout.completion_ids
         logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
-        logprobs = (logits / (e.rollout.prompt.temperature or 0.8)).log_softmax(-1)
+        lost = torch.zeros_like(logits[0])
+        lost[list(e.rollout.dropped)] = -torch.inf
+        logprobs = (logits / (e.rollout.prompt.temperature or 0.8) + lost).log_softmax(-1)
         chosen = logprobs[len(prompt) - 1 : -1].gather(1, torch.tensor(completion)[:, None])
         total = total - advantage * chosen.sum()
     (total / sum(len(e.rollout.completion_ids) for e in mixed)).backward()
