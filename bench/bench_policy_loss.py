@@ -16,7 +16,6 @@ compared with one of float32 logits. Liger takes part where it is installed
 # Half of torch.Tensor's methods have no types.
 
 import argparse
-import importlib
 import json
 import os
 import platform
@@ -33,133 +32,24 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from azr import _loss
-from azr.config.loss import LossConfig
-from azr.learner.loss import policy_loss
+from azr.cli.gpu.peers import (
+    Batch,
+    checkpointed,
+    eager,
+    exact,
+    exact_logprobs,
+    liger,
+    ours,
+    products,
+)
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
-CLIP = (0.2, 0.28)
-CHUNK = 512
-SEQUENCE = 128
-"""Tokens of a sequence, which share an advantage: Liger takes one for each sequence."""
 CASES = tuple(
     f"{shape},{dtype}" for shape in ("2048,576,49152", "1024,896,151936") for dtype in DTYPES
 )
 RESULTS = Path(__file__).parent / "results" / "policy_loss.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One call's inputs; hidden and weight are leaves."""
-
-    hidden: Tensor
-    weight: Tensor
-    targets: Tensor
-    old_logprobs: Tensor
-    advantages: Tensor
-
-    @classmethod
-    def random(cls, T: int, H: int, V: int, dtype: torch.dtype) -> "Batch":
-        """Draw logits of standard deviation 4, and old log-probabilities near the true ones."""
-        torch.manual_seed(0)
-        hidden = torch.randn(T, H).to(dtype)
-        weight = (torch.randn(V, H) * 4 / H**0.5).to(dtype)
-        targets = torch.randint(0, V, (T,))
-        with torch.no_grad():
-            old = _logprobs(hidden, weight, targets) + 0.1 * torch.randn(T)
-        return cls(
-            hidden=hidden.requires_grad_(),
-            weight=weight.requires_grad_(),
-            targets=targets,
-            old_logprobs=old,
-            advantages=torch.randn(-(-T // SEQUENCE)).repeat_interleave(SEQUENCE)[:T],
-        )
-
-
-def _logprobs(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    logits = (hidden @ weight.T).float()
-    return logits.log_softmax(-1).gather(1, targets[:, None])[:, 0]
-
-
-def _exact_logprobs(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    return _logprobs(hidden.float(), weight.float(), targets)
-
-
-def _ppo(logprobs: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
-    ratio = (logprobs - old).exp()
-    held = ratio.clamp(1 - CLIP[0], 1 + CLIP[1])
-    return -torch.minimum(ratio * advantages, held * advantages)
-
-
-def ours(batch: Batch) -> Tensor:
-    """azr.learner.loss.policy_loss."""
-    mask = torch.ones_like(batch.targets, dtype=torch.bool)
-    config = LossConfig(clip_low=CLIP[0], clip_high=CLIP[1])
-    return policy_loss(
-        batch.hidden,
-        batch.weight,
-        batch.targets,
-        batch.old_logprobs,
-        batch.advantages,
-        mask,
-        config=config,
-    )[0]
-
-
-def eager(batch: Batch) -> Tensor:
-    """Plain torch with all logits in memory; of bfloat16 inputs the logits are rounded to it."""
-    logprobs = _logprobs(batch.hidden, batch.weight, batch.targets)
-    return _ppo(logprobs, batch.old_logprobs, batch.advantages).mean()
-
-
-def exact(batch: Batch) -> Tensor:
-    """Plain torch with float32 logits, which is what azr.learner.loss computes."""
-    logprobs = _exact_logprobs(batch.hidden, batch.weight, batch.targets)
-    return _ppo(logprobs, batch.old_logprobs, batch.advantages).mean()
-
-
-def checkpointed(batch: Batch, logprobs_of: Any = _logprobs) -> Tensor:
-    """Chunks of tokens whose logits the backward makes anew, as TRL and others do."""
-    parts: list[Tensor] = []
-    for rows in torch.arange(len(batch.targets)).split(CHUNK):
-        chunk: Any = checkpoint(
-            logprobs_of, batch.hidden[rows], batch.weight, batch.targets[rows], use_reentrant=False
-        )
-        parts.append(chunk)
-    return _ppo(torch.cat(parts), batch.old_logprobs, batch.advantages).mean()
-
-
-def liger() -> Callable[[Batch], Tensor]:
-    """Liger's fused linear GRPO, not compiled: its compilation fails on some CPUs."""
-    module: Any = importlib.import_module("liger_kernel.chunked_loss")
-    function = module.LigerFusedLinearGRPOLoss(
-        beta=0.0, compiled=False, use_ref_model=False, epsilon_low=CLIP[0], epsilon_high=CLIP[1]
-    )
-
-    def run(batch: Batch) -> Tensor:
-        shape = (-1, SEQUENCE)
-        targets = batch.targets.view(shape)
-        return function(
-            batch.hidden.view(*shape, batch.hidden.shape[1]),
-            batch.weight,
-            targets,
-            torch.ones_like(targets),
-            batch.advantages[::SEQUENCE],
-            old_per_token_logps=batch.old_logprobs.view(shape),
-        )[0]
-
-    return run
-
-
-def products(batch: Batch) -> None:
-    """Only the three matrix products, by torch, in chunks; results rounded to the inputs' dtype."""
-    hidden, weight = batch.hidden.detach(), batch.weight.detach()
-    for rows in torch.arange(len(batch.targets)).split(CHUNK):
-        logits = hidden[rows] @ weight.T
-        torch.mm(logits, weight)
-        torch.mm(logits.T, hidden[rows])
 
 
 def peers(dtype: torch.dtype) -> dict[str, Callable[[Batch], Tensor]]:
@@ -170,7 +60,7 @@ def peers(dtype: torch.dtype) -> dict[str, Callable[[Batch], Tensor]]:
         found["compile, float32 logits"] = torch.compile(exact, dynamic=False)
     found |= {"eager": eager, "checkpoint": checkpointed}
     try:
-        found["liger"] = liger()
+        found["liger"] = liger(compiled=False)
     except ImportError as error:
         print(f"liger left out: {error}", file=sys.stderr)
     return found
@@ -223,7 +113,7 @@ def measure(
     batch: Batch, rounds: int, functions: dict[str, Callable[[Batch], Tensor]]
 ) -> list[Row]:
     """Run all in turn, `rounds` times, after a call of those that have something to warm up."""
-    checkpointed(batch, _exact_logprobs).backward()
+    checkpointed(batch, exact_logprobs).backward()
     expected, batch.weight.grad = batch.weight.grad, None
     assert expected is not None
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}

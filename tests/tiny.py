@@ -7,14 +7,14 @@ spread, so that its distributions are far from uniform and a wrong computation s
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from azr.cli.gpu.models import byte_tokenizer
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
 def make_tiny_model(
@@ -46,18 +46,7 @@ def make_tiny_model(
 
 def make_tiny_tokenizer(*, chat: bool = True) -> PreTrainedTokenizerFast:
     """One token a byte; every text can be encoded and is given back."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = SPECIAL + alphabet
-    tokenizer = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(SPECIAL)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-    )
+    fast = byte_tokenizer()
     if chat:
         fast.chat_template = CHAT_TEMPLATE
     return fast

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from azr.cli.commands.export import EXAMPLES as EXPORT_EXAMPLES
 from azr.cli.commands.export import add_arguments as add_export
+from azr.cli.commands.gpu import add_arguments as add_gpu
 from azr.cli.commands.inspect import EXAMPLES as INSPECT_EXAMPLES
 from azr.cli.commands.inspect import add_arguments as add_inspect
 from azr.cli.commands.model import add_arguments as add_model
@@ -45,6 +46,7 @@ def add_readers(command: Callable[..., argparse.ArgumentParser]) -> None:
     doctor.add_argument(
         "--model", type=expanded, default=RunConfig().model.name, help="the model to look for"
     )
+    add_gpu(doctor)
 
 
 def report_command(arguments: argparse.Namespace) -> int:
@@ -98,9 +100,13 @@ def model_command(arguments: argparse.Namespace) -> int:
 def doctor_command(arguments: argparse.Namespace) -> int:
     """`azr doctor`."""
     from azr.cli.checkup import examine
+    from azr.cli.commands.gpu import answer, refuse_alone
     from azr.cli.doctor import diagnose
     from sandbox_wasm.cli.findings import show_findings
 
+    if arguments.gpu:
+        return int(not answer(arguments, print, say))
+    refuse_alone(arguments)
     if arguments.run_folder is None:
         findings = diagnose(arguments.model)
         show_findings(findings)
