@@ -85,6 +85,7 @@ def test_a_case_that_fails_hides_none_of_the_others() -> None:
     rows = list(child.rows_of(PART, iter(cases), 60, lambda: False))
     assert [row.status for row in rows] == [OK, FAILED, FAILED, NO_ROOM, NO_ROOM, SKIPPED, OK]
     assert rows[2].detail == "RuntimeError: no kernel"
+    assert "in measure" in rows[2].trace, "the JSON says where"
     assert supervisor.failed_parts(rows) == ["none"]
     assert supervisor.failed_parts([rows[0], rows[3], rows[5]]) == []
     assert supervisor.failed_parts([rows[3], rows[4]]) == ["none"], "nothing was measured"
@@ -122,7 +123,7 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_part_that_lacks_a_module_is_skipped_by_name() -> None:
     lacking = Part(name="x", title="", source="", share=1, needs={"cuda": ("no_such_module",)})
-    assert supervisor.lacking_of(lacking, "cpu") == []
+    assert supervisor.reason_to_skip(lacking, "cpu") == ""
     [row] = supervisor.measured([lacking], "cuda", 60, pytest.fail)
     assert (row.status, row.detail) == (SKIPPED, "not installed: no_such_module")
 

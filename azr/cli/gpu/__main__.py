@@ -29,6 +29,8 @@ __all__ = ["rows_of"]
 
 GRACE_S = 30.0
 """Beyond its time the process ends itself, should nobody be left to end it."""
+TRACE = 4000
+"""Characters of a traceback that a row keeps."""
 NO_TIME = "no time was left: --only {part}, or --budget SECONDS, gives it more"
 
 
@@ -78,12 +80,12 @@ def rows_of(
 def row_of(part: Part, case: Case) -> Row:
     """Measure one case."""
     start = time.monotonic()
-    status, detail, found = FAILED, "", Found()
+    status, detail, found, trace = FAILED, "", Found(), ""
     try:
         found = case.measure()
         status, detail = (FAILED if found.fault else OK), found.fault
     except Exception as error:  # noqa: BLE001 - drivers, compilers and libraries raise anything
-        traceback.print_exc()
+        trace = traceback.format_exc()[-TRACE:]
         failed = SKIPPED if case.is_foreign else FAILED
         status, detail = (NO_ROOM if has_no_room(error) else failed), one_line(error)
     seconds = round(time.monotonic() - start, 3)
@@ -94,6 +96,7 @@ def row_of(part: Part, case: Case) -> Row:
         detail=detail,
         seconds=seconds,
         figures=found.figures,
+        trace=trace,
     )
 
 

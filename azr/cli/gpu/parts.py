@@ -20,6 +20,8 @@ class Part:
     """Seconds of the eight minutes that are its own."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Modules without which it is skipped, by the device's type; `any` counts for all."""
+    only_on_gpus: str = ""
+    """Why it is skipped without one; empty where it is not."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -55,6 +57,8 @@ class Row:
     seconds: float = 0.0
     """Of the whole case, with compiling and warming up."""
     figures: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
+    trace: str = ""
+    """The end of what was raised, or of what the process said last."""
 
 
 _HERE = "azr.cli.gpu"
@@ -103,6 +107,7 @@ PARTS = (
             source=f"{_HERE}.sampling:cases",
             share=55,
             needs={"any": ("vllm", *_MODELS)},
+            only_on_gpus="" if number == 1 else "it needs Triton, which has no CPUs",
             environment={"VLLM_USE_V2_MODEL_RUNNER": str(number - 1)},
         )
         for number in (1, 2)

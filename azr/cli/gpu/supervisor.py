@@ -27,6 +27,8 @@ __all__ = ["BUDGET_S", "facts_of_machine", "failed_parts", "measured"]
 BUDGET_S = 480.0
 GRACE_S = 15.0
 """Beyond its time a part may finish the case that it is at."""
+TRACE = 4000
+"""Characters of its last words that a row keeps."""
 CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")
 
 
@@ -63,19 +65,21 @@ def measured(
         while left:
             part, share = left[0], left[0].share / sum(one.share for one in left)
             left = left[1:]
-            if lacking := lacking_of(part, device):
-                detail = f"not installed: {', '.join(lacking)}"
-                yield Row(part=part.name, case="all", status=SKIPPED, detail=detail)
+            if reason := reason_to_skip(part, device):
+                yield Row(part=part.name, case="all", status=SKIPPED, detail=reason)
                 continue
             limit_s = max(1.0, (end - time.monotonic()) * share)
             say(f"{part.name}: {part.title}, at most {limit_s:.0f} s")
             yield from in_a_process(part, Path(folder), limit_s, say)
 
 
-def lacking_of(part: Part, device: str) -> list[str]:
-    """Modules that a part cannot do without and that are not here."""
+def reason_to_skip(part: Part, device: str) -> str:
+    """What a part cannot do without; empty where all of it is here."""
+    if part.only_on_gpus and device != "cuda":
+        return part.only_on_gpus
     wanted = (*part.needs.get("any", ()), *part.needs.get(device, ()))
-    return [name for name in wanted if importlib.util.find_spec(name) is None]
+    lacking = [name for name in wanted if importlib.util.find_spec(name) is None]
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 def in_a_process(
@@ -111,7 +115,15 @@ def in_a_process(
     if code != 0 or not seen:
         is_late = code == -signal.SIGKILL and time.monotonic() - start >= limit_s
         why = f"ended after {limit_s + GRACE_S:.0f} s" if is_late else f"its process ended ({code})"
-        yield Row(part=part.name, case="the rest", status=FAILED, detail=f"{why}: {last_of(log)}")
+        said = log.read_text(errors="replace").strip()
+        last = said.rpartition("\n")[2] or "it said nothing"
+        yield Row(
+            part=part.name,
+            case="the rest",
+            status=FAILED,
+            detail=f"{why}: {last}",
+            trace=said[-TRACE:],
+        )
 
 
 def environment_of(part: Part, folder: Path) -> Mapping[str, str]:
@@ -125,12 +137,6 @@ def end(child: "subprocess.Popen[str]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-
-
-def last_of(log: Path) -> str:
-    """The last line that is not blank."""
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
 
 
 def failed_parts(rows: Sequence[Row]) -> list[str]:
