@@ -119,13 +119,22 @@ def table(facts: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[str]:
         yield from errors_by_kind(done) if part.name == "accuracy" else figures_of(done)
         if part.name == "speed" and facts["device"] == "cuda":
             yield from targets(done)
-        for row in own:
-            if row.status != OK:
-                yield f"* {row.case}: {row.status}{f': {row.detail}' if row.detail else ''}"
+        yield from troubles(own)
     counts = {one: sum(row.status == one for row in rows) for one in (OK, FAILED, NO_ROOM, SKIPPED)}
     yield "\n" + ", ".join(f"{number} {one}" for one, number in counts.items() if number)
     if facts["device"] != "cuda":
         yield NOT_ON_A_GPU
+
+
+def troubles(rows: Sequence[Row]) -> Iterator[str]:
+    """What was not measured or is wrong; cases of one reason share a line."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.status != OK:
+            together.setdefault((row.status, row.detail), []).append(row.case)
+    for (status, detail), names in together.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"* {names[0]}{more}: {status}{f': {detail}' if detail else ''}"
 
 
 def described(facts: Mapping[str, Any]) -> str:
