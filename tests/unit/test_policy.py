@@ -165,11 +165,19 @@ def test_weights_change_only_between_rollouts(open_scripted: Opener) -> None:
     assert not engine.loaded_while_open
 
 
+class PatientEngine(ScriptedEngine):
+    """Finishes nothing before it has new weights."""
+
+    def load(self, weights: Any, version: int) -> None:
+        super().load(weights, version)
+        self.steps, self.open = 1, dict.fromkeys(self.open, 1)
+
+
 def test_where_tokens_may_be_stale_weights_change_while_rollouts_are_under_way(
     open_scripted: Opener,
 ) -> None:
     """What finishes while the new weights are proved is not lost."""
-    engine = ScriptedEngine(steps=3)
+    engine = PatientEngine(steps=10**9)
     policy = open_scripted(engine, staleness=1)
 
     async def play() -> list[Rollout]:
