@@ -130,7 +130,7 @@ install_engine() {
 
 install_project() {
   pip install scikit-build-core==1.1.2 pybind11==3.1.0 'cmake>=3.24' ninja
-  pip install --no-build-isolation --editable '.[train,demo,eval,figures,http,mcp]'
+  pip install --no-build-isolation --editable '.[train,lora,demo,eval,figures,http,mcp]'
 }
 
 main() {

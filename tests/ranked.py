@@ -19,6 +19,7 @@ import torch
 from azr.config.loss import Importance
 from azr.config.run import (
     LearnerConfig,
+    LoraConfig,
     LossConfig,
     ModelConfig,
     RewardConfig,
@@ -28,6 +29,7 @@ from azr.config.run import (
 from azr.errors import CheckpointError, StaleWeights, TrainingDiverged
 from azr.learner.learner import TorchLearner
 from azr.learner.packing import Sequence1
+from azr.models.adapters import plain_parameters
 from azr.models.checkpoint import latest_checkpoint, save_checkpoint
 from azr.models.process_group import Ranks, join_ranks, leave_ranks
 from azr.models.sharding import part_of
@@ -38,6 +40,8 @@ from azr.types import Mode, Prompt, Role, Rollout
 
 PROBE = (5, 6, 7, 8, 9, 10)
 PLAIN = RunConfig(learner=LearnerConfig(lr=1e-3, micro_batch_tokens=24))
+ROUGH = ModelConfig(dtype="bfloat16", gradient_checkpointing=True)
+LORA = LoraConfig(rank=3)
 SCRIPTS: dict[str, tuple[str, RunConfig]] = {
     "plain": ("tied", PLAIN),
     "everything": (
@@ -50,9 +54,14 @@ SCRIPTS: dict[str, tuple[str, RunConfig]] = {
             rewards=RewardConfig(kl="k2"),
         ),
     ),
-    "rough": (
+    "rough": ("tied", PLAIN.changed(model=ROUGH)),
+    "adapters": (
+        "untied",
+        PLAIN.changed(lora=LORA, loss=LossConfig(kl="k3"), rewards=RewardConfig(kl="k2")),
+    ),
+    "rough adapters": (
         "tied",
-        PLAIN.changed(model=ModelConfig(dtype="bfloat16", gradient_checkpointing=True)),
+        PLAIN.changed(model=ROUGH, lora=LORA, rewards=RewardConfig(kl="k2")),
     ),
 }
 """By name: which model, and how it is trained."""
@@ -101,7 +110,8 @@ def go_through(name: str, models: Path, ranks: Ranks) -> tuple[TorchLearner, dic
     statistics = [dict(learner.learn(step)) for step in steps()]
     divergences += [learner.divergences(penalised)] if penalised else []
     probe = learner.weights.probe_logprobs(PROBE)
-    held = {name: part_of(value).numel() for name, value in learner.model.named_parameters()}
+    parameters = plain_parameters(learner.model)
+    held = {name: part_of(value).numel() for name, value, _ in parameters}
     seen = {"statistics": statistics, "probe": probe, "held": held, "divergences": divergences}
     return learner, seen
 
@@ -187,11 +197,12 @@ def save_elsewhere(learner: TorchLearner, folder: Path, ranks: Ranks) -> str:
     return "did not fail"
 
 
-def continued(folder: Path, models: Path, ranks: Ranks) -> TorchLearner:
+def continued(folder: Path, models: Path, ranks: Ranks, script: str = "plain") -> TorchLearner:
     """What goes on from the newest checkpoint in `folder`."""
     cut = latest_checkpoint(folder)
     assert cut is not None
-    learner = TorchLearner(PLAIN, cut.model, initial=models / "tied", ranks=ranks)
+    model, config = SCRIPTS[script]
+    learner = TorchLearner(config, cut.model, initial=models / model, ranks=ranks)
     learner.restore(cut)
     return learner
 
@@ -205,8 +216,8 @@ def checks(folder: Path, ranks: Ranks) -> None:
         if ranks.is_leader:
             mine.mkdir(exist_ok=True)
             torch.save(weights, mine / f"{name}.pt")
-        if name == "rough":
-            seen["missed"] = {"said": missed_push(learner, models / "tied", ranks)}
+        if name.startswith("rough"):
+            seen[f"missed {name}"] = {"said": missed_push(learner, models / "tied", ranks)}
         if name == "plain":
             save(learner, mine / "cuts", 3, ranks)
             failures = {
@@ -221,6 +232,8 @@ def checks(folder: Path, ranks: Ranks) -> None:
         learner = continued(folder / other / "cuts", models, ranks)
         save(learner, mine / f"from-{other}", 3, ranks)
         seen[other] = dict(learner.learn(steps()[0]))
+    resumed = continued(folder / "alone" / "adapters", models, ranks, "adapters")
+    seen["resumed adapters"] = dict(resumed.learn(steps()[0]))
     if ranks.size == 2:
         seen["families"] = learned_families(models, ranks)
     ranks.barrier()

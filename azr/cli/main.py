@@ -208,13 +208,15 @@ def train_command(arguments: argparse.Namespace) -> int:
 def dry_run(config: RunConfig, gpu_gib: float | None) -> int:
     """`azr train --dry-run`: the configuration, and as comments beneath it what a run needs."""
     from azr.models.gpu import visible_gpu_bytes
-    from azr.run.planning import describe, find_shape, num_gpus, refuse
+    from azr.run.planning import check_adapters, describe, find_shape, num_gpus, refuse
 
     if gpu_gib is not None and not 0 < gpu_gib < 1e6:
         raise ConfigError(f"--gpu-memory must be a GPU's memory in GiB, got {gpu_gib}")
     number = num_gpus(config)
     gpu_bytes = visible_gpu_bytes(number) if gpu_gib is None else int(gpu_gib * 2**30)
     shape = find_shape(config.model.name)
+    if shape is not None:
+        check_adapters(config, shape)
     print(to_toml(config), end="")
     print("\n" + describe(config, shape, gpu_bytes), end="", flush=True)
     if shape is not None and gpu_bytes is not None:

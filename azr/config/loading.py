@@ -39,6 +39,10 @@ __all__ = [
 COMMAND_LINE = "command line"
 SYNONYMS = {
     "learning_rate": "learner.lr",
+    "lr": "learner.lr",
+    "lora_rank": "lora.rank",
+    "lora_alpha": "lora.alpha",
+    "target_modules": "lora.targets",
     "model_name_or_path": "model.name",
     "max_steps": "steps",
     "total_steps": "steps",

@@ -36,6 +36,7 @@ from azr.config.kinds import (
     at_home,
     because,
 )
+from azr.config.lora import LoraConfig
 from azr.config.loss import LearnerConfig, LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.config.section import Section
@@ -55,6 +56,7 @@ __all__ = [
     "IntrinsicConfig",
     "LearnerConfig",
     "LoggingConfig",
+    "LoraConfig",
     "LossConfig",
     "ModelConfig",
     "NoveltyConfig",
@@ -342,6 +344,7 @@ class RunConfig(Section):
     rollout: RolloutConfig = RolloutConfig()
     learner: LearnerConfig = LearnerConfig()
     loss: LossSection = LossSection()
+    lora: LoraConfig = LoraConfig()
     sandbox: SandboxConfig = SandboxConfig()
     cluster: ClusterConfig = ClusterConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -22,6 +22,7 @@ class Subject:
 
     name: str
     folder: Path
+    """A whole model's, or an adapter's (azr.models.merging)."""
     step: int | None = None
     """The step of a run's checkpoint."""
     results: Path
@@ -76,5 +77,6 @@ def weights_digest(folder: Path) -> str:
 
 def weight_files(folder: Path) -> Iterator[Path]:
     """Return the files that decide how the model behaves."""
-    for pattern in ("config.json", "generation_config.json", "tokenizer*", "*.safetensors"):
+    names = ("config.json", "adapter_config.json", "generation_config.json")
+    for pattern in (*names, "tokenizer*", "*.safetensors"):
         yield from sorted(folder.glob(pattern))

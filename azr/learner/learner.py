@@ -67,27 +67,31 @@ class TorchLearner:
     ) -> None:
         """Load the model in `folder`: the run's, or a checkpoint's (then `restore` it too).
 
-        `initial` is the model from which the run started; loss.kl and rewards.kl compare with it.
-        None stands for `folder`.
+        `initial` is the model from which the run started; loss.kl and rewards.kl compare with it,
+        and adapters are its adapters. None stands for `folder`.
         """
         self._ranks = ranks
         self._seed = config.seed
-        self._config = config.learner
+        self._config, self._lora = config.learner, config.lora
         self._folder = folder
         # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
         self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
         self.device = ranks.device()
-        self.working = load_pupil(config, folder, ranks)
+        self.working = load_pupil(config, folder, initial or folder, ranks)
         self.model = self.working.master
         self._loss_config = loss_config_of(config, self.model)
         self.pupil = PackedModel(self.working.model, self._loss_config)
         """Does forward and backward."""
         self.reference: PackedModel | None = None
         """The frozen model that loss.kl and rewards.kl compare with; None without them."""
-        if config.has_reference:
+        if config.has_reference and config.lora.rank:
+            self.reference = PackedModel(self.working.model, self._loss_config, is_base=True)
+        elif config.has_reference:
             self.reference = load_reference(config, initial or folder, ranks)
-        # a master of its own is read in float32; rows are gathered in what the model computes in
-        self._is_exact = ranks.is_alone or config.model.dtype == "float32"
+        # a master of its own is read in float32; rows are gathered in what the model computes in,
+        # and frozen weights are kept in it
+        has_master = ranks.is_alone and not config.lora.rank
+        self._is_exact = has_master or config.model.dtype == "float32"
         self._entropy = EntropyControls(config.learner, config.loss.entropy_coef)
         self.reward_kl = RewardKl.of(config)
         """What is taken off the rewards; None without rewards.kl."""
@@ -273,6 +277,7 @@ class TorchLearner:
         return {
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
+            "lora": self._lora.model_dump(mode="json"),
             "random_state": torch.get_rng_state().numpy().tobytes().hex(),
             "entropy_control": self._entropy.state(),
             "reward_kl": self.reward_kl and self.reward_kl.state(),

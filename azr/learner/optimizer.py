@@ -62,6 +62,7 @@ def save_moments(folder: Path, model: Any, optimizer: torch.optim.Optimizer, ran
     state = {
         f"{name}.{moment}": value
         for name, parameter in model.named_parameters()
+        if parameter.requires_grad
         for moment, value in optimizer.state[parameter].items()
     }
     if not state:

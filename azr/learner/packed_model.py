@@ -9,6 +9,7 @@ C completion tokens of a micro-batch, H features, V words.
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from azr.errors import ConfigError
 from azr.learner.loss import head_tensors, token_logprobs
 from azr.learner.loss.head import gathered
 from azr.learner.packing import MicroBatch
+from azr.models.adapters import without_adapters
 from azr.models.sharding import last_states, reshard
 
 __all__ = ["PackedModel", "loss_config_of"]
@@ -36,6 +38,8 @@ class PackedModel:
     model: Any
     config: LossConfig
     """What happens to the logits: temperature, scale, softcap."""
+    is_base: bool = False
+    """Read the model as it is without its adapters; it is then only read, and never trained."""
 
     def config_of(self, batch: MicroBatch) -> LossConfig:
         """Return what happens to the logits of these rollouts, as it did in the sampler."""
@@ -44,13 +48,14 @@ class PackedModel:
 
     def hidden(self, batch: MicroBatch) -> Tensor:  # [C, H]
         """Return the states that predict completion tokens; the loss applies the head."""
-        states = last_states(
-            self.model,
-            input_ids=batch.input_ids[None],
-            position_ids=batch.positions[None],
-            use_cache=False,
-            trees=batch.trees,
-        )
+        with without_adapters(self.model) if self.is_base else nullcontext():
+            states = last_states(
+                self.model,
+                input_ids=batch.input_ids[None],
+                position_ids=batch.positions[None],
+                use_cache=False,
+                trees=batch.trees,
+            )
         return states[0, batch.rows]
 
     def head(self, batch: MicroBatch) -> tuple[Tensor, Tensor | None]:  # [V, H], [V]

@@ -1,4 +1,4 @@
-"""The weights of forward and backward: the master's, or a copy in bfloat16."""
+"""The weights of forward and backward: the master's, or a copy of the trained ones in bfloat16."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -19,7 +19,7 @@ class WorkingModel:
     """A master, whose weights the optimizer changes, and the model that computes for it."""
 
     master: Any
-    """With float32 weights and gradients."""
+    """Its trained weights and their gradients are float32."""
     model: Any
     """The master itself, or a copy in lower precision."""
 
@@ -59,17 +59,20 @@ class WorkingModel:
         self.model.zero_grad(set_to_none=True)
 
     def _pairs(self) -> Any:
-        return zip(self.model.parameters(), self.master.parameters(), strict=True)
+        """The parameters that are trained, in both; frozen ones are the same in both."""
+        both = zip(self.model.parameters(), self.master.parameters(), strict=True)
+        return ((mine, value) for mine, value in both if value.requires_grad)
 
 
 def copy_in(model: Any, dtype: torch.dtype) -> Any:
     """Make a deep copy with parameters in `dtype`, one by one, without a float32 copy in between.
 
-    Buffers stay as they are, as when a model is loaded in `dtype`. Rotary frequencies rounded to
-    bfloat16 would turn a token at place 1500 by up to 2 radians too much or too little.
+    Frozen parameters are not copied: both models have the same ones. Buffers stay as they are, as
+    when a model is loaded in `dtype`. Rotary frequencies rounded to bfloat16 would turn a token at
+    place 1500 by up to 2 radians too much or too little.
     """
     made: dict[int, Any] = {
-        id(value): nn.Parameter(value.detach().to(dtype), value.requires_grad)
+        id(value): nn.Parameter(value.detach().to(dtype)) if value.requires_grad else value
         for value in model.parameters()
     }
     return copy.deepcopy(model, made)

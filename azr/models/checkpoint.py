@@ -1,6 +1,7 @@
 """Checkpoints: a consistent state of a run on disk, complete or not there at all.
 
-    checkpoints/step_N/model/      weights and tokenizer, a Hugging Face model
+    checkpoints/step_N/model/      weights and tokenizer, a Hugging Face model, or (with [lora]) an
+                                   adapter and tokenizer, as PEFT has them
                        trainer/    learner.json (counters, random state), moments/ (the optimizer's)
                        tasks.sqlite
                        state.json  (azr.models.manifest), written last
@@ -34,6 +35,7 @@ from azr.models.manifest import (
 __all__ = [
     "Checkpoint",
     "Saveable",
+    "is_adapter",
     "latest_checkpoint",
     "read_checkpoint",
     "save_checkpoint",
@@ -44,6 +46,13 @@ __all__ = [
 
 STATE = "learner.json"
 """The trainer's plain values."""
+ADAPTER = "adapter_config.json"
+"""PEFT's name of an adapter's configuration."""
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a model's folder holds an adapter of another model, and no whole one."""
+    return (folder / ADAPTER).is_file()
 
 
 class Saveable(Protocol):
@@ -81,7 +90,7 @@ class Checkpoint:
 
     @property
     def model(self) -> Path:
-        """Weights and tokenizer, a Hugging Face model folder."""
+        """Weights and tokenizer, a Hugging Face model folder; or an adapter's (`is_adapter`)."""
         return self.path / "model"
 
     @property

@@ -1,4 +1,4 @@
-"""A trained model on disk: float32 weights and its tokenizer, in Hugging Face format."""
+"""A trained model on disk: its weights or adapters, and its tokenizer, in Hugging Face format."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -11,8 +11,9 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
+from azr.models.adapters import has_adapters, save_adapters
 from azr.models.process_group import Ranks
-from azr.models.sharding import is_cut
+from azr.models.sharding import is_cut, whole
 from azr.models.weights import TorchWeights
 
 __all__ = ["save_model", "tokenizer_files", "whole_weights"]
@@ -21,13 +22,16 @@ __all__ = ["save_model", "tokenizer_files", "whole_weights"]
 def save_model(
     model: Any, folder: Path, weights: dict[str, Tensor] | None, tokenizer: Mapping[str, bytes]
 ) -> None:
-    """Write `weights`, or the model's own if they are complete, and the unchanged tokenizer files.
+    """Write what `whole_weights` returned, and the unchanged tokenizer files.
 
     Raises:
         OSError: They cannot be written.
     """
     try:
-        model.save_pretrained(folder, state_dict=weights)
+        if has_adapters(model):
+            save_adapters(model, folder, weights or {})
+        else:
+            model.save_pretrained(folder, state_dict=weights)
     except SafetensorError as error:  # of what the system said it keeps the words alone
         raise OSError(str(error)) from error
     for name, content in tokenizer.items():
@@ -35,10 +39,15 @@ def save_model(
 
 
 def whole_weights(model: Any, ranks: Ranks) -> dict[str, Tensor] | None:
-    """Gather all weights on the leader's host, one by one; None if the model is not sharded.
+    """Gather on the leader's host, one by one, what a checkpoint holds: all weights, or adapters.
 
-    A collective. The other ranks get nothing, and hold one whole parameter at a time.
+    A collective. The other ranks get nothing, and hold one whole parameter at a time. Returns None
+    for all weights of a model that is not sharded: it has them.
     """
+    if has_adapters(model):
+        trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+        values = {name: whole(value).cpu() for name, value in trained.items()}
+        return values if ranks.is_leader else {}
     if ranks.is_alone:
         return None
     gathered = {name: value for name, value in model.state_dict().items() if not is_cut(value)}
@@ -53,7 +62,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
     So a tokenizer is kept unchanged.
     """
-    written = {"config.json", "generation_config.json", "model.safetensors.index.json"}
+    configs = {"config.json", "generation_config.json", "adapter_config.json"}
+    written = {*configs, "model.safetensors.index.json"}
     kinds = {".json", ".jinja", ".model", ".txt"}
     files = (file for file in sorted(folder.iterdir()) if file.is_file())
     return [file for file in files if file.suffix in kinds and file.name not in written]

@@ -27,6 +27,7 @@ from transformers import (
 
 from azr.atomic_write import whole
 from azr.errors import ConfigError, ModelError
+from azr.models.checkpoint import is_adapter
 
 __all__ = ["SMOLLM2_FOLDER", "local_model", "make_smollm2", "resolve_model"]
 
@@ -77,6 +78,11 @@ def local_model(name: str) -> Path | None:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
+        if is_adapter(folder):
+            raise ConfigError(
+                f"model.name = {name!r} is a folder with an adapter: a run starts from a whole"
+                " model, which `azr export RUN FOLDER` makes"
+            )
         if not (folder / "config.json").is_file():
             raise ConfigError(
                 f"model.name = {name!r} is a folder without config.json ({folder.resolve()}):"

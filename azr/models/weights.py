@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from azr.models.adapters import merged_weight, plain_parameters
 from azr.models.checksums import noting
 from azr.models.sharding import reshard, whole
 
@@ -20,6 +21,7 @@ __all__ = ["TorchWeights"]
 class TorchWeights:
     """ports.Weights over a Hugging Face model; always the newest values, never a copy.
 
+    Adapters are merged into the weights that they adapt, one weight at a time.
     If the model is sharded, every method is a collective: all ranks call it, with equal arguments.
     """
 
@@ -34,12 +36,20 @@ class TorchWeights:
         """Yield each parameter once, by its Hugging Face name; a tied head is left out.
 
         Args:
-            dtype: Precision of the values; None: unchanged, float32. A sharded model gathers them
-                in this precision, one whole parameter at a time, so take each before the next.
+            dtype: Precision of the values; None: unchanged, and merged ones in float32. A sharded
+                model gathers them one whole parameter at a time, so take each before the next.
         """
-        for name, parameter in self._model.named_parameters():
+        for name, parameter, adapter in plain_parameters(self._model):
             value = parameter.detach()
-            yield name, whole(value if dtype is None else value.to(dtype))
+            if adapter is None:
+                yield name, whole(value if dtype is None else value.to(dtype))
+            else:
+                merged = merged_weight(value, adapter)
+                yield name, merged if dtype is None else merged.to(dtype)
+
+    def shapes(self) -> dict[str, list[int]]:
+        """Return the shape of each whole parameter, by name, in the order of `named_parameters`."""
+        return {name: list(value.shape) for name, value, _ in plain_parameters(self._model)}
 
     def checksums(self, dtype: str) -> dict[str, int]:
         """Return each parameter's checksum, as `named_parameters` yields it in this precision."""

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,13 +193,19 @@ def rollout_files(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
-    """Copy a checkpoint's model, in Hugging Face format, to a folder of its own.
+def export_model(
+    run: Path,
+    folder: Path,
+    step: int | None = None,
+    write: Callable[[Path, Path], object] = shutil.copytree,
+) -> Path:
+    """Write a checkpoint's model to a folder of its own.
 
     Args:
         run: The run's folder.
         folder: Must not exist yet, or be empty.
         step: Which checkpoint; the newest by default.
+        write: Given the checkpoint's model and the folder to make; by default it copies.
 
     Raises:
         CheckpointError: There is no such checkpoint, or the folder is taken.
@@ -212,7 +218,7 @@ def export_model(run: Path, folder: Path, step: int | None = None) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} is not an empty folder")
     with whole(folder) as partial:
-        shutil.copytree(found[wanted], partial)
+        write(found[wanted], partial)
     return folder
 
 

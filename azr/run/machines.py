@@ -9,13 +9,14 @@ import torch
 from azr.config.run import RunConfig, SandboxConfig
 from azr.errors import ConfigError, WorkerLost
 from azr.learner.learner import TorchLearner
-from azr.models.checkpoint import Checkpoint, Saveable
+from azr.models.adapters import load_peft
+from azr.models.checkpoint import Checkpoint, Saveable, is_adapter
 from azr.models.gpu import visible_gpu_bytes
 from azr.models.pretrained import resolve_model
 from azr.ports import Learner
 from azr.rollout.asking import AskingPolicy
 from azr.rollout.opening import open_policy
-from azr.run.planning import find_shape, num_gpus, refuse
+from azr.run.planning import check_adapters, find_shape, num_gpus, refuse
 
 __all__ = ["Machines", "Pupil", "ThisProcess", "open_machines", "refuse_what_cannot_fit"]
 
@@ -65,7 +66,9 @@ class ThisProcess:
     @contextmanager
     def opened_policy(self, cut: Checkpoint | None) -> Generator[AskingPolicy]:
         """As Machines'."""
-        folder = resolve_model(self._config.model.name) if cut is None else cut.model
+        # weights are pushed before anything is sampled, so adapters need not be merged here
+        model = resolve_model(self._config.model.name)
+        folder = model if cut is None or is_adapter(cut.model) else cut.model
         policy = open_policy(self._config, folder)
         try:
             yield policy
@@ -102,16 +105,19 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
     """Tell at once what would be told after weights were downloaded and loaded.
 
     Raises:
-        ConfigError: Exact sizes alone are more than a GPU has, or an engine's GPUs cannot share
-            the model.
+        ConfigError: Exact sizes alone are more than a GPU has, an engine's GPUs cannot share the
+            model, or it cannot have the run's adapters.
     """
+    if config.lora.rank:
+        load_peft(f"lora.rank = {config.lora.rank}")
     parts, is_apart = config.cluster.tensor_parallel, config.cluster.learners > 0
     memory = visible_gpu_bytes(num_gpus(config)) if is_apart else own_gpu_bytes()
-    if parts == 1 and memory is None:
+    if parts == 1 and memory is None and not config.lora.rank:
         return
     shape = find_shape(config.model.name)
     if shape is None:
         return
+    check_adapters(config, shape)
     if shape.heads % parts:
         raise ConfigError(
             f"cluster.tensor_parallel = {parts} does not divide the {shape.heads} attention heads"

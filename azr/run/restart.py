@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 
-from azr.errors import CheckpointError
+from azr.config.lora import LoraConfig
+from azr.config.run import RunConfig
+from azr.config.spelling import spell_value
+from azr.errors import CheckpointError, ConfigError
 from azr.models.checkpoint import Checkpoint, latest_checkpoint, read_checkpoint, set_aside_after
+from azr.models.manifest import steps_in
 from azr.records.run_folder import RunFolder
 
-__all__ = ["find_cut"]
+__all__ = ["find_cut", "refuse_other_adapters"]
 
 
 def find_cut(folder: RunFolder, step: int | None, say: Callable[[str], None]) -> Checkpoint | None:
@@ -30,3 +34,36 @@ def find_cut(folder: RunFolder, step: int | None, say: Callable[[str], None]) ->
     if cut is not None:
         cut.require_resumable()
     return cut
+
+
+def refuse_other_adapters(config: RunConfig, step: int | None) -> None:
+    """Tell before anything is written that the checkpoint was trained with another [lora].
+
+    Args:
+        config: The run, as it is to go on.
+        step: The checkpoint that was asked for; None: the newest there is.
+
+    Raises:
+        ConfigError: It was.
+    """
+    folder = config.folder / "checkpoints"
+    path = folder / f"step_{steps_in(folder)[-1] if step is None else step}"
+    try:
+        state = read_checkpoint(path, by_content=False).trainer_state()
+    except CheckpointError:  # is told when the run is open
+        return
+    then, now = LoraConfig(**state.get("lora", {})), config.lora
+    if then == now or then.rank == now.rank == 0:
+        return
+    key, old, new = next(
+        (key, old, new) for (key, old), (_, new) in zip(then, now, strict=True) if old != new
+    )
+    refusal = ConfigError(
+        f"lora.{key} = {spell_value(new)}, but {path} was trained with lora.{key} ="
+        f" {spell_value(old)}: a run goes on with the adapters that it has"
+    )
+    refusal.add_note(
+        f"resume with --lora.{key} '{spell_value(old)}', or export the model (azr export) and start"
+        " a new run with it as --model.name"
+    )
+    raise refusal

@@ -19,6 +19,7 @@ from azr.game.anchors import check_anchors
 from azr.game.grounding import check_documents
 from azr.game.seeding import SeedingProgress, seed_buffers
 from azr.game.tasks.seed_files import check_seed_file, import_seeds, write_tasks
+from azr.models.merging import base_of, whole_model
 from azr.models.pretrained import local_model
 from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter
@@ -30,7 +31,7 @@ from azr.run.interrupt import Interrupt
 from azr.run.machines import Machines, ThisProcess, open_machines, refuse_what_cannot_fit
 from azr.run.players import Players, open_executor, open_players
 from azr.run.recorder import RunRecorder
-from azr.run.restart import find_cut
+from azr.run.restart import find_cut, refuse_other_adapters
 from azr.run.torch_trace import StepProfiler
 from azr.run.trainer import Run, train
 from azr.types import Mode
@@ -63,6 +64,8 @@ def run_training(
     has_cut = resume and any((config.folder / "checkpoints").glob("step_*"))
     refuse_what_is_missing(config, is_new=not has_cut)
     refuse_what_cannot_fit(config)
+    if has_cut:
+        refuse_other_adapters(config, checkpoint)
     suites = training_suites(config)  # a missing file is told before anything is opened
     if not resume and not overwrite:
         refuse_taken(config.folder)
@@ -268,11 +271,14 @@ def run_evaluation(
         say: Given one line of progress after another.
     """
     subject = find_subject(request.target, request.checkpoint)
-    examination = prepare(request, config, subject, context_of(subject.folder))
+    examination = prepare(request, config, subject, context_of(base_of(subject.folder)))
     claim_folder(examination, overwrite=request.overwrite)
     with take_lock(examination.folder), open_executor(examination.config.sandbox) as client:
         say(f"loading {subject.name}")
-        with closing(open_policy(examination.config, subject.folder)) as policy:
+        with (
+            whole_model(subject.folder, examination.folder) as folder,
+            closing(open_policy(examination.config, folder)) as policy,
+        ):
             asyncio.run(examination.run(policy, client, show, say))
 
 

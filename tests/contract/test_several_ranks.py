@@ -118,8 +118,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_families(folder / "models")
     alone = folder / "alone"
     alone.mkdir()
-    learner, _ = ranked.go_through("plain", folder / "models", ALONE)
-    ranked.save(learner, alone / "cuts", 3, ALONE)
+    for script, cuts in (("plain", "cuts"), ("adapters", "adapters")):
+        learner, _ = ranked.go_through(script, folder / "models", ALONE)
+        ranked.save(learner, alone / cuts, 3, ALONE)
     ports = free_ports(2)
     processes = [start(rank, folder, ports) for rank in range(3)]
     seen: dict[str, Any] = {}
@@ -152,7 +153,7 @@ def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("script", ["plain", "everything"])
+@pytest.mark.parametrize("script", ["plain", "everything", "adapters"])
 def test_in_float32_they_learn_what_one_learns(folder: Path, size: int, script: str) -> None:
     one, several = seen_by(folder, "alone")[script], seen_by(folder, f"ranks-{size}")[script]
     for mine, theirs in zip(one["statistics"], several["statistics"], strict=True):
@@ -164,13 +165,25 @@ def test_in_float32_they_learn_what_one_learns(folder: Path, size: int, script: 
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_rollout_has_the_divergence_that_one_process_finds(folder: Path, size: int) -> None:
-    start, end = seen_by(folder, "alone")["everything"]["divergences"]
+@pytest.mark.parametrize("script", ["everything", "adapters"])
+def test_every_rollout_has_the_divergence_that_one_process_finds(
+    folder: Path, size: int, script: str
+) -> None:
+    start, end = seen_by(folder, "alone")[script]["divergences"]
     assert set(start) == {0.0}
     assert len(set(end)) == len(end) == 10
     for rank in range(size):
-        again = seen_by(folder, f"ranks-{size}", rank)["everything"]["divergences"]
+        again = seen_by(folder, f"ranks-{size}", rank)[script]["divergences"]
         assert again == [start, pytest.approx(end, rel=1e-3)]
+
+
+@pytest.mark.parametrize("name", ["alone", "ranks-2", "ranks-3"])
+def test_in_bfloat16_the_model_without_adapters_is_where_it_started(
+    folder: Path, name: str
+) -> None:
+    start, end = seen_by(folder, name)["rough adapters"]["divergences"]
+    assert set(start) == {0.0}
+    assert all(end)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -214,13 +227,17 @@ def test_every_rank_reports_the_same(folder: Path, size: int) -> None:
             del report["failures"][failure]
         for script in ranked.SCRIPTS:
             del report[script]["held"]
-        del report["missed"]
+            report.pop(f"missed {script}", None)
     assert all(report == reports[0] for report in reports)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_in_bfloat16_one_rank_that_misses_one_push_is_found(folder: Path, size: int) -> None:
-    said = [seen_by(folder, f"ranks-{size}", rank)["missed"]["said"] for rank in range(size)]
+@pytest.mark.parametrize("script", ["rough", "rough adapters"])
+def test_in_bfloat16_one_rank_that_misses_one_push_is_found(
+    folder: Path, size: int, script: str
+) -> None:
+    reports = [seen_by(folder, f"ranks-{size}", rank) for rank in range(size)]
+    said = [report[f"missed {script}"]["said"] for report in reports]
     *others, last = said
     assert others == [["proved", "proved"]] * (size - 1)
     assert last == ["proved", "version 2 was pushed, but the engine has version 1"]
@@ -298,6 +315,15 @@ def test_what_goes_on_learns_the_same(folder: Path, size: int) -> None:
     for other in ("alone", "ranks-3"):
         found[other].pop("read_tokens")
         assert found[other] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_goes_on_with_adapters_learns_the_same(folder: Path, size: int) -> None:
+    models, cuts = folder / "models", folder / "alone" / "adapters"
+    expected = dict(ranked.continued(cuts, models, ALONE, "adapters").learn(ranked.steps()[0]))
+    found = seen_by(folder, f"ranks-{size}")["resumed adapters"]
+    found.pop("read_tokens"), expected.pop("read_tokens")
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_the_model_on_disk_is_the_same_kind_of_folder(folder: Path) -> None:

@@ -22,7 +22,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from azr.config.run import LearnerConfig, ModelConfig, RolloutConfig, RunConfig
+from azr.config.run import (
+    LearnerConfig,
+    LoraConfig,
+    LossConfig,
+    ModelConfig,
+    RolloutConfig,
+    RunConfig,
+)
 from azr.learner.learner import TorchLearner
 from azr.learner.loss import native
 from azr.learner.loss import triton as triton_engine
@@ -94,6 +101,35 @@ def test_weights_gradients_and_moments_are_exact(tiny: Path, dtype: str) -> None
     assert found.get("copy of them", 0) == total(copies)
     assert found["gradients"] == total([p.grad for p in masters if p.grad is not None])
     assert found["AdamW's two moments"] == moments
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_adapters_are_exact_and_their_activations_counted(tiny: Path, dtype: str) -> None:
+    config, shape = run_config(tiny, dtype=dtype), read_shape(tiny)
+    config = config.changed(lora=LoraConfig(rank=8), loss=LossConfig(kl="k3"))
+    learner = TorchLearner(config, tiny)
+    batch = pack([Sequence1(make_rollout(4, 512), 1.0)] * 2, 1024)[0]
+    config = config.changed(learner=LearnerConfig(micro_batch_tokens=batch.num_tokens))
+    found = learner_of(config, shape)
+    learner.working.refresh()
+    computing = learner.pupil.model
+    kept = kept_by(lambda: learner.pupil.hidden(batch), computing)
+    assert found["activations"] == pytest.approx(kept, rel=0.1)
+    learner.pupil.hidden(batch).sum().backward()
+    learner.working.collect_gradients()
+    learner.optimizer.step()
+    masters = list(learner.model.parameters())
+    adapters = [p for p in masters if p.requires_grad]
+    copies = [] if computing is learner.model else list(computing.parameters())
+    states = [learner.optimizer.state[p] for p in adapters]
+    moments = total([s[key] for s in states for key in ("exp_avg", "exp_avg_sq")])
+    assert found["adapters"] == total(adapters)
+    assert found["frozen weights"] == total([p for p in masters if not p.requires_grad])
+    assert found.get("copy of them", 0) == total([p for p in copies if p.requires_grad])
+    assert found["gradients"] == total([p.grad for p in masters if p.grad is not None])
+    assert found["AdamW's two moments"] == moments
+    assert "frozen reference" not in found
+    assert "the head's gradient" not in found
 
 
 @pytest.mark.parametrize("section", ["loss", "rewards"])

@@ -78,8 +78,7 @@ class LearnerActor:
         self._learner = learner = TorchLearner(config, folder, initial, self._ranks)
         if cut is not None:
             learner.restore(cut)
-        shapes = {name: list(value.shape) for name, value in learner.model.named_parameters()}
-        return os.getpid(), shapes, learner.reward_kl
+        return os.getpid(), learner.weights.shapes(), learner.reward_kl
 
     def learn(self, sequences: Sequence[Sequence1]) -> Mapping[str, float]:
         """As TorchLearner's."""

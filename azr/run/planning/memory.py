@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from azr.config.engines import engine_named
 from azr.config.run import RunConfig
+from azr.run.planning.adapters import adapter_tensors
 from azr.run.planning.shape import ModelShape, count_parameters, layer_tensors, root_tensors
 
 __all__ = ["GIB", "MARGIN", "Need", "Needs", "longest_sequence", "needs_of"]
@@ -101,17 +102,29 @@ def _engine(config: RunConfig, shape: ModelShape) -> Iterator[Need]:
     yield Need("logits", logits * shape.vocabulary, "of rollout.max_concurrent rollouts", False)
 
 
+def _trained(config: RunConfig, shape: ModelShape, R: int) -> Iterator[Need]:
+    """What is held from one update to the next."""
+    dtype, size, part = config.model.dtype, SIZE_OF[config.model.dtype], part_of(shape, R)
+    trained, lora = part, config.lora
+    if lora.rank:
+        trained = _padded(adapter_tensors(config, shape), R)
+        yield Need("frozen weights", size * part, dtype)
+        yield Need("adapters", MASTER * trained, f"float32, lora.rank = {lora.rank}")
+    else:
+        yield Need("weights", MASTER * part, "float32")
+    if size < MASTER and R == 1:
+        yield Need("copy of them", size * trained, dtype)
+    if config.has_reference and not lora.rank:  # else the frozen weights are the reference
+        yield Need("frozen reference", size * part, dtype)
+    yield Need("gradients", MASTER * trained, "float32")
+    yield Need("AdamW's two moments", 2 * MASTER * trained, "float32")
+
+
 def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[Need]:
     dtype, R = config.model.dtype, max(1, config.cluster.learners)
-    part, size = part_of(shape, R), SIZE_OF[config.model.dtype]
+    size = SIZE_OF[dtype]
     tokens = max(config.learner.micro_batch_tokens, longest_sequence(config) - 1)
-    yield Need("weights", MASTER * part, "float32")
-    if size < MASTER and R == 1:
-        yield Need("copy of them", size * part, dtype)
-    if config.has_reference:
-        yield Need("frozen reference", size * part, dtype)
-    yield Need("gradients", MASTER * part, "float32")
-    yield Need("AdamW's two moments", 2 * MASTER * part, "float32")
+    yield from _trained(config, shape, R)
     if R > 1:
         root = R * size * _padded(root_tensors(shape), R)
         yield Need("embedding and head", root, f"{dtype}, whole in each learner")
@@ -123,6 +136,8 @@ def _learner(config: RunConfig, shape: ModelShape, *, on_gpu: bool) -> Iterator[
     # the plain loss has logits, their log-softmax and the gradients of both, of all tokens
     logits = 4 * whole if config.loss.backend == "reference" else chunk
     yield Need("logits of the loss", logits, f"loss.backend = {config.loss.backend}", False)
+    if config.lora.rank:
+        return
     rounded = size if size < MASTER else 0
     head = (MASTER + rounded) * shape.vocabulary * shape.hidden
     yield Need("the head's gradient", head, "summed in float32", False)
@@ -151,13 +166,16 @@ def activation_bytes(config: RunConfig, shape: ModelShape, tokens: int) -> int:
     silu, up, and their product. Rollouts that share a prompt attend to its tokens each anew.
     """
     size, hidden = SIZE_OF[config.model.dtype], shape.hidden
-    norm, attended = (MASTER + 2 * size) * hidden, tokens
+    of_norm = 1 if config.lora.rank else 2  # a frozen norm does not keep what it scales
+    norm, attended = (MASTER + of_norm * size) * hidden, tokens
     if config.learner.share_prompts and config.selfplay.train_on_trials:
         prompt = min(config.rollout.max_prompt_tokens, tokens)
         attended += (config.selfplay.trials_per_task - 1) * prompt
     linear = size * shape.query_width + 4 * size * shape.intermediate
     attention = 4 * size * shape.query_width + MASTER * shape.heads
-    layer = tokens * (2 * norm + linear) + attended * attention
+    # of each adapter its product with A
+    adapted = size * sum(rows for rows, _ in adapter_tensors(config, shape)[::2]) // shape.layers
+    layer = tokens * (2 * norm + linear + adapted) + attended * attention
     if config.model.gradient_checkpointing:
         return shape.layers * tokens * hidden * size + layer + tokens * norm
     return shape.layers * layer + tokens * norm

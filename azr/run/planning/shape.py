@@ -18,6 +18,7 @@ __all__ = [
     "ModelShape",
     "count_parameters",
     "find_shape",
+    "layer_matrices",
     "layer_tensors",
     "read_shape",
     "root_tensors",
@@ -63,16 +64,24 @@ class ModelShape:
         return self.key_heads * self.head_dim
 
 
+def layer_matrices(shape: ModelShape) -> dict[str, tuple[int, int]]:
+    """Rows (outputs) and row length (inputs) of each linear layer in a decoder layer, by name."""
+    H, Q, K, up = shape.hidden, shape.query_width, shape.key_width, shape.intermediate
+    attention = {"q_proj": (Q, H), "k_proj": (K, H), "v_proj": (K, H), "o_proj": (H, Q)}
+    feed_forward = {"gate_proj": (up, H), "up_proj": (up, H), "down_proj": (H, up)}
+    return {f"self_attn.{name}": size for name, size in attention.items()} | {
+        f"mlp.{name}": size for name, size in feed_forward.items()
+    }
+
+
 def layer_tensors(shape: ModelShape) -> list[tuple[int, int]]:
     """Rows and row length of each weight in one decoder layer; vectors have rows of one number."""
-    H, Q, K = shape.hidden, shape.query_width, shape.key_width
-    attention = [(Q, H), (K, H), (K, H), (H, Q)]
+    vectors = [shape.hidden, shape.hidden]
     if shape.family == "qwen2":
-        attention += [(Q, 1), (K, 1), (K, 1)]  # biases
+        vectors += [shape.query_width, shape.key_width, shape.key_width]  # biases
     if shape.family == "qwen3":
-        attention += 2 * [(shape.head_dim, 1)]  # norms of queries and keys
-    feed_forward = [(shape.intermediate, H), (shape.intermediate, H), (H, shape.intermediate)]
-    return [*attention, *feed_forward, (H, 1), (H, 1)]
+        vectors += 2 * [shape.head_dim]  # norms of queries and keys
+    return [*layer_matrices(shape).values(), *((length, 1) for length in vectors)]
 
 
 def root_tensors(shape: ModelShape) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from azr.config.engines import engine_named
 from azr.config.run import RunConfig
+from azr.run.planning.adapters import adapter_tensors
 from azr.run.planning.fit import Fit, fit_of, remedies_for
 from azr.run.planning.memory import GIB, Need, Needs, needs_of
 from azr.run.planning.shape import ModelShape
@@ -36,7 +37,9 @@ def describe(config: RunConfig, shape: ModelShape | None, gpu_bytes: int | None)
 
 def _model(config: RunConfig, shape: ModelShape) -> Iterator[str]:
     yield "what a run needs; ~ marks what is not exact"
-    yield f"model  {config.model.name}: {shape.parameters:,} parameters"
+    adapters = trained_numbers(config, shape)
+    trained = f", and {adapters:,} in adapters, which are trained" if config.lora.rank else ""
+    yield f"model  {config.model.name}: {shape.parameters:,} parameters{trained}"
     cluster = config.cluster
     if cluster.learners:
         yield f"sizes are of one GPU: a learner's, one of {cluster.learners} that share weights,"
@@ -68,8 +71,16 @@ def _step(config: RunConfig, shape: ModelShape) -> Iterator[str]:
     rollouts = proposals + trials + answers
     yield f"a step: at most {rollouts:,} rollouts, {trials:,} of them trials, each of at most"
     yield f"{rollout.max_prompt_tokens:,} + {rollout.max_completion_tokens:,} tokens"
-    note = f"12 bytes a parameter; checkpoint.keep = {keep}, one more while it is written"
-    yield _row(Need("a checkpoint on disk", 12 * shape.parameters, note, False))
+    what = "number in adapters" if config.lora.rank else "parameter"
+    note = f"12 bytes a {what}; checkpoint.keep = {keep}, one more while it is written"
+    yield _row(Need("a checkpoint on disk", 12 * trained_numbers(config, shape), note, False))
+
+
+def trained_numbers(config: RunConfig, shape: ModelShape) -> int:
+    """All parameters, or those of the adapters."""
+    if not config.lora.rank:
+        return shape.parameters
+    return sum(rows * length for rows, length in adapter_tensors(config, shape))
 
 
 def _answer(
