@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from azr.config.loading import load
-from azr.config.run import RunConfig
+from azr.config.run import LoraConfig, RunConfig
 from azr.game.schedule import slots_in
 from azr.run.planning.fit import Fit, fit_of, least_gpu, least_gpus, num_gpus, on_gpus
 from azr.run.planning.memory import GIB
@@ -143,7 +143,8 @@ def test_what_a_header_says_of_the_hardware_is_our_estimate(name: str) -> None:
         assert fit_of(changed, shape, gib * GIB)[0] is Fit.FITS
 
 
-HARDWARE = (CONFIGS.parent / "docs" / "method" / "hardware.md").read_text(encoding="utf-8")
+METHOD = CONFIGS.parent / "docs" / "method"
+HARDWARE = (METHOD / "hardware.md").read_text(encoding="utf-8")
 
 
 def run_of(model: str) -> RunConfig:
@@ -153,11 +154,13 @@ def run_of(model: str) -> RunConfig:
     return load([file], [("model.name", model)])
 
 
-def test_the_pages_numbers_of_gpus_are_the_estimates() -> None:
-    rows = re.findall(r"^\| \[?([\w.-]+/[\w.-]+)[^|]* \| [\d.]+ \|(.+)\|$", HARDWARE, re.MULTILINE)
+@pytest.mark.parametrize(("page", "rank"), [("hardware.md", 0), ("lora.md", 16)])
+def test_the_pages_numbers_of_gpus_are_the_estimates(page: str, rank: int) -> None:
+    text = (METHOD / page).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[?([\w.-]+/[\w.-]+)[^|]* \| [\d.]+ \|(.+)\|$", text, re.MULTILINE)
     assert {model for model, _ in rows} >= set(RUNS.values())
     for model, cells in rows:
-        config, shape = run_of(model), find_shape(model)
+        config, shape = run_of(model).changed(lora=LoraConfig(rank=rank)), find_shape(model)
         assert shape is not None
         sizes = (24, 40, 48, 80, 141, 180)
         numbers = [least_gpus(config, shape, gib * GIB) for gib in sizes]

@@ -1,6 +1,7 @@
 """Adapters are trained and nothing else; merged, switched off or read back, they are the same."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from azr.cli.main import main
 from azr.config.lora import LoraConfig
 from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RunConfig
 from azr.errors import CheckpointError, ConfigError
@@ -21,6 +23,8 @@ from azr.models.weights import TorchWeights
 from azr.rollout.prompt_tokens import load_tokenizer
 from azr.rollout.transformers_engine import TransformersEngine
 from azr.rollout.weight_proof import Probe
+from azr.run.machines import refuse_what_cannot_fit
+from azr.run.restart import refuse_other_adapters
 from tests.tiny import make_tiny_model
 from tests.unit.test_learner import ADVANTAGES, EXPERIENCES
 
@@ -175,7 +179,7 @@ def test_a_checkpoint_is_peft_s_and_its_export_what_was_pushed(
 
 
 def test_other_adapters_than_the_runs_are_refused(folder: Path, tmp_path: Path) -> None:
-    """A run says so before it is opened (tests/unit/test_session.py); this is the last fence."""
+    """A run says so before it is opened (`refuse_other_adapters`); this is the last fence."""
     cut = checkpoint(trained(folder, 1), tmp_path / "lora", 1)
     whole = checkpoint(trained(folder, 1, lora=LoraConfig()), tmp_path / "whole", 1)
     for lora, saved, said in (
@@ -204,3 +208,35 @@ def test_adapters_that_cannot_be_are_refused_in_a_line(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         TorchLearner(run_of(folder, LoraConfig(**lora)), folder)
+
+
+def test_a_run_goes_on_with_the_adapters_that_it_has(folder: Path, tmp_path: Path) -> None:
+    """Also told of a run that had none, before anything of it is opened."""
+    for name, lora in (("lora", LORA), ("whole", LoraConfig())):
+        checkpoint(trained(folder, 1, lora=lora), tmp_path / name / "checkpoints", 1)
+    for name, lora, said in (
+        ("whole", LORA, r"lora.rank = 4, but .*step_1 was trained with lora.rank = 0"),
+        ("lora", LoraConfig(), r"lora.rank = 0, but .*step_1 was trained with lora.rank = 4"),
+        ("lora", LORA.changed(alpha=8), r"lora.alpha = 8, but .* with lora.alpha = 32"),
+        ("lora", LORA.changed(targets=("q_proj",)), r'lora.targets = \["q_proj"\], but '),
+    ):
+        config = RunConfig(runs=str(tmp_path), name=name, lora=lora)
+        for step in (None, 1):
+            with pytest.raises(ConfigError, match=said):
+                refuse_other_adapters(config, step)
+    refuse_other_adapters(RunConfig(runs=str(tmp_path), name="lora", lora=LORA), None)
+    plain = LoraConfig(alpha=1)  # of adapters that there are not
+    refuse_other_adapters(RunConfig(runs=str(tmp_path), name="whole", lora=plain), None)
+
+
+def test_without_peft_a_run_is_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ConfigError, match=r"lora.rank = 4 wants PEFT.*pip install 'azr\[lora\]'"):
+        refuse_what_cannot_fit(RunConfig(lora=LORA))
+
+
+def test_a_run_without_adapters_has_none_to_export(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints" / "step_1" / "model").mkdir(parents=True)
+    words = ["export", str(tmp_path), str(tmp_path / "out"), "--adapter"]
+    assert main(words) == 2
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,8 @@
 """A run's adapters ([lora]), before a model is loaded: which there will be, and if they can be."""
 
-from azr.config.run import RunConfig
+from functools import cache
+
+from azr.config.run import LoraConfig, RunConfig
 from azr.run.planning.shape import FAMILIES, ModelShape, layer_matrices
 
 __all__ = ["adapter_tensors", "check_adapters"]
@@ -16,13 +18,14 @@ def check_adapters(config: RunConfig, shape: ModelShape) -> None:
         config.lora.check(config.model.name, linear_layers(shape))
 
 
-def adapter_tensors(config: RunConfig, shape: ModelShape) -> list[tuple[int, int]]:
+@cache
+def adapter_tensors(lora: LoraConfig, shape: ModelShape) -> tuple[tuple[int, int], ...]:
     """Rows and row length of A and B of every adapted layer; none without adapters."""
-    lora, tensors = config.lora, list[tuple[int, int]]()
+    tensors: list[tuple[int, int]] = []
     for name, (inputs, outputs) in linear_layers(shape).items() if lora.rank else ():
         if lora.adapts(name):
             tensors += [(lora.rank, inputs), (outputs, lora.rank)]
-    return tensors
+    return tuple(tensors)
 
 
 def linear_layers(shape: ModelShape) -> dict[str, tuple[int, int]]:

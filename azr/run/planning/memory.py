@@ -107,7 +107,7 @@ def _trained(config: RunConfig, shape: ModelShape, R: int) -> Iterator[Need]:
     dtype, size, part = config.model.dtype, SIZE_OF[config.model.dtype], part_of(shape, R)
     trained, lora = part, config.lora
     if lora.rank:
-        trained = _padded(adapter_tensors(config, shape), R)
+        trained = _padded(adapter_tensors(config.lora, shape), R)
         yield Need("frozen weights", size * part, dtype)
         yield Need("adapters", MASTER * trained, f"float32, lora.rank = {lora.rank}")
     else:
@@ -174,7 +174,9 @@ def activation_bytes(config: RunConfig, shape: ModelShape, tokens: int) -> int:
     linear = size * shape.query_width + 4 * size * shape.intermediate
     attention = 4 * size * shape.query_width + MASTER * shape.heads
     # of each adapter its product with A
-    adapted = size * sum(rows for rows, _ in adapter_tensors(config, shape)[::2]) // shape.layers
+    adapted = (
+        size * sum(rows for rows, _ in adapter_tensors(config.lora, shape)[::2]) // shape.layers
+    )
     layer = tokens * (2 * norm + linear + adapted) + attended * attention
     if config.model.gradient_checkpointing:
         return shape.layers * tokens * hidden * size + layer + tokens * norm

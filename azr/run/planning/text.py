@@ -80,7 +80,7 @@ def trained_numbers(config: RunConfig, shape: ModelShape) -> int:
     """All parameters, or those of the adapters."""
     if not config.lora.rank:
         return shape.parameters
-    return sum(rows * length for rows, length in adapter_tensors(config, shape))
+    return sum(rows * length for rows, length in adapter_tensors(config.lora, shape))
 
 
 def _answer(
