@@ -18,16 +18,20 @@ def check_adapters(config: RunConfig, shape: ModelShape) -> None:
         config.lora.check(config.model.name, linear_layers(shape))
 
 
-def adapter_tensors(lora: LoraConfig, shape: ModelShape) -> list[tuple[int, int]]:
+def adapter_tensors(lora: LoraConfig, shape: ModelShape) -> tuple[tuple[int, int], ...]:
     """Rows and row length of A and B of every adapted layer; none without adapters."""
-    tensors: list[tuple[int, int]] = []
-    for name, (inputs, outputs) in linear_layers(shape).items() if lora.rank else ():
+    return _tensors(lora.rank, lora.targets, shape) if lora.rank else ()
+
+
+@cache  # it is asked thousands of times by who looks for the least GPU
+def _tensors(rank: int, targets: tuple[str, ...], shape: ModelShape) -> tuple[tuple[int, int], ...]:
+    lora, tensors = LoraConfig(rank=rank, targets=targets), list[tuple[int, int]]()
+    for name, (inputs, outputs) in linear_layers(shape).items():
         if lora.adapts(name):
-            tensors += [(lora.rank, inputs), (outputs, lora.rank)]
-    return tensors
+            tensors += [(rank, inputs), (outputs, rank)]
+    return tuple(tensors)
 
 
-@cache
 def linear_layers(shape: ModelShape) -> dict[str, tuple[int, int]]:
     """Inputs and outputs of all linear layers but the head, by the names in transformers."""
     return {

@@ -173,10 +173,8 @@ def activation_bytes(config: RunConfig, shape: ModelShape, tokens: int) -> int:
         attended += (config.selfplay.trials_per_task - 1) * prompt
     linear = size * shape.query_width + 4 * size * shape.intermediate
     attention = 4 * size * shape.query_width + MASTER * shape.heads
-    # of each adapter its product with A
-    adapted = (
-        size * sum(rows for rows, _ in adapter_tensors(config.lora, shape)[::2]) // shape.layers
-    )
+    products = (rows for rows, _ in adapter_tensors(config.lora, shape)[::2])  # of an input with A
+    adapted = size * sum(products) // shape.layers
     layer = tokens * (2 * norm + linear + adapted) + attended * attention
     if config.model.gradient_checkpointing:
         return shape.layers * tokens * hidden * size + layer + tokens * norm
