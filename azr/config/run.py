@@ -8,6 +8,7 @@ folder. A field's type is what its key allows, and the docstring beneath it what
 `--help-config` and docs/configuration.md are made of them.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -90,10 +91,7 @@ def known_engine(name: str) -> str:
     return name
 
 
-Temperature = Annotated[
-    Positive,
-    because("greedy samples of a task are all alike and its learnability is then always 0"),
-]
+GREEDY = "greedy samples of a task are all alike and its learnability is then always 0"
 
 
 class RolloutConfig(Section, title="rollout"):
@@ -107,10 +105,10 @@ class RolloutConfig(Section, title="rollout"):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the engine's weights. Take bfloat16 on a GPU: half the memory, but its
     log-probabilities differ from the learner's by rounding."""
-    temperature: Temperature = 1.0
+    temperature: Annotated[Positive, because(GREEDY)] = 1.0
     """Of sampling, in training, and of the policy that the losses see. (AZR: 1.0) Lower it for
     small models, which break off their programs at 1; evaluation has its own."""
-    temperatures: Mapping[str, Temperature] = Field(default_factory=dict[str, float])
+    temperatures: Mapping[str, float] = Field(default_factory=dict[str, float])
     """The same of single streams, as a table `[rollout.temperatures]` with `"solver/deduction" =
     1.0`; the others have `temperature`. Set it when answers need more variety than programs bear.
     """
@@ -150,6 +148,11 @@ class RolloutConfig(Section, title="rollout"):
         if unknown := self.temperatures.keys() - set(map(stream_name, STREAMS)):
             raise ConfigError(
                 f"rollout.temperatures must name streams, as solver/deduction, got {min(unknown)!r}"
+            )
+        if wrong := [(name, t) for name, t in self.temperatures.items() if not 0 < t < math.inf]:
+            raise ConfigError(
+                f"rollout.temperatures must be finite and above 0, got {wrong[0][1]} for"
+                f" {wrong[0][0]}: {GREEDY}"
             )
         return self
 

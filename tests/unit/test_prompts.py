@@ -300,3 +300,5 @@ def test_a_stream_is_asked_at_its_own_temperature():
     assert set(asked.values()) == {None}, "the run's own"
     with pytest.raises(ConfigError, match=r"rollout.temperatures must name streams.*'solver'"):
         RolloutConfig(temperatures={"solver": 1.2})
+    with pytest.raises(ConfigError, match=r"temperatures must be finite and above 0, got 0.0 for"):
+        RolloutConfig(temperatures={"solver/deduction": 0.0})
