@@ -13,6 +13,12 @@ import warnings
 _REPLY_FD = 1000003
 _MAX_ERROR_CHARACTERS = 1000
 _MAX_LINE_CHARACTERS = 200
+_INSIDE = (" ", "\t", "\n", "#", ")", "]", "}", "else:", "elif ", "except:", "except ", "finally:")
+"""No statement begins with these."""
+_COMPOUND = ("def ", "class ", "if ", "for ", "while ", "with ", "try:", "async ", "@")
+"""Only statements that are no expressions begin with these."""
+_NAMING = ("import ", "from ", "del ", "pass", "raise", "assert ")
+"""No expressions begin with these, but one may follow a semicolon."""
 
 
 def _imported_names(node):
@@ -81,12 +87,70 @@ def compiled(text, name, kind):
     """Return code; of a session's turn a pair of codes, the last expression apart."""
     if kind != "turn":
         return compile(text, name, kind, 0, True)
+    start = last_line(text)
+    if start >= 0:
+        try:
+            return compiled_apart(text, name, start)
+        except Exception:  # noqa: BLE001 - the line begins no statement: the tree will tell
+            start = -1
     tree = ast.parse(text, name)
     last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and not text.rstrip().endswith(";"):
+    if is_shown(tree, text):
         shown = ast.Expression(tree.body.pop().value)
         last = compile(shown, name, "eval", 0, True)
     return compile(tree, name, "exec", 0, True), last
+
+
+def is_shown(tree, text):
+    """Whether the last statement is an expression that no semicolon follows."""
+    return tree.body and isinstance(tree.body[-1], ast.Expr) and not text.rstrip().endswith(";")
+
+
+def last_line(text):
+    """Return where the last line begins that can begin a statement; -1 where the tree is needed.
+
+    What the parser takes for ends of lines, and what holds for statements around its own, is left
+    to the tree.
+    """
+    if "\r" in text or "\f" in text or "global" in text or "__future__" in text:
+        return -1
+    end = len(text)
+    while end > 0:
+        start = text.rfind("\n", 0, end) + 1
+        is_inside = text.startswith(_INSIDE, start) or start == end
+        is_decorated = start > 0 and text.startswith("@", text.rfind("\n", 0, start - 1) + 1)
+        if not is_inside and not is_decorated:
+            return -1 if start == 0 and may_name(text, 0) else start
+        end = start - 1
+    return -1
+
+
+def may_name(text, start):
+    """Whether the statement that begins there is probably no expression, but may be one."""
+    if text.startswith(_COMPOUND, start):
+        return False
+    return "=" in text[start:] or text.startswith(_NAMING, start)
+
+
+def compiled_apart(text, name, start):
+    """Compile what is before a line, and the statement that begins there, which spares the tree.
+
+    Raises:
+        SyntaxError: They are not whole statements, each for itself.
+        ValueError: There are several from the line on.
+    """
+    body = compile(text[:start], name, "exec", 0, True)
+    tail = "\n" * text.count("\n", 0, start) + text[start:]
+    if text.startswith(_COMPOUND, start):
+        return body, compile(tail, name, "exec", 0, True)
+    if not may_name(text, start):
+        return body, compile(tail, name, "eval", 0, True)
+    tree = ast.parse(tail, name)
+    if len(tree.body) != 1:
+        raise ValueError
+    if is_shown(tree, text):
+        return body, compile(ast.Expression(tree.body[0].value), name, "eval", 0, True)
+    return body, compile(tree, name, "exec", 0, True)
 
 
 def make_compiler():

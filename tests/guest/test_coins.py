@@ -138,6 +138,8 @@ def test_coins_are_neither_admitted_nor_paid(sandbox: Sandbox) -> None:
     stats = judge.stats()
     assert stats["judge/not_deterministic/admission"] == 100 - admitted
     assert stats["judge/not_deterministic/grading"] >= 198
+    assert stats["judge/not_deterministic_share/admission"] == (100 - admitted) / 100
+    assert stats["judge/not_deterministic_share/grading"] >= 0.99
 
 
 def test_a_coin_that_was_admitted_is_refuted_later() -> None:

@@ -77,6 +77,8 @@ class JudgeStatistics:
     outcomes: Counter[str] = field(default_factory=Counter[str])
     not_deterministic: Counter[str] = field(default_factory=Counter[str])
     """Programs that differed between images, by the check that found it."""
+    compared: Counter[str] = field(default_factory=Counter[str])
+    """Programs that ran in several images, by the check that ran them."""
     rechecked: int = 0
     """Stored tasks that were run again."""
     refuted: int = 0
@@ -94,6 +96,9 @@ class JudgeStatistics:
         }
         for check in ("admission", "grading"):
             numbers[f"judge/not_deterministic/{check}"] = self.not_deterministic[check]
+            if num_compared := self.compared[check]:
+                share = self.not_deterministic[check] / num_compared
+                numbers[f"judge/not_deterministic_share/{check}"] = share
         if self.rechecked:
             numbers["gate/rechecked"] = self.rechecked
             numbers["gate/refuted"] = self.refuted / self.rechecked
@@ -321,8 +326,9 @@ class SandboxJudge:
             banned_modules=self._banned,
         )
         results = await self._results(job)
-        if not isinstance(results, str) and any(result.differs for result in results):
-            self.statistics.not_deterministic[purpose] += 1
+        if not isinstance(results, str):
+            self.statistics.compared[purpose] += 1
+            self.statistics.not_deterministic[purpose] += any(r.differs for r in results)
         return results
 
     async def _results(self, job: Job) -> Sequence[CallResult] | str:
