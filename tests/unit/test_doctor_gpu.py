@@ -153,13 +153,13 @@ def test_a_checkout_without_the_sandbox_measures_the_kernels() -> None:
 
 
 def test_an_error_passes_beside_the_reference_s_or_under_the_bound() -> None:
-    bounds = accuracy.BOUNDS[torch.float32]
-    small = dict.fromkeys(bounds, 1e-7)
-    assert accuracy.judged(small, small, bounds).fault == ""
+    exact = torch.float32
+    small = dict.fromkeys(accuracy.BOUNDS[exact], 1e-7)
+    assert accuracy.judged(small, small, exact).fault == ""
     worse = {**small, "d_weight": 3e-6}
-    assert "d_weight is 3e-06 off float64" in accuracy.judged(worse, small, bounds).fault
-    assert accuracy.judged(worse, {**small, "d_weight": 2.5e-6}, bounds).fault == ""
-    assert "nan" in accuracy.judged({**small, "entropy": math.nan}, small, bounds).fault
+    assert "d_weight is 3e-06 off float64" in accuracy.judged(worse, small, exact).fault
+    assert accuracy.judged(worse, {**small, "d_weight": 2.5e-6}, exact).fault == ""
+    assert "nan" in accuracy.judged({**small, "entropy": math.nan}, small, exact).fault
 
 
 @pytest.mark.parametrize("is_tied", [False, True])
