@@ -52,6 +52,27 @@ PACKAGES = {
         prelude="wide_numpy.py",
         warm_up="numpy.linalg.inv(numpy.eye(2))",
     ),
+    "pandas": Package(
+        ("pandas",),
+        ("numpy",),
+        folders=("dateutil", "six", "tzdata"),
+        functions=(range(16170, 24946),),
+        prelude="wide_pandas.py",
+    ),
+    "regex": Package(("regex",), functions=(range(29037, 29415),)),
+    "scipy": Package(
+        (
+            "scipy.constants",
+            "scipy.linalg",
+            "scipy.ndimage",
+            "scipy.sparse.csgraph",
+            "scipy.sparse.linalg",
+            "scipy.special",
+        ),
+        ("numpy",),
+        functions=(range(31415, 54618), range(74250, 82520)),
+        prelude="wide_scipy.py",
+    ),
     "sympy": Package(("sympy",), ("mpmath",)),
     "yaml": Package(("yaml",)),
 }
