@@ -29,8 +29,8 @@ from azr.config.run import (
 from azr.errors import CheckpointError, StaleWeights, TrainingDiverged
 from azr.learner.learner import TorchLearner
 from azr.learner.packing import Sequence1
-from azr.models.adapters import plain_parameters
 from azr.models.checkpoint import latest_checkpoint, save_checkpoint
+from azr.models.lora.adapters import plain_parameters
 from azr.models.process_group import Ranks, join_ranks, leave_ranks
 from azr.models.sharding import part_of
 from azr.rollout.prompt_tokens import load_tokenizer

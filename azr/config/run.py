@@ -37,8 +37,7 @@ from azr.config.kinds import (
     at_home,
     because,
 )
-from azr.config.lora import LoraConfig
-from azr.config.loss import LearnerConfig, LossConfig, LossSection
+from azr.config.loss import LearnerConfig, LoraConfig, LossConfig, LossSection
 from azr.config.rewards import IntrinsicConfig, NoveltyConfig, RewardConfig
 from azr.config.section import Section
 from azr.errors import ConfigError

@@ -22,7 +22,7 @@ class Subject:
 
     name: str
     folder: Path
-    """A whole model's, or an adapter's (azr.models.merging)."""
+    """A whole model's, or an adapter's (azr.models.lora.merging)."""
     step: int | None = None
     """The step of a run's checkpoint."""
     results: Path

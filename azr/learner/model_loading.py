@@ -17,14 +17,14 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from azr.config.lora import LoraConfig
+from azr.config.loss import LoraConfig
 from azr.config.run import RunConfig
 from azr.errors import CheckpointError, ConfigError, ModelError, one_line
 from azr.learner.packed_model import PackedModel, loss_config_of
 from azr.learner.packing import PACKED_ATTENTION
 from azr.learner.working_model import WorkingModel, copy_in
-from azr.models.adapters import attach_adapters, fill_adapters
 from azr.models.checkpoint import is_adapter
+from azr.models.lora.adapters import attach_adapters, fill_adapters
 from azr.models.process_group import Ranks
 from azr.models.sharding import broadcast_into, shard
 from azr.seeds import derive_seed

@@ -22,7 +22,7 @@ from azr.errors import ConfigError
 from azr.learner.loss import head_tensors, token_logprobs
 from azr.learner.loss.head import gathered
 from azr.learner.packing import MicroBatch
-from azr.models.adapters import without_adapters
+from azr.models.lora.adapters import without_adapters
 from azr.models.sharding import last_states, reshard
 
 __all__ = ["PackedModel", "loss_config_of"]

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
-from azr.models.adapters import has_adapters, save_adapters
+from azr.models.lora.adapters import has_adapters, save_adapters
 from azr.models.process_group import Ranks
 from azr.models.sharding import is_cut, whole
 from azr.models.weights import TorchWeights

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from azr.models.adapters import merged_weight, plain_parameters
 from azr.models.checksums import noting
+from azr.models.lora.adapters import merged_weight, plain_parameters
 from azr.models.sharding import reshard, whole
 
 __all__ = ["TorchWeights"]

@@ -9,9 +9,9 @@ import torch
 from azr.config.run import RunConfig, SandboxConfig
 from azr.errors import ConfigError, WorkerLost
 from azr.learner.learner import TorchLearner
-from azr.models.adapters import load_peft
 from azr.models.checkpoint import Checkpoint, Saveable, is_adapter
 from azr.models.gpu import visible_gpu_bytes
+from azr.models.lora.adapters import load_peft
 from azr.models.pretrained import resolve_model
 from azr.ports import Learner
 from azr.rollout.asking import AskingPolicy

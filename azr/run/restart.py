@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from azr.config.lora import LoraConfig
+from azr.config.loss import LoraConfig
 from azr.config.run import RunConfig
 from azr.config.spelling import spell_value
 from azr.errors import CheckpointError, ConfigError

@@ -19,7 +19,7 @@ from azr.game.anchors import check_anchors
 from azr.game.grounding import check_documents
 from azr.game.seeding import SeedingProgress, seed_buffers
 from azr.game.tasks.seed_files import check_seed_file, import_seeds, write_tasks
-from azr.models.merging import base_of, whole_model
+from azr.models.lora.merging import base_of, whole_model
 from azr.models.pretrained import local_model
 from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter

@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from azr.cli.main import main
-from azr.config.lora import LoraConfig
+from azr.config.loss import LoraConfig
 from azr.config.run import LearnerConfig, LossConfig, ModelConfig, RunConfig
 from azr.errors import CheckpointError, ConfigError
 from azr.learner.learner import TorchLearner
 from azr.learner.loss import head_tensors
 from azr.learner.packing import MicroBatch, pack, sequences_of
 from azr.models.checkpoint import Checkpoint, save_checkpoint
-from azr.models.merging import write_merged
+from azr.models.lora.merging import write_merged
 from azr.models.weights import TorchWeights
 from azr.rollout.prompt_tokens import load_tokenizer
 from azr.rollout.transformers_engine import TransformersEngine

@@ -79,7 +79,7 @@ def writer(arguments: argparse.Namespace) -> Callable[[Path, Path], object]:
             raise ConfigError(f"--adapter: {arguments.source} was trained without one (lora.rank)")
         if arguments.adapter or not is_adapter(model):
             return shutil.copytree(model, folder)
-        from azr.models.merging import write_merged
+        from azr.models.lora.merging import write_merged
 
         return write_merged(model, folder)
 

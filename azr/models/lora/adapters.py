@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from azr.config.lora import ALL_LINEAR, LoraConfig
+from azr.config.loss import ALL_LINEAR, LoraConfig
 from azr.errors import CheckpointError, ConfigError, one_line
 from azr.models.checkpoint import ADAPTER
 from azr.models.sharding import whole

@@ -17,8 +17,8 @@ from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from azr.errors import AzrError, ModelError, one_line
-from azr.models.adapters import load_peft
 from azr.models.checkpoint import ADAPTER, is_adapter
+from azr.models.lora.adapters import load_peft
 from azr.models.model_folder import tokenizer_files
 from azr.models.pretrained import resolve_model
 

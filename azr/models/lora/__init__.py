@@ -1,0 +1,1 @@
+"""Adapters: inside a model, on disk, and merged into it."""
