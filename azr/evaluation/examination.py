@@ -21,11 +21,12 @@ from azr.evaluation.maths.grader import MathsGrader
 from azr.evaluation.request import EvaluationRequest, template_of
 from azr.evaluation.results import SuiteResult, agree_on_plan, write_suite
 from azr.evaluation.runner import Examiner, Plan, attempt_suite
-from azr.evaluation.subject import Subject, weights_digest
+from azr.evaluation.subject import Subject
 from azr.evaluation.suites.data import SuiteData, load_suite
 from azr.evaluation.suites.items import Attempt, Status
 from azr.evaluation.summary import parts_of, summarize, table_of
 from azr.game.judge.judge import Executor
+from azr.models.model_folder import weights_digest
 from azr.records.run_folder import environment
 from azr.rollout.asking import AskingPolicy
 from azr.rollout.opening import build_here, choose_engine

@@ -1,8 +1,5 @@
 """The subject of an evaluation: a run's checkpoint, or a model."""
 
-import hashlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +8,7 @@ from azr.models.checkpoint import latest_checkpoint, read_checkpoint
 from azr.models.pretrained import resolve_model
 from azr.records.run_folder import is_run
 
-__all__ = ["Subject", "find_subject", "weights_digest"]
-
-EDGE_BYTES = 65_536
+__all__ = ["Subject", "find_subject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,26 +52,3 @@ def find_subject(target: str, step: int | None) -> Subject:
     return Subject(
         name=target.rstrip("/"), folder=folder, results=Path("evaluations") / Path(target).name
     )
-
-
-def weights_digest(folder: Path) -> str:
-    """Return a digest of the model's files that distinguishes one checkpoint from the next.
-
-    It covers names, sizes and both ends of each file. This is enough to notice other weights, and
-    quick for large ones, but it does not cover every byte.
-    """
-    digest = hashlib.sha256()
-    for file in weight_files(folder):
-        digest.update(f"{file.name}:{file.stat().st_size}:".encode())
-        with file.open("rb") as handle:
-            digest.update(handle.read(EDGE_BYTES))
-            handle.seek(-min(EDGE_BYTES, file.stat().st_size), os.SEEK_END)
-            digest.update(handle.read())
-    return digest.hexdigest()[:16]
-
-
-def weight_files(folder: Path) -> Iterator[Path]:
-    """Return the files that decide how the model behaves."""
-    names = ("config.json", "adapter_config.json", "generation_config.json")
-    for pattern in (*names, "tokenizer*", "*.safetensors"):
-        yield from sorted(folder.glob(pattern))

@@ -39,7 +39,7 @@ from azr.learner.packed_model import PackedModel, loss_config_of
 from azr.learner.packing import MicroBatch, Sampling, Sequence1, mini_batches, sequences_of
 from azr.learner.reward_kl import RewardKl, rollout_sums
 from azr.models.checkpoint import Checkpoint, write_trainer_state
-from azr.models.model_folder import save_model, tokenizer_files, whole_weights
+from azr.models.model_folder import save_model, tokenizer_files, weights_digest, whole_weights
 from azr.models.process_group import ALONE, Ranks
 from azr.models.sharding import reshard, whole
 from azr.models.weights import TorchWeights
@@ -73,11 +73,12 @@ class TorchLearner:
         self._ranks = ranks
         self._seed = config.seed
         self._config, self._lora = config.learner, config.lora
-        self._folder = folder
+        self._initial = initial or folder
+        self._base = weights_digest(self._initial) if config.lora.rank else ""
         # Kept, not read again when saving: a resumed run's folder is a checkpoint, and goes.
         self._tokenizer = {file.name: file.read_bytes() for file in tokenizer_files(folder)}
         self.device = ranks.device()
-        self.working = load_pupil(config, folder, initial or folder, ranks)
+        self.working = load_pupil(config, folder, self._initial, ranks)
         self.model = self.working.master
         self._loss_config = loss_config_of(config, self.model)
         self.pupil = PackedModel(self.working.model, self._loss_config)
@@ -87,7 +88,7 @@ class TorchLearner:
         if config.has_reference and config.lora.rank:
             self.reference = PackedModel(self.working.model, self._loss_config, is_base=True)
         elif config.has_reference:
-            self.reference = load_reference(config, initial or folder, ranks)
+            self.reference = load_reference(config, self._initial, ranks)
         # a master of its own is read in float32; rows are gathered in what the model computes in,
         # and frozen weights are kept in it
         has_master = ranks.is_alone and not config.lora.rank
@@ -278,6 +279,7 @@ class TorchLearner:
             "num_updates": self.num_updates,
             "shapes": self._shapes(),
             "lora": self._lora.model_dump(mode="json"),
+            "base": self._base,
             "random_state": torch.get_rng_state().numpy().tobytes().hex(),
             "entropy_control": self._entropy.state(),
             "reward_kl": self.reward_kl and self.reward_kl.state(),
@@ -292,9 +294,9 @@ class TorchLearner:
             CheckpointError: It cannot be read, or belongs to another model.
         """
         state = checkpoint.trainer_state()
-        if state.get("shapes") != self._shapes():
+        if (state.get("shapes"), state.get("base", "")) != (self._shapes(), self._base):
             raise CheckpointError(
-                f"{checkpoint.path} holds the optimizer of another model than {self._folder}:"
+                f"{checkpoint.path} holds the optimizer of another model than {self._initial}:"
                 " resume with the model.name the run was started with"
             )
         load_moments(checkpoint.trainer / MOMENTS, self.model, self.optimizer, self._ranks)

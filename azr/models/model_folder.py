@@ -4,7 +4,9 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # (torch, transformers and vllm are typed in part)
 
-from collections.abc import Mapping
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from azr.models.process_group import Ranks
 from azr.models.sharding import is_cut, whole
 from azr.models.weights import TorchWeights
 
-__all__ = ["save_model", "tokenizer_files", "whole_weights"]
+__all__ = ["save_model", "tokenizer_files", "weights_digest", "whole_weights"]
+
+EDGE_BYTES = 65_536
 
 
 def save_model(
@@ -67,3 +71,26 @@ def tokenizer_files(folder: Path) -> list[Path]:
     kinds = {".json", ".jinja", ".model", ".txt"}
     files = (file for file in sorted(folder.iterdir()) if file.is_file())
     return [file for file in files if file.suffix in kinds and file.name not in written]
+
+
+def weights_digest(folder: Path) -> str:
+    """Return a digest of the model's files that distinguishes one checkpoint from the next.
+
+    It covers names, sizes and both ends of each file. This is enough to notice other weights, and
+    quick for large ones, but it does not cover every byte.
+    """
+    digest = hashlib.sha256()
+    for file in weight_files(folder):
+        digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+        with file.open("rb") as handle:
+            digest.update(handle.read(EDGE_BYTES))
+            handle.seek(-min(EDGE_BYTES, file.stat().st_size), os.SEEK_END)
+            digest.update(handle.read())
+    return digest.hexdigest()[:16]
+
+
+def weight_files(folder: Path) -> Iterator[Path]:
+    """Return the files that decide how the model behaves."""
+    names = ("config.json", "adapter_config.json", "generation_config.json")
+    for pattern in (*names, "tokenizer*", "*.safetensors"):
+        yield from sorted(folder.glob(pattern))

@@ -192,6 +192,15 @@ def test_other_adapters_than_the_runs_are_refused(folder: Path, tmp_path: Path) 
             TorchLearner(run_of(folder, lora), saved.model, folder)
 
 
+def test_adapters_of_another_base_are_refused(folder: Path, tmp_path: Path) -> None:
+    """It has the same shapes, so nothing else would tell."""
+    cut = checkpoint(trained(folder, 1), tmp_path / "cuts", 1)
+    other = make_tiny_model(tmp_path / "other", seed=1)
+    resumed = TorchLearner(run_of(folder), cut.model, other)
+    with pytest.raises(CheckpointError, match=r"of another model than .*/other: resume with"):
+        resumed.restore(cut)
+
+
 @pytest.mark.parametrize(
     ("lora", "said"),
     [
