@@ -17,6 +17,7 @@ from azr.ports import Learner
 from azr.rollout.asking import AskingPolicy
 from azr.rollout.opening import open_policy
 from azr.run.planning import check_adapters, find_shape, num_gpus, refuse
+from azr.run.planning.shape import ModelShape
 
 __all__ = ["Machines", "Pupil", "ThisProcess", "open_machines", "refuse_what_cannot_fit"]
 
@@ -118,13 +119,23 @@ def refuse_what_cannot_fit(config: RunConfig) -> None:
     if shape is None:
         return
     check_adapters(config, shape)
-    if shape.heads % parts:
+    if uneven := unshared(shape, parts):
+        possible = [n for n in range(1, shape.heads + 1) if not unshared(shape, n)]
         raise ConfigError(
-            f"cluster.tensor_parallel = {parts} does not divide the {shape.heads} attention heads"
-            f" of {config.model.name}"
+            f"cluster.tensor_parallel = {parts} does not divide the {uneven} of"
+            f" {config.model.name}: it can be {', '.join(map(str, possible))}"
         )
     if memory is not None:
         refuse(config, shape, memory, only_if_certain=True)
+
+
+def unshared(shape: ModelShape, parts: int) -> str:
+    """What the GPUs of an engine cannot share evenly, as vLLM must; empty if nothing."""
+    if shape.heads % parts:
+        return f"{shape.heads} attention heads"
+    if max(parts, shape.key_heads) % min(parts, shape.key_heads):  # few are copied
+        return f"{shape.key_heads} key and value heads"
+    return f"{shape.intermediate} features of an MLP" if shape.intermediate % parts else ""
 
 
 def own_gpu_bytes() -> int | None:

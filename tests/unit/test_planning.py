@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from azr.cli.main import main
 from azr.config.loading import load
-from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
+from azr.config.run import ClusterConfig, ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ConfigError
 from azr.models import gpu as gpu_module
 from azr.run import machines
@@ -99,9 +99,20 @@ def test_a_run_that_cannot_fit_is_refused_before_anything_is_opened(
     refuse_what_cannot_fit(on_gpus(config, 4))
     with pytest.raises(ConfigError, match="cannot fit"):
         refuse_what_cannot_fit(on_gpus(config, 2))
-    split = config.cluster.changed(learners=1, engines=1, tensor_parallel=3)
-    with pytest.raises(ConfigError, match=r"tensor_parallel = 3 does not divide the 28 attention"):
-        refuse_what_cannot_fit(config.changed(cluster=split))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (3, "3 does not divide the 28 attention heads of .*: it can be 1, 2, 4$"),
+        (7, "7 does not divide the 4 key and value heads of .*: it can be 1, 2, 4$"),
+    ],
+)
+def test_gpus_that_cannot_share_an_engine_are_refused(parts: int, words: str) -> None:
+    split = ClusterConfig(learners=1, engines=1, tensor_parallel=parts)
+    config = paper_run("Qwen/Qwen2.5-Coder-7B").changed(cluster=split)
+    with pytest.raises(ConfigError, match=words):
+        refuse_what_cannot_fit(config)
 
 
 @settings(deadline=None, max_examples=60)
