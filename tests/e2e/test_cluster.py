@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -238,26 +239,36 @@ def test_engines_lost_in_a_push_are_started_anew_and_pushed_again(cluster: Clust
 
 
 @pytest.mark.slow
-def test_a_lost_learner_ends_all_and_new_ones_go_on_from_the_checkpoint(
+def test_a_learner_lost_in_a_checkpoint_ends_all_and_new_ones_go_on_from_the_one_before(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     learners, policy = learners_of(cluster), cluster.policy
-    rollouts = run(sample_all(cluster, prompts()))
-    save_checkpoint(tmp_path, 7, learner=learners, backup_tasks=lambda p: p.touch(), keep=1)
+    save(tmp_path, 7, learners)
     expected = learners.read(policy.fleet._probe.ids, is_exact=True).logprobs
-    kill(learners.pids[1])
-    with pytest.raises(WorkerLost, match="learner 1 is gone") as loss:
-        update(cluster, rollouts)
+    update(cluster, run(sample_all(cluster, prompts())))
+    os.kill(learners.pids[1], signal.SIGSTOP)  # or all might be written before it is dead
+    with ThreadPoolExecutor() as threads:
+        saving = threads.submit(save, tmp_path, 8, learners)
+        wait_for((tmp_path / ".step_8.partial" / "trainer").is_dir)
+        kill(learners.pids[1])
+        with pytest.raises(WorkerLost, match="learner 1 is gone") as loss:
+            saving.result(TIMEOUT_S)
     assert "newest checkpoint" in loss.value.__notes__[0]
     wait_for(lambda: not any(map(psutil.pid_exists, learners.pids)))
     said = cluster.goes_on_after(loss.value)
     assert said is not None
     assert "restart 1 of cluster.restarts = 20" in said
-    cut = latest_checkpoint(tmp_path)
-    again = cluster.learner(cut)
+    assert [folder.name for folder in tmp_path.glob("step_*")] == ["step_7"]
+    again = cluster.learner(latest_checkpoint(tmp_path))
     assert again.read(policy.fleet._probe.ids, is_exact=True).logprobs == pytest.approx(expected)
     run(policy.adopt(again.weights, version=7))
     assert {r.policy_version for r in run(sample_all(cluster, prompts()))} == {7}
+    save(tmp_path, 8, again)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["step_7", "step_8"]
+
+
+def save(folder: Path, step: int, learners: Any) -> None:
+    save_checkpoint(folder, step, learner=learners, backup_tasks=lambda p: p.touch(), keep=2)
 
 
 @pytest.mark.slow
