@@ -4,6 +4,8 @@ What several machines have and these have not is a network between them and disk
 """
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
@@ -42,6 +44,29 @@ def ray_nodes() -> Generator[RayNodes]:
         started.add_node(num_cpus=2)
     yield started
     started.shutdown()
+
+
+def test_a_run_that_wants_more_gpus_than_there_are_is_refused_in_one_line(
+    ray_nodes: RayNodes, tmp_path: Path
+) -> None:
+    node = ray_nodes.add_node(num_cpus=1, num_gpus=2)  # Ray believes it
+    model = make_tiny_model(tmp_path / "tiny")
+    cluster = ("--cluster.learners", "2", "--cluster.engines", "1")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "azr.cli.main", "train", "--model.name", str(model)),
+            *("--runs", str(tmp_path / "runs"), "--cluster.address", ray_nodes.address, *cluster),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    ray_nodes.remove_node(node)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert "= 2 + 1 x 1 = 3 GPUs, but the cluster has 2: lower one of them, or add nodes" in line
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.fixture(scope="module")

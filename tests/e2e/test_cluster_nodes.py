@@ -26,4 +26,4 @@ def test_a_cluster_of_three_nodes_survives_the_loss_of_one() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
