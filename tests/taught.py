@@ -6,6 +6,7 @@ runs (rollouts, sandbox, updates, buffers, checkpoints) can be tested for what t
 """
 
 import random
+import sys
 from pathlib import Path
 
 import torch
@@ -71,3 +72,7 @@ def answers(chance: random.Random, number: int) -> str:
         f"Output puzzle {number}:\n```python\ndef f(x):\n    return x + {add}\n```\n"
         f"# Input: {given}\n# Output: {given + add}\n\n"
     )
+
+
+if __name__ == "__main__":
+    teach(Path(sys.argv[1]))
