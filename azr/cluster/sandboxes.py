@@ -39,6 +39,7 @@ class SandboxActor:
         """Args: the server's key file, the client's public one, `sandbox.workers` and `images`."""
         self._folder = Path(tempfile.mkdtemp(prefix="azr-sandbox-"))  # of mode 0700
         (self._folder / "server.key_secret").write_text(secret)
+        (self._folder / "server.key_secret").chmod(0o600)
         (self._folder / "allow").mkdir()
         (self._folder / "allow" / "driver.key").write_text(client)
         self.endpoint = f"tcp://{ray.util.get_node_ip_address()}:{free_port()}"
@@ -78,6 +79,8 @@ def opened_sandboxes(config: SandboxConfig) -> Generator[SandboxConfig]:
         for name in ("server", "driver"):
             zmq.auth.create_certificates(folder, name)  # pyright: ignore[reportUnknownMemberType]
         keys = Path(folder)
+        for secret in keys.glob("*.key_secret"):
+            secret.chmod(0o600)
         words = ((keys / "server.key_secret").read_text(), (keys / "driver.key").read_text())
         actors = [at(node).remote(*words, config.workers, config.images) for node in nodes]
         calls = {

@@ -122,6 +122,7 @@ def test_nodes_that_differ_or_do_not_see_the_model_are_refused(
 def test_each_node_has_a_sandbox_and_one_that_is_killed_loses_no_program(cluster: Cluster) -> None:
     jobs = [Job(f"job {i}", f"def f(x): return x + {i}", calls=("1",)) for i in range(60)]
     assert len(set(cluster.sandbox.endpoints)) == 3
+    assert not Path(cluster.sandbox.client_key).stat().st_mode & 0o077, "it is nobody else's"
     with open_executor(cluster.sandbox) as client:
         expected = client.run(jobs)
         victim, *others = servers(cluster.sandbox)
