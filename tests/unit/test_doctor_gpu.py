@@ -7,7 +7,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,21 @@ def test_an_unknown_part_is_refused_with_those_there_are(
     with pytest.raises(SystemExit, match="2"):
         main(["doctor", "--gpu", "--only", "sped"])
     assert all(part.name in capsys.readouterr().err for part in PARTS[:1])
+
+
+def test_an_interrupt_loses_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(*_: object) -> Iterator[Row]:
+        yield Row(part="push", case="gloo, two ends", status=OK, figures={"s": 0.25})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("azr.cli.commands.gpu.facts_of_machine", lambda: FACTS)
+    monkeypatch.setattr("azr.cli.commands.gpu.measured", measured)
+    assert main(["doctor", "--gpu", "--output", str(tmp_path / "gpu.json")]) == 130
+    result = json.loads((tmp_path / "gpu.json").read_text())
+    assert (len(result["rows"]), result["complete"]) == (1, False)
+    assert "| gloo, two ends | 0.25 |" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- cases
@@ -199,6 +214,15 @@ def test_a_push_that_brings_other_bits_is_found(
         push.pushed(place, here)
     same = Receipt(1, {"a": 1})
     assert push.told_apart(same, same) != ""
+
+
+def test_with_one_gpu_nobody_is_pushed_to_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a made-up number of GPUs."""
+    monkeypatch.setattr(push.torch.cuda, "device_count", lambda: 1)
+    *_, last = push.cases(Place(torch.device("cuda:0"), Path()))
+    [row] = child.rows_of(PART, iter([last]), 60, lambda: False)
+    assert (row.case, row.status) == ("NCCL, two ends", SKIPPED)
+    assert row.detail == "it needs two GPUs, and here is one"
 
 
 def test_operations_count_each_product_of_the_model_once() -> None:

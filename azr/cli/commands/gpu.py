@@ -58,38 +58,61 @@ def answer(
 ) -> bool:
     """Measure, write the JSON, show the table; returns whether all is well.
 
+    An interrupt ends the measuring; what was measured until then is written and shown.
+
     Raises:
         ConfigError: The flags cannot be meant, or the file is there.
         CheckpointError: The file cannot be written.
         ModelError: torch cannot be used.
+    """
+    budget_s, output = asked(arguments)
+    facts = facts_of_machine()
+    parts = [part for part in PARTS if arguments.only is None or part.name in arguments.only]
+    rows, is_complete = list[Row](), False
+    try:
+        for row in measured(parts, facts["device"], budget_s, say):
+            rows.append(row)
+        is_complete = True
+    finally:
+        show("\n".join(table(facts, rows)))
+        write_text(output, as_json(facts, rows, budget_s, is_complete=is_complete))
+        say(f"written to {output}")
+    for name in failed_parts(rows):
+        say(f"failed: {name}")
+    return not failed_parts(rows)
+
+
+def as_json(
+    facts: Mapping[str, Any], rows: Sequence[Row], budget_s: float, *, is_complete: bool
+) -> str:
+    """All that was measured, and where."""
+    result = {
+        "schema": SCHEMA,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "measured_on_a_gpu": facts["device"] == "cuda",
+        "machine": facts,
+        "budget_s": budget_s,
+        "complete": is_complete,
+        "failed_parts": failed_parts(rows),
+        "rows": [asdict(row) for row in rows],
+    }
+    return json.dumps(result, indent=1) + "\n"
+
+
+def asked(arguments: argparse.Namespace) -> tuple[float, Path]:
+    """The budget in seconds, and the file to write.
+
+    Raises:
+        ConfigError: The flags cannot be meant.
     """
     if arguments.run_folder is not None:
         raise ConfigError("--gpu measures this machine: leave RUN out")
     budget_s = BUDGET_S if arguments.budget is None else arguments.budget
     if not LEAST_BUDGET_S <= budget_s < 1e6:
         raise ConfigError(f"--budget must be {LEAST_BUDGET_S:.0f} seconds or more, got {budget_s}")
-    now = datetime.now(UTC)
-    output: Path = arguments.output or Path(f"azr-gpu-{now:%Y%m%d-%H%M%S}.json")
+    output = arguments.output or Path(f"azr-gpu-{datetime.now(UTC):%Y%m%d-%H%M%S}.json")
     refuse_place(output)
-    facts = facts_of_machine()
-    parts = [part for part in PARTS if arguments.only is None or part.name in arguments.only]
-    rows = list(measured(parts, facts["device"], budget_s, say))
-    failed = failed_parts(rows)
-    result = {
-        "schema": SCHEMA,
-        "time": now.isoformat(timespec="seconds"),
-        "measured_on_a_gpu": facts["device"] == "cuda",
-        "machine": facts,
-        "budget_s": budget_s,
-        "failed_parts": failed,
-        "rows": [asdict(row) for row in rows],
-    }
-    show("\n".join(table(facts, rows)))
-    write_text(output, json.dumps(result, indent=1) + "\n")
-    say(f"written to {output}")
-    for name in failed:
-        say(f"failed: {name}")
-    return not failed
+    return budget_s, output
 
 
 def refuse_place(output: Path) -> None:

@@ -83,7 +83,8 @@ def row_of(part: Part, case: Case) -> Row:
     status, detail, found, trace = FAILED, "", Found(), ""
     try:
         found = case.measure()
-        status, detail = (FAILED if found.fault else OK), found.fault
+        detail = found.fault or found.left_out
+        status = FAILED if found.fault else SKIPPED if found.left_out else OK
     except Exception as error:  # noqa: BLE001 - drivers, compilers and libraries raise anything
         trace = traceback.format_exc()[-TRACE:]
         failed = SKIPPED if case.is_foreign else FAILED

@@ -33,6 +33,8 @@ class Found:
     """Name and number; the name ends in the unit where there is one."""
     fault: str = ""
     """What is wrong; empty where nothing is."""
+    left_out: str = ""
+    """Why it cannot be measured here; empty where it was."""
 
 
 @dataclass(frozen=True, slots=True)

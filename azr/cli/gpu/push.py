@@ -56,7 +56,7 @@ def cases(place: Place) -> Iterator[Case]:
 
 def left_out(reason: str) -> Found:
     """A case that cannot be tried here."""
-    return Found(figures={"left_out": reason})
+    return Found(left_out=reason)
 
 
 def pushed(place: Place, other: torch.device) -> Found:
