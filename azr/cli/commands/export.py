@@ -64,7 +64,8 @@ def answer(arguments: argparse.Namespace, say: Callable[[str], None]) -> Path:
     if step is None:
         step = max(checkpoint_models(arguments.source), default=0)
     folder = export_model(arguments.source, arguments.folder, arguments.step, writer(arguments))
-    write_text(folder / "README.md", model_card(arguments.source, step, arguments.push))
+    card = model_card(arguments.source, step, arguments.push, is_adapter=arguments.adapter)
+    write_text(folder / "README.md", card)
     message = f"{arguments.source.resolve().name}, step {step}"
     say(push_folder(folder, arguments.push, message, is_public=arguments.public))
     return folder
