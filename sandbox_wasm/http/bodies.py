@@ -1,6 +1,8 @@
 """Bodies of requests: read within a size, a time and a share of memory, then checked.
 
 pydantic reads the JSON and checks it in one pass, in native code, with a bound on depth.
+It does not bound the number of items, and those of 16 MiB can take seconds and gigabytes, so they
+are counted before.
 """
 
 import asyncio
@@ -11,10 +13,21 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-__all__ = ["READ_S", "Body", "Refused", "Room", "announced_bytes", "parse_body", "read_body"]
+__all__ = [
+    "READ_S",
+    "Body",
+    "Refused",
+    "Room",
+    "announced_bytes",
+    "has_many_items",
+    "parse_body",
+    "read_body",
+]
 
 READ_S: Final = 30.0
 """A body that takes longer to arrive is given up: its sender holds a connection for nothing."""
+MAX_ITEMS: Final = 256 * 1024
+"""Of a body: strings, and values of arrays and objects."""
 MAX_SHOWN: Final = 5
 """So many faults of a body are told."""
 
@@ -113,12 +126,25 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
         raise Refused(408, f"the body did not arrive within {READ_S:g} s") from None
 
 
+def has_many_items(body: bytes) -> bool:
+    """Tell whether JSON has more than `MAX_ITEMS`, without reading it."""
+    if len(body) <= MAX_ITEMS:
+        return False
+    text = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if text.count(b'"') > 2 * MAX_ITEMS:
+        return True
+    outside = b"".join(text.split(b'"')[::2])
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MAX_ITEMS
+
+
 def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
     """Read a body's JSON into what an endpoint takes.
 
     Raises:
         Refused: It is no JSON, or not of the right form; each fault has its path.
     """
+    if has_many_items(body):
+        raise Refused(422, f"the body has more than {MAX_ITEMS} items")
     try:
         return adapter.validate_json(body)
     except ValidationError as exc:

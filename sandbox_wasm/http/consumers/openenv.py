@@ -15,7 +15,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox_wasm.errors import BadJob, SandboxUnavailable, SessionGone
-from sandbox_wasm.http.bodies import Body
+from sandbox_wasm.http.bodies import MAX_ITEMS, Body, has_many_items
 from sandbox_wasm.http.desk import Desk
 from sandbox_wasm.http.runs.seconds import limits_of_request
 from sandbox_wasm.http.runs.sessions import Run, Sessions, raised_in, why_stopped
@@ -70,6 +70,8 @@ class Episode:
 
     async def answer(self, text: str | bytes) -> dict[str, Any] | None:
         """Answer one message; None where it ends the episode."""
+        if has_many_items(text.encode() if isinstance(text, str) else text):
+            return _error("VALIDATION_ERROR", f"the message has more than {MAX_ITEMS} items")
         try:
             message = MESSAGE.validate_json(text)
         except ValidationError as exc:
