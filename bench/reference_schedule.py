@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from azr.game.modes import rules_of
 from azr.game.rewards.rewards import answer_reward, proposal_reward
-from azr.game.selfplay import Table, mean_score
+from azr.game.selfplay import mean_score
+from azr.game.table import Table
 from azr.gather import all_or_nothing
 from azr.seeds import derive_seed
 from azr.types import Experience, Grade, Mode, ParseFailure, Rollout, Ruling, Task, Verdict

@@ -52,6 +52,8 @@ class Fleet:
         self.engines = engines
         self.version = 0
         """Of the weights of all that may sample."""
+        self.pushed = 0
+        """The newest that was pushed to any of them, proved or not."""
         self._config, self._probe = config, probe
         self._learners: Learners | None = None
         """Whose weights these are."""
@@ -95,6 +97,7 @@ class Fleet:
             for engine in self.within(State.LIVE):
                 engine.state = State.QUARANTINED
             engines = engines or self._first_back()
+            self.pushed = version
             while (figures := self._pushed(learners, engines, version)) is None:
                 engines = self._first_back()
             self._learners, self._failure, self.version = learners, None, version

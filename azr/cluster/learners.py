@@ -155,6 +155,6 @@ class Learners:
 def bare(sequences: Sequence[Sequence1]) -> list[Sequence1]:
     """Without texts, which learning does not read."""
     return [
-        replace(one, rollout=replace(one.rollout, prompt=NO_PROMPT, completion=""))
+        replace(one, rollout=replace(one.rollout, prompt=NO_PROMPT, completion="", versions=()))
         for one in sequences
     ]

@@ -29,6 +29,7 @@ from azr.ports import Weights
 from azr.rollout.asking import AskingPolicy
 from azr.rollout.prompt_tokens import Renderer
 from azr.rollout.requests import Request, Sampled
+from azr.rollout.statistics import Tally
 from azr.rollout.weight_proof import Probe
 from azr.types import Prompt, Rollout
 
@@ -56,6 +57,7 @@ class ClusterPolicy(AskingPolicy):
         self, engines: Sequence[Engine], renderer: Renderer, config: RunConfig, max_model_len: int
     ) -> None:
         super().__init__(renderer, config.rollout, max_model_len)
+        self._tally = Tally(len(engines))
         self.fleet = Fleet(engines, config, Probe.of(renderer, config.rollout))
         self._homes: OrderedDict[tuple[int, ...], Engine] = OrderedDict()
         self._sampled: Counter[int] = Counter()
@@ -70,8 +72,7 @@ class ClusterPolicy(AskingPolicy):
             StaleWeights: It was sampled from other weights than the policy's.
         """
         prompt, request = self._request(prompt)
-        with self._tally.request():
-            sampled = await self._sample(request)
+        sampled = await self._sample(request)
         rollout = self._rollout(prompt, request, sampled, self.fleet.version)
         self.watch(rollout)
         return rollout
@@ -82,7 +83,8 @@ class ClusterPolicy(AskingPolicy):
             engine = await self._engine_for(request.prompt_ids)
             engine.open += 1
             try:
-                sampled = await asked(engine, request)
+                with self._tally.request(engine.number):
+                    sampled = await asked(engine, request)
             except RayError as error:
                 loss = cause_of(error)
                 if isinstance(loss, AzrError):
@@ -102,14 +104,16 @@ class ClusterPolicy(AskingPolicy):
     def _stale(self, engine: Engine, sampled: Sampled) -> StaleWeights | None:
         """What is wrong if the engine says that other weights than the policy's sampled this.
 
-        It died and came back before anybody asked it: its weights are the disk's.
+        It died and came back before anybody asked it: its weights are the disk's. Steps that are
+        played ahead may be older than the policy by as much as they may be stale, and newer while
+        a push is proved.
         """
         version = self.fleet.version
-        if set(sampled.versions) <= {version}:
+        oldest = max(0, version - self._config.max_staleness)
+        if set(sampled.versions) <= {*range(oldest, version + 1), self.fleet.pushed}:
             return None
-        return StaleWeights(
-            f"{engine.name} sampled from version {sampled.versions}, the policy is {version}"
-        )
+        found = sorted(set(sampled.versions))
+        return StaleWeights(f"{engine.name} sampled from {found}, the policy is {version}")
 
     async def _engine_for(self, prompt_ids: tuple[int, ...]) -> Engine:
         """The engine that knows the prompt, or the idlest, whose prompt it then is."""

@@ -119,9 +119,13 @@ class Push:
     def forget(self) -> None:
         """Let no engine read keys and values of old weights.
 
+        With rollout.max_staleness they are in use, and later requests cannot find them.
+
         Raises:
             PushTorn: One cannot: a block is in use.
         """
+        if self.config.rollout.max_staleness:
+            return
         if stuck := [name for name, is_empty in self._ask("forget").items() if not is_empty]:
             raise PushTorn(f"{', '.join(stuck)} could not empty the prefix cache")
 

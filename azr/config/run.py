@@ -365,10 +365,6 @@ class RunConfig(Section):
             )
         rates_agree(self.selfplay, self.buffers, self.novelty.dedupe)
         if staleness := self.rollout.max_staleness:
-            if self.cluster.learners:
-                raise ConfigError(
-                    f"rollout.max_staleness must be 0 with cluster.learners, got {staleness}"
-                )
             can_play_ahead(self.selfplay, self.buffers, staleness)
             if self.logging.profile_steps:
                 raise ConfigError(

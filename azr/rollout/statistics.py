@@ -12,14 +12,14 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """Counts of rollouts, tokens and time."""
+    """Counts of rollouts, tokens and time; of several engines all, and their mean time."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both
+    def __init__(self, num_engines: int = 1) -> None:
+        self._lock = threading.Lock()  # guards all
         self._sums: dict[str, float] = defaultdict(float)
         self._notes: dict[str, float] = {}
-        self._open = 0
-        self._since = 0.0
+        self._open = [0] * num_engines
+        self._since = [0.0] * num_engines
 
     @contextmanager
     def step(self, num_requests: int) -> Generator[None]:
@@ -32,20 +32,27 @@ class Tally:
             self._sums["request_s"] += elapsed * num_requests
 
     @contextmanager
-    def request(self) -> Generator[None]:
-        """Around one of several requests under way; busy is the time in which there is any."""
+    def request(self, engine: int) -> Generator[None]:
+        """Around one of an engine's requests; busy is the time in which it has any."""
         started = time.perf_counter()
         with self._lock:
-            self._since = self._since if self._open else started
-            self._open += 1
+            self._settle(engine, started)
+            self._open[engine] += 1
         try:
             yield
         finally:
             ended = time.perf_counter()
             with self._lock:
-                self._open -= 1
-                self._sums["busy_s"] += 0.0 if self._open else ended - self._since
-                self._sums["request_s"] += ended - started
+                self._settle(engine, ended)
+                self._open[engine] -= 1
+
+    def _settle(self, engine: int, now: float) -> None:
+        """Count what an engine's requests have taken until now."""
+        if number := self._open[engine]:
+            elapsed = now - self._since[engine]
+            self._sums["busy_s"] += elapsed / len(self._open)
+            self._sums["request_s"] += elapsed / len(self._open) * number
+        self._since[engine] = now
 
     def count(self, request: Request, sampled: Sampled) -> None:
         """Count a finished rollout."""
@@ -71,10 +78,9 @@ class Tally:
     def take(self) -> dict[str, float]:
         """Everything so far, under its metric's name; starts again from nothing."""
         with self._lock:
-            if self._open:  # of requests that go on, what they have taken until now
-                now = time.perf_counter()
-                self._sums["busy_s"] += now - self._since
-                self._since = now
+            now = time.perf_counter()
+            for engine in range(len(self._open)):
+                self._settle(engine, now)
             sums, notes = self._sums, self._notes
             self._sums, self._notes = defaultdict(float), {}
         busy_s, request_s = sums["busy_s"], sums.pop("request_s", 0.0)

@@ -62,7 +62,7 @@ class VllmEngine:
         self._finished: list[tuple[int, Sampled]] = []
         """Completions that came while something else was read."""
         self._shares_prefixes = not config.max_staleness
-        self._version = 0
+        self._num_pushes = 0
         set_num_threads = torch.set_num_threads
         try:
             self._llm = start(folder, config, max_model_len, on_gpu=self._on_gpu)
@@ -106,7 +106,7 @@ class VllmEngine:
         ]
 
     def _prompt(self, token_ids: Sequence[int]) -> Any:
-        return prompt_of(token_ids, None if self._shares_prefixes else self._version)
+        return prompt_of(token_ids, None if self._shares_prefixes else self._num_pushes)
 
     def abort(self, keys: Iterable[int]) -> None:
         """Drop requests; unknown keys are ignored."""
@@ -129,7 +129,7 @@ class VllmEngine:
                 f"before version {version} vLLM could not empty its prefix cache, whose blocks are"
                 " in use: keys and values of the old weights would be read with the new ones"
             )
-        self._version = version
+        self._num_pushes += 1
         self._core.set_weight_version(str(version))
         self.receipt = Receipt(version, given)
 
@@ -213,14 +213,14 @@ NEVER = -100.0
 """Added to the logits of tokens that are dropped, the least that vLLM takes: a factor of e^-100."""
 
 
-def prompt_of(token_ids: Sequence[int], version: int | None) -> Any:
-    """Tokens in vLLM's words. Keys and values are shared by prompts of the same version; None: all.
+def prompt_of(token_ids: Sequence[int], push: int | None) -> Any:
+    """Tokens in vLLM's words; prompts share keys and values after the same push, or ever (None).
 
     While requests are under way the prefix cache cannot be emptied, and a prefix that all prompts
     have would be read with ever newer weights.
     """
     prompt = {"prompt_token_ids": list(token_ids)}
-    return prompt if version is None else {**prompt, "cache_salt": str(version)}
+    return prompt if push is None else {**prompt, "cache_salt": str(push)}
 
 
 def sampling_params(request: Request) -> Any:

@@ -38,7 +38,10 @@ TIMEOUT_S = 900.0
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
-    """Two learners and two engines in bfloat16, as on GPUs; version 0 is adopted."""
+    """Two learners and two engines in bfloat16, as on GPUs; version 0 is adopted.
+
+    Tokens may be an update old. Whole runs in which none may: test_cluster_run.py.
+    """
     folder = tmp_path_factory.mktemp("cluster")
     model = make_tiny_model(folder / "tiny", std=0.05)
     config = RunConfig(
@@ -50,6 +53,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cluster]:
             dtype="bfloat16",
             max_prompt_tokens=200,
             max_completion_tokens=120,
+            max_staleness=1,
             max_concurrent=16,
             kv_cache_gib=0.05,
         ),
@@ -109,6 +113,38 @@ def test_both_engines_sample_and_what_the_learners_learn_reaches_them(cluster: C
     assert stats["rollout/requests"] == 16
     assert stats["sync/probe_mean_abs"] < 0.25
     assert {r.policy_version for r in run(sample_all(cluster, prompts()))} == {1}
+
+
+def test_a_push_goes_through_what_is_under_way(cluster: Cluster) -> None:
+    """Completions go on with the new weights; each token is said to be of those that sampled it."""
+    learners, version = learners_of(cluster), cluster.policy.fleet.version
+    learned_from = run(sample_all(cluster, prompts(16)))
+    found: list[Rollout] = []
+
+    async def keep_asking(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            found.extend(await sample_all(cluster, prompts()))
+
+    async def play() -> None:
+        stop = asyncio.Event()
+        asking = [asyncio.create_task(keep_asking(stop)) for _ in range(2)]
+        await asyncio.to_thread(update, cluster, learned_from)
+        await cluster.policy.adopt(learners.weights, version=version + 1)
+        stop.set()
+        await asyncio.gather(*asking)
+
+    run(play())
+    mixed = [rollout for rollout in found if rollout.versions]
+    assert mixed, "some were under way, and none was lost"
+    for rollout in mixed:
+        assert set(rollout.versions) == {version, version + 1}
+        assert list(rollout.versions) == sorted(rollout.versions)
+        assert len(rollout.versions) == len(rollout.completion_ids)
+        assert rollout.policy_version == version
+    after = run(sample_all(cluster, prompts(16)))
+    assert {rollout.policy_version for rollout in after} == {version + 1}
+    assert update(cluster, after)["mismatch/mean_abs"] < 0.05, "nothing old is read"
+    run(cluster.policy.adopt(learners.weights, version=version + 2))
 
 
 def test_one_missed_push_to_one_engine_is_found_in_bfloat16(cluster: Cluster) -> None:

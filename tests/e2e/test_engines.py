@@ -201,6 +201,10 @@ def pushed_midway(request: pytest.FixtureRequest, folder: Path) -> Iterator[Engi
     policy.close()
 
 
+LONG = [prompt("a long task " * 30, seed=seed) for seed in range(2)]
+"""A prompt of several blocks of keys and values, which later requests could find."""
+
+
 def differences(model: Any, rollout: Rollout) -> list[float]:
     """Of each sampled token's log-probability, from what these weights say."""
     ids = rollout.prompt_ids + rollout.completion_ids
@@ -218,7 +222,7 @@ def test_a_push_while_requests_are_under_way_changes_the_rest_of_them(
     policy.stats()
 
     async def play() -> list[Rollout]:
-        asked = [asyncio.create_task(policy.sample(prompt)) for prompt in MIXED[:8]]
+        asked = [asyncio.create_task(policy.sample(prompt)) for prompt in [*MIXED[:6], *LONG]]
         # until the first tokens are there
         while not policy.stats()["rollout/busy_s"]:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.001)
@@ -236,9 +240,11 @@ def test_a_push_while_requests_are_under_way_changes_the_rest_of_them(
         from_old = differences(old, rollout)
         assert max(from_old[:first_new]) < 1e-3
         assert max(from_old[first_new:]) > 0.01
-    again = run(sample_all(policy, MIXED[:8]))
+    again = run(sample_all(policy, [*MIXED[:6], *LONG]))
     assert {rollout.policy_version for rollout in again} == {1}
     assert largest_difference(model, again) < 1e-3
+    run(policy.adopt(changed(model, 2), version=1))  # as after a lost learner: a version once more
+    assert largest_difference(model, run(sample_all(policy, LONG))) < 1e-3
 
 
 def test_a_cancelled_request_leaves_the_others_alone(policy: EnginePolicy, model: Any) -> None:

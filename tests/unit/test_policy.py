@@ -17,7 +17,7 @@ from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.errors import ModelError, StaleWeights
 from azr.models.checksums import Receipt
 from azr.models.weights import TorchWeights
-from azr.rollout import opening
+from azr.rollout import opening, statistics
 from azr.rollout.opening import choose_engine
 from azr.rollout.policy import EnginePolicy
 from azr.rollout.prompt_tokens import Renderer, open_renderer
@@ -377,3 +377,23 @@ def test_the_environment_comes_before_torch() -> None:
     """OpenMP reads its settings once, when torch is imported: the module must not import it."""
     code = "import sys, azr.rollout.environment; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_time_of_requests_is_a_mean_over_engines_and_goes_on_where_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(statistics.time, "perf_counter", lambda: now[0])
+    tally = statistics.Tally(2)
+    with tally.request(0):
+        now[0] = 10.0
+        with tally.request(0), tally.request(1):
+            now[0] = 16.0
+            first = tally.take()
+            now[0] = 20.0
+    second = tally.take()
+    assert first["rollout/busy_s"] == (16 + 6) / 2
+    assert first["rollout/occupancy"] == (10 + 2 * 6 + 6) / (16 + 6)
+    assert second["rollout/busy_s"] == 4.0
+    assert second["rollout/occupancy"] == 1.5
+    assert tally.take()["rollout/busy_s"] == 0.0

@@ -13,7 +13,7 @@ import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from azr.config.run import RunConfig
 from azr.errors import ModelError, one_line
@@ -35,6 +35,7 @@ class EngineActor:
         self._config = config
         self._max_model_len = max_model_len
         self._names = itertools.count()
+        self._num_pushes = 0
         self._watch: asyncio.Task[None] | None = None
 
     async def ready(self) -> int:
@@ -88,7 +89,8 @@ class EngineActor:
         from azr.rollout.vllm_engine import sampled_of, sampling_params  # noqa: PLC0415
 
         try:
-            return sampled_of(await self._last(request.prompt_ids, sampling_params(request)))
+            params = sampling_params(request)
+            return sampled_of(await self._last(request.prompt_ids, params, request.priority))
         except ValueError as error:
             raise ModelError(f"vLLM refused a prompt: {error}") from error
 
@@ -105,11 +107,16 @@ class EngineActor:
         )
 
     async def receive(self, announcement: Mapping[str, Any]) -> None:
-        """Take one push, while the first learner sends it; what is being sampled ends before."""
-        await self._llm.pause_generation(mode="wait", clear_cache=False)
+        """Take one push, while the first learner sends it.
+
+        What is being sampled ends before, or goes on after it with rollout.max_staleness.
+        """
+        mode = "keep" if self._config.rollout.max_staleness else "wait"
+        await self._llm.pause_generation(mode=mode, clear_cache=False)
         await self._llm.start_weight_update()
         await self._llm.collective_rpc("update_weights", kwargs={"update_info": dict(announcement)})
         await self._llm.finish_weight_update(str(announcement["version"]))
+        self._num_pushes += 1  # a version may come twice: learners begin at a checkpoint anew
         await self._llm.resume_generation()
 
     async def forget(self) -> bool:
@@ -121,9 +128,14 @@ class EngineActor:
         given: list[Any] = await self._llm.collective_rpc("weight_receipt")
         return [None if one is None else Receipt(one[0], dict(one[1])) for one in given]
 
-    async def _last(self, token_ids: Sequence[int], params: Any) -> Any:
-        name, prompt = str(next(self._names)), cast(Any, {"prompt_token_ids": list(token_ids)})
-        outputs: AsyncIterator[Any] = self._llm.generate(prompt, params, name)
+    async def _last(self, token_ids: Sequence[int], params: Any, priority: int = -1) -> Any:
+        from azr.rollout.vllm_engine import prompt_of  # noqa: PLC0415
+
+        plays_ahead = self._config.rollout.max_staleness > 0
+        prompt = prompt_of(token_ids, self._num_pushes if plays_ahead else None)
+        outputs: AsyncIterator[Any] = self._llm.generate(
+            prompt, params, str(next(self._names)), priority=priority
+        )
         return [output async for output in outputs][-1]
 
     async def _end_with_core(self) -> None:
