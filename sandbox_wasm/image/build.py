@@ -44,7 +44,7 @@ from sandbox_wasm.image.wheels import Wheel, fetch, is_wheel, named_hash, opened
 
 __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
-_CODE_FORMAT: Final = "3"
+_CODE_FORMAT: Final = "4"
 """Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
 _IMAGE_FORMAT: Final = "12"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""

@@ -79,6 +79,36 @@ def test_cancelling_ends_a_running_job_and_only_that() -> None:
         assert pool.run([Job("g", "def f(x): return x", calls=["8"])])[0].calls[0].value == "8"
 
 
+WHEREVER = {
+    "the host's copies": "b = bytearray(24 << 20)\n    while x: b[:] = b[1:] + b'a'",
+    "short copies in its code": "t = [1] * 8\n    while x: t[:] = t[::-1]; t[2:5] = t[1:4]",
+    "host calls": "import os\n    while x: os.stat('/tmp')",
+    "writes of the host": "d = bytes(1 << 20)\n    while x: open('/tmp/a', 'wb').write(d)",
+    "growing memory": "while x: [bytearray(1 << 20) for _ in range(100)]",
+    "one long instruction": "n = 3 ** 300_000\n    while x: n * n",
+    "handlers": "while x:\n        try: 1 / 0\n        except BaseException: pass",
+}
+
+
+@pytest.mark.parametrize("way", ["faults", "traps"])
+def test_a_run_is_stopped_wherever_it_is(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZR_DIRTY_PAGES", way)
+    with Sandbox(1, images=1, check_every=1) as pool:
+        for place, body in WHEREVER.items():
+            job = Job(place, f"def f(x):\n    {body}", calls=["1"], limits=FOR_EVER)
+            stuck = pool.submit(job)
+            while pool.stats()["queued"]:
+                threading.Event().wait(0.01)
+            threading.Event().wait(0.1)
+            assert stuck.cancel()
+            good = pool.submit(Job("g", "def f(x): return x", calls=["7"]))
+            assert good.result(60).calls[0].value == "7", place
+            assert stuck.cancelled(), place
+        stats = pool.stats()
+    assert (stats["machine_failures"], stats["restore_check_failures"]) == (0, 0)
+    assert stats["full_restores"] >= len(WHEREVER)
+
+
 def test_jobs_that_are_cancelled_while_others_run_lose_nothing() -> None:
     with Sandbox(2, images=1) as pool:
         endless = [pool.submit(Job("e", ENDLESS, calls=["1"], limits=FOR_EVER)) for _ in range(20)]

@@ -62,13 +62,6 @@ wasmtime_error_t* new_memory(void*, const wasm_memorytype_t*, size_t minimum, si
   return nullptr;
 }
 
-// Wasmtime asks at every tick of the epoch while the guest runs.
-wasmtime_error_t* look_at_run(wasmtime_context_t*, void* watch, uint64_t* ticks, uint8_t*) {
-  *ticks = 1;
-  if (static_cast<Watch*>(watch)->may_go_on()) return nullptr;
-  return g_api->wasmtime_error_new("interrupted");
-}
-
 std::string first_line(const std::string& text) {
   // Wasmtime's message is a backtrace that ends with "wasm trap: <reason>".
   static constexpr std::string_view kMark = "wasm trap: ";
@@ -100,7 +93,6 @@ Engine::Engine(const WasmtimeApi& api, const EngineOptions& options)
   g_api = &api;
   wasm_config_t* config = api.wasm_config_new();
   api.wasmtime_config_consume_fuel_set(config, options.fuel);
-  api.wasmtime_config_epoch_interruption_set(config, true);
   api.wasmtime_config_wasm_exceptions_set(config, true);
   // In this order: wasmtime aborts the process when the async stack is the smaller one.
   api.wasmtime_config_async_stack_size_set(config, options.wasm_stack_bytes + (1 << 20));
@@ -114,6 +106,7 @@ Engine::Engine(const WasmtimeApi& api, const EngineOptions& options)
   if (options.for_any_cpu) aim_at_any_cpu(api, config);
   wasmtime_memory_creator_t creator{nullptr, new_memory, nullptr};
   api.wasmtime_config_host_memory_creator_set(config, &creator);
+  put_handler_behind();
   engine_ = api.wasm_engine_new_with_config(config);
   if (engine_ == nullptr) throw std::runtime_error("wasmtime made no engine");
   // Only the first engine of a process makes wasmtime install its handlers.
@@ -152,8 +145,6 @@ void Engine::load(const std::string& path) {
   check(api_, "cannot link the guest", error);
 }
 
-void Engine::increment_epoch() const { api_.wasmtime_engine_increment_epoch(engine_); }
-
 Instance::Instance(const Engine& engine, Slot& slot, GuestIo& io)
     : engine_(engine),
       api_(engine.api_),
@@ -163,7 +154,6 @@ Instance::Instance(const Engine& engine, Slot& slot, GuestIo& io)
   if (engine.pre_ == nullptr) throw std::logic_error("the engine has no module yet");
   if (store_ == nullptr) throw std::runtime_error("wasmtime made no store");
   context_ = api_.wasmtime_store_context(store_);
-  api_.wasmtime_store_epoch_deadline_callback(store_, look_at_run, &watch_, nullptr);
   try {
     instantiate();
   } catch (...) {
@@ -203,8 +193,6 @@ void Instance::run_constructors(uint64_t fuel) {
   if (engine_.options().fuel) {
     check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
   }
-  watch_.begin({UINT64_MAX, UINT64_MAX, nullptr});
-  api_.wasmtime_context_set_epoch_deadline(context_, 1);
   const Function constructors{"_initialize", find("_initialize", kExternFunc).of.func};
   wasmtime_val_raw_t values[1]{};
   Run run;
@@ -228,8 +216,7 @@ void Instance::finish(wasmtime_error_t* error, wasm_trap_t* trap, Run& run) cons
     if (error != nullptr) api_.wasmtime_error_delete(error);
     return;
   }
-  run.interrupt = watch_.interrupt();
-  run.ending = run.interrupt == Interrupt::kNone ? Ending::kTrapped : Ending::kInterrupted;
+  run.ending = Ending::kTrapped;
   if (error != nullptr) {
     run.trap = first_line(take_message(api_, error));
     return;
@@ -267,17 +254,23 @@ void Instance::turn(std::string_view request, Run& run) {
   run.status = values[0].i32;
 }
 
-Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net) {
+Run Instance::run(std::string_view request, uint64_t fuel, const SafetyNet& net, Watch& watch) {
   const EngineOptions& options = engine_.options();
   io_.slot = &slot_;
   io_.counts_fuel = options.fuel;
   io_.paid_size = slot_.size();
   if (options.fuel) check(api_, "fuel", api_.wasmtime_context_set_fuel(context_, fuel));
-  watch_.begin(net);
-  api_.wasmtime_context_set_epoch_deadline(context_, 1);
   Run result;
   is_fresh_ = false;  // until the run has shown that it is
-  turn(request, result);
+  {
+    const Watched watched(watch, net, slot_);
+    turn(request, result);
+  }
+  // What ended by itself has ended, whoever wanted to stop it.
+  if (result.ending == Ending::kTrapped && watch.interrupt() != Interrupt::kNone) {
+    result.ending = Ending::kInterrupted;
+    result.interrupt = watch.interrupt();
+  }
   if (options.fuel) {
     uint64_t left = 0;
     check(api_, "fuel", api_.wasmtime_context_get_fuel(context_, &left));

@@ -13,7 +13,7 @@
 namespace azr::executor {
 
 struct EngineOptions {
-  bool fuel = true;  // count instructions; without it a run is bounded by the epoch alone
+  bool fuel = true;  // count instructions; without it a run is bounded by its Watch alone
   // Deep enough that CPython's own limit (builder.cc) comes first: a RecursionError is the same on
   // every machine, an exhausted native stack depends on the compiler's frames.
   size_t wasm_stack_bytes = size_t{256} << 20;
@@ -67,7 +67,6 @@ class Engine {
   std::string compile(std::string_view wasm) const;
   // Loads a file written from compile()'s result. It is trusted: native code runs from it.
   void load(const std::string& path);
-  void increment_epoch() const;
 
  private:
   friend class Instance;
@@ -95,8 +94,8 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   // Runs `turn(request)`. The caller restores the slot afterwards. Throws std::runtime_error when
-  // the machinery fails, not when the guest does.
-  Run run(std::string_view request, uint64_t fuel, const SafetyNet& net);
+  // the machinery fails, not when the guest does. `watch` is the thread's.
+  Run run(std::string_view request, uint64_t fuel, const SafetyNet& net, Watch& watch);
 
   // Runs the module's C++ constructors: once in the life of an image, before its first turn.
   void run_constructors(uint64_t fuel);
@@ -125,7 +124,6 @@ class Instance {
   const WasmtimeApi& api_;
   Slot& slot_;
   GuestIo& io_;
-  Watch watch_;
   wasmtime_store_t* store_;
   wasmtime_context_t* context_ = nullptr;
   wasmtime_instance_t instance_{};

@@ -1,6 +1,10 @@
 #include "executor/engine/safety_net.h"
 
+#include <pthread.h>
+
 #include <ctime>
+
+#include "executor/engine/trap_signals.h"
 
 namespace azr::executor {
 namespace {
@@ -13,20 +17,34 @@ uint64_t read_ms(clockid_t clock) {
 
 }  // namespace
 
-void Watch::begin(const SafetyNet& net) {
+void Watch::begin(const SafetyNet& net, Slot& slot) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   net_ = net;
   has_ticked_ = false;
   interrupt_ = Interrupt::kNone;
+  pthread_getcpuclockid(pthread_self(), &cpu_clock_);
+  slot_ = &slot;
+  retry_faults_of(&slot);
 }
 
-bool Watch::may_go_on() {
-  interrupt_ = look();
-  return interrupt_ == Interrupt::kNone;
+void Watch::end() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  slot_ = nullptr;
+  retry_faults_of(nullptr);
+}
+
+bool Watch::tick() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (slot_ == nullptr) return false;
+  if (interrupt_ == Interrupt::kNone) interrupt_ = look();
+  if (interrupt_ == Interrupt::kNone) return false;
+  slot_->close();
+  return true;
 }
 
 Interrupt Watch::look() {
   if (net_.stop != nullptr && *net_.stop) return Interrupt::kStop;
-  const uint64_t cpu_ms = read_ms(CLOCK_THREAD_CPUTIME_ID);
+  const uint64_t cpu_ms = read_ms(cpu_clock_);
   const uint64_t wall_ms = read_ms(CLOCK_MONOTONIC);
   if (!has_ticked_) {
     has_ticked_ = true;

@@ -1,14 +1,24 @@
 // How long a run may take. Fuel decides; this is the net below it, for what fuel does not see.
+//
+// A guest's code asks nobody whether it may go on: such questions, wasmtime's epochs, took 7 % of
+// its time. Another thread takes its memory away (Slot::close), and its next access is a trap.
 #pragma once
+
+#include <sys/types.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
+
+#include "executor/memory/slot.h"
 
 namespace azr::executor {
 
-// How often the epoch advances, and so how often a running guest is looked at.
-constexpr uint64_t kEpochTickMs = 100;
+// How often a running guest is looked at; and how often once it is being stopped, because the host
+// took its memory back for a moment.
+constexpr uint64_t kTickMs = 100;
+constexpr uint64_t kStoppingTickMs = 2;
 
 // Why a run was interrupted before its guest ended.
 enum class Interrupt : uint8_t {
@@ -35,23 +45,44 @@ struct NetHeight {
   }
 };
 
-// Looks at one run, at every tick of the epoch. The clocks are read at the first tick only: a run
-// that ends before it, as nearly all do, pays nothing.
+// Looks at the runs of one thread from another. The clocks are read at a run's first tick: a run
+// that ends before it, as nearly all do, pays for a lock.
 class Watch {
  public:
-  void begin(const SafetyNet& net);
-  // At a tick, on the run's thread: whether it may go on.
-  bool may_go_on();
+  // On the run's thread.
+  void begin(const SafetyNet& net, Slot& slot);
+  void end();
+  // Why the last run was to be stopped.
   Interrupt interrupt() const { return interrupt_; }
+
+  // From any thread, at every tick. Returns whether a run is being stopped.
+  bool tick();
 
  private:
   Interrupt look();
 
+  std::mutex mutex_;      // guards everything below, but for the run's own reading of interrupt_
+  Slot* slot_ = nullptr;  // where a guest runs now
   SafetyNet net_;
+  clockid_t cpu_clock_ = 0;
   bool has_ticked_ = false;
   uint64_t cpu_since_ms_ = 0;
   uint64_t wall_since_ms_ = 0;
   Interrupt interrupt_ = Interrupt::kNone;
+};
+
+// A run, for as long as it lives.
+class Watched {
+ public:
+  Watched(Watch& watch, const SafetyNet& net, Slot& slot) : watch_(watch) {
+    watch_.begin(net, slot);
+  }
+  ~Watched() { watch_.end(); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+ private:
+  Watch& watch_;
 };
 
 }  // namespace azr::executor

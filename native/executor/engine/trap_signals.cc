@@ -1,10 +1,13 @@
 #include "executor/engine/trap_signals.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <stdexcept>
+#include <string_view>
 
 namespace azr::executor {
 namespace {
@@ -15,7 +18,52 @@ constexpr std::array kSignals{SIGSEGV, SIGILL, SIGFPE};
 // Never freed: another thread may be reading one that is replaced.
 std::array<std::atomic<const struct sigaction*>, kSignals.size()> g_noted{};
 
+// What the handler may read: no lock, no allocation, and no lazily allocated thread storage.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Slot* t_running = nullptr;
+struct sigaction g_next{};
+
+void pass_on(int signal, siginfo_t* info, void* context) {
+  if ((g_next.sa_flags & SA_SIGINFO) != 0) {
+    g_next.sa_sigaction(signal, info, context);
+  } else if (g_next.sa_handler == SIG_DFL || g_next.sa_handler == SIG_IGN) {
+    ::signal(signal, SIG_DFL);  // the fault is met again, and ends the process
+  } else {
+    g_next.sa_handler(signal);
+  }
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  const auto* address = static_cast<const uint8_t*>(info->si_addr);
+  if (t_running == nullptr || !t_running->lend(address)) pass_on(signal, info, context);
+}
+
+bool is_of_wasmtime(const struct sigaction& action) {
+  Dl_info found{};
+  // POSIX has a handler's address as a function, dladdr takes a data pointer.
+  const auto* address = reinterpret_cast<const void*>(action.sa_sigaction);
+  return dladdr(address, &found) != 0 && found.dli_fname != nullptr &&
+         std::string_view(found.dli_fname).find("wasmtime") != std::string_view::npos;
+}
+
+bool install_behind() {
+  struct sigaction action{};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGSEGV, nullptr, &g_next) != 0) throw std::runtime_error("cannot ask for SIGSEGV");
+  if (is_of_wasmtime(g_next)) {
+    throw std::runtime_error(
+        "wasmtime is in use in this process already: make the first Sandbox before that");
+  }
+  if (sigaction(SIGSEGV, &action, nullptr) != 0) throw std::runtime_error("cannot handle SIGSEGV");
+  return true;
+}
+
 }  // namespace
+
+void put_handler_behind() { [[maybe_unused]] static const bool is_done = install_behind(); }
+
+void retry_faults_of(Slot* slot) { t_running = slot; }
 
 void note_trap_handler(int signal) {
   for (size_t i = 0; i < kSignals.size(); ++i) {

@@ -98,10 +98,6 @@ using wasmtime_unchecked_callback_t = wasm_trap_t* (*)(void* env, wasmtime_calle
                                                        wasmtime_val_raw_t* args_and_results,
                                                        size_t count);
 
-// Asked when a store's epoch deadline has passed: an error ends the guest.
-using wasmtime_epoch_callback_t = wasmtime_error_t* (*)(wasmtime_context_t*, void* data,
-                                                        uint64_t* delta, uint8_t* kind);
-
 constexpr uint8_t kWasmI32 = 0;
 constexpr uint8_t kWasmI64 = 1;
 constexpr uint8_t kExternFunc = 0;
@@ -116,7 +112,6 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(wasm_engine_t*, wasm_engine_new_with_config, (wasm_config_t*))                               \
   X(void, wasm_engine_delete, (wasm_engine_t*))                                                  \
   X(void, wasmtime_config_consume_fuel_set, (wasm_config_t*, bool))                              \
-  X(void, wasmtime_config_epoch_interruption_set, (wasm_config_t*, bool))                        \
   X(void, wasmtime_config_wasm_exceptions_set, (wasm_config_t*, bool))                           \
   X(void, wasmtime_config_async_stack_size_set, (wasm_config_t*, uint64_t))                      \
   X(void, wasmtime_config_max_wasm_stack_set, (wasm_config_t*, size_t))                          \
@@ -129,7 +124,6 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(void, wasmtime_config_host_memory_creator_set, (wasm_config_t*, wasmtime_memory_creator_t*)) \
   X(wasmtime_error_t*, wasmtime_config_target_set, (wasm_config_t*, const char*))                \
   X(void, wasmtime_config_cranelift_flag_enable, (wasm_config_t*, const char*))                  \
-  X(void, wasmtime_engine_increment_epoch, (wasm_engine_t*))                                     \
   X(wasmtime_error_t*, wasmtime_module_new,                                                      \
     (wasm_engine_t*, const uint8_t*, size_t, wasmtime_module_t**))                               \
   X(wasmtime_error_t*, wasmtime_module_serialize, (wasmtime_module_t*, wasm_byte_vec_t*))        \
@@ -153,9 +147,6 @@ constexpr uint8_t kOptLevelSpeed = 1;
   X(wasmtime_context_t*, wasmtime_store_context, (wasmtime_store_t*))                            \
   X(wasmtime_error_t*, wasmtime_context_set_fuel, (wasmtime_context_t*, uint64_t))               \
   X(wasmtime_error_t*, wasmtime_context_get_fuel, (const wasmtime_context_t*, uint64_t*))        \
-  X(void, wasmtime_context_set_epoch_deadline, (wasmtime_context_t*, uint64_t))                  \
-  X(void, wasmtime_store_epoch_deadline_callback,                                                \
-    (wasmtime_store_t*, wasmtime_epoch_callback_t, void*, void (*)(void*)))                      \
   X(void*, wasmtime_context_get_data, (const wasmtime_context_t*))                               \
   X(wasmtime_context_t*, wasmtime_caller_context, (wasmtime_caller_t*))                          \
   X(wasmtime_error_t*, wasmtime_func_call_unchecked,                                             \

@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t kCompileFuel = 20'000'000'000;
 constexpr uint64_t kCompileMemoryBytes = uint64_t{512} << 20;
 constexpr uint64_t kCompileReplyBytes = uint64_t{64} << 20;
-// A compile stage that ends within this CPU time and two ticks of the epoch has used less than
+// A compile stage that ends within this CPU time and two ticks of its watch has used less than
 // kCompileFuel: it would take a core that runs 50 instructions a nanosecond to spend more. So the
 // unmetered engine's answer is the metered one's. What takes longer, or traps, is compiled again
 // under fuel, which decides.

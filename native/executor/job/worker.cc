@@ -66,8 +66,8 @@ Worker::Seat::Seat(const std::shared_ptr<const Image>& image, const Shared& shar
   prove(slot);
 }
 
-Worker::Worker(const Shared& shared, const std::atomic<bool>& stop)
-    : shared_(shared), stop_(stop), compile_seat_(shared.compile_image, shared) {
+Worker::Worker(const Shared& shared, const std::atomic<bool>& stop, Watch& watch)
+    : shared_(shared), stop_(stop), watch_(watch), compile_seat_(shared.compile_image, shared) {
   for (const Flavor& flavor : shared.flavors) run_seats_.emplace_back(flavor.images.size());
 }
 
@@ -351,7 +351,7 @@ Run Worker::run_guest(const Engine& engine, Seat& seat, std::string_view zip, co
     if (turn != nullptr) turn->enter(seat.slot, io_);
     sit(engine, seat);
     run = seat.instance->run(request_, bounds.fuel,
-                             {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_});
+                             {bounds.cpu_ms, bounds.cpu_ms * kWallPerCpu, &stop_}, watch_);
     if (turn != nullptr && run.ending == Ending::kFinished && run.status == 0) {
       turn->leave(seat, io_, shared_.account, bounds.fuel - std::min(bounds.fuel, run.fuel_used));
     }

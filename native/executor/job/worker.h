@@ -54,8 +54,9 @@ struct WorkerCounters {
 // Not thread-safe: owned by one thread, which must have kHostStackBytes beside the guest's stack.
 class Worker {
  public:
-  // `stop` may be set by another thread at any time: the job that runs then ends soon.
-  Worker(const Shared& shared, const std::atomic<bool>& stop);
+  // `stop` may be set by another thread at any time: the job that runs then ends soon, where that
+  // thread or another ticks `watch`.
+  Worker(const Shared& shared, const std::atomic<bool>& stop, Watch& watch);
 
   // Never throws: a failure of the machinery is in JobReport::failure. No report: the job has hit
   // the safety net for the first time, and another worker, or new instances, must try it.
@@ -112,6 +113,7 @@ class Worker {
 
   const Shared& shared_;
   const std::atomic<bool>& stop_;
+  Watch& watch_;
   GuestIo io_;  // before the instances, which hold its address
   Seat compile_seat_;
   std::vector<std::vector<std::unique_ptr<Seat>>> run_seats_;  // of a flavor, of an image

@@ -71,7 +71,21 @@ void Slot::begin(size_t cap_bytes) {
   cap_hit_ = false;
   refusal_ = 0;
   gc_.forgive();
+  is_closed_ = false;
   dirty_->begin();
+}
+
+// All that is reserved: how much of it the guest has is the run's thread to say.
+void Slot::close() {
+  is_closed_ = true;
+  dirty_->stop_watching();
+  mprotect(base_, kReservedBytes, PROT_NONE);  // refused: tried again at the next tick
+}
+
+bool Slot::open() { return mprotect(base_, opened_, PROT_READ | PROT_WRITE) == 0; }
+
+bool Slot::lend(const uint8_t* address) {
+  return is_closed_ && address >= base_ && address < base_ + opened_ && open();
 }
 
 bool Slot::grow(size_t new_size) {
@@ -103,8 +117,10 @@ void Slot::shrink() {
 
 void Slot::find_written_pages() {
   if (knowledge_) return;
+  if (is_closed_ && !open()) refuse("cannot open a slot (mprotect)");
   written_.clear();
   knowledge_ = dirty_->find(hot_, written_);
+  if (is_closed_ && knowledge_ == Knowledge::kAll) knowledge_ = Knowledge::kNothing;
 }
 
 std::vector<uint32_t> Slot::changed_pages(size_t most) {

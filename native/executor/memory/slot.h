@@ -18,6 +18,7 @@
 //   all of a GcRegion            refusal(), or an instance that cannot be made (an exception)
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,7 +44,7 @@ struct SlotCounters {
   uint64_t failed_checks = 0;  // they found a difference, or DirtyPages contradicted itself
 };
 
-// Not thread-safe: one worker owns a slot.
+// Not thread-safe, but for close(): one worker owns a slot.
 class Slot {
  public:
   // The hot pages are compared with the image, to find those that are hot no more, at every so
@@ -75,6 +76,14 @@ class Slot {
   // errno of a system call that was refused during the run; 0: none was.
   int refusal() const { return refusal_ != 0 ? refusal_ : gc_.refusal(); }
 
+  // Takes the memory away from the run, from another thread. The next access faults: the guest's is
+  // a trap, the host's has lend() give the memory back until it is closed again. No call of the
+  // kernel may be given an address in the guest's memory: it would fail.
+  void close();
+  // In the signal handler of the run's thread: whether the access to this address may be done
+  // again.
+  bool lend(const uint8_t* address);
+
   // After a run, before its restore: the pages that differ from the image, and those of grown
   // memory that are not zero, in ascending order. More than `most` are not looked for.
   std::vector<uint32_t> changed_pages(size_t most);
@@ -95,6 +104,7 @@ class Slot {
   void sample_hot_pages();
   bool restore_written_pages();
   bool check();
+  bool open();
 
   std::shared_ptr<const Image> image_;
   void* range_ = nullptr;
@@ -104,6 +114,7 @@ class Slot {
   size_t cap_ = 0;
   bool cap_hit_ = false;
   bool is_as_new_ = true;
+  std::atomic<bool> is_closed_ = false;  // since the last begin(), for a moment at least
   int refusal_ = 0;
   uint64_t check_every_;
   HotPages hot_;

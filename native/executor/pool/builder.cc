@@ -72,8 +72,9 @@ std::string boot(const Engine& engine, const BootOptions& options) {
   slot.begin(options.memory_cap);
   if (options.run_constructors) Instance(engine, slot, io).run_constructors(kBootFuel);
   for (const std::string& turn : options.turns) {
+    Watch nobody;
     // A fresh instance a turn: what outlives a turn is what outlives a snapshot, the memory.
-    const Run run = Instance(engine, slot, io).run(turn, kBootFuel, kNoNet);
+    const Run run = Instance(engine, slot, io).run(turn, kBootFuel, kNoNet, nobody);
     if (run.ending != Ending::kFinished || run.status != 0) {
       throw std::runtime_error("the guest did not boot: " + run.trap + " " + io.error + io.out);
     }

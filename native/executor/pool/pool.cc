@@ -139,7 +139,8 @@ void Pool::work(size_t index) {
     if (!take_job(index, job)) return;
     std::optional<JobReport> report;
     try {
-      if (worker == nullptr) worker = std::make_unique<Worker>(shared_, desks_[index].stop);
+      if (worker == nullptr)
+        worker = std::make_unique<Worker>(shared_, desks_[index].stop, desks_[index].watch);
       report = worker->process(job);
     } catch (const std::exception& error) {
       report = failed_job(job, error.what());
@@ -150,15 +151,17 @@ void Pool::work(size_t index) {
 
 void Pool::tick() {
   std::unique_lock<std::mutex> lock(mutex_);
-  const auto period = std::chrono::milliseconds(kEpochTickMs);
+  std::chrono::milliseconds period(kTickMs);
   while (!tick_stop_.wait_for(lock, period, [this] { return closing_; })) {
-    increment_epochs();
+    period = std::chrono::milliseconds(look_at_runs() ? kStoppingTickMs : kTickMs);
   }
 }
 
-void Pool::increment_epochs() const {
-  shared_.compile_engine->increment_epoch();
-  for (const Flavor& flavor : shared_.flavors) flavor.engine->increment_epoch();
+// Whether one of them is being stopped.
+bool Pool::look_at_runs() {
+  bool is_stopping = false;
+  for (Desk& desk : desks_) is_stopping = desk.watch.tick() || is_stopping;
+  return is_stopping;
 }
 
 void Pool::submit(JobSpec job) {
@@ -245,11 +248,10 @@ void Pool::close() {
   for (const JobSpec& job : dropped) job.reports->put(failed_job(job, kClosed));
   job_ready_.notify_all();
   tick_stop_.notify_all();
-  // Ticks at once, so that a guest that still runs is looked at. Until all workers have ended: one
-  // may have set its deadline after the last of them.
+  // Ticks at once, until all workers have ended: one may have begun a run after the last of them.
   while (working_ > 0) {
-    increment_epochs();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    look_at_runs();
+    std::this_thread::sleep_for(std::chrono::milliseconds(kStoppingTickMs));
   }
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
   threads_.clear();

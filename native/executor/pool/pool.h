@@ -82,11 +82,12 @@ class Pool {
     const Reports* reports = nullptr;  // of the job that runs; null while none does
     uint64_t ticket = 0;
     std::atomic<bool> stop = false;  // whether that job is to end; read without the lock
+    Watch watch;                     // locks itself
   };
 
   void load(const PoolOptions& options);
   void unload();
-  void increment_epochs() const;
+  bool look_at_runs();
   static void* run_thread(void* self);
   void work(size_t index);
   bool take_job(size_t index, JobSpec& job);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -42,12 +43,14 @@ class DirtyByTraps final : public DirtyPages {
   }
 
   void begin() override;
+  void stop_watching() override { is_stopped_ = true; }
   Knowledge find(const HotPages& hot, std::vector<PageRange>& written) override;
   bool cool(const PageRange& pages) override;
 
   // In the handler: whether the fault was a write to a watched page that may be done again now.
   bool open(const uint8_t* address) {
-    if (address < memory_.base || address >= memory_.base + bytes_ || is_open_) return false;
+    if (address < memory_.base || address >= memory_.base + bytes_) return false;
+    if (is_open_ || is_stopped_) return false;
     const size_t page = static_cast<size_t>(address - memory_.base) / kPageBytes;
     uint8_t* at = memory_.base + page * kPageBytes;
     if (count_ < written_.size() && mprotect(at, kPageBytes, PROT_READ | PROT_WRITE) == 0) {
@@ -72,6 +75,7 @@ class DirtyByTraps final : public DirtyPages {
   std::vector<uint32_t> written_;  // the first `count_`: pages in the order of their first write
   size_t count_ = 0;
   bool is_open_ = false;
+  std::atomic<bool> is_stopped_ = false;
   int refused_ = 0;
 };
 
@@ -123,6 +127,7 @@ void install_handler() {
 void DirtyByTraps::begin() {
   count_ = 0;
   refused_ = 0;
+  is_stopped_ = false;
   // Whoever has replaced the handler need not hand faults on: such a run is not watched.
   struct sigaction now{};
   if ((sigaction(SIGSEGV, nullptr, &now) != 0 || !is_ours(now)) && !open_all()) {

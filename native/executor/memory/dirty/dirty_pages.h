@@ -60,6 +60,8 @@ class DirtyPages {
   virtual void watch_all() = 0;
   // A run begins.
   virtual void begin() = 0;
+  // From any thread: the memory is taken away from the run, so that faults are no writes of its.
+  virtual void stop_watching() {}
   // The run has ended: appends to `written` the pages outside `hot` that it wrote, and maybe some
   // that it did not. They may be written unseen from now on. Throws std::system_error when the
   // machine refused something during the run.
