@@ -30,6 +30,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 from programs import Program, Workload, add_data_option, as_job
 
 from sandbox_wasm import JobResult, Sandbox
@@ -58,9 +59,15 @@ class Row:
 
 
 def cpu_seconds() -> float:
+    """CPU time of this process, of all that it has waited for, and of those that live."""
     own = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return sum(u.ru_utime + u.ru_stime for u in (own, children))
+    waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = sum(u.ru_utime + u.ru_stime for u in (own, waited_for))
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def count_right(programs: list[Program], values: list[str | None]) -> int:
