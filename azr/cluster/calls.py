@@ -16,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from azr.errors import AzrError, WorkerLost, one_line
 
-__all__ = ["all_answers", "cause_of", "outcomes"]
+__all__ = ["all_answers", "cause_of", "is_told", "lost", "outcomes"]
 
 GRACE_S = 20.0
 """After the first failure the others have so long: most failures take their peers along."""

@@ -5,7 +5,7 @@
 # (torch, transformers and vllm are typed in part)
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,6 +80,13 @@ class Cluster:
             self._learners.end()
             self._learners = None
 
+    def close(self) -> None:
+        """End all actors."""
+        self.end_learners()
+        for engine in self.policy.fleet.engines:
+            ray.kill(engine.actor)
+        self.policy.close()
+
     def goes_on_after(self, loss: WorkerLost) -> str | None:
         """What to say before the run goes on at its newest checkpoint; None if it must end."""
         if self.restarts >= self.config.cluster.restarts:
@@ -110,23 +117,12 @@ def open_cluster(config: RunConfig, say: Say) -> Generator[Cluster]:
     with joined_ray(config.cluster.address):
         places = Places(config.cluster)
         check_nodes(Path(config.runs).absolute(), model and model.absolute())
-        with opened_sandboxes(config.executor) as sandbox:
-            yield from opened(config, sandbox, places, say)
-
-
-def opened(
-    config: RunConfig, sandbox: SandboxConfig, places: Places, say: Say
-) -> Generator[Cluster]:
-    """The cluster while the run uses it; its engines start at once."""
-    cluster = Cluster(config, sandbox, places, started(config, places))
-    say(f"starting {config.cluster.engines} engines and {config.cluster.learners} learners")
-    try:
-        yield cluster
-    finally:
-        cluster.end_learners()
-        for engine in cluster.policy.fleet.engines:
-            ray.kill(engine.actor)
-        cluster.policy.close()
+        with (
+            opened_sandboxes(config.executor) as sandbox,
+            closing(Cluster(config, sandbox, places, started(config, places))) as cluster,
+        ):
+            say(f"starting {config.cluster.engines} engines, {config.cluster.learners} learners")
+            yield cluster
 
 
 def started(config: RunConfig, places: Places) -> ClusterPolicy:

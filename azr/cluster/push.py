@@ -10,10 +10,9 @@ from enum import Enum
 from typing import Any
 
 from azr.cluster.actors.learner import Sent
-from azr.cluster.calls import lost, outcomes
+from azr.cluster.calls import is_told, lost, outcomes
 from azr.cluster.learners import Learners
 from azr.config.run import RunConfig
-from azr.errors import AzrError, WorkerLost
 from azr.models.checksums import Receipt
 from azr.rollout.weight_proof import Probe, check_receipt
 
@@ -151,15 +150,10 @@ class Push:
         for name, error in failed.items():
             # rank 0 fails to meet engines that are gone
             if name not in mine and not (torn and isinstance(error, RuntimeError)):
-                raise error if is_on_purpose(error) else lost(name, error)
+                raise error if is_told(error) else lost(name, error)
         if torn or sends:
             said = [str(lost(name, failed[name])) for name in torn] or [sends[0].failure]
             raise PushTorn("; ".join(said))
-
-
-def is_on_purpose(error: Exception) -> bool:
-    """Whether the error is azr's own and complete."""
-    return isinstance(error, AzrError) and not isinstance(error, WorkerLost)
 
 
 def push(
