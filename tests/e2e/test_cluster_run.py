@@ -8,12 +8,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
+from azr.models.checkpoint import latest_checkpoint
 from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(1800)]
@@ -79,19 +80,42 @@ def test_a_run_outlives_a_learner_then_its_driver_and_stops_at_ctrl_c(
     learner.kill()
     # one step may have been learned already, and none after it
     wait_for_step(folder, len(metrics_of(folder)) + 2, first, LIMIT_S)
-    assert "(restart 1 of cluster.restarts = 3)" in killed(first)
-    step = len(metrics_of(folder))
+    assert "(restart 1 of cluster.restarts = 3)" in killed_in_a_checkpoint(first, folder)
+    [half] = half_written(folder)
+    cut = latest_checkpoint(folder / "checkpoints")
+    assert cut is not None, "it is whole: all hashes are compared"
     second = start(*command, "--resume")
-    wait_for_step(folder, step + 1, second, LIMIT_S)
+    wait_for_step(folder, len(metrics_of(folder)) + 1, second, LIMIT_S)
     everything = psutil.Process(second.pid).children(recursive=True)
     second.send_signal(signal.SIGINT)
     said = finish(second, 130)
-    assert "resuming after step" in said
+    assert f"resuming after step {cut.step}" in said
     assert "go on with --resume" in said
     all_end(everything)
     rows = metrics_of(folder)
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
     assert (folder / "checkpoints" / f"step_{len(rows)}").is_dir()
+    assert not half.exists()
+
+
+def killed_in_a_checkpoint(driver: "subprocess.Popen[str]", folder: Path) -> str:
+    """What it said until it was killed, with a checkpoint half written.
+
+    It is stopped when one has been begun, and goes on if that was whole before it stopped.
+    """
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline and driver.poll() is None:
+        if any(half_written(folder)):
+            driver.send_signal(signal.SIGSTOP)
+            if any(half_written(folder)):
+                return killed(driver)
+            driver.send_signal(signal.SIGCONT)
+        time.sleep(0.001)
+    raise AssertionError("no checkpoint was seen under way")
+
+
+def half_written(folder: Path) -> Iterator[Path]:
+    return (folder / "checkpoints").glob(".step_*.partial")
 
 
 def killed(driver: "subprocess.Popen[str]") -> str:
