@@ -153,8 +153,16 @@ class Learners:
 
 
 def bare(sequences: Sequence[Sequence1]) -> list[Sequence1]:
-    """Without texts, which learning does not read."""
+    """Without texts, which learning does not read; of a prompt it reads the temperature."""
     return [
-        replace(one, rollout=replace(one.rollout, prompt=NO_PROMPT, completion="", versions=()))
+        replace(
+            one,
+            rollout=replace(
+                one.rollout,
+                prompt=replace(NO_PROMPT, temperature=one.rollout.prompt.temperature),
+                completion="",
+                versions=(),
+            ),
+        )
         for one in sequences
     ]

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from azr.cluster import joining, nodes, placement
+from azr.cluster.learners import bare
 from azr.config.loading import load
 from azr.config.run import ClusterConfig
 from azr.errors import ConfigError
+from azr.learner.packing import Sampling, Sequence1
+from azr.types import Mode, Prompt, Role, Rollout
 
 CLUSTER = ClusterConfig(learners=4, engines=2, tensor_parallel=2)
 
@@ -118,3 +121,20 @@ def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
 def test_a_run_of_one_process_imports_no_ray() -> None:
     code = "import sys, azr.run.session; sys.exit('ray' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_learners_are_told_how_a_rollout_was_sampled_and_no_texts() -> None:
+    prompt = Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text="f(1)?", temperature=1.2)
+    rollout = Rollout(
+        prompt=prompt,
+        prompt_ids=(1, 2),
+        completion_ids=(3,),
+        rollout_logprobs=(-1.0,),
+        completion="2",
+        policy_version=4,
+        dropped=(7, 8),
+    )
+    [sent] = bare([Sequence1(rollout, 0.5, "solver/deduction")])
+    assert sent.sampling == Sampling(temperature=1.2, dropped=(7, 8))
+    assert (sent.advantage, sent.stream) == (0.5, "solver/deduction")
+    assert (sent.rollout.prompt.text, sent.rollout.completion) == ("", "")
