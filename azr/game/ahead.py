@@ -48,15 +48,17 @@ class UnderWay:
 
     step: int
     table: Table
-    play: asyncio.Task[Played]
     started: float = field(default_factory=time.perf_counter)
     ended: float = 0.0
+    play: asyncio.Task[Played] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.play.add_done_callback(self._end)
+        self.play = asyncio.create_task(self._play())
 
-    def _end(self, _: asyncio.Task[Played]) -> None:
+    async def _play(self) -> Played:
+        played = await play(self.table, self.step)
         self.ended = time.perf_counter()
+        return played
 
 
 class Ahead:
@@ -130,7 +132,7 @@ class Ahead:
                 watch=partial(self._watch, step),
                 before=max(1, step - self._staleness),
             )
-            self._plays.append(UnderWay(step, table, asyncio.create_task(play(table, step))))
+            self._plays.append(UnderWay(step, table))
         self._last = max(self._last, last)
 
     def _watch(self, step: int, experience: Experience) -> None:
@@ -145,7 +147,7 @@ def staleness(experiences: Sequence[Experience], step: int) -> dict[str, float]:
     """How many updates older than the learner's weights those were that sampled a token."""
     behind = [
         step - 1 - version
-        for one in experiences
-        for version in one.rollout.versions or (one.rollout.policy_version,)
+        for rollout in (one.rollout for one in experiences)
+        for version in rollout.versions or [rollout.policy_version] * len(rollout.completion_ids)
     ]
     return {"staleness/mean": fmean(behind), "staleness/max": max(behind)} if behind else {}

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -19,10 +20,13 @@ from azr.config.run import (
     SelfPlayConfig,
 )
 from azr.errors import ConfigError, ExecutorUnavailable, Interrupted
+from azr.game.ahead import Ahead, staleness
 from azr.game.schedule import horizon
+from azr.game.selfplay import Played
+from azr.game.table import Table
 from azr.game.tasks.buffers import TaskBuffers
 from azr.run.trainer import Run, train
-from azr.types import Mode, Prompt, Rollout
+from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
 from tests.fakes import (
     FakeLearner,
     FakeRecorder,
@@ -114,18 +118,56 @@ def texts(run: Run) -> dict[int, list[str]]:
     return {step: sorted(p.text for p in prompts) for step, prompts in run.policy.asked.items()}
 
 
-@pytest.mark.parametrize("staleness", [1, 2])
-def test_steps_are_learned_from_in_order_and_no_token_is_too_old(staleness: int) -> None:
-    run = make_run(config_of(staleness))
+@pytest.mark.parametrize("most", [1, 2])
+def test_steps_are_learned_from_in_order_and_no_token_is_too_old(most: int) -> None:
+    run = make_run(config_of(most))
     run.policy.slow_step = 2
     trained(run)
     assert run.recorder.steps == [1, 2, 3, 4, 5, 6]
     greatest = [row["staleness/max"] for row in run.recorder.statistics]
-    assert max(greatest) == staleness
+    assert max(greatest) == most
     means = [row["staleness/mean"] for row in run.recorder.statistics]
     assert all(0 <= mean <= most for mean, most in zip(means, greatest, strict=True))
     assert greatest[0] == 0, "the first step is sampled from the first weights"
     assert all(row["ahead/play_s"] > 0 for row in run.recorder.statistics)
+
+
+def test_the_mean_staleness_is_that_of_tokens_not_of_rollouts() -> None:
+    def experience(**rollout: object) -> Experience:
+        prompt = Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text="")
+        sampled = replace(complete(prompt, ""), **rollout)
+        return Experience(rollout=sampled, verdict=Verdict.PASSED, reward=1.0)
+
+    fresh = experience(completion_ids=(1,) * 6, policy_version=4)
+    mixed = experience(completion_ids=(1, 1), policy_version=2, versions=(2, 4))
+    empty = experience(completion_ids=(), policy_version=2)
+    assert staleness([fresh, mixed, empty], step=5) == {
+        "staleness/mean": 0.25,
+        "staleness/max": 2,
+    }
+    assert staleness([empty], step=5) == {}
+
+
+def test_a_play_that_ended_in_this_turn_of_the_loop_has_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end = asyncio.Event()
+
+    async def play(_: Table, step: int) -> Played:
+        if step == 2:
+            await end.wait()
+        return Played((), ())
+
+    async def figures() -> Mapping[str, float]:
+        async with Ahead(make_table(config_of(1, steps=2), ScriptedPolicy(str)), 1) as ahead:
+            await ahead.experiences(1)
+            end.set()
+            await asyncio.sleep(0)  # the play ends, and nobody has been told of it yet
+            await ahead.experiences(2)
+            return ahead.figures
+
+    monkeypatch.setattr("azr.game.ahead.play", play)
+    assert all(seconds >= 0 for seconds in asyncio.run(figures()).values())
 
 
 def test_without_staleness_no_step_is_ahead() -> None:
