@@ -44,6 +44,9 @@ def spell_kind(schema: Mapping[str, Any]) -> str:
         return f'{spell_kind(schema["anyOf"][0])}, or "{UNSET}"'
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
+    values = schema.get("additionalProperties") or {}
+    if values.get("type") in PLURALS:
+        return f"a table of {PLURALS[values['type']]}{spell_limits(values)}"
     if schema["type"] != "array":
         return KINDS[schema["type"]] + spell_limits(schema)
     count = f"{schema['maxItems']} " if "maxItems" in schema else ""

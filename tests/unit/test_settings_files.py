@@ -77,3 +77,15 @@ def test_other_arguments_are_refused(text: str, words: str) -> None:
         load([], [("selfplay.chat_template", "true"), (KWARGS, text)])
     with pytest.raises(ConfigError, match=r"must be left out|must be"):
         load([], [(KWARGS, text)])
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("rollout.temperatures", r"a table of numbers, got \{'solver/deduction': True\}"),
+        ("learner.entropy_targets", r"a table of numbers, at least 0, got"),
+    ],
+)
+def test_a_table_of_numbers_is_refused_by_what_it_may_hold(key: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key} must be {words}"):
+        load([], [(key, '{"solver/deduction" = true}')])
