@@ -64,26 +64,21 @@ def resolve_model(name: str) -> Path:
     """Return the local folder of a model that is given as a folder or as a Hugging Face id.
 
     Raises:
-        ConfigError: It is neither a model folder nor such an id.
+        ConfigError: It is neither a model folder nor such an id, or an adapter.
         ModelError: The hub (or its local cache) does not have it.
     """
-    return local_model(name) or _from_hub(name)
+    return local_model(name) or _whole(name, _from_hub(name))
 
 
 def local_model(name: str) -> Path | None:
     """Return the model's folder, or None for a Hugging Face id; this asks no hub.
 
     Raises:
-        ConfigError: It is neither a model folder nor such an id.
+        ConfigError: It is neither a model folder nor such an id, or an adapter.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        if is_adapter(folder):
-            raise ConfigError(
-                f"model.name = {name!r} is a folder with an adapter: a run starts from a whole"
-                " model, which `azr export RUN FOLDER` makes"
-            )
-        if not (folder / "config.json").is_file():
+        if not (_whole(name, folder) / "config.json").is_file():
             raise ConfigError(
                 f"model.name = {name!r} is a folder without config.json ({folder.resolve()}):"
                 " name the folder that holds config.json, the tokenizer and *.safetensors"
@@ -95,6 +90,16 @@ def local_model(name: str) -> Path | None:
             f"{_remedy(name)}"
         )
     return None
+
+
+def _whole(name: str, folder: Path) -> Path:
+    """The folder, unless it holds an adapter: transformers would load another model under it."""
+    if is_adapter(folder):
+        raise ConfigError(
+            f"model.name = {name!r} is an adapter: a run starts from a whole model,"
+            " which `azr export RUN FOLDER` makes"
+        )
+    return folder
 
 
 def _remedy(name: str) -> str:

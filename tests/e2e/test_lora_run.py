@@ -102,7 +102,7 @@ def test_a_run_s_checkpoint_is_evaluated_merged(root: Path, ended: dict[str, End
         ("other rank", "runs/broken/checkpoints/step_2 was trained with lora.rank = 4"),
         ("no rank", "runs/broken/checkpoints/step_2 was trained with lora.rank = 4"),
         ("no such layer", "lora.targets names 'c_attn', and "),
-        ("from an adapter", "'adapter' is a folder with an adapter: a run starts from a whole"),
+        ("from an adapter", "'adapter' is an adapter: a run starts from a whole"),
     ],
 )
 def test_bad_input_is_one_line_and_loses_nothing(

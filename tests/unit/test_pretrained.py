@@ -45,6 +45,17 @@ def test_a_hub_that_does_not_answer_is_explained(monkeypatch: pytest.MonkeyPatch
         resolve_model("someone/some-model")
 
 
+def test_an_adapter_is_no_model_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(tmp_path))
+    for name in (str(tmp_path), "someone/some-adapter"):
+        with pytest.raises(ConfigError, match=f"{name}' is an adapter: a run starts from a whole"):
+            resolve_model(name)
+
+
 def test_a_model_that_is_there_is_not_made_again(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path / "tiny")
     before = sorted(file.stat().st_mtime_ns for file in folder.iterdir())
