@@ -47,7 +47,10 @@ def refuse_other_adapters(config: RunConfig, step: int | None) -> None:
         ConfigError: It was.
     """
     folder = config.folder / "checkpoints"
-    path = folder / f"step_{steps_in(folder)[-1] if step is None else step}"
+    steps = steps_in(folder) if step is None else [step]
+    if not steps:  # folders that somebody named like checkpoints
+        return
+    path = folder / f"step_{steps[-1]}"
     try:
         state = read_checkpoint(path, by_content=False).trainer_state()
     except CheckpointError:  # is told when the run is open

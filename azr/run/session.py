@@ -20,6 +20,7 @@ from azr.game.grounding import check_documents
 from azr.game.seeding import SeedingProgress, seed_buffers
 from azr.game.tasks.seed_files import check_seed_file, import_seeds, write_tasks
 from azr.models.lora.merging import base_of, whole_model
+from azr.models.manifest import steps_in
 from azr.models.pretrained import local_model
 from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter
@@ -61,7 +62,7 @@ def run_training(
         display: Told of all that happens.
         checkpoint: The step whose checkpoint a resume goes on from; None: the newest.
     """
-    has_cut = resume and any((config.folder / "checkpoints").glob("step_*"))
+    has_cut = resume and bool(steps_in(config.folder / "checkpoints"))
     refuse_what_is_missing(config, is_new=not has_cut)
     refuse_what_cannot_fit(config)
     if has_cut:

@@ -234,6 +234,8 @@ def test_a_run_goes_on_with_the_adapters_that_it_has(folder: Path, tmp_path: Pat
             with pytest.raises(ConfigError, match=said):
                 refuse_other_adapters(config, step)
     refuse_other_adapters(RunConfig(runs=str(tmp_path), name="lora", lora=LORA), None)
+    (tmp_path / "copied" / "checkpoints" / "step_1.old").mkdir(parents=True)  # is no checkpoint
+    refuse_other_adapters(RunConfig(runs=str(tmp_path), name="copied"), None)
     plain = LoraConfig(alpha=1)  # of adapters that there are not
     refuse_other_adapters(RunConfig(runs=str(tmp_path), name="whole", lora=plain), None)
 
