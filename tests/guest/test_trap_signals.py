@@ -8,8 +8,8 @@ import pytest
 pytestmark = pytest.mark.guest
 
 BEFORE = """
-import ctypes, faulthandler, signal
-from sandbox_wasm import Job, Sandbox
+import ctypes, faulthandler, signal, time
+from sandbox_wasm import Job, Limits, Sandbox
 libc = ctypes.CDLL(None)
 libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
 source = '''
@@ -25,11 +25,18 @@ with Sandbox(workers=1, images=1) as sandbox:
     print(*outcomes(sandbox))
     {taken}
     print(*outcomes(sandbox))
+    endless = Job("e", "while True: pass", limits=Limits(fuel=10**15))
+    running = sandbox.submit(endless)
+    while sandbox.stats()["queued"]: time.sleep(0.01)
+    time.sleep(0.3)
+    {taken}
+    running.cancel()
+    print(*outcomes(sandbox))
 """
 TAKEN = {
     "by default": "[libc.signal(number, 0) for number in (signal.SIGSEGV, signal.SIGILL)]",
     "ignored": "libc.signal(signal.SIGSEGV, 1)",
-    "faulthandler": "faulthandler.enable()",
+    "faulthandler": "faulthandler.disable(); faulthandler.enable()",
 }
 
 
@@ -44,5 +51,5 @@ def test_signals_that_another_library_has_taken_are_taken_back(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["trapped returned"] * 2
+    assert done.stdout.splitlines() == ["trapped returned"] * 3
     assert "Fatal Python error" not in done.stderr

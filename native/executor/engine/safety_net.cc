@@ -38,6 +38,7 @@ bool Watch::tick() {
   if (slot_ == nullptr) return false;
   if (interrupt_ == Interrupt::kNone) interrupt_ = look();
   if (interrupt_ == Interrupt::kNone) return false;
+  keep_trap_handlers();  // another library may have taken the fault's signal since the run began
   slot_->close();
   return true;
 }

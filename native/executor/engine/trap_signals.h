@@ -2,7 +2,8 @@
 //
 // Wasmtime installs them once for the process. Another library may put its own in their place later
 // (Ray does, and Python's faulthandler); the guest's next fault would then end the process. So a
-// worker looks before each run, which costs three system calls, and puts them back.
+// worker looks before each run, which costs three system calls, and puts them back; and
+// whoever stops a run looks before it takes the memory away.
 //
 // Behind wasmtime's handler of SIGSEGV is one of ours, for runs whose memory is taken away
 // (Slot::close). Wasmtime makes a trap of every fault that it knows how to leave: those of the
