@@ -137,7 +137,8 @@ def compiled_apart(text, name, start):
 
     Raises:
         SyntaxError: They are not whole statements, each for itself.
-        ValueError: There are several from the line on.
+        ValueError: There are several from the line on, or it says something of the whole: alone, a
+            text with a semicolon is a docstring, and an annotation is prepared at the beginning.
     """
     body = compile(text[:start], name, "exec", 0, True)
     tail = "\n" * text.count("\n", 0, start) + text[start:]
@@ -146,10 +147,10 @@ def compiled_apart(text, name, start):
     if not may_name(text, start):
         return body, compile(tail, name, "eval", 0, True)
     tree = ast.parse(tail, name)
-    if len(tree.body) != 1:
-        raise ValueError
-    if is_shown(tree, text):
+    if is_shown(tree, text) and len(tree.body) == 1:
         return body, compile(ast.Expression(tree.body[0].value), name, "eval", 0, True)
+    if len(tree.body) != 1 or isinstance(tree.body[0], ast.Expr | ast.AnnAssign):
+        raise ValueError
     return body, compile(tree, name, "exec", 0, True)
 
 
