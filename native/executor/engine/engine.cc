@@ -106,7 +106,7 @@ Engine::Engine(const WasmtimeApi& api, const EngineOptions& options)
   if (options.for_any_cpu) aim_at_any_cpu(api, config);
   wasmtime_memory_creator_t creator{nullptr, new_memory, nullptr};
   api.wasmtime_config_host_memory_creator_set(config, &creator);
-  put_handler_behind();
+  put_handler_behind(reinterpret_cast<const void*>(api.wasm_engine_new_with_config));
   engine_ = api.wasm_engine_new_with_config(config);
   if (engine_ == nullptr) throw std::runtime_error("wasmtime made no engine");
   // Only the first engine of a process makes wasmtime install its handlers.

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <stdexcept>
-#include <string_view>
 
 namespace azr::executor {
 namespace {
@@ -37,31 +36,36 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   if (t_running == nullptr || !t_running->lend(address)) pass_on(signal, info, context);
 }
 
-bool is_of_wasmtime(const struct sigaction& action) {
-  Dl_info found{};
+bool is_of_library(const struct sigaction& action, const void* function) {
+  Dl_info handler{};
+  Dl_info library{};
   // POSIX has a handler's address as a function, dladdr takes a data pointer.
   const auto* address = reinterpret_cast<const void*>(action.sa_sigaction);
-  return dladdr(address, &found) != 0 && found.dli_fname != nullptr &&
-         std::string_view(found.dli_fname).find("wasmtime") != std::string_view::npos;
+  return dladdr(address, &handler) != 0 && dladdr(function, &library) != 0 &&
+         handler.dli_fbase == library.dli_fbase;
 }
 
-bool install_behind() {
+[[noreturn]] void refuse_used_wasmtime() {
+  throw std::runtime_error(
+      "wasmtime is in use in this process already: make the first Sandbox before that");
+}
+
+bool install_behind(const void* wasmtime) {
   struct sigaction action{};
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   if (sigaction(SIGSEGV, nullptr, &g_next) != 0) throw std::runtime_error("cannot ask for SIGSEGV");
-  if (is_of_wasmtime(g_next)) {
-    throw std::runtime_error(
-        "wasmtime is in use in this process already: make the first Sandbox before that");
-  }
+  if (is_of_library(g_next, wasmtime)) refuse_used_wasmtime();
   if (sigaction(SIGSEGV, &action, nullptr) != 0) throw std::runtime_error("cannot handle SIGSEGV");
   return true;
 }
 
 }  // namespace
 
-void put_handler_behind() { [[maybe_unused]] static const bool is_done = install_behind(); }
+void put_handler_behind(const void* wasmtime) {
+  [[maybe_unused]] static const bool is_done = install_behind(wasmtime);
+}
 
 void retry_faults_of(Slot* slot) { t_running = slot; }
 
@@ -75,6 +79,9 @@ void note_trap_handler(int signal) {
 
 void note_trap_handlers() {
   for (const int signal : kSignals) note_trap_handler(signal);
+  const struct sigaction* now = g_noted[0];
+  // Wasmtime has installed nothing: it did so before, and another library took its place.
+  if (now == nullptr || now->sa_sigaction == on_fault) refuse_used_wasmtime();
 }
 
 void keep_trap_handlers() {

@@ -16,9 +16,10 @@
 namespace azr::executor {
 
 // Installs ours, once. Wasmtime installs its own with the first engine of a process, and passes on
-// to what it finds then, so ours must be there before. Throws std::runtime_error when another user
-// of wasmtime in this process came first, or the machine refuses.
-void put_handler_behind();
+// to what it finds then, so ours must be there before. `wasmtime` is a function of its library.
+// Throws std::runtime_error when another user of that library in this process came first, or the
+// machine refuses.
+void put_handler_behind(const void* wasmtime);
 
 // The slot of the guest that this thread runs; null: none does.
 void retry_faults_of(Slot* slot);
@@ -27,7 +28,8 @@ void retry_faults_of(Slot* slot);
 // ours has been put before that.
 void note_trap_handler(int signal);
 
-// Remembers the handlers of all signals that wasmtime makes traps of.
+// Remembers the handlers of all signals that wasmtime makes traps of. Throws std::runtime_error
+// when they are not wasmtime's: then another user of it came first.
 void note_trap_handlers();
 
 // Puts the handlers back that another library has taken the place of. Thread-safe.
