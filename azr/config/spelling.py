@@ -44,7 +44,7 @@ def spell_kind(schema: Mapping[str, Any]) -> str:
         return f'{spell_kind(schema["anyOf"][0])}, or "{UNSET}"'
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
-    values = schema.get("additionalProperties") or {}
+    values: Mapping[str, Any] = schema.get("additionalProperties") or {}
     if values.get("type") in PLURALS:
         return f"a table of {PLURALS[values['type']]}{spell_limits(values)}"
     if schema["type"] != "array":
