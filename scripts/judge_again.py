@@ -3,8 +3,10 @@
     python scripts/judge_again.py RUN_FOLDER
 
 Completions are read and run anew, in a sandbox of this machine, as the run did. Prints what differs
-and exits with status 1 if anything does. Induction's proposals are left out: a record does not say
-which program was shown.
+and exits with status 1 if anything does. Left out are induction's proposals, whose record does not
+say which program was shown, answers to anchors, whose record has no check, and what the game
+refused for reasons of its own. In a run that pays for more than learnability ([intrinsic],
+[novelty]) the rewards of proposals are not compared.
 """
 
 import asyncio
@@ -14,18 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from azr.config.loading import load
-from azr.config.run import RunConfig
+from azr.config.run import IntrinsicConfig, NoveltyConfig, RunConfig
+from azr.errors import AzrError
 from azr.game.judge.judge import SandboxJudge
 from azr.game.modes import rules_of
+from azr.game.rewards.novelty import NOT_NOVEL
 from azr.game.rewards.rewards import answer_reward, proposal_reward
 from azr.gather import all_or_nothing
 from azr.records.rollouts import mode_of, read_rollouts, task_of
 from azr.records.run_folder import rollout_files
 from azr.run.players import open_executor
-from azr.types import Grade, Mode, ParseFailure, Prompt, Role, Rollout, Verdict
+from azr.types import ANCHORS, Grade, Mode, ParseFailure, Prompt, Role, Rollout, Verdict
 
-NOT_OF_THE_JUDGE = ("too long to ask",)
-"""Reasons for which the game refuses what the judge has admitted."""
+NOT_OF_THE_JUDGE = ("too long to ask", "over the curriculum", NOT_NOVEL)
+"""How reasons begin for which the game refuses what the judge has admitted, or never saw."""
 
 
 def rollout_of(record: Mapping[str, Any], config: RunConfig) -> Rollout:
@@ -61,6 +65,8 @@ async def score(
         verdict = Verdict.ILL_FORMED
         if not isinstance(proposal, ParseFailure):
             verdict = (await judge.admit(proposal, record["step"])).verdict
+        if pays_for_more(config):
+            return verdict, record["reward"]
         return verdict, proposal_reward(verdict, record["solve_rate"] or 0.0, rewards)
     answer, task = rules.read_answer(rollout), rollout.prompt.task
     assert task is not None, "a solver's record has its task"
@@ -70,10 +76,16 @@ async def score(
     return grade.verdict, answer_reward(grade, rewards)
 
 
+def pays_for_more(config: RunConfig) -> bool:
+    """Whether proposals may be paid for something that is not measured again."""
+    return (config.intrinsic, config.novelty) != (IntrinsicConfig(), NoveltyConfig())
+
+
 def is_judged(record: Mapping[str, Any]) -> bool:
-    """Whether the record holds all that the judge was given."""
+    """Whether the verdict is the judge's, and the record holds all that the judge was given."""
     is_shown = record["stream"] == f"{Role.PROPOSER}/{Mode.INDUCTION}"
-    return not is_shown and record["reason"] not in NOT_OF_THE_JUDGE
+    is_anchor = record["group"].startswith(ANCHORS)
+    return not (is_shown or is_anchor or record["reason"].startswith(NOT_OF_THE_JUDGE))
 
 
 async def judged_again(folder: Path) -> tuple[int, list[str]]:
@@ -96,7 +108,14 @@ async def judged_again(folder: Path) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Print what differs."""
-    num_judged, told = asyncio.run(judged_again(Path(sys.argv[1])))
+    if len(sys.argv) != 2:
+        print("usage: python scripts/judge_again.py RUN_FOLDER", file=sys.stderr)
+        return 2
+    try:
+        num_judged, told = asyncio.run(judged_again(Path(sys.argv[1])))
+    except AzrError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(*told, f"{num_judged} judged again, {len(told)} differ", sep="\n")
     return bool(told)
 
