@@ -18,7 +18,7 @@ from azr.learner.learner import TorchLearner
 from azr.learner.loss import head_tensors
 from azr.learner.packing import MicroBatch, pack, sequences_of
 from azr.models.checkpoint import Checkpoint, save_checkpoint
-from azr.models.lora.merging import write_merged
+from azr.models.lora.merging import whole_model, write_merged
 from azr.models.weights import TorchWeights
 from azr.rollout.prompt_tokens import load_tokenizer
 from azr.rollout.transformers_engine import TransformersEngine
@@ -176,6 +176,11 @@ def test_a_checkpoint_is_peft_s_and_its_export_what_was_pushed(
     assert exported.keys() == pushed.keys()
     assert all(torch.equal(exported[name], pushed[name]) for name in pushed)
     assert (tmp_path / "model" / "tokenizer.json").is_file()
+    (tmp_path / ".merged-killed" / "model").mkdir(parents=True)  # of an evaluation that was killed
+    with whole_model(cut.model, tmp_path) as merged:
+        assert load_file(merged / "model.safetensors").keys() == pushed.keys()
+        assert list(tmp_path.glob(".merged-*")) == [merged.parent]
+    assert not list(tmp_path.glob(".merged-*"))
 
 
 def test_other_adapters_than_the_runs_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from azr.models.pretrained import resolve_model
 
 __all__ = ["base_of", "whole_model", "write_merged"]
 
+MERGED = ".merged-"
+"""How the folder of a merged model begins that is there for a while."""
+
 
 @contextmanager
 def whole_model(folder: Path, beside: Path) -> Generator[Path]:
@@ -31,7 +34,8 @@ def whole_model(folder: Path, beside: Path) -> Generator[Path]:
 
     Args:
         folder: A model's, or an adapter's.
-        beside: The merged one is made in this folder.
+        beside: The merged one is made in this folder, which nobody else uses: what a process that
+            was killed has left there goes.
 
     Raises:
         ModelError: As `write_merged`.
@@ -39,7 +43,9 @@ def whole_model(folder: Path, beside: Path) -> Generator[Path]:
     if not is_adapter(folder):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix=".merged-", dir=beside) as made:
+    for left in beside.glob(f"{MERGED}*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=MERGED, dir=beside) as made:
         yield write_merged(folder, Path(made) / "model")
 
 
