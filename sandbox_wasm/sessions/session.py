@@ -173,11 +173,13 @@ class Session:
 
         Raises:
             SessionGone: Its state is kept no more.
+            BadJob: Nothing was run yet, and even that is larger than a session may be.
         """
         self._check_open()
         if self._ref is None:
-            self.run("")
-        assert self._ref is not None  # an empty turn always ends well
+            turn = self.run("")
+            if self._ref is None:
+                raise BadJob(f"there is no state to save: {turn.error}")
         return self._keeper.save_state(self._ref.name)
 
     def digest(self) -> str:

@@ -4,13 +4,15 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from sandbox_wasm import BadJob, Job, Limits, Outcome, Sandbox, Session, SessionGone, SessionLimits
 from sandbox_wasm.http.runs.notebook import Allowance, job_of_cells, result_of_cells
-from sandbox_wasm.types import FUEL_A_SECOND
+from sandbox_wasm.http.runs.sessions import HeldSession
+from sandbox_wasm.sessions.errands import Errand
+from sandbox_wasm.types import FUEL_A_SECOND, JobResult
 
 pytestmark = pytest.mark.guest
 
@@ -251,6 +253,18 @@ def test_turns_are_bounded_and_the_session_idle_longest_goes_first() -> None:
         assert (stats["sessions"], stats["sessions_expired"]) == (2, 7)
         sessions.clear()
         assert (pool.stats()["sessions"], pool.stats()["state_bytes"]) == (0, 0)
+
+
+def test_a_session_that_may_hold_nothing_cannot_be_saved_and_says_why() -> None:
+    with Sandbox(workers=1, images=1, sessions=SessionLimits(max_session_bytes=1000)) as pool:
+
+        async def run(jobs: Sequence[Job | Errand]) -> list[JobResult]:
+            return [pool.submit(job).result() for job in jobs]
+
+        with pytest.raises(BadJob, match=r"no state to save: .* more than 1000 bytes"):
+            pool.session().save()
+        with pytest.raises(BadJob, match=r"no state to save: .* more than 1000 bytes"):
+            asyncio.run(HeldSession(pool.drop_state).save(run))
 
 
 def test_turns_of_one_session_come_one_after_the_other_and_forks_run_together(

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from sandbox_wasm.errors import SessionGone
+from sandbox_wasm.errors import BadJob, SessionGone
 from sandbox_wasm.http.runs.endings import TEXTS, is_late
 from sandbox_wasm.sessions.errands import Errand, LoadState, SaveState, saved_of
 from sandbox_wasm.sessions.session import StateRef, TurnResult, turn_job
@@ -56,9 +56,11 @@ class HeldSession:
     async def save(self, run: Run) -> bytes:
         """Return the state as bytes; raises as `run`."""
         async with self.lock:
-            if self._ref is None:  # nothing was run yet: an empty turn always ends well
-                self._keep((await run([turn_job("", "")]))[0])
-            assert self._ref is not None
+            if self._ref is None:  # nothing was run yet
+                (empty,) = await run([turn_job("", "")])
+                self._keep(empty)
+                if self._ref is None:
+                    raise BadJob(f"there is no state to save: {empty.calls[0].error}")
             (result,) = await run([SaveState(self._ref.name)])
             return saved_of(result)
 
