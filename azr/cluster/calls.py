@@ -22,10 +22,12 @@ GRACE_S = 20.0
 """After the first failure the others have so long: most failures take their peers along."""
 
 
-def outcomes(calls: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+def outcomes(
+    calls: Mapping[str, Any], timeout_s: float, grace_s: float = GRACE_S
+) -> dict[str, Any]:
     """What became of each call, by the name of whom it was made to: its answer, or its exception.
 
-    Who has not answered in time has a `WorkerLost`. After a failure that time is short.
+    Who has not answered in time has a `WorkerLost`. After a failure that time is `grace_s`.
     """
     found: dict[str, Any] = {}
     names = {call: name for name, call in calls.items()}
@@ -41,7 +43,7 @@ def outcomes(calls: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
             found[name] = ray.get(done[0])
         except RayError as error:
             found[name] = cause_of(error)
-            deadline = min(deadline, time.monotonic() + GRACE_S)
+            deadline = min(deadline, time.monotonic() + grace_s)
     return found
 
 

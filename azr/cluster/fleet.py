@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.5
 PRESENT_S: Final = 10.0
 """An engine that is up answers that it is within so long, whatever it samples."""
+ENDING_S: Final = 60.0
+"""What was to end has ended after so long."""
 FAREWELLS: Final = 40
 """An engine that is said to be dead so often in a row does not come back."""
 
@@ -110,8 +112,10 @@ class Fleet:
         if engine.state is not State.LIVE:
             return  # others have noticed
         log.warning("event=engine_lost engine=%d reason=%s", engine.number, one_line(error))
-        engine.state, engine.pid = State.QUARANTINED, 0
-        if not isinstance(error, RayActorError | StaleWeights):
+        engine.state = State.QUARANTINED
+        if isinstance(error, RayActorError | StaleWeights):
+            engine.pid = 0
+        else:
             start_anew(engine)  # it is up, and of no use
 
     def close(self) -> None:
@@ -202,7 +206,7 @@ def present(engines: Sequence[Engine], timeout_s: float) -> list[Engine]:
     for engine in engines:
         answer = answers[engine.name]
         engine.farewells = engine.farewells + 1 if isinstance(answer, ActorDiedError) else 0
-        if isinstance(answer, int):
+        if isinstance(answer, int) and not is_ending(engine, answer):
             engine.pid = answer
             found.append(engine)
         elif engine.farewells >= FAREWELLS:
@@ -213,6 +217,15 @@ def present(engines: Sequence[Engine], timeout_s: float) -> list[Engine]:
 
 def start_anew(engine: Engine) -> None:
     """End an engine whose weights or state are not to be trusted; Ray starts it again."""
-    engine.state, engine.pid = State.QUARANTINED, 0
+    engine.state = State.QUARANTINED
+    engine.ended, engine.ended_s, engine.pid = engine.pid or engine.ended, time.monotonic(), 0
     with suppress(RayError):
         ray.kill(engine.actor, no_restart=False)
+
+
+def is_ending(engine: Engine, pid: int) -> bool:
+    """Whether the answer is that of the process which was ended a moment ago.
+
+    Ray kills it in its own time. On another node an engine may get the same number.
+    """
+    return pid == engine.ended and time.monotonic() < engine.ended_s + ENDING_S

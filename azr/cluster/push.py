@@ -7,7 +7,7 @@ of two versions, and nobody may sample from any of them before it has been start
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from azr.cluster.actors.learner import Sent
 from azr.cluster.calls import is_told, lost, outcomes
@@ -17,6 +17,9 @@ from azr.models.checksums import Receipt
 from azr.rollout.weight_proof import Probe, check_receipt
 
 __all__ = ["Engine", "PushTorn", "State", "push"]
+
+MEETING_S: Final = 120.0
+"""All are up when they are to meet. Whoever waits longer waits for an engine that has died."""
 
 
 class State(Enum):
@@ -39,6 +42,10 @@ class Engine:
     state: State = State.QUARANTINED
     pid: int = 0
     """Of the actor that answered last; another after a restart, 0 until it has answered."""
+    ended: int = 0
+    """The process that was ended last; it may answer until it has."""
+    ended_s: float = 0.0
+    """When that was, on the monotonic clock."""
     farewells: int = 0
     """How often in a row it was said to be dead."""
     open: int = 0
@@ -70,14 +77,16 @@ class Push:
         if self.learners.met == members:
             return
         self.learners.met = ()
-        workers, timeout_s = self.config.cluster.tensor_parallel, self.config.cluster.timeout_s
+        workers = self.config.cluster.tensor_parallel
+        timeout_s = min(MEETING_S, self.config.cluster.timeout_s)
         host, port = self.learners.first("address")
         size = 1 + workers * len(self.engines)
         place = {"host": host, "port": port, "size": size, "timeout_s": timeout_s}
         calls = self.learners.call_first("meet", host, port, size, timeout_s)
         for index, engine in enumerate(self.engines):
             calls[engine.name] = engine.actor.meet.remote({**place, "first": 1 + workers * index})
-        self._without_failure(outcomes(calls, timeout_s))
+        # rank 0 can be asked for nothing before it has given up a meeting
+        self._without_failure(outcomes(calls, 2 * timeout_s, grace_s=2 * timeout_s))
         self.learners.met = members
 
     def send(self) -> Mapping[str, int]:

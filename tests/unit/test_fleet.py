@@ -31,12 +31,17 @@ class FakeActor:
         self.next_pid = 0
         """What it is when it has been started anew; 0: that takes until the test says."""
         self.num_killed = 0
+        self.last_words = 0
+        """How often it answers as process 1 after it was killed."""
 
     @property
     def ready(self) -> Any:
         return self
 
     def remote(self) -> int | Exception:
+        if self.num_killed and self.last_words:
+            self.last_words -= 1
+            return 1
         answer, self.answer = self.answer, self.next_pid or self.answer
         return answer
 
@@ -130,6 +135,18 @@ def test_who_comes_back_after_the_first_is_not_left_to_the_next_adoption(
     until(lambda: first.state is LIVE)
     assert pushes.made[2:] == [(2, [0], [1])], "to it alone; the other went on sampling"
     assert [engine.pid for engine in crew.engines] == [11, 22]
+
+
+def test_the_answer_of_one_that_is_being_ended_is_not_its_return(
+    pushes: Pushes, crew: Fleet, learners: Any
+) -> None:
+    """Ray kills in its own time; a push to the process of before would wait for nobody."""
+    _, second = crew.engines
+    pushes.failures = [PushTorn("engine 0 is gone")]
+    second.actor.next_pid, second.actor.last_words = 22, 3
+    crew.adopt(learners, 2)
+    assert pushes.made == [(2, [0, 1], []), (2, [1], [])]
+    assert (second.pid, second.actor.last_words) == (22, 0)
 
 
 def test_one_that_is_lost_comes_back_without_an_adoption(pushes: Pushes, crew: Fleet) -> None:
