@@ -41,6 +41,13 @@ class Package:
         return "\n".join([*lines, self.warm_up])
 
 
+_OF_SCIPY = ("cluster.hierarchy", "cluster.vq", "constants", "fft", "integrate", "interpolate",
+             "linalg", "ndimage", "optimize", "signal", "sparse.csgraph", "sparse.linalg",
+             "spatial", "special", "stats")  # fmt: skip
+_PYBIND11 = (range(26044, 29037), range(85335, 85777))
+"""Matplotlib's modules, where the linker put what all that is bound with pybind11 shares, and what
+reads the names of C++ types for it."""
+
 PACKAGES = {
     "more_itertools": Package(("more_itertools",)),
     "mpmath": Package(("mpmath",)),
@@ -61,16 +68,9 @@ PACKAGES = {
     ),
     "regex": Package(("regex",), functions=(range(29037, 29415),)),
     "scipy": Package(
-        (
-            "scipy.constants",
-            "scipy.linalg",
-            "scipy.ndimage",
-            "scipy.sparse.csgraph",
-            "scipy.sparse.linalg",
-            "scipy.special",
-        ),
+        tuple(f"scipy.{name}" for name in _OF_SCIPY),
         ("numpy",),
-        functions=(range(31415, 54618), range(74250, 82520)),
+        functions=(*_PYBIND11, range(31415, 54618), range(74250, 82520)),
         prelude="wide_scipy.py",
     ),
     "sympy": Package(("sympy",), ("mpmath",)),
