@@ -17,7 +17,15 @@ from typing import Final
 from sandbox_wasm.errors import BadJob, SandboxUnavailable, SessionGone
 from sandbox_wasm.server.executor import Executor
 from sandbox_wasm.server.metrics import ServerCounters
-from sandbox_wasm.server.queues import FairQueue, QueueLimits, Session, Ticket, fuel_of, too_costly
+from sandbox_wasm.server.queues import (
+    FairQueue,
+    QueueLimits,
+    Session,
+    Ticket,
+    fuel_of,
+    states_of,
+    too_costly,
+)
 from sandbox_wasm.server.stall import StallWatch, StuckWorkers
 from sandbox_wasm.sessions.errands import Errand, LoadState
 from sandbox_wasm.types import Job, JobResult
@@ -207,15 +215,16 @@ class Desk:
             if ticket.gives_way and future.cancelled() and self._queue.put_back(ticket):
                 continue
             order, index = self._orders.pop(ticket.number)
-            if self._queue.finish(ticket):
+            if self._queue.finish(ticket) and not order.done.done():
                 self._take(ticket, order, index, future)
+            else:  # nobody waits for it
+                for name in states_of(future):
+                    self._executor.drop_state(name)
         self._feed()
         self._room.set()
 
     def _take(self, ticket: Ticket, order: _Order, index: int, future: "Future[JobResult]") -> None:
         """Keep the result of a job that somebody waits for."""
-        if order.done.done():
-            return
         exc = CancelledError() if future.cancelled() else future.exception()
         if exc is None:
             result = future.result()

@@ -13,6 +13,7 @@ from sandbox_wasm.http.desk import Desk
 from sandbox_wasm.server import queues
 from sandbox_wasm.server.metrics import ServerCounters
 from sandbox_wasm.server.queues import QueueLimits
+from sandbox_wasm.sessions.session import turn_job
 from tests.contract.test_sandbox_wire import Peer, wire_job
 from tests.fake_sandbox import serve_in_thread
 
@@ -101,6 +102,21 @@ def test_over_http_hosts_share_a_worker_too(pool: Sandbox) -> None:
 
     asyncio.run(run())
     assert counters.gave_way == 1
+
+
+def test_a_turn_that_ended_when_nobody_waited_over_http_leaves_no_state(pool: Sandbox) -> None:
+    async def run() -> None:
+        desk = Desk(pool, 1, QueueLimits(), ServerCounters())
+        asking = asyncio.create_task(desk.run("one", [turn_job("", "x = 1")]))
+        await asyncio.sleep(0)  # it has asked
+        wait_until(lambda: pool.stats()["sessions"] == 1)  # it has ended, and the desk has not seen
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await desk.run("one", [SMALL])
+
+    asyncio.run(run())
+    assert pool.stats()["sessions"] == 0
 
 
 def test_the_running_job_of_a_client_that_vanished_ends_at_once(
