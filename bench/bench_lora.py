@@ -1,6 +1,8 @@
 """One update with adapters against one of all weights: CPU time as a ratio, and peak memory.
 
-    python bench/bench_lora.py [--rank 16] [--repeats 3] [--completions 48]
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0 python bench/bench_lora.py [--rank 16] [--repeats 3]
+
+The variables are a run's own: a thread that waits takes no CPU time.
 
 Settings and sizes are the demo's (configs/demo-cpu.toml). For the time both learners are in one
 process and take turns, so the ratio holds on a busy machine too. For the memory each is alone in a
@@ -9,7 +11,6 @@ process: the peak of what is resident over two updates, above what it is with to
 
 import argparse
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -62,8 +63,9 @@ def learner_of(rank: int) -> TorchLearner:
 
 
 def peak_bytes() -> int:
-    """The most that this process has had resident."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """The most that this process has had resident (getrusage counts its parent's, too)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def measure_memory(rank: int, number: int) -> None:
@@ -92,8 +94,10 @@ def compare_time(rank: int, number: int, repeats: int) -> None:
         for learner, taken in zip(learners, times, strict=True):
             started = time.process_time()
             learner.update(experiences, advantages)
+            seconds = time.process_time() - started
+            print(f"{'all weights' if learner is learners[0] else 'adapters'}: {seconds:.1f} s")
             if turn:
-                taken.append(time.process_time() - started)
+                taken.append(seconds)
     full, adapted = (statistics.median(taken) for taken in times)
     print(f"CPU seconds of an update: all weights {full:.1f}, rank {rank} {adapted:.1f}")
     ratios = sorted(b / a for a, b in zip(*times, strict=True))
