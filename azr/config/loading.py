@@ -39,7 +39,6 @@ __all__ = [
 COMMAND_LINE = "command line"
 SYNONYMS = {
     "learning_rate": "learner.lr",
-    "lr": "learner.lr",
     "lora_rank": "lora.rank",
     "lora_alpha": "lora.alpha",
     "target_modules": "lora.targets",
@@ -207,6 +206,9 @@ def closest(name: str, also: Collection[str]) -> str:
     section, _, leaf = name.rpartition(".")
     if leaf in SYNONYMS:
         return SYNONYMS[leaf]
+    named = [key for key in describe() if key.rpartition(".")[2] == leaf]
+    if len(named) == 1:
+        return named[0]
     sections = {key.rpartition(".")[0] for key in describe()} - {""}
     beside = {k.rpartition(".")[2]: k for k in describe() if k.rpartition(".")[0] == section}
     if not section:

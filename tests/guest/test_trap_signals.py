@@ -90,7 +90,10 @@ def test_another_handler_in_a_folder_of_that_name_is_not_taken_for_wasmtime(tmp_
     python.symlink_to(Path(sys.executable).resolve())
     library = Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME"))
     (folder / library.name).symlink_to(library)  # the handler is there, where it is shared
-    script = "from sandbox_wasm import Sandbox\nwith Sandbox(workers=1, images=1): print('well')"
+    script = (
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        "from sandbox_wasm import Sandbox\nwith Sandbox(workers=1, images=1): print('well')"
+    )
     done = subprocess.run(
         [python, "-X", "faulthandler", "-c", script],
         env={
