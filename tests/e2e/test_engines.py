@@ -116,6 +116,7 @@ def changed(model: Any, seed: int) -> TorchWeights:
 def test_rollouts_carry_the_ids_and_logprobs_of_what_was_sampled(
     policy: EnginePolicy, model: Any
 ) -> None:
+    policy.stats()  # forgets what was asked before
     run(policy.adopt(TorchWeights(model), version=0))
     rollouts = run(sample_all(policy, MIXED))
     assert largest_difference(model, rollouts) < 1e-3
