@@ -123,7 +123,7 @@ def test_the_report_draws_every_plot_and_card_without_a_complaint(
     assert dom.count('class="row"') == 20, "a page of answers"
     assert '<span class="kw">def</span> <span class="fn">f</span>' in dom
     plots = drawn_in(browser, page, tmp_path)
-    assert len(plots) == dom.count('class="chart"') == 30, "every plot has data in a complete run"
+    assert len(plots) == dom.count('class="chart"') == 31, "every plot has data in a complete run"
     assert all(plot["inked"] > 0.01 for plot in plots.values())
     assert plots["Valid proposals"]["names"] == ["deduction", "abduction", "induction"]
     assert "step12" in re.sub(r"\s", "", plots["Valid proposals"]["legend"]), "at rest: the last"
@@ -140,7 +140,7 @@ def test_what_a_run_did_not_measure_is_left_out(
 ) -> None:
     dom, console = browse(browser, write_report([make_run(steps=3)]), tmp_path)
     assert console == ""
-    assert dom.count("<canvas") == dom.count('class="chart"') == 26
+    assert dom.count("<canvas") == dom.count('class="chart"') == 27
     for words in (
         "<h3>Distance",
         "<h3>Intrinsic",
@@ -176,7 +176,7 @@ def test_seeds_are_compared_as_arms_with_bands_and_a_table(browser: str, tmp_pat
     """
     page = write_report(runs)
     plots = drawn_in(browser, page, tmp_path)
-    assert len(plots) == 30
+    assert len(plots) == 31
     assert {plot["bands"] for plot in plots.values()} == {2}, "every curve has its band"
     dom, _ = browse(browser, driven(page, script), tmp_path)
     found = json.loads(html.unescape(answer_of(dom)))
@@ -202,7 +202,7 @@ def test_runs_of_different_lengths_are_compared(
     assert console == ""
     assert "first against second" in dom
     assert "all modes" in dom
-    assert dom.count("<canvas") == 26
+    assert dom.count("<canvas") == 27
 
 
 @pytest.mark.parametrize("steps", [0, 1, 120])
