@@ -10,17 +10,18 @@ process: the peak of what is resident over two updates, above what it is with to
 """
 
 import argparse
-import random
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from bench_shared_prompts import trials
+
 from azr.config.loading import load
 from azr.config.run import RunConfig
 from azr.learner.learner import TorchLearner
-from azr.types import Experience, Mode, Prompt, Role, Rollout, Verdict
+from azr.types import Experience
 
 DEMO = Path("configs/demo-cpu.toml")
 PROMPT, COMPLETION = 450, 60
@@ -29,25 +30,7 @@ PROMPT, COMPLETION = 450, 60
 
 def rollouts(number: int) -> tuple[list[Experience], list[float]]:
     """Made-up rollouts, and advantages of which none is 0."""
-    draw = random.Random(0)  # noqa: S311 - a benchmark's data
-    asked = Prompt(role=Role.SOLVER, mode=Mode.DEDUCTION, text="")
-
-    def ids(mean: int) -> tuple[int, ...]:
-        length = draw.randint(mean // 2, mean + mean // 2)
-        return tuple(draw.randrange(100, 40_000) for _ in range(length))
-
-    made: list[Experience] = []
-    for _ in range(number):
-        prompt_ids, completion_ids = ids(PROMPT), ids(COMPLETION)
-        rollout = Rollout(
-            prompt=asked,
-            prompt_ids=prompt_ids,
-            completion_ids=completion_ids,
-            rollout_logprobs=(-5.0,) * len(completion_ids),
-            completion="",
-            policy_version=0,
-        )
-        made.append(Experience(rollout=rollout, verdict=Verdict.PASSED, reward=0.0))
+    made = trials(number, 1, PROMPT, COMPLETION)
     return made, [1.0 if place % 2 else -1.0 for place in range(number)]
 
 

@@ -179,10 +179,8 @@ def load_pupil(config: RunConfig, folder: Path, initial: Path, ranks: Ranks) -> 
         ConfigError, CheckpointError, ModelError: Model and adapters cannot be had.
     """
     base, adapters = adapters_of(config, folder, initial)
-    checkpointing, precisions = (
-        config.model.gradient_checkpointing,
-        Precisions(torch.float32, dtype_of(config)),
-    )
+    checkpointing = config.model.gradient_checkpointing
+    precisions = Precisions(torch.float32, dtype_of(config))
     if not ranks.is_alone:
         model = load_sharded(base, checkpointing, ranks, precisions, adapters)
         return WorkingModel(model, model)

@@ -16,8 +16,8 @@ from azr.records.metrics import step_metrics
 from azr.records.rollouts import rollout_records
 from azr.records.run_folder import RunFolder
 from azr.records.sinks import MetricsWriter
+from azr.report.curriculum import Curriculum
 from azr.rollout.asking import AskingPolicy
-from azr.run.curriculum import Curriculum
 from azr.run.display import Display
 from azr.run.new_tasks import drawn_tasks, task_text
 from azr.seeds import derive_seed

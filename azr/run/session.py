@@ -24,9 +24,9 @@ from azr.models.manifest import steps_in
 from azr.models.pretrained import local_model
 from azr.records.run_folder import RunFolder, refuse_taken, take_lock
 from azr.records.sinks import MetricsWriter
+from azr.report.curriculum import Curriculum
 from azr.rollout.opening import open_policy
 from azr.rollout.prompt_tokens import context_of
-from azr.run.curriculum import Curriculum
 from azr.run.display import Display
 from azr.run.interrupt import Interrupt
 from azr.run.machines import Machines, ThisProcess, open_machines, refuse_what_cannot_fit

@@ -8,10 +8,10 @@ import pytest
 from azr.config.run import LoggingConfig, RunConfig
 from azr.records.rollouts import read_rollouts
 from azr.records.run_folder import RunFolder, rollout_files
+from azr.report.curriculum import Curriculum, decay_metrics
 from azr.report.html.data import history_of
 from azr.report.html.decay import DEATH, falls_of
 from azr.report.story import Growth
-from azr.run.curriculum import Curriculum, decay_metrics
 from azr.run.recorder import RunRecorder
 from tests.curricula import Skill, make_curriculum
 from tests.unit.test_new_tasks import NEW, Quiet

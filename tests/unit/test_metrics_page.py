@@ -25,9 +25,9 @@ from azr.game.selfplay import play_step
 from azr.learner.learner import TorchLearner
 from azr.records.metrics import Stopwatch, step_metrics
 from azr.records.rollouts import rollout_records
+from azr.report.curriculum import Curriculum, decay_metrics
 from azr.rollout.requests import Request, Sampled
 from azr.rollout.statistics import Tally
-from azr.run.curriculum import Curriculum, decay_metrics
 from azr.types import STREAMS, Mode, Prompt, Role, stream_name
 from tests.fakes import InProcessExecutor, ScriptedPolicy, make_table
 from tests.tiny import make_tiny_model
