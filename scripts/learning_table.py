@@ -1,12 +1,14 @@
-"""The table of docs/results.md, as Markdown: the first step, and the last three of every arm.
+"""The tables of docs/results.md, as Markdown: the first step, and the last three of every arm.
 
     python scripts/learning_table.py full=runs/full-s0,runs/full-s1 shuffled=runs/shuffled-s0,...
+    python scripts/learning_table.py --blocks 12 full=... shuffled=...    # a mean for each 12 steps
 
 Each figure is a mean over the runs of an arm, +- half its 95 % interval (Student's t over the
 runs). Before the first update all arms with the same seeds are alike: one column stands for them.
-Evaluations and counts of different tasks are those of the last step.
+Evaluations and counts of different tasks are those of the last step, or of a block's last step.
 """
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,13 +78,42 @@ def table(arms: Mapping[str, Sequence[Columns]]) -> str:
     return "\n".join(lines)
 
 
+def block(columns: Columns, metric: str, start: int, width: int) -> Columns:
+    """What a run shows of a metric in a block of steps."""
+    shown = columns.get(metric, ())[start : start + width]
+    return {metric: shown[-1:] if metric.startswith(LAST_ONLY) else shown}
+
+
+def block_table(arms: Mapping[str, Sequence[Columns]], width: int) -> str:
+    """A row a metric and arm: its mean over each `width` steps, over the runs that came so far."""
+    steps = max(len(column) for runs in arms.values() for run in runs for column in run.values())
+    starts = range(0, steps, width)
+    heads = [f"{start + 1}-{min(start + width, steps)}" for start in starts]
+    lines = [f"| | | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
+    for metric in METRICS:
+        title = metric
+        for name, runs in arms.items():
+            blocks = ([block(run, metric, start, width) for run in runs] for start in starts)
+            cells = " | ".join(cell(shown, metric, slice(None)) for shown in blocks)
+            lines.append(f"| {title} | {name} (n={len(runs)}) | {cells} |")
+            title = ""
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("arms", nargs="+", metavar="NAME=RUN,RUN")
+    parser.add_argument("--blocks", type=int, metavar="STEPS", help="a mean for each so many steps")
+    options = parser.parse_args(arguments)
     arms: dict[str, Sequence[Columns]] = {}
-    for argument in arguments:
+    for argument in options.arms:
         arm = read_group(argument)
         arms[arm.name] = [collect_history(Path(run)).metrics for run in arm.runs]
-    sys.stdout.write(table(arms) + "\n")
+    shown = block_table(arms, options.blocks) if options.blocks else table(arms)
+    sys.stdout.write(shown + "\n")
 
 
 if __name__ == "__main__":
