@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "executor/engine/audit.h"
 #include "executor/memory/trial.h"
+#include "executor/module/audit.h"
+#include "executor/module/renumber.h"
 #include "executor/pool/builder.h"
 #include "executor/pool/pool.h"
 #include "executor/pool/shared_parts.h"
@@ -197,6 +198,10 @@ py::tuple audit(const py::bytes& wasm) {
   return py::make_tuple(result.functions, result.undecoded, result.state_changes);
 }
 
+py::bytes renumber(const py::bytes& wasm, const std::vector<uint32_t>& indices) {
+  return py::bytes(renumber_functions(std::string_view(wasm), indices));
+}
+
 py::object value_text(const py::bytes& marshal, size_t max_bytes, bool sort_dicts) {
   std::string text;
   const TextStatus status =
@@ -340,4 +345,5 @@ PYBIND11_MODULE(_pool, module) {
   module.def("argument_types", &result_of<&argument_types>);
   module.def("value_text", &value_text);
   module.def("audit_module", &audit);
+  module.def("renumber_functions", &renumber);
 }

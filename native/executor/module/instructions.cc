@@ -1,4 +1,4 @@
-#include "executor/engine/audit.h"
+#include "executor/module/instructions.h"
 
 #include <array>
 #include <stdexcept>
@@ -8,44 +8,11 @@ namespace {
 
 constexpr uint8_t kCodeSection = 10;
 
-class Decoder {
+class Body {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+  Body(Decoder decoder, Listener& listener) : in_(decoder), listener_(listener) {}
 
-  size_t at() const { return at_; }
-  void jump(size_t at) { at_ = at; }
-  bool done() const { return at_ >= bytes_.size(); }
-
-  uint8_t byte() {
-    if (done()) throw std::runtime_error("the module ends in the middle of something");
-    return static_cast<uint8_t>(bytes_[at_++]);
-  }
-
-  uint64_t uleb() {
-    uint64_t value = 0;
-    for (int shift = 0;; shift += 7) {
-      const uint8_t part = byte();
-      if (shift > 63) throw std::runtime_error("a number is too long");
-      value |= uint64_t{part & 0x7fu} << shift;
-      if (part < 0x80) return value;
-    }
-  }
-
-  void skip(int count) {
-    for (int i = 0; i < count; ++i) uleb();
-  }
-
- private:
-  std::string_view bytes_;
-  size_t at_ = 0;
-};
-
-class FunctionAudit {
- public:
-  FunctionAudit(Decoder& decoder, ModuleAudit& audit) : in_(decoder), audit_(audit) {}
-
-  // Decodes one body; false at an unknown instruction.
-  bool run(size_t end) {
+  bool decode(size_t end) {
     const uint64_t locals = in_.uleb();
     for (uint64_t i = 0; i < locals; ++i) in_.skip(2);
     while (in_.at() < end) {
@@ -55,8 +22,6 @@ class FunctionAudit {
   }
 
  private:
-  void note(const std::string& name) { ++audit_.state_changes[name]; }
-
   bool instruction(uint8_t op) {
     if (op >= 0x28 && op <= 0x3e) return memory_argument();
     if (op <= 0x01 || op == 0x05 || op == 0x0b || op == 0x0f || (op >= 0x1a && op <= 0x1b) ||
@@ -73,8 +38,6 @@ class FunctionAudit {
       case 0x09:
       case 0x0c:
       case 0x0d:
-      case 0x10:
-      case 0x12:
       case 0x18:
       case 0x20:
       case 0x21:
@@ -85,7 +48,12 @@ class FunctionAudit {
       case 0x41:
       case 0x42:
       case 0xd0:
+        in_.skip(1);
+        return true;
+      case 0x10:
+      case 0x12:
       case 0xd2:
+        listener_.name_function(in_.at());
         in_.skip(1);
         return true;
       case 0x11:
@@ -99,14 +67,14 @@ class FunctionAudit {
       case 0x1f:
         return try_table();
       case 0x24:
-        note("global.set " + std::to_string(in_.uleb()));
+        listener_.change_state("global.set " + std::to_string(in_.uleb()));
         return true;
       case 0x26:
-        note("table.set");
+        listener_.change_state("table.set");
         in_.skip(1);
         return true;
       case 0x40:
-        note("memory.grow");
+        listener_.change_state("memory.grow");
         in_.skip(1);
         return true;
       case 0x43:
@@ -156,7 +124,7 @@ class FunctionAudit {
     static constexpr std::array<int, 18> kImmediates{0, 0, 0, 0, 0, 0, 0, 0, 2,
                                                      1, 2, 1, 2, 1, 2, 1, 1, 1};
     if (op >= kNames.size()) return false;
-    if (kNames[op] != nullptr) note(kNames[op]);
+    if (kNames[op] != nullptr) listener_.change_state(kNames[op]);
     in_.skip(kImmediates[op]);
     return true;
   }
@@ -174,40 +142,58 @@ class FunctionAudit {
     return true;
   }
 
-  Decoder& in_;
-  ModuleAudit& audit_;
+  Decoder in_;
+  Listener& listener_;
 };
+
+void read_code_section(Decoder& in, size_t end, const std::function<void(size_t, size_t)>& see) {
+  const uint64_t count = in.uleb();
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t length = in.uleb();
+    if (in.at() > end || length > end - in.at()) throw std::runtime_error("a function is too long");
+    const size_t begin = in.at();
+    see(begin, begin + length);
+    in.jump(begin + length);
+  }
+}
 
 }  // namespace
 
-ModuleAudit audit_module(std::string_view wasm) {
+uint8_t Decoder::byte() {
+  if (done()) throw std::runtime_error("the module ends in the middle of something");
+  return static_cast<uint8_t>(bytes_[at_++]);
+}
+
+uint64_t Decoder::uleb() {
+  uint64_t value = 0;
+  for (int shift = 0;; shift += 7) {
+    const uint8_t part = byte();
+    if (shift > 63) throw std::runtime_error("a number is too long");
+    value |= uint64_t{part & 0x7fu} << shift;
+    if (part < 0x80) return value;
+  }
+}
+
+void Decoder::skip(int count) {
+  for (int i = 0; i < count; ++i) uleb();
+}
+
+void for_each_body(std::string_view wasm, const std::function<void(size_t, size_t)>& see) {
   static constexpr std::string_view kMagic("\0asm\1\0\0\0", 8);
   if (!wasm.starts_with(kMagic)) throw std::runtime_error("not a WebAssembly module");
-  Decoder in(wasm);
-  in.jump(kMagic.size());
-  ModuleAudit audit;
+  Decoder in(wasm, kMagic.size());
   while (!in.done()) {
     const uint8_t section = in.byte();
     const uint64_t size = in.uleb();
     if (size > wasm.size() - in.at()) throw std::runtime_error("a section is too long");
     const size_t end = in.at() + size;
-    if (section == kCodeSection) {
-      const uint64_t count = in.uleb();
-      for (uint64_t i = 0; i < count; ++i) {
-        const uint64_t length = in.uleb();
-        if (in.at() > end || length > end - in.at())
-          throw std::runtime_error("a function is too long");
-        const size_t body_end = in.at() + length;
-        Decoder body(wasm.substr(0, body_end));  // so that no body is read past its end
-        body.jump(in.at());
-        ++audit.functions;
-        if (!FunctionAudit(body, audit).run(body_end)) ++audit.undecoded;
-        in.jump(body_end);
-      }
-    }
+    if (section == kCodeSection) read_code_section(in, end, see);
     in.jump(end);
   }
-  return audit;
+}
+
+bool decode_body(std::string_view wasm, size_t begin, size_t end, Listener& listener) {
+  return Body(Decoder(wasm.substr(0, end), begin), listener).decode(end);
 }
 
 }  // namespace azr::executor
