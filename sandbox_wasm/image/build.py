@@ -270,7 +270,7 @@ class _Builder:
 
     def _compile(self, flavor: Flavor, *, is_metered: bool) -> bytes:
         what = f"the {flavor.name} guest, {'' if is_metered else 'not '}counting fuel"
-        self._progress(f"compiling {what}: once per user and machine, under a minute")
+        self._progress(f"compiling {what}: once per user and machine")
         done = threading.Event()
         ticker = threading.Thread(target=self._tick, args=(done,), daemon=True)
         ticker.start()

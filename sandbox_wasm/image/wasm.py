@@ -38,7 +38,7 @@ _UNNEEDED_PREFIXES = (
 def is_unneeded(name: str) -> bool:
     """Whether a function of this (demangled) name serves only packages that images leave out.
 
-    A wrong guess is safe: the stub is `unreachable`, so a call to it is a trap, never a result.
+    A wrong guess is safe: what stands in for it is `unreachable`, so a call is a trap, no result.
     """
     if name.startswith(_KEPT_PREFIXES):
         return False
