@@ -50,6 +50,7 @@ class Renderer:
         max_prompt_tokens: rollout.max_prompt_tokens.
         chat: Whether prompts are put into the chat template.
         arguments: selfplay.chat_template_kwargs.
+        vocab_size: Rows of the model's head; None: as many as the tokenizer has tokens.
 
     Raises:
         ModelError: The template refuses a user's turn, or knows no such argument.
@@ -62,9 +63,10 @@ class Renderer:
         max_prompt_tokens: int,
         chat: bool,
         arguments: Mapping[str, object] | None = None,
+        vocab_size: int | None = None,
     ) -> None:
         self.tokenizer = tokenizer
-        self.vocabulary = Vocabulary(tokenizer)
+        self.vocabulary = Vocabulary(tokenizer, vocab_size)
         self._max_prompt_tokens = max_prompt_tokens
         self._arguments = dict(arguments or {})
         self._thought = self._opened_thought() if chat else ""
@@ -168,6 +170,7 @@ def open_renderer(config: RunConfig, folder: Path) -> tuple[Renderer, int]:
         max_prompt_tokens=rollout.max_prompt_tokens,
         chat=config.selfplay.chat_template,
         arguments=config.selfplay.chat_template_kwargs,
+        vocab_size=getattr(text_config_of(folder), "vocab_size", None),
     )
     return renderer, needed
 
@@ -184,8 +187,13 @@ def load_tokenizer(folder: Path) -> Any:
 
 def context_of(folder: Path) -> int:
     """The longest sequence the model was made for."""
+    return int(getattr(text_config_of(folder), "max_position_embeddings", 2**31))
+
+
+def text_config_of(folder: Path) -> Any:
+    """The part of a model's configuration that is about text."""
     try:
         config: Any = AutoConfig.from_pretrained(folder)
     except Exception as error:  # and transformers
         raise ModelError(f"{folder}/config.json cannot be read: {one_line(error)}") from error
-    return int(getattr(config.get_text_config(), "max_position_embeddings", 2**31))
+    return config.get_text_config()

@@ -25,10 +25,16 @@ KEPT = frozenset(map(str.lower, keyword.kwlist)) | {
 
 
 class Vocabulary:
-    """The words of a tokenizer."""
+    """The words of a tokenizer that a model has; some tokenizers have tokens beyond its head.
 
-    def __init__(self, tokenizer: Any) -> None:
+    Args:
+        tokenizer: The model's.
+        size: Rows of the model's head; None: as many as the tokenizer has tokens.
+    """
+
+    def __init__(self, tokenizer: Any, size: int | None = None) -> None:
         self._tokenizer = tokenizer
+        self._size = len(tokenizer) if size is None else min(size, len(tokenizer))
         self.without = lru_cache(maxsize=4)(self._without)
         """Return the ids that a dropout rules out, ascending; rollouts of a step share them."""
 
@@ -41,7 +47,7 @@ class Vocabulary:
     def _words(self) -> list[int]:
         """The ids of tokens that have a word in them which is not kept."""
         special = set(self._tokenizer.all_special_ids)
-        texts = enumerate(self._tokenizer.batch_decode([[n] for n in range(len(self._tokenizer))]))
+        texts = enumerate(self._tokenizer.batch_decode([[n] for n in range(self._size)]))
         return [
             token
             for token, text in texts

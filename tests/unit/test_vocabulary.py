@@ -1,13 +1,16 @@
 """Vocabulary dropout: which words a proposer must do without, and when."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
-from azr.config.run import RolloutConfig, RunConfig, SelfPlayConfig
+from azr.config.run import ModelConfig, RolloutConfig, RunConfig, SelfPlayConfig
 from azr.game.selfplay import play_step
+from azr.rollout.opening import open_policy
 from azr.rollout.vocabulary import Vocabulary
-from azr.types import Dropout, Prompt, Role
+from azr.types import Dropout, Mode, Prompt, Role
 from tests.fakes import ScriptedPolicy, make_table
+from tests.tiny import make_tiny_model, make_tiny_tokenizer
 
 TOKENS = [
     "<|end|>", " def", "return", " numbers", "ab", " x1", "))", "Input", "\n    ", "reverse",
@@ -38,6 +41,29 @@ def test_what_holds_a_program_together_is_never_dropped() -> None:
     assert {len(some) for some in drawn} == {2}
     assert set().union(*drawn) == all_words, "each is dropped now and then"
     assert drawn == [words(0.4, seed) for seed in range(40)]
+
+
+def test_words_that_a_tokenizer_has_beyond_the_model_s_head_are_not_dropped(
+    tmp_path: Path,
+) -> None:
+    """There is nothing to drop: the model has no logits for them."""
+    folder, tokenizer = make_tiny_model(tmp_path / "tiny"), make_tiny_tokenizer()
+    tokenizer.add_tokens(["numbers", "reverse"])
+    tokenizer.save_pretrained(folder)
+    config = RunConfig(
+        model=ModelConfig(name=str(folder)),
+        rollout=RolloutConfig(engine="transformers", max_prompt_tokens=64, max_completion_tokens=4),
+    )
+    asked = Prompt(
+        role=Role.PROPOSER, mode=Mode.DEDUCTION, text="f", seed=0, dropout=Dropout(0.9, 0)
+    )
+    policy = open_policy(config, folder)
+    try:
+        rollout = asyncio.run(policy.sample(asked))
+    finally:
+        policy.close()
+    assert rollout.dropped == ()
+    assert rollout.completion_ids
 
 
 def test_proposers_of_a_step_do_without_the_same_words_and_solvers_have_all() -> None:
