@@ -47,7 +47,8 @@ def test_words_that_a_tokenizer_has_beyond_the_model_s_head_are_not_dropped(
     tmp_path: Path,
 ) -> None:
     """There is nothing to drop: the model has no logits for them."""
-    folder, tokenizer = make_tiny_model(tmp_path / "tiny"), make_tiny_tokenizer()
+    folder = make_tiny_model(tmp_path / "tiny")
+    tokenizer: Any = make_tiny_tokenizer()
     tokenizer.add_tokens(["numbers", "reverse"])
     tokenizer.save_pretrained(folder)
     config = RunConfig(

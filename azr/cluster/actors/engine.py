@@ -89,7 +89,7 @@ class EngineActor:
         from azr.rollout.vllm_engine import sampled_of, sampling_params  # noqa: PLC0415
 
         try:
-            params = sampling_params(request)
+            params = sampling_params(request, self._llm.model_config.get_vocab_size())
             return sampled_of(await self._last(request.prompt_ids, params, request.priority))
         except ValueError as error:
             raise ModelError(f"vLLM refused a prompt: {error}") from error
