@@ -13,8 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from azr.models.checkpoint import latest_checkpoint
+from tests.e2e.one_process import run_commands
+from tests.e2e.test_lora_run import LORA
 from tests.e2e.test_run import metrics_of, played, start, tasks_of, wait_for_step, write_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.guest, pytest.mark.timeout(1800)]
@@ -67,6 +71,30 @@ def test_a_cluster_plays_and_learns_what_one_process_does(
         assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-5)
     for row in metrics_of(whole):
         assert row["sync/probe_max_abs"] < 1e-3, "of both engines"
+
+
+def test_adapters_are_trained_by_sharded_learners_pushed_resumed_and_exported(
+    runs: Path, write_config: Callable[..., Path], taught: Path
+) -> None:
+    """Checksums of the merged weights prove each push; the probe reads them unmerged."""
+    command = (write_config("lora"), *CLUSTER, "--cluster.engines", "1", *LORA, "--steps")
+    finish(start(*command, "2"))
+    assert "resuming after step 2" in finish(start(*command, "3", "--resume"))
+    folder = runs / "runs" / "lora"
+    rows = metrics_of(folder)
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert all(row["sync/probe_max_abs"] < 1e-3 for row in rows)
+    divergences = [row["kl"] for row in rows if "kl" in row]
+    assert divergences[0] == 0.0 < divergences[-1], "the reference is the model without adapters"
+    adapter = load_file(folder / "checkpoints/step_3/model/adapter_model.safetensors")
+    [done] = run_commands(runs, [["export", folder, "model"]])
+    assert done.code == 0, done.err[-4000:]
+    merged, base = (load_file(at / "model.safetensors") for at in (runs / "model", taught))
+    layer = "model.layers.0.self_attn.q_proj"
+    a, b = (adapter[f"base_model.model.{layer}.lora_{part}.weight"] for part in "AB")
+    added = merged[f"{layer}.weight"] - base[f"{layer}.weight"]
+    torch.testing.assert_close(added, 32 / 4 * (b @ a), atol=1e-6, rtol=1e-5)
+    assert added.abs().max() > 1e-4
 
 
 def test_a_run_outlives_a_learner_then_its_driver_and_stops_at_ctrl_c(
