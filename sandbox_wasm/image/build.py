@@ -168,17 +168,18 @@ class _Builder:
 
     def build(self, images: int, packages: frozenset[str]) -> BuiltGuest:
         self._files.remove_partial()
-        # A module is 100 MB, and checking its hash is most of a start: two at a time. What is
-        # missing is built one after the other all the same, under the folder's lock.
+        # Checking hashes is most of a start: two files at a time. What is missing is built one
+        # after the other all the same, under the folder's lock.
+        compile_name = f"compile-{self.image_id}.img"
         with ThreadPoolExecutor(1) as other:
             unmetered = other.submit(self._ensure_module, BASE, is_metered=False)
+            found = other.submit(self._files.read, compile_name)
             base = self._build_flavor(BASE, images)
-            compile_module = unmetered.result()
-        boot = functools.partial(self._boot, BASE, base.module, base.library)
-        compile_image = self._read(
-            f"compile-{self.image_id}.img",
-            lambda: boot(COMPILER, _COMPILE_SEED),
-        )
+            compile_module, compile_image = unmetered.result(), found.result()
+        if compile_image is None:
+            parts = (BASE, base.module, base.library, COMPILER, _COMPILE_SEED)
+            compile_image = self._files.ensure_read(compile_name, lambda: self._boot(*parts))
+        self._names.append(compile_name)
         flavors, image_id = [base], self.image_id
         if packages:
             flavor = self._flavor_of(packages)

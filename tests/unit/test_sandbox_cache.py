@@ -11,12 +11,14 @@ import stat
 import sys
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from sandbox_wasm.errors import ImageError
 from sandbox_wasm.image.cache import BuiltFiles, cache_folder, sha256_of
+from sandbox_wasm.image.manifest import locate_wasmtime
 
 
 def test_a_file_is_built_once(tmp_path: Path) -> None:
@@ -258,3 +260,9 @@ def test_the_folder_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_keys_of_different_parts_differ() -> None:
     assert sha256_of("ab", "c") != sha256_of("a", "bc")
+
+
+def test_the_version_in_the_key_is_the_one_that_is_installed() -> None:
+    library, found = locate_wasmtime()
+    assert library.is_file()
+    assert found == version("wasmtime")
