@@ -8,7 +8,8 @@ The workload is in bench/workload, many programs a file, each a cell with its in
     # Output: ('c', 3)
 
 Names are unique. The programs of heavy.py spend most of all instructions; `--light` leaves them
-out. Outputs are CPython's: scripts/workload.py writes them, tests/guest/test_workload.py checks.
+out. Outputs are CPython's: scripts/suites/workload.py writes them, and tests/guest/test_workload.py
+checks them.
 
 `--data FILE` takes others: JSON Lines, compressed if the name ends in .gz. Each line is an object:
 

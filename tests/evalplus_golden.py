@@ -1,7 +1,7 @@
 """What EvalPlus says of some programs, without the programs: tests/golden/evalplus_verdicts.json.
 
 Of each program there is a hash alone, so that a generator of other programs is noticed. Written by
-scripts/evalplus_verdicts.py, read by tests/guest/test_evalplus_verdicts.py.
+scripts/suites/evalplus_verdicts.py, read by tests/guest/test_evalplus_verdicts.py.
 """
 
 import hashlib

@@ -156,7 +156,7 @@ class Expected:
     varies: frozenset[str]
     """These pass in one bug-fix release of the suite and fail in another: they may do either."""
     modules: tuple[str, ...]
-    """What scripts/conformance.py runs: the modules of which most tests need no files."""
+    """What scripts/suites/conformance.py runs: the modules of which most tests need no files."""
     quick: tuple[str, ...]
     """What CI runs."""
 

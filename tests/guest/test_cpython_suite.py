@@ -1,4 +1,7 @@
-"""A bounded share of CPython's own tests, inside the guest; all of it: scripts/conformance.py."""
+"""A bounded share of CPython's own tests, inside the guest.
+
+All of it: scripts/suites/conformance.py.
+"""
 
 import re
 from pathlib import Path

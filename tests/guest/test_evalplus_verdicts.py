@@ -1,7 +1,7 @@
 """Our verdicts beside those of EvalPlus 0.3.1 on the same programs, the suites' own and mutants.
 
 All tasks but the 21 whose canonical solutions take seconds to minutes; these too with
-AZR_EVALPLUS_WHOLE=1. EvalPlus' verdicts are recorded: scripts/evalplus_verdicts.py.
+AZR_EVALPLUS_WHOLE=1. EvalPlus' verdicts are recorded: scripts/suites/evalplus_verdicts.py.
 """
 
 import asyncio
@@ -75,7 +75,8 @@ def test_the_programs_are_those_that_evalplus_saw(shared_data: Path, suite: str)
         for item in items_of(shared_data, suite)
     }
     assert made == {task: [one.digest for one in ones] for task, ones in seen.items()}, (
-        "another generator or other data: have EvalPlus judge again, scripts/evalplus_verdicts.py"
+        "another generator or other data: "
+        "have EvalPlus judge again, scripts/suites/evalplus_verdicts.py"
     )
 
 

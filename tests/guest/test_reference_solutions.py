@@ -1,6 +1,6 @@
 """The suites' own solutions keep the limits that rewards have by default; a part of each suite.
 
-Whole suites: scripts/reference_solutions.py.
+Whole suites: scripts/suites/reference_solutions.py.
 """
 
 from pathlib import Path

@@ -27,7 +27,7 @@ def test_there_are_enough_programs_and_a_dozen_heavy_ones() -> None:
 
 
 def test_cpython_gives_every_output() -> None:
-    script = [sys.executable, ROOT / "scripts" / "workload.py"]
+    script = [sys.executable, ROOT / "scripts" / "suites" / "workload.py"]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

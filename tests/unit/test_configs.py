@@ -31,7 +31,7 @@ def read(name: str) -> RunConfig:
     return load([CONFIGS / f"{name}.toml"], [])
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.toml")), ids=lambda file: file.stem)
 def test_every_configuration_loads_and_is_estimated(file: Path) -> None:
     config = load([file], [])
     shape = find_shape(config.model.name)

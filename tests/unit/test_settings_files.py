@@ -9,15 +9,6 @@ from azr.errors import ConfigError
 from tests.unit.test_settings import write
 
 
-@pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[2] / "configs").glob("*.toml")), ids=lambda p: p.stem
-)
-def test_every_configuration_we_ship_is_valid(path: Path) -> None:
-    config = load([path])
-    assert config.name
-    assert config.model.name
-
-
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_files_of_any_editor_are_read(tmp_path: Path, mark: str, end: str) -> None:

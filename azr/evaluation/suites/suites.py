@@ -211,7 +211,7 @@ def maths(name: str, title: str, file: str, origin: str) -> Suite:
     )
 
 
-EASY = "scripts/easy_suite.py: 45 programs of one to five lines, four inputs each"
+EASY = "scripts/suites/easy_suite.py: 45 programs of one to five lines, four inputs each"
 AZR_MATHS = "evaluation/math_eval/eval/data of github.com/LeapLabTHU/Absolute-Zero-Reasoner"
 
 SUITES: Mapping[str, Suite] = {

@@ -1,7 +1,7 @@
 """Run CPython's own tests inside the guest and write what came of it into docs/conformance.md.
 
-    python scripts/conformance.py                                  the suite of this Python
-    python scripts/conformance.py --suite DIR/test --version 3.15  another one, unpacked somewhere
+    python scripts/suites/conformance.py                                  the suite of this Python
+    python scripts/suites/conformance.py --suite DIR/test --version 3.15  another one, unpacked
 
 Exit status 1: a test failed that is not listed in tests/guest/cpython_VERSION.toml, or a listed one
 passes.
@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from sandbox_wasm import Sandbox  # noqa: E402

@@ -1,9 +1,9 @@
 """Have EvalPlus judge canonical solutions and mutants; its verdicts become a test's golden file.
 
-    .venv/bin/python scripts/evalplus_verdicts.py samples FOLDER
+    .venv/bin/python scripts/suites/evalplus_verdicts.py samples FOLDER
     evalplus.evaluate --dataset humaneval --samples FOLDER/humaneval+.jsonl    (docs/evaluation.md
     evalplus.evaluate --dataset mbpp --samples FOLDER/mbpp+.jsonl               has it in full)
-    .venv/bin/python scripts/evalplus_verdicts.py golden FOLDER
+    .venv/bin/python scripts/suites/evalplus_verdicts.py golden FOLDER
 
 EvalPlus runs programs as they are, on the machine itself: these are the suites' own, changed in one
 place, and it belongs into an environment of its own. The golden file holds verdicts and hashes, no
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from azr.evaluation.grading.code import program_of  # noqa: E402

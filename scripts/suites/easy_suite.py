@@ -4,14 +4,14 @@ CRUXEval is out of reach for models below 1B; a curve that stays at the bottom s
 learning. These programs have one to five lines, and every line was written for this file. Outputs
 are those of the interpreter that runs this script; a test runs all of them in the sandbox again.
 
-    .venv/bin/python scripts/easy_suite.py
+    .venv/bin/python scripts/suites/easy_suite.py
 """
 
 import json
 import sys
 from pathlib import Path
 
-OUTPUT = Path(__file__).parent.parent / "azr" / "evaluation" / "easy.jsonl"
+OUTPUT = Path(__file__).parents[2] / "azr" / "evaluation" / "suites" / "easy.jsonl"
 
 PROGRAMS: dict[str, tuple[str, ...]] = {
     # one expression
@@ -92,15 +92,20 @@ def value_of(program: str, arguments: str) -> str:
     return repr(eval(f"f({arguments})", scope))  # noqa: S307
 
 
-def main() -> None:
+def suite_lines() -> list[str]:
     """One line a program and input."""
-    lines = [
+    return [
         json.dumps(
             {"id": f"easy/{p}.{i}", "code": code, "input": given, "output": value_of(code, given)}
         )
         for p, (code, inputs) in enumerate(PROGRAMS.items())
         for i, given in enumerate(inputs)
     ]
+
+
+def main() -> None:
+    """Write the suite."""
+    lines = suite_lines()
     OUTPUT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stderr.write(f"{OUTPUT}: {len(PROGRAMS)} programs, {len(lines)} items\n")
 

@@ -1,7 +1,7 @@
 """The outputs of bench/workload, checked against this Python, or written by it.
 
-    python scripts/workload.py            # exit status 1 and a line for each that differs
-    python scripts/workload.py --write    # writes the `# Output:` lines, of new programs too
+    python scripts/suites/workload.py            # exit status 1 and a line for each that differs
+    python scripts/suites/workload.py --write    # writes the `# Output:` lines, of new programs too
 
 All programs run one after the other in a new process of this interpreter, without the sandbox.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from bench.programs import FOLDER, own_workload  # noqa: E402 - found by the line above

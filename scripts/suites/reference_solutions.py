@@ -1,6 +1,6 @@
 """Grade each suite's own solutions with the limits that rewards have by default.
 
-    .venv/bin/python scripts/reference_solutions.py leetcode livecodebench      # all four: no name
+    .venv/bin/python scripts/suites/reference_solutions.py leetcode livecodebench  # or all four
 
 Prints what does not pass and why, and the fuel of the slowest case; the data is looked for where
 `azr eval` looks ($AZR_SHARED_DATA or ../shared/data). docs/evaluation.md lists what does not pass.
