@@ -4,8 +4,9 @@ The figures are the report's own (azr.report.growth, azr.report.html.decay) as i
 the run ended now. So the step of decay may come, go and move: what fell may rise again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from azr.records.rollouts import read_rollouts
@@ -17,6 +18,8 @@ __all__ = ["Curriculum"]
 
 Record = Mapping[str, Any]
 FRESH = DEATH.removesuffix("*")
+PATIENCE_S = 2.0
+"""So long nothing is said while a run's rollouts are read."""
 
 
 class Curriculum:
@@ -29,14 +32,21 @@ class Curriculum:
         """New learnable tasks of these steps, all modes together."""
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
+    def of(cls, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Self:
         """Read the steps that a resumed run has behind it; a new run has none.
+
+        Args:
+            folder: The run's.
+            tell: Called with a line of progress every two seconds.
 
         Raises:
             CheckpointError: They are of a later version of azr.
         """
-        curriculum = cls()
-        for step, file in rollout_files(folder).items():
+        curriculum, files, told = cls(), rollout_files(folder), monotonic()
+        for done, (step, file) in enumerate(files.items()):
+            if monotonic() - told >= PATIENCE_S:
+                told = monotonic()
+                tell(f"reading stored rollouts: {done} of {len(files)} steps")
             curriculum.metrics(step, read_rollouts(file))
         return curriculum
 

@@ -135,7 +135,7 @@ class Attempt:
             buffers=players.buffers,
             policy=players.policy,
             judge=players.judge,
-            curriculum=Curriculum.of(self.folder.path),
+            curriculum=Curriculum.of(self.folder.path, display.message),
         )
         run = self._assembled(players, recorder, first_step)
         try:

@@ -59,6 +59,21 @@ def test_a_resumed_run_remembers_what_it_had_made(run: Path, tmp_path: Path) -> 
     assert curriculum.metrics(13, last) == told(run)[12]
 
 
+def test_a_resume_that_reads_for_long_says_how_far_it_is(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("azr.report.curriculum.monotonic", lambda: float(next(clock)))
+    lines: list[str] = []
+    Curriculum.of(run, lines.append)
+    assert lines[0] == "reading stored rollouts: 1 of 30 steps"
+    assert 5 < len(lines) < 20
+    lines.clear()
+    monkeypatch.setattr("azr.report.curriculum.monotonic", lambda: 0.0)
+    Curriculum.of(run, lines.append)
+    assert not lines
+
+
 def test_what_never_was_has_no_decay() -> None:
     assert decay_metrics([], []) == {}
     assert decay_metrics([1, 2, 3], [0.0, 0.0, 0.0]) == {}
