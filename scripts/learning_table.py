@@ -29,6 +29,7 @@ METRICS = (
     "well_formed/solver/abduction",
     "learnable/deduction",
     "learnable/abduction",
+    "lines/deduction",
     "ast_distance/deduction",
     "ast_distance/abduction",
     "length/proposer/abduction/mean",

@@ -46,7 +46,7 @@ from sandbox_wasm.image.wheels import Wheel, fetch, is_wheel, named_hash, opened
 __all__ = ["BuiltGuest", "build_guest", "find_guest"]
 
 _CODE_FORMAT: Final = "4"
-"""Part of the module's key; raise it when the engine's configuration in engine.cc changes."""
+"""Part of the module's key; raise it when engine.cc or native/executor/module changes."""
 _IMAGE_FORMAT: Final = "12"
 """Part of the images' key; raise it when their layout, the boot or the requests change."""
 _RUN_SEEDS: Final = (0x5EED_0001, 0x00C0_FFEE, 0x1234_5677, 0x7F4A_7C15,

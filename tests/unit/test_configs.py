@@ -34,6 +34,8 @@ def read(name: str) -> RunConfig:
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.toml")), ids=lambda file: file.stem)
 def test_every_configuration_loads_and_is_estimated(file: Path) -> None:
     config = load([file], [])
+    assert config.name
+    assert config.model.name
     shape = find_shape(config.model.name)
     assert shape is not None
     assert "verdict" in describe(config, shape, 80 * GIB)

@@ -8,9 +8,9 @@
 
 namespace azr::executor {
 
-// The module with `indices[i]` wherever an instruction names function i, in as many bytes: linkers
-// write an index as five. Throws std::runtime_error when `wasm` is not a module, has an unknown
-// instruction, or leaves an index no room.
+// The module with `indices[i]` wherever an instruction names function i, in as many bytes as it
+// has: mostly five, as linkers write it. Throws std::runtime_error when `wasm` is not a module, has
+// an unknown instruction, or leaves an index no room.
 std::string renumber_functions(std::string_view wasm, const std::vector<uint32_t>& indices);
 
 }  // namespace azr::executor
